@@ -1,0 +1,116 @@
+"""Configurations as data: frozen dataclasses to and from JSON, closed, typed, with a sentence for every field.
+
+A configuration read from a file can only hold numbers, text and lists for fields that its class declares. Nothing in
+it can name code.
+"""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import textwrap
+import types
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ganglion.errors import ConfigurationError
+
+Settings = TypeVar("Settings")
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Return the fields as JSON values; nested settings become nested objects and tuples become lists."""
+    return {field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
+
+
+def from_dict(cls: type[Settings], values: dict[str, Any], *, where: str = "configuration") -> Settings:
+    """Build `cls` from JSON values, refusing unknown names and wrong types.
+
+    Missing fields keep their defaults. Raises `ConfigurationError` naming the field, what it takes and what it got.
+    """
+    hints = get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in names:
+            raise unknown_name("field", name, names, where=f"{where} of {cls.__module__}")
+    return cls(**{name: _typed(hints[name], value, f"{where}.{name}") for name, value in values.items()})
+
+
+def unknown_name(kind: str, name: str, known: list[str], *, where: str = "") -> ConfigurationError:
+    """Return the error for a name that does not exist, with the nearest one that does."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return ConfigurationError(
+        f"unknown {kind} {name!r}",
+        where=where,
+        expected=f"one of {', '.join(known)}",
+        remedy=f"did you mean {near[0]!r}?" if near else "",
+    )
+
+
+@cache
+def field_documentation(cls: type) -> dict[str, str]:
+    """Return the sentence that stands under each field of a dataclass in its source."""
+    sentences: dict[str, str] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, text in zip(body.body, body.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+                sentences[field.target.id] = inspect.cleandoc(str(ast.literal_eval(text.value)))
+    return sentences
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    """Return `value` as `hint` asks for, or raise with the field's path."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        for option in arguments:
+            try:
+                return _typed(option, value, where)
+            except ConfigurationError:
+                continue
+    elif origin is Literal:
+        if any(value == option and type(value) is type(option) for option in arguments):
+            return value
+    elif origin is tuple:
+        if isinstance(value, list | tuple):
+            kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
+            if len(kinds) == len(value):
+                return tuple(_typed(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    elif origin is dict:
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            return {key: _typed(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    elif dataclasses.is_dataclass(hint):
+        if isinstance(value, hint):  # type: ignore[arg-type]
+            return value
+        if isinstance(value, dict):
+            return from_dict(hint, value, where=where)  # type: ignore[arg-type]
+    elif hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif hint is Any or (type(value) is hint):
+        return value
+    raise ConfigurationError(
+        f"{where} has a value of the wrong kind", expected=describe_type(hint), found=f"{value!r} ({type(value).__name__})"
+    )
+
+
+def describe_type(hint: Any) -> str:
+    """Return a type in words a user can act on: `one of 'relu', 'tanh'`, `whole number`, `numbers`."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(repr(option) for option in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe_type(option) for option in arguments)
+    if origin is tuple:
+        return f"a list of {describe_type(arguments[0])}"
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "nothing"}
+    return words.get(hint, getattr(hint, "__name__", str(hint)))
