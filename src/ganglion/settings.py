@@ -99,7 +99,9 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     elif hint is Any or (type(value) is hint):
         return value
     raise ConfigurationError(
-        f"{where} has a value of the wrong kind", expected=describe_type(hint), found=f"{value!r} ({type(value).__name__})"
+        f"{where} has a value of the wrong kind",
+        expected=describe_type(hint),
+        found=f"{value!r} ({type(value).__name__})",
     )
 
 

@@ -82,9 +82,11 @@ class Descent:
                 raise ConfigurationError(f"the optimizer {self.optimizer} has no weight decay", remedy="leave it at 0")
             arguments["weight_decay"] = self.weight_decay
         try:
-            optimizer = cls(named, lr=self.learning_rate, **arguments)  # type: ignore[call-arg, arg-type]
+            optimizer = cls(named, lr=self.learning_rate, **arguments)  # type: ignore[call-arg]
         except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"the optimizer {self.optimizer} refuses its arguments", found=str(error)) from error
+            raise ConfigurationError(
+                f"the optimizer {self.optimizer} refuses its arguments", found=str(error)
+            ) from error
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", self.learning_rate)
         return optimizer
@@ -95,7 +97,9 @@ def _argument(text: str, optimizer: str, accepted: list[str]) -> tuple[str, Any]
     if not equals:
         raise ConfigurationError(f"cannot read the optimizer argument {text!r}", expected="name=value")
     if name not in accepted:
-        raise unknown_name(f"argument of {optimizer}", name, [known for known in accepted if known not in ("params", "lr")])
+        raise unknown_name(
+            f"argument of {optimizer}", name, [known for known in accepted if known not in ("params", "lr")]
+        )
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError) as error:
