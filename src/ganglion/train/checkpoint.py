@@ -1,0 +1,226 @@
+"""Checkpoints: all state as safetensors and JSON, hashed, written so that a kill at any moment loses nothing.
+
+A checkpoint is a folder `step-000400` holding one `.safetensors` file for each part of the state that has tensors,
+`state.json` with everything else, and `manifest.json` with the size and SHA-256 of every file. It is written under
+another name, flushed to the disk, renamed, read back, and only then are older ones removed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ganglion.errors import CheckpointError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+STRUCTURE = "state.json"
+
+
+def pack(state: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
+    """Return `state` as JSON values, moving its tensors into `tensors` under their paths.
+
+    >>> tensors = {}
+    >>> pack({"exp_avg": torch.zeros(2), "betas": (0.9, 0.99), "state": {0: "a"}}, tensors)
+    {'exp_avg': {'__tensor__': 'exp_avg'}, 'betas': {'__tuple__': [0.9, 0.99]}, 'state': {'__items__': [[0, 'a']]}}
+    >>> unpack(_, tensors)["betas"]
+    (0.9, 0.99)
+    """
+    if isinstance(state, Tensor):
+        tensors[path] = state
+        return {"__tensor__": path}
+    if isinstance(state, dict):
+        if all(isinstance(key, str) and not key.startswith("__") for key in state):
+            return {key: pack(value, tensors, f"{path}.{key}" if path else key) for key, value in state.items()}
+        return {"__items__": [[key, pack(value, tensors, f"{path}.{key}")] for key, value in state.items()]}
+    if isinstance(state, list | tuple):
+        items = [pack(value, tensors, f"{path}.{place}") for place, value in enumerate(state)]
+        return items if isinstance(state, list) else {"__tuple__": items}
+    if state is None or isinstance(state, bool | int | float | str):
+        return state
+    raise CheckpointError(f"cannot save a {type(state).__name__}", where=path, expected="tensors, numbers, text, lists")
+
+
+def unpack(structure: Any, tensors: dict[str, Tensor]) -> Any:
+    """Undo `pack`."""
+    if isinstance(structure, list):
+        return [unpack(item, tensors) for item in structure]
+    if not isinstance(structure, dict):
+        return structure
+    if "__tensor__" in structure:
+        return tensors[structure["__tensor__"]]
+    if "__tuple__" in structure:
+        return tuple(unpack(item, tensors) for item in structure["__tuple__"])
+    if "__items__" in structure:
+        return {key: unpack(value, tensors) for key, value in structure["__items__"]}
+    return {key: unpack(value, tensors) for key, value in structure.items()}
+
+
+def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write `state` as the checkpoint of `step` below `folder` and return its path once it has been read back."""
+    final = folder / f"step-{step:06d}"
+    draft = folder / f".draft-{step:06d}-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.mkdir()
+        _write_parts(draft, state)
+        files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(draft.iterdir())}
+        write_synced(draft / MANIFEST, json.dumps({"format": FORMAT, "step": step, "files": files}, indent=1))
+        if final.exists():  # a damaged checkpoint that training has caught up with again
+            final.rename(folder / f".damaged-{step:06d}-{os.getpid()}")
+        draft.rename(final)
+        sync_folder(folder)
+        verify(final)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot save the checkpoint of step {step}",
+            where=str(folder),
+            found=f"{error.strerror or error}; {shutil.disk_usage(_existing(folder)).free:,} bytes free",
+            remedy="make room or make the folder writable, then `ganglion resume` from the previous checkpoint",
+        ) from error
+    finally:
+        for leftover in (*folder.glob(".draft-*"), *folder.glob(".damaged-*")):
+            shutil.rmtree(leftover, ignore_errors=True)
+    return final
+
+
+def _write_parts(draft: Path, state: dict[str, Any]) -> None:
+    structure = {}
+    for part, value in state.items():
+        tensors: dict[str, Tensor] = {}
+        structure[part] = pack(value, tensors)
+        if tensors:
+            path = draft / f"{part}.safetensors"
+            safetensors.torch.save_file(_separate(tensors), path)
+            _sync(path)
+    write_synced(draft / STRUCTURE, json.dumps(structure))
+
+
+def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return contiguous tensors on the CPU that share no memory, as safetensors asks for."""
+    seen: set[int] = set()
+    separate = {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        separate[name] = plain.clone() if storage in seen and plain.numel() else plain
+        seen.add(storage)
+    return separate
+
+
+def load(path: Path, parts: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Verify a checkpoint and return its state, or only the named parts of it."""
+    verify(path)
+    structure = json.loads((path / STRUCTURE).read_text(encoding="utf-8"))
+    state = {}
+    for part in parts or tuple(structure):
+        file = path / f"{part}.safetensors"
+        state[part] = unpack(structure[part], safetensors.torch.load_file(file) if file.exists() else {})
+    return state
+
+
+def verify(path: Path) -> None:
+    """Raise `CheckpointError`, naming the file, unless every file is the one that was written."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        expected: dict[str, dict[str, Any]] = manifest["files"]
+        if manifest["format"] > FORMAT:
+            raise CheckpointError(f"{path.name} was written by a newer ganglion", remedy="upgrade ganglion")
+        if f"step-{manifest['step']:06d}" != path.name:
+            raise CheckpointError(f"{path.name} is another checkpoint renamed", found=f"step {manifest['step']}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.name} has no readable manifest", where=str(path / MANIFEST)) from error
+    found = {file.name for file in path.iterdir()} - {MANIFEST}
+    if found != set(expected):
+        names = ", ".join(sorted(found ^ set(expected)))
+        raise CheckpointError(f"{path.name} has missing or extra files", where=str(path), found=names)
+    for name, entry in expected.items():
+        file = path / name
+        if file.stat().st_size != entry["size"]:
+            raise CheckpointError(
+                f"{path.name} is damaged: {name} has another size",
+                where=str(file),
+                expected=f"{entry['size']:,} bytes",
+                found=f"{file.stat().st_size:,} bytes",
+            )
+        if (digest := _sha256(file)) != entry["sha256"]:
+            raise CheckpointError(
+                f"{path.name} is damaged: {name} has another content",
+                where=str(file),
+                expected=f"SHA-256 {entry['sha256'][:12]}",
+                found=f"SHA-256 {digest[:12]}",
+            )
+
+
+def steps(folder: Path) -> list[Path]:
+    """Return the checkpoints below `folder`, newest first; drafts do not count."""
+    return sorted(folder.glob("step-*"), key=lambda path: int(path.name[5:]), reverse=True)
+
+
+def load_newest(folder: Path, parts: tuple[str, ...] | None = None) -> tuple[Path, dict[str, Any], list[str]]:
+    """Return the newest checkpoint that verifies, its state, and a sentence for each newer one that does not."""
+    complaints: list[str] = []
+    for path in steps(folder):
+        try:
+            return path, load(path, parts), complaints
+        except CheckpointError as error:
+            complaints.append(f"{error.what}; using the checkpoint before it")
+    raise CheckpointError("no usable checkpoint", where=str(folder), found="; ".join(complaints) or "none was written")
+
+
+def prune(folder: Path, keep: int, protected: set[str]) -> None:
+    """Remove all but the `keep` newest checkpoints and the protected ones."""
+    for path in steps(folder)[keep:]:
+        if path.name not in protected:
+            condemned = path.with_name(f".damaged-{path.name[5:]}-{os.getpid()}")
+            path.rename(condemned)  # never a half-deleted checkpoint under a good name
+            shutil.rmtree(condemned, ignore_errors=True)
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Replace a text file so that a reader sees the old or the new content, never a part."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}")
+    with open(draft, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+
+
+def sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
+
+
+def digest(state: Any) -> str:
+    """Return the SHA-256 of all tensors and values of a state, in a fixed order."""
+    tensors: dict[str, Tensor] = {}
+    total = hashlib.sha256(json.dumps(pack(state, tensors), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,34 @@
+"""Learning-rate schedules as functions of the iteration: nothing to save, nothing to restore wrongly."""
+
+import math
+
+from ganglion.train.settings import TrainerSettings
+
+
+def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int) -> float:
+    """Return what the learning rate is multiplied by for the update that follows `iteration` updates.
+
+    The warm-up rises linearly and reaches one at its last step; the schedule runs over what is left of `total`.
+
+    >>> half = TrainerSettings(steps=10, schedule="linear")
+    >>> [learning_rate_factor(half, iteration, 10) for iteration in (0, 5, 9)]
+    [1.0, 0.5, 0.1]
+    """
+    warmup = settings.warmup_steps
+    if iteration < warmup:
+        return (iteration + 1) / warmup
+    floor = settings.schedule_floor
+    progress = min(1.0, (iteration - warmup) / max(1, total - warmup))
+    match settings.schedule:
+        case "constant":
+            return 1.0
+        case "linear":
+            return round(1.0 - (1.0 - floor) * progress, 12)
+        case "cosine":
+            return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
+        case "exponential":
+            return max(floor, 1e-4) ** progress
+        case "step":
+            return 10.0 ** -((iteration - warmup) // settings.schedule_every)
+        case "inverse-sqrt":
+            return math.sqrt(max(1, warmup) / max(1, warmup, iteration + 1))
