@@ -1,0 +1,36 @@
+"""Ganglion: every network of the introductory deep-learning canon, on your own data, on plain PyTorch."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganglion.tasks.estimator import Classifier as Classifier
+    from ganglion.tasks.estimator import Regressor as Regressor
+    from ganglion.tasks.session import Run as Run
+    from ganglion.tasks.session import load as load
+    from ganglion.tasks.session import open_run as open_run
+    from ganglion.tasks.session import resume as resume
+    from ganglion.tasks.session import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "train": "tasks.session",
+    "resume": "tasks.session",
+    "load": "tasks.session",
+    "open_run": "tasks.session",
+    "Run": "tasks.session",
+    "Classifier": "tasks.estimator",
+    "Regressor": "tasks.estimator",
+    "inspect": "inspect",
+    "figures": "figures",
+}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import ganglion` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganglion' has no attribute {name!r}")
+    module = import_module(f"ganglion.{_HOMES[name]}")
+    return module if _HOMES[name] == name else getattr(module, name)

@@ -73,7 +73,7 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
         files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(draft.iterdir())}
         write_synced(draft / MANIFEST, json.dumps({"format": FORMAT, "step": step, "files": files}, indent=1))
         if final.exists():  # a damaged checkpoint that training has caught up with again
-            final.rename(folder / f".damaged-{step:06d}-{os.getpid()}")
+            final.rename(folder / f".removed-{step:06d}-{os.getpid()}")
         draft.rename(final)
         sync_folder(folder)
         verify(final)
@@ -85,7 +85,7 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
             remedy="make room or make the folder writable, then `ganglion resume` from the previous checkpoint",
         ) from error
     finally:
-        for leftover in (*folder.glob(".draft-*"), *folder.glob(".damaged-*")):
+        for leftover in (*folder.glob(".draft-*"), *folder.glob(".removed-*")):
             shutil.rmtree(leftover, ignore_errors=True)
     return final
 
@@ -178,7 +178,7 @@ def prune(folder: Path, keep: int, protected: set[str]) -> None:
     """Remove all but the `keep` newest checkpoints and the protected ones."""
     for path in steps(folder)[keep:]:
         if path.name not in protected:
-            condemned = path.with_name(f".damaged-{path.name[5:]}-{os.getpid()}")
+            condemned = path.with_name(f".removed-{path.name[5:]}-{os.getpid()}")
             path.rename(condemned)  # never a half-deleted checkpoint under a good name
             shutil.rmtree(condemned, ignore_errors=True)
 

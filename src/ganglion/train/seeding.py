@@ -18,7 +18,8 @@ def seed_all(seed: int) -> None:
 
 def random_state() -> dict[str, Any]:
     """Return the state of every random generator of the process."""
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    legacy: Any = np.random.get_state(legacy=True)
+    name, keys, position, has_gauss, cached = legacy
     return {
         "python": random.getstate(),
         "numpy": (str(name), keys.tolist(), int(position), int(has_gauss), float(cached)),
@@ -52,7 +53,8 @@ def surroundings(threads: int | None, deterministic: bool) -> Iterator[None]:
     if threads:
         torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # would only cost time: nothing reads such memory
+    fill = torch.utils.deterministic
+    fill.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # would cost time: nothing reads such memory
     try:
         yield
     finally:
