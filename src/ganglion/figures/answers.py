@@ -1,0 +1,246 @@
+"""What a network answers, against the truth: confusion, decision regions, codes, forecasts, regression."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.patheffects
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.figure import Figure
+
+from ganglion.errors import UsageError
+from ganglion.figures.style import BLUE, GREY, INK, MUTED, PAPER, RED, colours, empty, number, panels, styled, text
+from ganglion.figures.training import ticks
+
+_LEGEND: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+
+
+@styled
+def confusion_matrix(matrix: np.ndarray, labels: Sequence[object] = ()) -> Figure:
+    """Draw counts `(classes, classes)`, truth by row and answer by column.
+
+    A shade is a share of its row: blue for right answers and, on a steeper scale, orange for wrong ones, so that
+    rare mistakes stay visible beside a strong diagonal.
+    """
+    counts = np.asarray(matrix, dtype=float)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise UsageError("a confusion matrix must be square", found=str(counts.shape))
+    classes = len(counts)
+    names = list(labels) if len(labels) else list(range(classes))
+    if len(names) != classes:
+        raise UsageError("one label for each class", expected=f"{classes} labels", found=str(len(names)))
+    if not classes:
+        return empty("no classes")
+    counts = np.nan_to_num(counts)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(classes, dtype=bool)
+    strength = np.where(right, 0.9 * shares, np.where(shares > 0, 0.12 + 0.88 * np.sqrt(shares), 0))[..., None]
+    shades = 1 - strength * (1 - np.where(right[..., None], to_rgb(BLUE), to_rgb(RED)))
+
+    size = float(np.clip(0.42 * classes, 2.6, 8.4))
+    figure, (panel,) = panels(1, width=size + 1.0, height=size + 0.9)
+    panel.imshow(shades, interpolation="nearest")
+    if classes <= 20:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            dark = strength[row, column, 0] > 0.55
+            colour, digits = (PAPER if dark else INK), f"{counts[row, column]:.0f}"
+            panel.text(column, row, digits, ha="center", va="center", size=8 if len(digits) < 4 else 6.5, color=colour)
+        panel.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+        panel.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+        panel.grid(which="minor", color="#eef1f4", linewidth=1)
+        panel.tick_params(which="minor", length=0)
+    ticks(panel, names, names)
+    total = counts.sum()
+    rate = f"{np.trace(counts) / total:.1%} of {total:,.0f} right" if total else "no samples"
+    panel.set_title(f"Confusion: {rate}")
+    panel.set_xlabel("answer")
+    panel.set_ylabel("truth")
+    return figure
+
+
+@styled
+def decision_regions(
+    predict_function: Callable[[np.ndarray], np.ndarray],
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    names: Sequence[object] = (),
+    column_names: Sequence[str] = (),
+    columns: tuple[int, int] = (0, 1),
+) -> Figure:
+    """Draw which class a classifier answers over two `columns` of its inputs, and the samples on top.
+
+    `predict_function` maps points `(points, columns)` to class numbers `(points,)` or to one score for each class
+    `(points, classes)`. Columns that are not drawn are held at their means.
+    """
+    points = np.asarray(inputs, dtype=float).reshape(len(inputs), -1)
+    truth = np.asarray(targets).astype(int).ravel()
+    if points.shape[1] < 2:
+        raise UsageError("decision regions need inputs of at least two columns", found=str(points.shape))
+    pair = points[:, list(columns)]
+    low, high = pair.min(axis=0), pair.max(axis=0)
+    margin = 0.12 * np.where(high > low, high - low, 1.0)
+    resolution = 240
+    across, up = np.meshgrid(*(np.linspace(low[i] - margin[i], high[i] + margin[i], resolution) for i in (0, 1)))
+    grid = np.tile(points.mean(axis=0), (resolution**2, 1))
+    grid[:, columns[0]], grid[:, columns[1]] = across.ravel(), up.ravel()
+    answers = np.asarray(predict_function(grid.astype(np.float32)))
+    answers = answers.argmax(axis=1) if answers.ndim == 2 and answers.shape[1] > 1 else answers.ravel().round()
+    regions = answers.reshape(across.shape).astype(int)
+
+    classes = max(int(truth.max(initial=0)), int(regions.max()), len(names) - 1, 1) + 1
+    shades = colours(classes)
+    figure, (panel,) = panels(1, width=5.8, height=4.3)
+    panel.imshow(
+        regions,
+        origin="lower",
+        extent=(across.min(), across.max(), up.min(), up.max()),
+        aspect="auto",
+        cmap=ListedColormap(shades),
+        vmin=-0.5,
+        vmax=classes - 0.5,
+        alpha=0.22,
+        interpolation="nearest",
+    )
+    for border in range(classes - 1):
+        panel.contour(across, up, regions > border, levels=[0.5], colors=INK, linewidths=0.7, alpha=0.6)
+    _by_class(panel, pair, truth, names, shades, size=26)
+    held = points.shape[1] - 2
+    panel.set_title("Decision regions" + (f"  ({held} more column{'s' * (held > 1)} held at the mean)" if held else ""))
+    axis_names = [column_names[i] if i < len(column_names) else f"input {i + 1}" for i in columns]
+    panel.set(xlabel=text(axis_names[0], 40), ylabel=text(axis_names[1], 40))
+    return figure
+
+
+@styled
+def code_map(codes: np.ndarray, labels: np.ndarray | None = None, names: Sequence[object] = ()) -> Figure:
+    """Draw codes `(samples, features)` as points, coloured by class where `labels` are given.
+
+    Codes of more than two features are shown along their two principal axes.
+    """
+    points = np.asarray(codes, dtype=float).reshape(len(codes), -1)
+    keep = np.isfinite(points).all(axis=1)
+    points, truth = points[keep], np.zeros(keep.sum(), int) if labels is None else np.asarray(labels)[keep].astype(int)
+    if not len(points):
+        return empty("no codes")
+    axes_names = ("code 1", "code 2")
+    if points.shape[1] == 1:
+        points = np.column_stack([points[:, 0], np.zeros(len(points))])
+        axes_names = ("code", "")
+    elif points.shape[1] > 2:
+        points, shares = _principal(points)
+        axes_names = (f"axis 1 ({shares[0]:.0%} of the variance)", f"axis 2 ({shares[1]:.0%})")
+    figure, (panel,) = panels(1, width=6.6, height=4.9)
+    shades = colours(max(int(truth.max()) + 1, len(names)))
+    _by_class(panel, points, truth, names if labels is not None else ("",), shades, size=9)
+    if labels is not None and len(np.unique(truth)) > 1:
+        outline = [matplotlib.patheffects.withStroke(linewidth=2.5, foreground=PAPER)]
+        for label in np.unique(truth):
+            name = text(names[label] if label < len(names) else label, 12)
+            x, y = np.median(points[truth == label], axis=0)
+            panel.text(x, y, name, weight="bold", ha="center", va="center", path_effects=outline)
+    panel.set_title("Code map")
+    panel.set(xlabel=axes_names[0], ylabel=axes_names[1])
+    panel.grid()
+    return figure
+
+
+def _principal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    centred = points - points.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    return centred @ axes[:2].T, sizes[:2] ** 2 / max((sizes**2).sum(), 1e-12)
+
+
+def _by_class(
+    panel: Axes, points: np.ndarray, truth: np.ndarray, names: Sequence[object], shades: Sequence[str], size: float
+) -> None:
+    for label in np.unique(truth):
+        chosen, name = truth == label, text(names[label] if label < len(names) else label)
+        x, y = points[chosen].T
+        panel.scatter(x, y, s=size, color=shades[label], label=name, edgecolor=PAPER, linewidth=0.4)
+    count = len(np.unique(truth))
+    if 1 < count <= 40:
+        panel.legend(**_LEGEND, ncols=1 if count <= 20 else 2, markerscale=1.6, handletextpad=0.2)
+
+
+@styled
+def forecast(history: np.ndarray, truth: np.ndarray | None, predictions: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the end of a series, what came after it, and what each method predicted for it.
+
+    All are `(time,)` or `(time, columns)`; `truth` is None when the future is not known yet. The first prediction is
+    the network's, the others are baselines and drawn dashed. The legend gives mean absolute errors.
+    """
+    past = _columns(history)
+    future = None if truth is None else _columns(truth)
+    answers = {name: _columns(values) for name, values in predictions.items()}
+    horizon = max([len(values) for values in answers.values()] + ([] if future is None else [len(future)]), default=0)
+    past = past[-max(40, min(2 * horizon, 400)) :]
+    count = min(max(past.shape[1], 1), 6)
+    figure, axes = panels(count, columns=1, width=9, height=3.2 if count == 1 else 2.2)
+    for column, panel in enumerate(axes):
+        panel.plot(np.arange(-len(past), 0), past[:, column], color=GREY, linewidth=1.3, label="history")
+        if future is not None:
+            panel.plot(np.arange(len(future)), future[:, column], color=INK, linewidth=1.5, label="truth")
+        for (name, values), colour in zip(answers.items(), colours(max(len(answers), 1)), strict=False):
+            if column >= values.shape[1]:
+                continue
+            first = name == next(iter(answers))
+            error = _mean_error(values[:, column], None if future is None else future[:, column])
+            panel.plot(
+                np.arange(len(values)),
+                values[:, column],
+                color=colour,
+                linewidth=1.8 if first else 1.2,
+                linestyle="-" if first else (0, (4, 2)),
+                label=text(name, 28) + error,
+                zorder=3 if first else 2,
+            )
+        panel.axvline(-0.5, color=MUTED, linewidth=0.8, linestyle=":")
+        panel.grid(axis="y")
+        panel.margins(x=0.01)
+        panel.legend(**_LEGEND)
+    axes[0].set_title("Forecast")
+    axes[-1].set_xlabel("steps from the forecast's start")
+    return figure
+
+
+def _columns(values: np.ndarray) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    return array.reshape(len(array), -1) if array.size else array.reshape(0, 1)
+
+
+def _mean_error(predicted: np.ndarray, truth: np.ndarray | None) -> str:
+    if truth is None or not len(truth) or not len(predicted):
+        return ""
+    count = min(len(truth), len(predicted))
+    return f"  (error {number(float(np.mean(np.abs(predicted[:count] - truth[:count]))))})"
+
+
+@styled
+def scatter(truth: np.ndarray, predicted: np.ndarray, names: Sequence[str] = ()) -> Figure:
+    """Draw predicted against true values, one panel for each output; points on the line are exact."""
+    true, answers = _columns(truth), _columns(predicted)
+    if true.shape != answers.shape:
+        raise UsageError("truth and prediction differ in shape", expected=str(true.shape), found=str(answers.shape))
+    if not len(true):
+        return empty("no samples")
+    count = min(true.shape[1], 6)
+    figure, axes = panels(count, width=4.4, height=4.0)
+    for column, panel in enumerate(axes):
+        x, y = true[:, column], answers[:, column]
+        keep = np.isfinite(x) & np.isfinite(y)
+        x, y = x[keep], y[keep]
+        panel.scatter(x, y, s=14, color=BLUE, alpha=0.55, linewidth=0)
+        panel.axline((0, 0), slope=1, color=RED, linewidth=1.2, linestyle=(0, (5, 3)))
+        spread = ((x - x.mean()) ** 2).sum() if x.size else 0.0
+        fit = f"R² {1 - ((x - y) ** 2).sum() / spread:.3f}, " if spread else ""
+        error = number(float(np.abs(x - y).mean())) if x.size else "unknown"
+        name = f"{text(names[column], 18)}: " if column < len(names) else ""
+        panel.set_title(f"{name}{fit}mean error {error}")
+        if x.size:
+            low, high = min(x.min(), y.min()), max(x.max(), y.max())
+            margin = 0.05 * ((high - low) or 1.0)
+            panel.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+        panel.set(xlabel="truth", ylabel="predicted", aspect="equal")
+        panel.grid()
+    return figure
