@@ -62,7 +62,7 @@ def test_equations_pass_finite_differences() -> None:
 def test_conversion_is_exact_in_both_directions(num_layers: int) -> None:
     ours = LSTM(3, 7, num_layers, dropout=0.3).eval()
     theirs = ours.to_torch()
-    assert theirs.training is False and theirs.batch_first
+    assert theirs.training is False
     back = LSTM.from_torch(theirs)
     for name, tensor in ours.state_dict().items():
         assert torch.equal(tensor, back.state_dict()[name]), name

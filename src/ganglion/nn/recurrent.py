@@ -1,7 +1,8 @@
 """Recurrent layers that read a sequence step by step and carry a state from one step to the next."""
 
-from collections.abc import Callable
-from typing import NamedTuple, Self
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -122,9 +123,8 @@ class LSTM(nn.Module):
         super().__init__()
         self.dropout, self.fused = dropout, fused
         widths = [in_features] + [hidden_features] * num_layers
-        self.layers = nn.ModuleList(
-            LSTMLayer(below, above, forget_bias) for below, above in zip(widths, widths[1:], strict=False)
-        )
+        layers = [LSTMLayer(below, above, forget_bias) for below, above in pairwise(widths)]
+        self.layers = cast(Sequence[LSTMLayer], nn.ModuleList(layers))
 
     def forward(self, inputs: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
         """Read `inputs` (batch, time, in_features) from `state`, or from zeros.
@@ -154,7 +154,7 @@ class LSTM(nn.Module):
         if module.bidirectional or module.proj_size:
             raise UsageError("cannot convert this torch.nn.LSTM", expected="one direction and no projection")
         lstm = cls(module.input_size, module.hidden_size, module.num_layers, dropout=module.dropout)
-        lstm.to(module.weight_ih_l0).train(module.training)
+        lstm.to(module.all_weights[0][0]).train(module.training)
         with torch.no_grad():
             for layer, (input_weight, recurrent_weight, *biases) in zip(lstm.layers, module.all_weights, strict=True):
                 layer.input_weight.copy_(input_weight)
