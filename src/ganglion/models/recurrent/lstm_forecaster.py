@@ -1,0 +1,144 @@
+"""Forecasts the next values of a time series from a window of past ones with long short-term memory.
+
+Idea:
+    A recurrent network reads a window of the series value by value. Its cells decide by gates what to keep, what to
+    add and what to show, so that an error can flow back over many steps without vanishing. The state after the last
+    step is a summary of the window, from which two dense layers read the next value.
+
+Equations:
+    i_t, f_t, o_t = sigmoid(W x_t + U h_{t-1} + b)     input, forget and output gate, each with its own W, U, b
+    z_t = tanh(W x_t + U h_{t-1} + b)                  what could be added
+    c_t = f_t * c_{t-1} + i_t * z_t                    the cell: an error passes unchanged where f_t is 1
+    h_t = o_t * tanh(c_t)                              the hidden state, input of the layer above
+    y = V_2 relu(V_1 h_T + a_1) + a_2                  the next value of every column, from the last step T
+    L = mean (y - x_{T+1})^2                           over samples and columns, in standardised units
+
+Networks:
+    network: `LSTMForecaster`, from windows (batch, window, columns) to next values (batch, columns).
+
+Learning rule:
+    Supervised, squared error, back-propagation through the whole window, Adam.
+
+Data it expects:
+    A series in the order of time: a CSV with one row for each step and any numeric columns, or a generator. It is cut
+    into training, validation and test part in that order. Columns are standardised with means and deviations of the
+    training part only. A series of several columns is forecast as a whole, so that a forecast can be continued by
+    feeding it back; scores are those of the target column.
+
+What to expect:
+    Compare with the last value and the value one season before, which every evaluation prints: a network that does
+    not beat them has learnt nothing of use. Smooth or periodic series (`sine`, `mackey-glass`) are forecast with a
+    fraction of their error; on daily prices nothing is expected to beat the last value. Dropout makes the training
+    loss larger than the validation loss.
+
+Departures from the paper:
+    1. Hochreiter and Schmidhuber had no forget gate and one cell per memory block could be several; gates are those
+       of Gers et al. (2000), without peepholes.
+    2. The whole gradient is propagated; the original truncated it at the gates.
+    3. One bias per gate, as in the papers; `torch.nn.LSTM` has two that only act as their sum.
+    4. Dropout acts between layers, and after the last, as in Zaremba et al. (2014), never on the recurrence.
+
+References:
+    Hochreiter and Schmidhuber, Long short-term memory (1997).
+    Gers, Schmidhuber and Cummins, Learning to forget: continual prediction with LSTM (2000).
+    Zaremba, Sutskever and Vinyals, Recurrent neural network regularization (2014).
+    Hyndman and Koehler, Another look at measures of forecast accuracy (2006), for the scaled error.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from ganglion.core import LearningRule
+from ganglion.errors import ConfigurationError
+from ganglion.nn.recurrent import LSTM
+from ganglion.rules.descend import Descent
+from ganglion.rules.supervised import Supervised
+
+
+class LSTMForecaster(nn.Module):
+    """Recurrent layers over a window, and two dense layers on the last hidden state.
+
+    Args:
+        in_features: columns of the series.
+        out_features: values to forecast.
+        hidden_features: width of each recurrent layer.
+        num_layers: recurrent layers.
+        dense_features: width of the dense layer before the output.
+        dropout: share of hidden states zeroed after each recurrent layer while training.
+
+    >>> import torch
+    >>> network = LSTMForecaster(hidden_features=8, dense_features=4)
+    >>> network(torch.zeros(5, 60, 1)).shape
+    torch.Size([5, 1])
+    """
+
+    def __init__(
+        self,
+        in_features: int = 1,
+        out_features: int = 1,
+        *,
+        hidden_features: int = 256,
+        num_layers: int = 2,
+        dense_features: int = 64,
+        dropout: float = 0.4,
+    ) -> None:
+        super().__init__()
+        self.recurrent = LSTM(in_features, hidden_features, num_layers, dropout=dropout)
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(hidden_features, dense_features),
+            nn.ReLU(),
+            nn.Linear(dense_features, out_features),
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Forecast the values (batch, out_features) that follow windows (batch, window, in_features)."""
+        hidden, _ = self.recurrent(inputs)  # (batch, window, hidden)
+        return self.head(hidden[:, -1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Two layers of memory cells and a dense head."""
+
+    in_features: int = 1
+    """Columns of the series; decided by the data."""
+    out_features: int = 1
+    """Values forecast at once; decided by the data: every column, so that a forecast can be continued."""
+    window: int = 60
+    """Steps of the past that a forecast is made from."""
+    hidden_features: int = 256
+    """Memory cells in each recurrent layer."""
+    num_layers: int = 2
+    """Recurrent layers."""
+    dense_features: int = 64
+    """Units of the dense layer before the output."""
+    dropout: float = 0.4
+    """Share of hidden states zeroed after each recurrent layer while training."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
+    """How a gradient becomes an update; clipped, because gradients through time can explode."""
+
+    def __post_init__(self) -> None:
+        for name in ("window", "hidden_features", "num_layers", "dense_features"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
+        if not 0 <= self.dropout < 1:
+            raise ConfigurationError("dropout must lie from 0 to below 1", found=str(self.dropout))
+
+
+TINY = Config(
+    window=16, hidden_features=16, num_layers=2, dense_features=8, dropout=0.0, descent=Descent(learning_rate=1e-2)
+)
+
+
+def build(config: Config) -> LearningRule:
+    network = LSTMForecaster(
+        config.in_features,
+        config.out_features,
+        hidden_features=config.hidden_features,
+        num_layers=config.num_layers,
+        dense_features=config.dense_features,
+        dropout=config.dropout,
+    )
+    return Supervised(network, config.descent, loss="squared-error")
