@@ -1,0 +1,151 @@
+"""A small convolutional network as today's introductions teach it: convolve, rectify, pool, decide.
+
+Idea:
+    Three layers of small kernels, each seeing more of the image through the poolings between them, then two dense
+    layers that decide. No padding, so every map is a little smaller than the one before.
+
+Equations:
+    convolution  z_kij = b_k + sum_cuv w_kcuv x_c(i+u)(j+v)
+    rectifier    max(0, z)
+    pooling      the largest of every window of 2 x 2
+    size         floor((n + 2 p - f) / s) + 1
+
+Networks:
+    `ConvNet`: convolution, pooling, convolution, pooling, convolution, dense, dense; logits of the classes.
+
+Learning rule:
+    Supervised, cross-entropy of the softmax.
+
+Data it expects:
+    Square images of any size from 18 pixels, grey or colour, scaled to [0, 1]; smaller ones are enlarged.
+
+What to expect:
+    MNIST: about 99 % of the test part after ten epochs. scikit-learn's digits: about 99 % after the default run, in
+    seconds on two CPU cores.
+
+Departures from the paper:
+    There is no paper. Each pooling comes before its rectifier, which gives the same maps faster because the rectifier
+    is monotone.
+
+References:
+    Chollet: Deep Learning with Python (2017), section 5.1.
+    LeCun et al.: Handwritten digit recognition with a back-propagation network. NIPS 2 (1989).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from ganglion.core import LearningRule
+from ganglion.nn.convolution import Padding, check_images, output_size
+from ganglion.rules.descend import Descent
+from ganglion.rules.losses import accuracy, cross_entropy
+from ganglion.rules.supervised import Supervised
+
+KERNEL = 3
+POOL = 2
+
+
+class ConvNet(nn.Module):
+    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+
+    Args:
+        in_channels: 1 for grey images, 3 for colour.
+        image_size: side of the images.
+        num_classes: number of classes.
+        channels: maps of the three convolutions.
+        hidden_features: width of the dense layer before the last.
+        padding: `same` keeps the size of maps under convolution.
+        dropout: share of the features before the dense layers that is dropped while training.
+
+    >>> import torch
+    >>> network = ConvNet()
+    >>> network(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 10])
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    93322
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        image_size: int = 28,
+        num_classes: int = 10,
+        *,
+        channels: tuple[int, int, int] = (32, 64, 64),
+        hidden_features: int = 64,
+        padding: Padding = "valid",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.image_size = in_channels, image_size
+        size = image_size
+        for number in range(len(channels)):
+            size = output_size(size, KERNEL, padding=padding)
+            size = output_size(size, POOL, stride=POOL) if number < len(channels) - 1 else size
+        first, second, third = channels
+        self.convolution1 = nn.Conv2d(in_channels, first, KERNEL, padding=padding)
+        self.pool1 = nn.MaxPool2d(POOL)
+        self.convolution2 = nn.Conv2d(first, second, KERNEL, padding=padding)
+        self.pool2 = nn.MaxPool2d(POOL)
+        self.convolution3 = nn.Conv2d(second, third, KERNEL, padding=padding)
+        self.flatten = nn.Flatten()
+        self.dropout = nn.Dropout(dropout)
+        self.dense = nn.Linear(third * size * size, hidden_features)
+        self.output = nn.Linear(hidden_features, num_classes)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        check_images(images, self.in_channels, self.image_size)
+        maps = self.activation(self.pool1(self.convolution1(images)))  # (batch, 32, 13, 13)
+        maps = self.activation(self.pool2(self.convolution2(maps)))  # (batch, 64, 5, 5)
+        maps = self.activation(self.convolution3(maps))  # (batch, 64, 3, 3)
+        features = self.dropout(self.flatten(maps))  # (batch, 576)
+        return self.output(self.activation(self.dense(features)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The small convolutional network."""
+
+    in_channels: int = 1
+    """Channels of an image: 1 grey, 3 colour."""
+    image_size: int = 28
+    """Side of the images; a size given by hand is what the data is resized to."""
+    num_classes: int = 10
+    """Classes to tell apart."""
+    channels: tuple[int, int, int] = (32, 64, 64)
+    """Maps of the three convolutions."""
+    hidden_features: int = 64
+    """Width of the dense layer before the last."""
+    padding: Padding = "valid"
+    """`same` keeps the size of maps under convolution."""
+    dropout: float = 0.0
+    """Share of the features before the dense layers that is dropped while training."""
+    label_smoothing: float = 0.0
+    """Share of the target's probability that is spread over all classes."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
+    """How the gradient becomes an update."""
+
+    smallest_image: ClassVar[int] = 18
+
+
+TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=16, descent=Descent(learning_rate=1e-2))
+
+
+def build(config: Config) -> LearningRule:
+    network = ConvNet(
+        config.in_channels,
+        config.image_size,
+        config.num_classes,
+        channels=config.channels,
+        hidden_features=config.hidden_features,
+        padding=config.padding,
+        dropout=config.dropout,
+    )
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs, targets, config.label_smoothing)
+
+    return Supervised(network, config.descent, loss=loss, measures={"accuracy": accuracy})

@@ -1,0 +1,124 @@
+"""Losses and measures of supervised learning: pure functions of a network's outputs and the targets.
+
+Outputs are logits, never probabilities, so that no logarithm meets a zero. Targets are class numbers `(batch,)` or
+values of the outputs' shape. One logit means a decision between two classes.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganglion.errors import ShapeError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""A mean over samples of outputs and targets, as a scalar."""
+
+LossName = Literal["cross-entropy", "binary-cross-entropy", "squared-error", "half-squared-error", "perceptron"]
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean of -log softmax(z)_t.
+
+    Args:
+        outputs: logits `(batch, classes)`.
+        targets: class numbers `(batch,)`, or probabilities `(batch, classes)`.
+        label_smoothing: share of the target's probability that is spread evenly over all classes.
+
+    >>> import torch
+    >>> cross_entropy(torch.tensor([[2.0, 1.0, 0.1]]), torch.tensor([0])).item()  # doctest: +ELLIPSIS
+    0.41702...
+    """
+    return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
+
+
+def binary_cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean of -t log s(z) - (1 - t) log(1 - s(z)) with the logistic function s.
+
+    Class numbers given for several outputs are compared one against the rest. With `label_smoothing` e the targets
+    become t (1 - e) + e / 2.
+
+    >>> import torch
+    >>> binary_cross_entropy(torch.tensor([[0.0]]), torch.tensor([1])).item()  # doctest: +ELLIPSIS
+    0.69314...
+    """
+    values = as_outputs(targets, outputs)
+    return F.binary_cross_entropy_with_logits(outputs, values * (1 - label_smoothing) + label_smoothing / 2)
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean of (z - t)^2 over samples and outputs; class numbers become 0 and 1.
+
+    >>> import torch
+    >>> squared_error(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]])).item()
+    2.5
+    """
+    return F.mse_loss(outputs, as_outputs(targets, outputs))
+
+
+def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over samples of 1/2 sum_k (z_k - t_k)^2, whose derivative is plainly z - t.
+
+    >>> import torch
+    >>> half_squared_error(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0, 1.0]])).item()
+    2.5
+    """
+    return F.mse_loss(outputs, as_outputs(targets, outputs), reduction="sum") / (2 * len(outputs))
+
+
+def perceptron_criterion(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean of (d - t) z, where d is the decision z > 0 taken as a constant.
+
+    Only mistakes count, and descending it by rate r is the rule of 1958: w <- w + r (t - d) x.
+
+    Source: Rosenblatt, The perceptron (1958).
+
+    >>> import torch
+    >>> perceptron_criterion(torch.tensor([[0.5], [-2.0]]), torch.tensor([0, 0])).item()
+    0.25
+    """
+    decisions = (outputs > 0).to(outputs.dtype)
+    return ((decisions - as_outputs(targets, outputs)) * outputs).mean()
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the share of samples whose class is right.
+
+    >>> import torch
+    >>> accuracy(torch.tensor([[0.2], [-0.1]]), torch.tensor([1, 1])).item()
+    0.5
+    """
+    return (decisions(outputs) == targets).float().mean()
+
+
+def decisions(outputs: Tensor) -> Tensor:
+    """Return the class that outputs `(batch, classes)`, or single logits `(batch, 1)`, speak for.
+
+    >>> import torch
+    >>> decisions(torch.tensor([[0.1, 0.7, 0.2]])), decisions(torch.tensor([[-3.0]]))
+    (tensor([1]), tensor([0]))
+    """
+    return (outputs.squeeze(-1) > 0).long() if outputs.shape[-1] == 1 else outputs.argmax(dim=-1)
+
+
+def as_outputs(targets: Tensor, outputs: Tensor) -> Tensor:
+    """Return targets in the shape and type of `outputs`: class numbers become one logit's 0 and 1, or one-hot rows."""
+    if not targets.is_floating_point() and targets.ndim == outputs.ndim - 1 and outputs.shape[-1] > 1:
+        return F.one_hot(targets, outputs.shape[-1]).to(outputs.dtype)
+    if targets.numel() != outputs.numel():
+        raise ShapeError(
+            "targets do not fit the network's outputs",
+            expected=str(tuple(outputs.shape)),
+            found=str(tuple(targets.shape)),
+        )
+    return targets.reshape(outputs.shape).to(outputs.dtype)
+
+
+LOSSES: dict[str, Loss] = {
+    "cross-entropy": cross_entropy,
+    "binary-cross-entropy": binary_cross_entropy,
+    "squared-error": squared_error,
+    "half-squared-error": half_squared_error,
+    "perceptron": perceptron_criterion,
+}

@@ -1,0 +1,65 @@
+"""Supervised learning: lower a loss between what a network says and what it should say."""
+
+from collections.abc import Mapping
+from typing import final
+
+from torch import Tensor, nn
+
+from ganglion.core import Batch, LearningRule
+from ganglion.errors import DataError
+from ganglion.rules.descend import Descent, descend
+from ganglion.rules.losses import LOSSES, Loss
+from ganglion.settings import unknown_name
+
+
+@final
+class Supervised(LearningRule):
+    """Descend the gradient of L(f(x), t).
+
+    Args:
+        network: f, from `batch["inputs"]` to outputs; the loss says what they mean.
+        descent: how the gradient becomes an update.
+        loss: L, by name or as a function of outputs and `batch["targets"]` that is a mean over samples.
+        measures: further functions of outputs and targets to report beside the loss, by name.
+
+    >>> import torch
+    >>> network = nn.Linear(2, 1)
+    >>> rule = Supervised(network, Descent(optimizer="sgd", learning_rate=0.1), loss="squared-error")
+    >>> batch = {"inputs": torch.eye(2), "targets": torch.tensor([1.0, -1.0])}
+    >>> losses = [rule.step(batch)["loss"] for _ in range(100)]
+    >>> bool(losses[-1] < 0.01)
+    True
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        descent: Descent,
+        *,
+        loss: str | Loss = "cross-entropy",
+        measures: Mapping[str, Loss] | None = None,
+    ) -> None:
+        if isinstance(loss, str) and loss not in LOSSES:
+            raise unknown_name("loss", loss, list(LOSSES))
+        self.networks = {"network": network}
+        self.optimizers = {"network": descent.make_optimizer(network)}
+        self.counters = {}
+        self.tensors = {}
+        self.descent = descent
+        self.loss = LOSSES[loss] if isinstance(loss, str) else loss
+        self.measures = dict(measures or {})
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        return descend(self.optimizers["network"], batch, self._objective, self.descent)
+
+    def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return the loss and the measures of outputs that are already there."""
+        return {
+            "loss": self.loss(outputs, targets),
+            **{name: measure(outputs, targets) for name, measure in self.measures.items()},
+        }
+
+    def _objective(self, batch: Batch) -> dict[str, Tensor]:
+        if "targets" not in batch:
+            raise DataError("this system learns from labelled data", found="samples without targets")
+        return self.judge(self.network(batch["inputs"]), batch["targets"])
