@@ -33,6 +33,8 @@ class Task(ABC):
     """What the user should know about how the data was read."""
     fingerprint: str = ""
     """SHA-256 of the data, empty where there is none."""
+    has_validation: bool = True
+    """Whether anything was held back to choose the best weights by."""
 
     @classmethod
     @abstractmethod

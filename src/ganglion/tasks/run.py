@@ -1,0 +1,139 @@
+"""A finished or half-finished run, as a user meets it: its numbers, pictures, network, and answers."""
+
+import html
+from collections.abc import Sequence
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import nn
+
+from ganglion import figures
+from ganglion.data.settings import DataSettings
+from ganglion.models import System, find
+from ganglion.settings import from_dict
+from ganglion.tasks.base import Part, Task
+from ganglion.train import checkpoint
+from ganglion.train.run import RunFolder
+
+
+class Run:
+    """Everything that is known of a run, read from its folder when it is asked for.
+
+    `metrics` are those of the test part, `history` is the metric log, `figures` are the paths of its pictures by name,
+    `network` is the plain module with the best weights, in evaluation mode.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._files = RunFolder.open(folder)
+        self.folder = self._files.path
+        self._about = self._files.read("config.json")
+        self.system: System = find(self._about["system"])
+        self.config: Any = from_dict(self.system.load().Config, self._about["config"], where="config.json")
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Score, baseline, seconds, parameters; empty until training has finished."""
+        return self._files.read("result.json") if (self.folder / "result.json").exists() else {}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return dict(self.result.get("metrics", {}))
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return self._files.metrics()
+
+    @property
+    def figures(self) -> dict[str, Path]:
+        return {path.stem: path for path in sorted(self._files.figures.glob("*.png"))}
+
+    @cached_property
+    def task(self) -> Task:
+        """The task without its data: it can answer, but not train."""
+        return task_class(self._about["task"]).restore(self._about["state"], self.config)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network with the best weights; the newest usable ones when the best are damaged."""
+        network = self.system.load().build(self.config).network
+        best = self._files.pointed("best")
+        try:
+            weights = checkpoint.load(best, ("weights",)) if best else None
+        except checkpoint.CheckpointError:
+            weights = None
+        if weights is None:
+            _, weights, _ = checkpoint.load_newest(self._files.checkpoints, ("weights",))
+        network.load_state_dict(weights["weights"])
+        return network.eval()
+
+    def predict(self, inputs: Any) -> list[dict[str, Any]]:
+        """Answer for raw inputs: arrays, or one or more paths of images, CSV or NPZ files."""
+        return self.task.predict(self.network, [inputs] if isinstance(inputs, str | Path) else inputs)
+
+    def generate(self, count: int = 64, *, seed: int = 0, out: str | Path | None = None) -> Figure:
+        """Draw new samples, and save the picture where `out` is given."""
+        figure = self.task.generate(self.network, count, seed)
+        if out:
+            figures.save(figure, Path(out))
+        return figure
+
+    def forecast(self, steps: int) -> list[dict[str, float]]:
+        return self.task.forecast(self.network, steps)
+
+    def play(self, episodes: int = 10, *, seed: int = 0, animation: str | Path | None = None) -> list[float]:
+        return self.task.play(self.network, episodes, seed, Path(animation) if animation else None)
+
+    def evaluate(self, part: Part = "test") -> dict[str, float]:
+        """Read the data again and judge the best weights on a part of it."""
+        rule = self.system.load().build(self.config)
+        rule.network.load_state_dict(self.network.state_dict())
+        return self.prepared_task().evaluate(rule, part)
+
+    def prepared_task(self) -> Task:
+        """Return the task with its data, as it was when training began."""
+        from ganglion.tasks.session import prepare_task
+
+        settings = from_dict(DataSettings, self._about["data_settings"], where="config.json")
+        source = self._about["data"]
+        return prepare_task(self.system, source, self.config, settings, self._about["trainer"]["seed"], self.folder)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self.result.get('score_name', 'score')}={self.result.get('score')})"
+
+    def _repr_html_(self) -> str:
+        rows = {"system": self.system.name, "data": self._about["data"], **self.result.get("metrics", {})}
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(str(key))}</th><td>{html.escape(_short(value))}</td></tr>"
+            for key, value in rows.items()
+        )
+        return f"<table><caption>{html.escape(self.name)}</caption>{cells}</table>"
+
+
+def task_class(name: str) -> type[Task]:
+    """Return the class of a task, which is called like its module."""
+    cls: type[Task] = getattr(import_module(f"ganglion.tasks.{name}"), name.capitalize())
+    return cls
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open the folder of a run."""
+    return Run(folder)
+
+
+def load(folder: str | Path) -> nn.Module:
+    """Return the network of a run as a plain module with its best weights, in evaluation mode."""
+    return Run(folder).network
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+__all__: Sequence[str] = ("Run", "load", "open_run", "task_class")
