@@ -133,7 +133,7 @@ def code_map(codes: np.ndarray, labels: np.ndarray | None = None, names: Sequenc
     figure, (panel,) = panels(1, width=6.6, height=4.9)
     shades = colours(max(int(truth.max()) + 1, len(names)))
     _by_class(panel, points, truth, names if labels is not None else ("",), shades, size=9)
-    if labels is not None and len(np.unique(truth)) > 1:
+    if labels is not None and 1 < len(np.unique(truth)) <= 20:
         outline = [matplotlib.patheffects.withStroke(linewidth=2.5, foreground=PAPER)]
         for label in np.unique(truth):
             name = text(names[label] if label < len(names) else label, 12)
@@ -180,7 +180,9 @@ def forecast(history: np.ndarray, truth: np.ndarray | None, predictions: Mapping
     for column, panel in enumerate(axes):
         panel.plot(np.arange(-len(past), 0), past[:, column], color=GREY, linewidth=1.3, label="history")
         if future is not None:
-            panel.plot(np.arange(len(future)), future[:, column], color=INK, linewidth=1.5, label="truth")
+            joined = np.concatenate([past[-1:, column], future[:, column]])
+            places = np.arange(len(joined)) - len(past[-1:])
+            panel.plot(places, joined, color=INK, linewidth=3.2, alpha=0.4, label="truth")
         for (name, values), colour in zip(answers.items(), colours(max(len(answers), 1)), strict=False):
             if column >= values.shape[1]:
                 continue
@@ -190,7 +192,7 @@ def forecast(history: np.ndarray, truth: np.ndarray | None, predictions: Mapping
                 np.arange(len(values)),
                 values[:, column],
                 color=colour,
-                linewidth=1.8 if first else 1.2,
+                linewidth=1.5 if first else 1.2,
                 linestyle="-" if first else (0, (4, 2)),
                 label=text(name, 28) + error,
                 zorder=3 if first else 2,
@@ -199,7 +201,7 @@ def forecast(history: np.ndarray, truth: np.ndarray | None, predictions: Mapping
         panel.grid(axis="y")
         panel.margins(x=0.01)
         panel.legend(**_LEGEND)
-    axes[0].set_title("Forecast")
+    axes[0].set_title("Forecast" + ("" if future is None else "  (mean absolute error)"))
     axes[-1].set_xlabel("steps from the forecast's start")
     return figure
 
@@ -213,7 +215,7 @@ def _mean_error(predicted: np.ndarray, truth: np.ndarray | None) -> str:
     if truth is None or not len(truth) or not len(predicted):
         return ""
     count = min(len(truth), len(predicted))
-    return f"  (error {number(float(np.mean(np.abs(predicted[:count] - truth[:count]))))})"
+    return f"  ({number(float(np.mean(np.abs(predicted[:count] - truth[:count]))))})"
 
 
 @styled
@@ -235,8 +237,8 @@ def scatter(truth: np.ndarray, predicted: np.ndarray, names: Sequence[str] = ())
         spread = ((x - x.mean()) ** 2).sum() if x.size else 0.0
         fit = f"R² {1 - ((x - y) ** 2).sum() / spread:.3f}, " if spread else ""
         error = number(float(np.abs(x - y).mean())) if x.size else "unknown"
-        name = f"{text(names[column], 18)}: " if column < len(names) else ""
-        panel.set_title(f"{name}{fit}mean error {error}")
+        name = f"{text(names[column], 40)}\n" if column < len(names) else ""
+        panel.set_title(f"{name}{fit}mean absolute error {error}")
         if x.size:
             low, high = min(x.min(), y.min()), max(x.max(), y.max())
             margin = 0.05 * ((high - low) or 1.0)

@@ -125,9 +125,10 @@ class _Sheet:
         height, width = self.shape[:2]
         self.width = float(np.clip((9.6 - self.left) / self.columns, 0.3, 1.3 if self.columns > 1 else 3.0)) - 0.06
         self.height = self.width * height / width
-        if self.height > 4 * self.width:  # a very tall image is drawn lower rather than over pages
-            self.height = 4 * self.width
         self.caption = 0.15 * self.lines + (0.04 if self.lines else 0)
+        tallest = max(9.6 / self.rows - self.caption - 0.06, 0.24)
+        if self.height > tallest:  # one page, not many
+            self.height, self.width = tallest, max(tallest * width / height, 0.05)
         self.top = 0.42 if self.title else 0.12
         page_width = max(self.left + self.columns * (self.width + 0.06) + 0.1, 0.085 * len(self.title) + 0.3)
         page_height = self.top + self.rows * (self.height + self.caption + 0.06) + 0.08

@@ -74,7 +74,8 @@ def styled(draw: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         # The user's own settings must not show either, save for the choice of a backend.
         defaults = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")}
-        with mpl.rc_context({**defaults, **_RULES}):
+        rules: Any = {**defaults, **_RULES}
+        with mpl.rc_context(rules):
             return draw(*args, **kwargs)
 
     return wrapper
@@ -97,6 +98,7 @@ def panels(count: int, *, columns: int = 3, width: float = 4.0, height: float = 
     rows = max(1, math.ceil(count / columns))
     # A narrow figure would leave no room for its title or legend.
     figure = Figure(figsize=(max(width * columns, 5.2), height * rows + 0.2), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # type: ignore[union-attr]
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for unused in grid[count:]:
         unused.set_axis_off()
@@ -111,10 +113,11 @@ def empty(reason: str) -> Figure:
 
 
 def text(words: object, length: int = 24) -> str:
-    """Return `words` on one line, cut to `length`, so that no character is read as a formula."""
+    """Return `words` on one line, cut in the middle to `length`, so that no character is read as a formula."""
     line = " ".join(str(words).split())
     if len(line) > length:
-        line = line[: length - 1].rstrip() + "…"
+        # Long names of one set often differ in their ends only.
+        line = line[: length - length // 3 - 1].rstrip() + "…" + line[-(length // 3) :].lstrip()
     return line.replace("$", r"\$")
 
 

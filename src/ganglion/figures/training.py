@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ganglion.figures.style import (
     BLUE,
@@ -67,9 +68,16 @@ def _finish(panel: Axes, name: str, axis: str, values: np.ndarray) -> None:
     panel.set_xlabel(axis)
     panel.grid(axis="y")
     panel.margins(x=0.03, y=0.08)
-    if axis != "seconds":
-        panel.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+    whole_numbers(panel)
     panel.legend(loc="best")
+
+
+def whole_numbers(panel: Axes) -> None:
+    """Count along the horizontal axis in whole numbers, also where there is only one."""
+    low, high = panel.get_xlim()
+    if high - low < 1:
+        panel.set_xlim((low + high) / 2 - 1, (low + high) / 2 + 1)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
 def _by_metric(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
@@ -121,6 +129,7 @@ def returns(returns: Sequence[float], threshold: float | None = None) -> Figure:
     panel.set_title(f"Returns: {number(np.nanmean(values[-window:]))} at the end, best {number(np.nanmax(values))}")
     panel.set_xlabel("episode")
     panel.set_ylabel("return")
+    whole_numbers(panel)
     panel.grid(axis="y")
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
