@@ -1,0 +1,214 @@
+"""Loaders whose order is a function of (seed, epoch) and whose state is (epoch, position)."""
+
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, get_worker_info
+
+from ganglion.core import Batch
+from ganglion.data.noise import mixed_seed
+from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
+
+Augmentation = Callable[[Batch, int, int], Batch]
+"""Changes a whole batch, given the seed and the epoch."""
+
+
+class EpochLoader(ABC):
+    """The place in a finite set that is passed through in a new order every epoch; the last batch may be short."""
+
+    def __init__(self, size: int, batch_size: int | Literal["all"], seed: int, shuffle: bool) -> None:
+        if size == 0:
+            raise DataError("there are no samples to load")
+        if batch_size != "all" and batch_size < 1:
+            raise ConfigurationError("batch_size must be at least 1, or 'all'", found=str(batch_size))
+        self.size, self.seed, self.shuffle = size, seed, shuffle
+        self.batch_size = size if batch_size == "all" else min(batch_size, size)
+        self.batches_per_epoch: int | None = -(-size // self.batch_size)
+        self.epoch = 0
+        self.position = 0
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield what is left of the current epoch."""
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the places of the samples in the order in which `epoch` visits them."""
+        if not self.shuffle:
+            return torch.arange(self.size)
+        return torch.randperm(self.size, generator=torch.Generator().manual_seed(mixed_seed(self.seed, epoch)))
+
+    def advance(self) -> None:
+        """Move past the batch that is about to be handed out."""
+        self.position += self.batch_size
+        if self.position >= self.size:
+            self.epoch, self.position = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "position": self.position, **self._identity()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the place of a saved loader, which must have had the same samples in the same batches."""
+        for name, value in self._identity().items():
+            if state.get(name) != value:
+                raise CheckpointError(
+                    f"the place in the data was saved with another {name.replace('_', ' ')}",
+                    expected=str(value),
+                    found=str(state.get(name)),
+                    remedy="resume with the data and the options of the run, or start a new run",
+                )
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+
+    def _identity(self) -> dict[str, Any]:
+        return {"size": self.size, "batch_size": self.batch_size, "seed": self.seed, "shuffle": self.shuffle}
+
+
+@final
+class InMemoryLoader(EpochLoader):
+    """Batches gathered from tensors in memory, each tensor in one call per batch.
+
+    Args:
+        tensors: named tensors with the samples along the first axis. Where there is no `index`, batches get the
+            places `0, 1, ...` under that name.
+        batch_size: samples per batch, or `all`.
+        augment: changes a batch after it was gathered.
+
+    >>> loader = InMemoryLoader({"inputs": torch.arange(5.0)}, batch_size=2, seed=0)
+    >>> [len(batch["inputs"]) for batch in loader], loader.epoch
+    ([2, 2, 1], 1)
+    """
+
+    def __init__(
+        self,
+        tensors: Batch,
+        batch_size: int | Literal["all"],
+        seed: int,
+        augment: Augmentation | None = None,
+        shuffle: bool = True,
+    ) -> None:
+        sizes = {name: len(tensor) for name, tensor in tensors.items()}
+        if len(set(sizes.values())) != 1:
+            raise DataError("the tensors of a loader differ in their number of samples", found=str(sizes))
+        super().__init__(next(iter(sizes.values())), batch_size, seed, shuffle)
+        device = next(iter(tensors.values())).device
+        self.tensors = {"index": torch.arange(self.size, device=device), **tensors}
+        self.augment = augment
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch, order = self.epoch, self.order(self.epoch)
+        while self.epoch == epoch:
+            batch = self._gather(order[self.position : self.position + self.batch_size])
+            if self.augment is not None:
+                batch = self.augment(batch, self.seed, epoch)
+            self.advance()
+            yield batch
+
+    def _gather(self, places: Tensor) -> Batch:
+        if len(places) == self.size:  # The order inside the one batch of an epoch says nothing: spare the copy.
+            return dict(self.tensors)
+        return {name: tensor.index_select(0, places.to(tensor.device)) for name, tensor in self.tensors.items()}
+
+
+@final
+class StreamingLoader(EpochLoader):
+    """Batches decoded from files while training, by worker processes that read ahead; the same bits for any number.
+
+    Args:
+        files: images by place, with the `path` of each; an `ImageFiles`.
+        transform: makes a float tensor of a stack of decoded images, in the worker.
+        tensors: further tensors with one row per file, such as `targets`.
+        workers: processes; 0 decodes in this one.
+    """
+
+    def __init__(
+        self,
+        files: Any,
+        transform: Callable[[np.ndarray], Tensor],
+        tensors: Batch,
+        batch_size: int | Literal["all"],
+        seed: int,
+        augment: Augmentation | None = None,
+        workers: int = 0,
+        shuffle: bool = True,
+    ) -> None:
+        super().__init__(len(files), batch_size, seed, shuffle)
+        self.tensors = {"index": torch.arange(self.size), **tensors}
+        self.files, self.transform, self.augment, self.workers = files, transform, augment, workers
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.epoch
+        left = self.order(epoch)[self.position :].split(self.batch_size)
+        batches = _DecodedBatches(self.files, self.transform, left, torch.zeros(max(1, self.workers), 2).long())
+        # An own generator: the default one would lose a number at every epoch, and a resumed run would differ.
+        source = DataLoader(
+            batches, batch_size=None, num_workers=self.workers, collate_fn=_as_is, generator=torch.Generator()
+        )
+        decoded = iter(source)
+        for places in left:
+            batch = {name: tensor.index_select(0, places) for name, tensor in self.tensors.items()}
+            batch["inputs"] = self._next(decoded, batches)
+            if self.augment is not None:
+                batch = self.augment(batch, self.seed, epoch)
+            self.advance()
+            yield batch
+
+    def _next(self, decoded: Iterator[Any], batches: "_DecodedBatches") -> Tensor:
+        try:
+            result = next(decoded)
+        except RuntimeError as error:  # What DataLoader raises when a worker was killed.
+            raise DataError(
+                "a process that decodes images died",
+                where=batches.file_of_the_dead(str(error)),
+                found=str(error).splitlines()[0],
+                remedy="look at that file, or read with fewer workers if memory ran out",
+            ) from error
+        if isinstance(result, GanglionError):
+            raise result
+        return result
+
+
+@dataclass
+class _DecodedBatches:
+    """A map-style data set whose items are whole batches; a damaged file becomes an error that can cross processes."""
+
+    files: Any
+    transform: Callable[[np.ndarray], Tensor]
+    batches: Sequence[Tensor]
+    progress: Tensor
+    """Process and place of the file that each worker is at `(workers, 2)`, in shared memory."""
+    started: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.progress.share_memory_()
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> Tensor | GanglionError:
+        worker = get_worker_info()
+        row = self.progress[worker.id if worker else 0]
+        row[0] = os.getpid()
+        images = []
+        for place in self.batches[number].tolist():
+            row[1] = place
+            try:
+                images.append(self.files[place])
+            except GanglionError as error:
+                return error
+        return self.transform(np.stack(images))
+
+    def file_of_the_dead(self, message: str) -> str:
+        """Return the file that the process named in DataLoader's message was decoding."""
+        dead = {int(digits) for digits in re.findall(r"\d+", message)}
+        paths = [str(self.files.paths[place]) for process, place in self.progress.tolist() if process in dead]
+        return ", ".join(paths)
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
