@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK, MUTED, FAINT, PAPER = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff"
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
@@ -96,9 +97,9 @@ def panels(count: int, *, columns: int = 3, width: float = 4.0, height: float = 
     """Return a figure of `count` panels, filled row by row."""
     columns = max(1, min(columns, count))
     rows = max(1, math.ceil(count / columns))
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
     # A narrow figure would leave no room for its title or legend.
-    figure = Figure(figsize=(max(width * columns, 5.2), height * rows + 0.2), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # type: ignore[union-attr]
+    figure = Figure(figsize=(max(width * columns, 5.2), height * rows + 0.2), layout=layout)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for unused in grid[count:]:
         unused.set_axis_off()
