@@ -1,0 +1,182 @@
+"""Generation: a network that draws new images like those of a set; no labels are needed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self, final
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from ganglion import figures
+from ganglion.core import LearningRule, Loader
+from ganglion.data.augment import Augment
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset
+from ganglion.data.loaders import InMemoryLoader, StreamingLoader
+from ganglion.data.preprocessing import ImagePreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.data.splits import Samples, split
+from ganglion.errors import DataError
+from ganglion.tasks.base import Part, Task
+from ganglion.tasks.sample_quality import NEIGHBOURS, SampleQuality
+
+SIZES = (16, 28, 32, 64)
+"""Sides of images that are drawn when none is asked for: the first that holds the data's, or the last."""
+LOW, HIGH = -1.0, 1.0
+"""Range of the pixels, that of tanh."""
+JUDGED = 1000
+"""Images at most of each kind that a judgement compares."""
+FITTED = 5000
+"""Training images at most that the principal components are taken from."""
+GRID = 8
+"""Rows and columns of the pictures."""
+
+
+@final
+class Generation(Task):
+    """Draw images, judged by their distribution in the principal components of the training images' pixels.
+
+    `frechet_distance` compares means and covariances with those of real images; 0 is perfect. `density` says how close
+    generated images are to real ones, `coverage` what share of the real ones has a generated one nearby: a generator
+    that draws the same few images has a fair density and next to no coverage. Always the same latent vectors are
+    judged, so that a change is the network's. See `ganglion.tasks.sample_quality`.
+    """
+
+    score = "frechet_distance"
+    higher_is_better = False
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.preprocessing = ImagePreprocessing(
+            image_size=config.image_size, channels=config.in_channels, low=LOW, high=HIGH
+        )
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        dataset = read(source, settings) if isinstance(source, str) else source
+        task = cls(_adapted(config, dataset))
+        parts = split(dataset, settings, seed)
+        task.notes, task.fingerprint, task.settings = dataset.notes, dataset.fingerprint, settings
+        task.inputs = parts["train"].inputs
+        task.training = task._some(parts["train"], FITTED)
+        task.real = {"train": task.training[:JUDGED]}
+        for name in ("validation", "test"):
+            task.real[name] = task._some(parts[name], JUDGED) if len(parts[name]) > NEIGHBOURS else task.real["train"]
+        task.has_validation = len(parts["validation"]) > NEIGHBOURS
+        if len(parts["test"]) <= NEIGHBOURS:
+            task.notes = (*task.notes, "too few test images: generated ones are compared with training images")
+        task.quality = SampleQuality.fit(task.training)
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        return cls(config)
+
+    def state(self) -> dict[str, Any]:
+        return {}  # a generator takes noise: what it draws is all in the configuration
+
+    def _some(self, samples: Samples, most: int) -> np.ndarray:
+        """Return at most `most` preprocessed images, evenly chosen in shuffled order."""
+        places = np.random.default_rng(0).permutation(len(samples))[:most]
+        return self.preprocessing(_take(samples.inputs, places)).numpy()
+
+    def loader(self, rule: LearningRule, seed: int) -> Loader:
+        settings = self.settings
+        augment = None if settings.augment == "none" else Augment(settings.augment)
+        if isinstance(self.inputs, np.ndarray):
+            images = {"inputs": self.preprocessing(self.inputs)}
+            return InMemoryLoader(images, settings.batch_size, seed, augment)
+        return StreamingLoader(
+            self.inputs, self.preprocessing, {}, settings.batch_size, seed, augment, workers=settings.workers
+        )
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        generated = draw(rule.network, latent_vectors(rule.network, JUDGED, seed=0))
+        return self.quality.compare(self.real[part], generated.numpy())
+
+    def baseline(self) -> dict[str, float]:
+        """Draw every pixel on its own from the normal distribution that it has in the training images."""
+        mean, deviation = self.training.mean(axis=0), self.training.std(axis=0)
+        noise = np.random.default_rng(0).standard_normal((JUDGED, *mean.shape))
+        return self.quality.compare(self.real["test"], (mean + deviation * noise).clip(LOW, HIGH))
+
+    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+        count = GRID * GRID
+        generated = draw(rule.network, latent_vectors(rule.network, count, seed=0))
+        return {
+            "generated": _grid(generated, "Generated"),
+            "real": _grid(torch.from_numpy(self.real["test"][:count]), "Real"),
+            "interpolation": _grid(self._interpolation(rule.network), "From one latent vector to another, row by row"),
+            "nearest": _grid(self._beside_nearest(generated), "Generated, and below each its nearest training image"),
+        }
+
+    def _interpolation(self, network: nn.Module) -> Tensor:
+        """Draw images along great circles between pairs of latent vectors."""
+        first, last = latent_vectors(network, 2 * GRID, seed=1).unflatten(0, (2, GRID, 1))  # (rows, 1, features)
+        share = torch.linspace(0, 1, GRID)[:, None]  # (columns, 1)
+        return draw(network, great_circle(first, last, share).flatten(0, 1))
+
+    def _beside_nearest(self, generated: Tensor) -> Tensor:
+        """Put rows of training images between rows of generated ones: copies would show."""
+        shown = generated[: GRID * GRID // 2]
+        training = torch.from_numpy(self.training)
+        nearest = training[torch.cdist(shown.flatten(1), training.flatten(1)).argmin(dim=1)]
+        rows = torch.stack([part.unflatten(0, (-1, GRID)) for part in (shown, nearest)], dim=1)
+        return rows.flatten(0, 2)
+
+    def example(self) -> Tensor:
+        return torch.zeros(2, self.config.latent_features)
+
+    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+        return _grid(draw(network, latent_vectors(network, count, seed)))
+
+
+def latent_vectors(network: nn.Module, count: int, seed: int) -> Tensor:
+    """Return `count` normal vectors for a generator, the same for the same seed, leaving the global random state alone."""
+    return torch.randn(count, int(network.latent_features), generator=torch.Generator().manual_seed(seed))
+
+
+def draw(network: nn.Module, latent: Tensor, batch_size: int = 250) -> Tensor:
+    """Return a generator's images for latent vectors, in evaluation mode, on the CPU."""
+    device, was_training = next(network.parameters()).device, network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            return torch.cat([network(part.to(device)).float().cpu() for part in latent.split(batch_size)])
+    finally:
+        network.train(was_training)
+
+
+def great_circle(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
+    """Return (sin((1 - t) w) a + sin(t w) b) / sin w, the way from a to b that keeps the usual length of noise.
+
+    A straight line would pass closer to the origin, where a normal distribution of many features has no samples.
+
+    >>> great_circle(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor(0.5))
+    tensor([0.7071, 0.7071])
+    """
+    angle = torch.acos(torch.cosine_similarity(first, last, dim=-1)).unsqueeze(-1)
+    return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / torch.sin(angle)
+
+
+def _adapted(config: Any, dataset: Dataset) -> Any:
+    """Return the configuration for the data's channels and, where none is asked for, the size that holds its images."""
+    if dataset.kind != "image":
+        raise DataError(
+            "this system draws images", where=dataset.source, expected="images", found=f"{dataset.kind} data"
+        )
+    height, width, channels = np.shape(dataset.inputs[0])
+    fitting = next((size for size in SIZES if size >= max(height, width)), SIZES[-1])
+    return replace(config, in_channels=channels, image_size=config.image_size or fitting)
+
+
+def _take(inputs: np.ndarray | Sequence, places: np.ndarray) -> np.ndarray:
+    return inputs[places] if isinstance(inputs, np.ndarray) else np.stack([inputs[place] for place in places])
+
+
+def _grid(images: Tensor, title: str = "") -> Figure:
+    """Draw images `(samples, channels, height, width)` with pixels in [LOW, HIGH]."""
+    pixels = ((images - LOW) / (HIGH - LOW)).clamp(0, 1).movedim(1, -1)
+    return figures.image_grid(pixels.numpy(), columns=GRID, title=title)
