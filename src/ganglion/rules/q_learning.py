@@ -1,0 +1,108 @@
+"""Deep Q-learning: descend on the temporal-difference error against a frozen, slowly following copy of the network."""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganglion.core import Batch, LearningRule
+from ganglion.errors import ConfigurationError
+from ganglion.rules.descend import Descent, descend
+
+
+def temporal_difference_targets(
+    rewards: Tensor, terminated: Tensor, next_values: Tensor, discount: float
+) -> Tensor:  # (batch)
+    """Return y = r + γ (1 - terminated) V(s').
+
+    An episode that *terminated* has no future. One that was only cut off by a time limit (truncated) has: its
+    `terminated` is false, and s' is the true last observation, not the first of the next episode.
+
+    >>> temporal_difference_targets(torch.ones(2), torch.tensor([False, True]), torch.tensor([10.0, 10.0]), 0.5)
+    tensor([6., 1.])
+    """
+    return rewards + discount * torch.where(terminated, 0.0, next_values)
+
+
+@final
+class QLearning(LearningRule):
+    """Q-learning with a replay memory and a target network.
+
+    Loss: Huber(Q(s, a) - y) with y = r + γ max_a' Q'(s', a'), and for double Q-learning
+    y = r + γ Q'(s', argmax_a' Q(s', a')): the network chooses the action, the target network judges it.
+    Every `target_every` updates: θ' <- θ' + ρ (θ - θ'); `target_rate` ρ = 1 copies, a small ρ averages (Polyak).
+
+    Args:
+        network: maps observations to one value per action.
+        target_network: a network of the same form; it is overwritten by `network` and frozen.
+        discount: γ, worth of a reward one step later.
+        double: choose the next action by `network` instead of by `target_network`.
+        target_every: updates between two moves of the target network.
+        target_rate: ρ, share of the way to `network` that the target network goes in one move.
+
+    Batch: `observations`, `actions` (batch), `rewards` (batch), `next_observations`, `terminated` (batch, boolean).
+
+    Source: Mnih et al. 2015, https://doi.org/10.1038/nature14236; van Hasselt et al. 2016, arXiv:1509.06461.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        target_network: nn.Module,
+        descent: Descent,
+        *,
+        discount: float = 0.99,
+        double: bool = False,
+        target_every: int = 1000,
+        target_rate: float = 1.0,
+    ) -> None:
+        if not 0 <= discount <= 1:
+            raise ConfigurationError("discount must lie between 0 and 1", found=str(discount))
+        if not 0 < target_rate <= 1:
+            raise ConfigurationError("target_rate must lie above 0 and at most at 1", found=str(target_rate))
+        if target_every < 1:
+            raise ConfigurationError("target_every must be at least 1", found=str(target_every))
+        target_network.load_state_dict(network.state_dict())
+        self.networks = {"network": network, "target": target_network.requires_grad_(False)}
+        self.optimizers = {"network": descent.make_optimizer(network)}
+        self.counters = {"updates": 0}
+        self.tensors: dict[str, Tensor] = {}
+        self.descent = descent
+        self.discount = discount
+        self.double = double
+        self.target_every = target_every
+        self.target_rate = target_rate
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        measured = descend(self.optimizers["network"], batch, self.objective, self.descent)
+        self.counters["updates"] += 1
+        if self.counters["updates"] % self.target_every == 0:
+            self.target_phase()
+        return measured
+
+    def objective(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the Huber loss of a batch and the mean value of the actions that were taken in it."""
+        values = self.networks["network"](batch["observations"]).float()  # (batch, actions)
+        taken = values.gather(1, batch["actions"].unsqueeze(1)).squeeze(1)  # (batch)
+        return {"loss": F.smooth_l1_loss(taken, self.targets(batch)), "action_value": taken.mean()}
+
+    @torch.no_grad()
+    def targets(self, batch: Batch) -> Tensor:
+        """Return what Q(s, a) should have been, as the target network sees it."""
+        following = batch["next_observations"]
+        judged = self.networks["target"](following).float()  # (batch, actions)
+        if self.double:
+            chosen = self.networks["network"](following).argmax(1, keepdim=True)  # (batch, 1)
+            next_values = judged.gather(1, chosen).squeeze(1)
+        else:
+            next_values = judged.amax(1)
+        return temporal_difference_targets(batch["rewards"], batch["terminated"], next_values, self.discount)
+
+    @torch.no_grad()
+    def target_phase(self) -> None:
+        """Move the target network towards the network, buffers copied outright."""
+        network, target = self.networks["network"], self.networks["target"]
+        torch._foreach_lerp_(list(target.parameters()), list(network.parameters()), self.target_rate)
+        for kept, current in zip(target.buffers(), network.buffers(), strict=True):
+            kept.copy_(current)
