@@ -1,0 +1,74 @@
+"""Reconstruction: learn a code by giving back what was put in, or what it was before noise was added."""
+
+from typing import Literal, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ganglion.core import Batch, LearningRule
+from ganglion.errors import ConfigurationError
+from ganglion.rules.descend import Descent, descend
+from ganglion.rules.losses import LOSSES
+
+ReconstructionLoss = Literal["squared-error", "binary-cross-entropy"]
+
+
+@final
+class Reconstruction(LearningRule):
+    """Descend the gradient of L(f(corrupt(x)), x).
+
+    Args:
+        network: f, from inputs to outputs of the same shape; logits for binary cross-entropy.
+        descent: how the gradient becomes an update.
+        loss: L, by name; a mean over samples and their values.
+        noise: standard deviation of Gaussian noise added to the inputs that the network sees.
+        masking: share of the values that are set to zero in the inputs that the network sees.
+
+    Raises `ConfigurationError` if `noise` or `masking` is out of range.
+
+    Source: Vincent et al., Extracting and composing robust features with denoising autoencoders (2008).
+
+    >>> rule = Reconstruction(nn.Linear(3, 3), Descent(learning_rate=0.1), masking=0.3)
+    >>> batch = {"inputs": torch.eye(3)}
+    >>> losses = [rule.step(batch)["loss"] for _ in range(100)]
+    >>> bool(losses[-1] < losses[0])
+    True
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        descent: Descent,
+        *,
+        loss: ReconstructionLoss = "squared-error",
+        noise: float = 0.0,
+        masking: float = 0.0,
+    ) -> None:
+        if noise < 0:
+            raise ConfigurationError("noise must not be negative", found=str(noise))
+        if not 0 <= masking < 1:
+            raise ConfigurationError("masking must lie from 0 to below 1", found=str(masking))
+        self.networks = {"network": network}
+        self.optimizers = {"network": descent.make_optimizer(network)}
+        self.counters = {}
+        self.tensors = {}
+        self.descent = descent
+        self.loss = LOSSES[loss]
+        self.noise, self.masking = noise, masking
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        return descend(self.optimizers["network"], batch, self._objective, self.descent)
+
+    def corrupt(self, inputs: Tensor) -> Tensor:
+        """Return the inputs as the network sees them."""
+        if self.noise:
+            inputs = inputs + self.noise * torch.randn_like(inputs)
+        if self.masking:
+            # Dropout scales what is left up; here it keeps its size.
+            inputs = functional.dropout(inputs, self.masking) * (1 - self.masking)
+        return inputs
+
+    def _objective(self, batch: Batch) -> dict[str, Tensor]:
+        inputs = batch["inputs"]
+        return {"loss": self.loss(self.network(self.corrupt(inputs)), inputs)}
