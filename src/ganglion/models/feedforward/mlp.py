@@ -1,0 +1,164 @@
+"""The multi-layer perceptron: dense layers of any depth and width, for classes or values.
+
+Idea:
+    Hidden layers re-describe the input until the last layer, which is linear, can read the answer off. The error is
+    sent back through the layers by the chain rule; each weight is told how it contributed.
+
+Equations:
+    hidden    h_l = f(W_l h_(l-1) + b_l), with h_0 = x
+    output    z = W_L h_(L-1) + b_L
+    backward  d_l = (W_(l+1)^T d_(l+1)) f'(a_l),  dE/dW_l = d_l h_(l-1)^T
+
+Networks:
+    `MLP`: dense layers with an activation and dropout between them. It returns logits z, or values; probabilities
+    are `ganglion.nn.probabilities(z)`, the softmax, or the logistic function where there is a single logit.
+
+Learning rule:
+    Supervised: cross-entropy for several classes, binary cross-entropy of a single logit for two, squared error for
+    values, all on z.
+
+Data it expects:
+    Rows of numbers with classes or values; images are flattened. Columns are standardised on the training part.
+
+What to expect:
+    scikit-learn's digits: about 98 % of the test part after the default run, in seconds on two CPU cores. XOR is
+    solved by a handful of hidden units.
+
+Departures from the paper:
+    1. Today's defaults (rectifier, He's initial weights, Adam); the network of 1986 is sigmoid, uniform and sgd.
+    2. Dropout rescales while training, so that nothing changes when it is switched off.
+
+References:
+    Rumelhart, Hinton, Williams: Learning representations by back-propagating errors. Nature 323 (1986).
+    Srivastava et al.: Dropout: a simple way to prevent neural networks from overfitting. JMLR 15 (2014).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganglion.core import LearningRule
+from ganglion.errors import ConfigurationError
+from ganglion.nn.activations import ActivationName
+from ganglion.nn.dense import dense_layers
+from ganglion.nn.initialisers import InitialiserName
+from ganglion.rules.descend import Descent
+from ganglion.rules.losses import LOSSES, accuracy, binary_cross_entropy, cross_entropy
+from ganglion.rules.supervised import Supervised
+
+
+class MLP(nn.Module):
+    """Outputs `(batch, out_features)` for inputs `(batch, ...)`, which are flattened.
+
+    Args:
+        in_features: numbers that describe a sample.
+        hidden_features: width of every hidden layer; none makes the network linear.
+        out_features: logits or values.
+        activation: function of the hidden layers.
+        initialiser: how the weights start.
+        dropout: share of hidden features dropped while training.
+        pieces: linear functions per feature of a maxout layer.
+
+    >>> import torch
+    >>> MLP(4, [8, 8], 3)(torch.zeros(2, 2, 2)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden_features: Sequence[int],
+        out_features: int,
+        *,
+        activation: ActivationName = "relu",
+        initialiser: InitialiserName = "he-normal",
+        dropout: float = 0.0,
+        pieces: int = 2,
+    ) -> None:
+        super().__init__()
+        layers = dense_layers(
+            [in_features, *hidden_features, out_features],
+            activation_name=activation,
+            initialiser_name=initialiser,
+            dropout=dropout,
+            pieces=pieces,
+        )
+        self.layers = nn.Sequential(nn.Flatten(), *layers)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layers(inputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The multi-layer perceptron."""
+
+    in_features: int = 64
+    """Numbers that describe a sample."""
+    num_classes: int | None = 10
+    """Classes to tell apart; two share a single logit; none where values are predicted."""
+    out_features: int = 1
+    """Values to predict where there are no classes."""
+    hidden_features: tuple[int, ...] = (128, 64)
+    """Width of every hidden layer; none makes the network linear."""
+    activation: ActivationName = "relu"
+    """Function of the hidden layers."""
+    initialiser: InitialiserName = "he-normal"
+    """How the weights start; biases start at zero."""
+    pieces: int = 2
+    """Linear functions that each feature of a maxout layer is the largest of."""
+    dropout: float = 0.0
+    """Share of hidden features that is dropped while training."""
+    loss: Literal["auto", "cross-entropy", "binary-cross-entropy", "squared-error"] = "auto"
+    """What is lowered; auto goes by what is predicted."""
+    label_smoothing: float = 0.0
+    """Share of the target's probability that is spread over all classes."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
+    """How the gradient becomes an update."""
+
+    def __post_init__(self) -> None:
+        if self.num_classes is not None and self.num_classes < 2:
+            raise ConfigurationError("there must be at least two classes", found=str(self.num_classes))
+        if not 0 <= self.dropout < 1:
+            raise ConfigurationError("dropout must be a share below 1", found=str(self.dropout))
+        if self.loss == "cross-entropy" and (self.num_classes or 0) < 3:
+            raise ConfigurationError(
+                "the cross-entropy of a softmax needs three classes or more",
+                remedy="leave loss at auto: two classes have one logit and the binary cross-entropy",
+            )
+
+
+TINY = Config(in_features=2, num_classes=2, hidden_features=(16,), descent=Descent(learning_rate=2e-2))
+
+
+def build(config: Config) -> LearningRule:
+    network = MLP(
+        config.in_features,
+        config.hidden_features,
+        _outputs(config),
+        activation=config.activation,
+        initialiser=config.initialiser,
+        dropout=config.dropout,
+        pieces=config.pieces,
+    )
+    measures = {} if config.num_classes is None else {"accuracy": accuracy}
+    return Supervised(network, config.descent, loss=_loss(config), measures=measures)
+
+
+def _outputs(config: Config) -> int:
+    if config.num_classes is None:
+        return config.out_features
+    return 1 if config.num_classes == 2 else config.num_classes
+
+
+def _loss(config: Config) -> Callable[[Tensor, Tensor], Tensor]:
+    automatic = {None: "squared-error", 2: "binary-cross-entropy"}.get(config.num_classes, "cross-entropy")
+    name = automatic if config.loss == "auto" else config.loss
+    if config.label_smoothing and name == "cross-entropy":
+        return partial(cross_entropy, label_smoothing=config.label_smoothing)
+    if config.label_smoothing and name == "binary-cross-entropy":
+        return partial(binary_cross_entropy, label_smoothing=config.label_smoothing)
+    return LOSSES[name]

@@ -1,0 +1,87 @@
+"""Activation functions by name, and probabilities from a network's outputs."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganglion.errors import ShapeError
+from ganglion.settings import unknown_name
+
+ActivationName = Literal[
+    "linear", "sigmoid", "hard-sigmoid", "tanh", "relu", "leaky-relu", "prelu", "elu", "swish", "maxout"
+]
+
+
+class Maxout(nn.Module):
+    """Return max_k a_k over groups of neighbouring features: the largest of `pieces` linear functions.
+
+    Args:
+        pieces: size of a group; the features must divide into groups.
+
+    Source: Goodfellow et al., Maxout networks (2013).
+
+    >>> Maxout(2)(torch.tensor([[1.0, 5.0, -2.0, -3.0]]))
+    tensor([[ 5., -2.]])
+    """
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.shape[-1] % self.pieces:
+            raise ShapeError(
+                "features do not divide into groups",
+                expected=f"a multiple of {self.pieces}",
+                found=str(inputs.shape[-1]),
+            )
+        return inputs.unflatten(-1, (-1, self.pieces)).amax(dim=-1)
+
+    def extra_repr(self) -> str:
+        return f"pieces={self.pieces}"
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "linear": nn.Identity,  # a
+    "sigmoid": nn.Sigmoid,  # 1 / (1 + exp(-a))
+    "hard-sigmoid": nn.Hardsigmoid,  # a / 6 + 1 / 2, cut to [0, 1]
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,  # max(0, a)
+    "leaky-relu": lambda: nn.LeakyReLU(0.01),  # max(a, 0.01 a)
+    "prelu": nn.PReLU,  # max(0, a) + w min(0, a) with a learned slope w
+    "elu": nn.ELU,  # a above 0, exp(a) - 1 below
+    "swish": nn.SiLU,  # a sigmoid(a)
+}
+
+
+def activation(name: ActivationName, pieces: int = 2) -> nn.Module:
+    """Return a new activation layer; `pieces` is for maxout, which returns that many times fewer features.
+
+    >>> activation("leaky-relu")(torch.tensor([-1.0, 2.0]))
+    tensor([-0.0100,  2.0000])
+    """
+    if name == "maxout":
+        return Maxout(pieces)
+    if name not in ACTIVATIONS:
+        raise unknown_name("activation", name, [*ACTIVATIONS, "maxout"])
+    return ACTIVATIONS[name]()
+
+
+def probabilities(outputs: Tensor) -> Tensor:
+    """Return softmax(z)_i = exp(z_i) / sum_j exp(z_j); of a single logit the pair (1 - s(z), s(z)).
+
+    Networks return logits because losses on logits are stable; this is for reading their answers.
+
+    Args:
+        outputs: logits `(batch, classes)`, or `(batch, 1)` for a decision between two classes.
+
+    >>> probabilities(torch.tensor([[2.0, 1.0, 0.1]])).round(decimals=1)
+    tensor([[0.7000, 0.2000, 0.1000]])
+    >>> probabilities(torch.tensor([[0.0]]))
+    tensor([[0.5000, 0.5000]])
+    """
+    if outputs.shape[-1] == 1:
+        outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=-1)
+    return outputs.softmax(dim=-1)
