@@ -1,0 +1,224 @@
+"""Energy-based networks: the restricted Boltzmann machine, its exact likelihood where small, and estimates elsewhere.
+
+Letters: v visible units, h hidden units, a and b their biases, W weights between them, Z the partition function.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from ganglion.errors import UsageError
+
+MOST_ENUMERABLE_UNITS = 24
+"""Units of the smaller layer whose states are still counted one by one."""
+
+
+class BernoulliRBM(nn.Module):
+    """Restricted Boltzmann machine of binary visible and binary hidden units.
+
+    E(v, h) = -a.v - b.h - h.Wv, and p(v, h) = exp(-E(v, h)) / Z. Units of one layer are independent given the other.
+    As a network it maps visible units to the probabilities of the hidden ones, its features of the data. Visible values
+    between 0 and 1 are taken as probabilities. Sampling uses `generator`, or torch's own random state.
+
+    Args:
+        num_visible: Units that hold the data.
+        num_hidden: Units that explain it.
+        deviation: Standard deviation of the initial weights, small so that hidden units start undecided.
+
+    References:
+        Smolensky (1986), Information processing in dynamical systems: foundations of harmony theory.
+        Hinton (2010), A practical guide to training restricted Boltzmann machines.
+
+    >>> machine = BernoulliRBM(784, 500)
+    >>> sum(parameter.numel() for parameter in machine.parameters())
+    393284
+    >>> machine(torch.zeros(2, 784)).shape
+    torch.Size([2, 500])
+    """
+
+    def __init__(self, num_visible: int, num_hidden: int, *, deviation: float = 0.01) -> None:
+        super().__init__()
+        self.num_visible, self.num_hidden = num_visible, num_hidden
+        self.weight = nn.Parameter(torch.randn(num_hidden, num_visible) * deviation)
+        self.visible_bias = nn.Parameter(torch.zeros(num_visible))
+        self.hidden_bias = nn.Parameter(torch.zeros(num_hidden))
+
+    def forward(self, visible: Tensor) -> Tensor:
+        """Return p(h = 1 | v)."""
+        return self.hidden_probabilities(visible)
+
+    def extra_repr(self) -> str:
+        return f"num_visible={self.num_visible}, num_hidden={self.num_hidden}"
+
+    def energy(self, visible: Tensor, hidden: Tensor) -> Tensor:
+        """Return E(v, h) of every row."""
+        interaction = (F.linear(visible, self.weight) * hidden).sum(-1)
+        return -(visible @ self.visible_bias) - hidden @ self.hidden_bias - interaction
+
+    def free_energy(self, visible: Tensor) -> Tensor:
+        """Return F(v) = -log sum_h exp(-E(v, h)) = -a.v - sum_j log(1 + exp(b_j + W_j.v)) of every row."""
+        return -(visible @ self.visible_bias) - F.softplus(self._hidden_input(visible)).sum(-1)
+
+    def free_energy_gradients(self, visible: Tensor, shares: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return sum_n share_n F(v_n) and its gradients in the order of `parameters()`, without a graph.
+
+        dF/dW = -p(h|v) v', dF/da = -v, dF/db = -p(h|v): for all rows together two matrix products and no more.
+        """
+        hidden_input = self._hidden_input(visible)
+        total = -shares @ (visible @ self.visible_bias + F.softplus(hidden_input).sum(-1))
+        activity = torch.sigmoid(hidden_input) * -shares.unsqueeze(-1)  # (batch, hidden)
+        gradients = activity.T @ visible, -shares @ visible, activity.sum(0)
+        return total, tuple(gradient.to(self.weight.dtype) for gradient in gradients)
+
+    def hidden_probabilities(self, visible: Tensor) -> Tensor:
+        """Return p(h = 1 | v)."""
+        return torch.sigmoid(self._hidden_input(visible))
+
+    def visible_probabilities(self, hidden: Tensor) -> Tensor:
+        """Return p(v = 1 | h)."""
+        return torch.sigmoid(self._visible_input(hidden))
+
+    def sample_hidden(self, visible: Tensor, generator: Generator | None = None) -> Tensor:
+        """Draw h from p(h | v)."""
+        return sample_bernoulli(self.hidden_probabilities(visible), generator)
+
+    def sample_visible(self, hidden: Tensor, generator: Generator | None = None) -> Tensor:
+        """Draw v from p(v | h)."""
+        return sample_bernoulli(self.visible_probabilities(hidden), generator)
+
+    def gibbs_step(self, visible: Tensor, generator: Generator | None = None) -> Tensor:
+        """Draw all hidden units given the visible ones, then all visible ones given those."""
+        return self.sample_visible(self.sample_hidden(visible, generator), generator)
+
+    @torch.no_grad()
+    def reconstruct(self, visible: Tensor) -> Tensor:
+        """Return p(v = 1 | h) for h at its mean given `visible`: down what went up, without noise."""
+        return self.visible_probabilities(self.hidden_probabilities(visible))
+
+    @torch.no_grad()
+    def match_means(self, visible: Tensor) -> None:
+        """Set a to the log odds log(p / (1 - p)) of the columns' means, so that hidden units need not learn them.
+
+        One imagined row of each value keeps the odds finite.
+        """
+        means = (visible.sum(0) + 1) / (len(visible) + 2)
+        self.visible_bias.copy_(torch.logit(means))
+
+    @torch.no_grad()
+    def conditional_log_likelihood(self, visible: Tensor, units: Tensor) -> Tensor:
+        """Return log p(v_i | all other units) for the chosen units of every row.
+
+        log p(v_i | rest) = v_i x - log(1 + exp(x)), where x = F(v with v_i = 0) - F(v with v_i = 1). Summed over all
+        units it is the pseudo-likelihood of Besag (1975), which needs no partition function.
+
+        Args:
+            visible: `(batch, visible)`.
+            units: Numbers of the units to ask for, `(batch, asked)`.
+        """
+        value = visible.gather(1, units)  # (batch, asked)
+        weight = self.weight.T[units]  # (batch, asked, hidden)
+        without = self._hidden_input(visible).unsqueeze(1) - value.unsqueeze(-1) * weight
+        log_odds = (F.softplus(without + weight) - F.softplus(without)).sum(-1) + self.visible_bias[units]
+        return value * log_odds - F.softplus(log_odds)
+
+    @torch.no_grad()
+    def log_partition(self) -> Tensor:
+        """Return log Z exactly, by counting through all states of the smaller layer."""
+        smaller = min(self.num_visible, self.num_hidden)
+        if smaller > MOST_ENUMERABLE_UNITS:
+            raise UsageError(
+                "the partition function of this machine cannot be counted",
+                expected=f"at most {MOST_ENUMERABLE_UNITS} units in one of the layers",
+                found=f"{self.num_visible} visible and {self.num_hidden} hidden",
+                remedy="use ganglion.nn.energy.estimate_log_partition",
+            )
+        negative_free_energy = self._marginal if self.num_hidden < self.num_visible else lambda v: -self.free_energy(v)
+        chunks = binary_states(smaller).split(1 << 14)
+        return torch.cat([negative_free_energy(states.to(self.weight)) for states in chunks]).logsumexp(0)
+
+    def _marginal(self, hidden: Tensor) -> Tensor:
+        """Return log sum_v exp(-E(v, h)): the mirror image of the free energy."""
+        return hidden @ self.hidden_bias + F.softplus(self._visible_input(hidden)).sum(-1)
+
+    def _hidden_input(self, visible: Tensor) -> Tensor:
+        return F.linear(visible, self.weight, self.hidden_bias)
+
+    def _visible_input(self, hidden: Tensor) -> Tensor:
+        return F.linear(hidden, self.weight.T, self.visible_bias)
+
+
+def sample_bernoulli(probabilities: Tensor, generator: Generator | None = None) -> Tensor:
+    """Draw zeros and ones, compared in place; `torch.bernoulli` is several times slower on a CPU.
+
+    >>> sample_bernoulli(torch.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    # Noise in the weights' own precision: sixteen-bit uniform numbers are too coarse to compare with.
+    dtype = probabilities.dtype if probabilities.dtype == torch.float64 else torch.float32
+    noise = torch.rand(probabilities.shape, generator=generator, dtype=dtype, device=probabilities.device)
+    return noise.lt_(probabilities)
+
+
+def binary_states(units: int) -> Tensor:
+    """Return all 2^units vectors of zeros and ones, the first unit changing fastest.
+
+    >>> binary_states(2).tolist()
+    [[False, False], [True, False], [False, True], [True, True]]
+    """
+    return (torch.arange(1 << units).unsqueeze(1) >> torch.arange(units) & 1).bool()
+
+
+@torch.no_grad()
+def anneal(
+    machine: BernoulliRBM, base_bias: Tensor, chains: int, temperatures: int, generator: Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Carry samples of independent pixels slowly over to samples of the machine, weighing them on the way.
+
+    Annealed importance sampling along p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), from t = 0,
+    where the units are independent and log Z is known, to t = 1, where it is the machine.
+
+    Args:
+        machine: The machine to reach.
+        base_bias: Log odds of the independent units to start from, `(visible,)`; near the data is best.
+        chains: Samples carried side by side.
+        temperatures: Steps between the two; the more, the less the weights scatter.
+
+    Returns:
+        One estimate of log Z per chain `(chains,)`, to be averaged as numbers, not as logarithms, and the samples that the
+        chains ended in `(chains, visible)`.
+
+    References:
+        Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.
+    """
+    visible = sample_bernoulli(torch.sigmoid(base_bias).expand(chains, -1), generator)
+    change = machine.visible_bias - base_bias
+    known = F.softplus(base_bias).sum() + machine.num_hidden * math.log(2)
+    log_weights = known.expand(chains).clone()
+    share = 1 / temperatures
+    for number in range(temperatures):
+        now, then = number * share, (number + 1) * share
+        hidden_input = machine._hidden_input(visible)
+        log_weights += share * (visible @ change)
+        log_weights += (F.softplus(then * hidden_input) - F.softplus(now * hidden_input)).sum(-1)
+        hidden = sample_bernoulli(torch.sigmoid(then * hidden_input), generator)
+        visible_input = base_bias + then * (change + hidden @ machine.weight)
+        visible = sample_bernoulli(torch.sigmoid(visible_input), generator)
+    return log_weights, visible
+
+
+def estimate_log_partition(
+    machine: BernoulliRBM,
+    base_bias: Tensor,
+    *,
+    chains: int = 100,
+    temperatures: int = 1000,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Estimate log Z by annealed importance sampling; arguments as for `anneal`.
+
+    The estimate of Z is unbiased, so that of log Z errs on the low side and a likelihood made with it on the high side.
+    """
+    log_weights, _ = anneal(machine, base_bias, chains, temperatures, generator)
+    return log_weights.logsumexp(0) - math.log(chains)
