@@ -34,7 +34,7 @@ def initialise(layer: nn.Linear | nn.Conv2d, name: InitialiserName) -> None:
 
     >>> layer = nn.Linear(100, 3)
     >>> initialise(layer, "uniform")
-    >>> bool(layer.weight.abs().max() <= 0.1), float(layer.bias.sum())
+    >>> (layer.weight.abs() <= 0.1).all().item(), layer.bias.sum().item()
     (True, 0.0)
     """
     if name not in INITIALISERS:

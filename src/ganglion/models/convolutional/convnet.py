@@ -129,6 +129,7 @@ class Config:
     """How the gradient becomes an update."""
 
     smallest_image: ClassVar[int] = 18
+    largest_image: ClassVar[int] = 96
 
 
 TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=16, descent=Descent(learning_rate=1e-2))

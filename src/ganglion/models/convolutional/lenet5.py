@@ -99,7 +99,7 @@ class LeNet5(nn.Module):
         for layer in (self.c1, self.c5, self.f6):
             fan_in = layer.weight[0].numel()
             nn.init.uniform_(layer.weight, -2.4 / fan_in, 2.4 / fan_in)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         bounds = torch.tensor([2.4 / fan_in for fan_in in self.c3.fan_in for _ in range(fan_in // 25)])
         with torch.no_grad():
             self.c3.weight.uniform_(-1, 1).mul_(bounds[:, None, None])

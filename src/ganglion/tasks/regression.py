@@ -1,0 +1,108 @@
+"""Regression: predict one or several values of a sample."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from torch import Tensor, nn
+
+from ganglion import figures
+from ganglion.core import LearningRule, Loader
+from ganglion.data.dataset import Dataset
+from ganglion.data.preprocessing import SeriesPreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+from ganglion.rules.supervised import Supervised
+from ganglion.settings import from_dict, to_dict
+from ganglion.tasks.base import Part, Task
+from ganglion.tasks.labelled import (
+    LabelledData,
+    adapt,
+    answers,
+    ask,
+    input_sizes,
+    load_preprocessing,
+    raw_inputs,
+    save_preprocessing,
+)
+
+
+@final
+class Regression(Task):
+    """Rows or images with values, judged by the share of their variance that is explained.
+
+    The network predicts standardised values; errors are in the values' own units.
+    """
+
+    score: ClassVar[str] = "r2"
+    higher_is_better: ClassVar[bool] = True
+    data: LabelledData
+    """What the task was prepared with; a restored one has none."""
+
+    def __init__(
+        self, config: Any, kind: str, preprocessing: Any, target_scale: SeriesPreprocessing, target_names: Sequence[str]
+    ) -> None:
+        self.config, self.kind, self.preprocessing = config, kind, preprocessing
+        self.target_scale, self.target_names = target_scale, tuple(target_names)
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        data, notes = LabelledData.prepare(source, config, settings, seed)
+        if data.target_scale is None:
+            raise DataError("this task predicts values, and the targets are classes", where=data.dataset.source)
+        outputs = len(data.target_scale.means)
+        names = data.dataset.target_names or tuple(f"value {number + 1}" for number in range(outputs))
+        config = adapt(config, **input_sizes(data.preprocessing), num_classes=None, out_features=outputs)
+        task = cls(config, data.dataset.kind, data.preprocessing, data.target_scale, names)
+        task.data, task.notes, task.fingerprint = data, notes, data.dataset.fingerprint
+        task.has_validation = len(data.parts["validation"]) > 0
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        scale = from_dict(SeriesPreprocessing, state["target_scale"], where="target_scale")
+        return cls(config, state["kind"], load_preprocessing(state), scale, state["target_names"])
+
+    def state(self) -> dict[str, Any]:
+        return save_preprocessing(self.kind, self.preprocessing) | {
+            "target_scale": to_dict(self.target_scale),
+            "target_names": list(self.target_names),
+        }
+
+    def loader(self, rule: LearningRule, seed: int) -> Loader:
+        return self.data.loader(seed)
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        assert isinstance(rule, Supervised)
+        outputs, targets = answers(rule.network, self.data.batches(part))
+        judged = {name: float(value) for name, value in rule.judge(outputs, targets).items()}
+        return judged | _errors(self.target_scale.inverse(targets), self.target_scale.inverse(outputs))
+
+    def baseline(self) -> dict[str, float]:
+        """Return what answering with the means of the training part scores."""
+        truth = self.target_scale.inverse(self.data.encode(self.data.part("test").targets))
+        return _errors(truth, np.broadcast_to(self.target_scale.means, truth.shape))
+
+    def example(self) -> Tensor:
+        return self.data.example()
+
+    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return for every sample its values by name, in their own units."""
+        raw = raw_inputs(inputs, self.kind, self.preprocessing)
+        values = self.target_scale.inverse(ask(network, self.preprocessing(raw)))
+        return [dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]
+
+    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+        outputs, targets = answers(rule.network, self.data.batches("test"))
+        truth, said = self.target_scale.inverse(targets), self.target_scale.inverse(outputs)
+        return {"predictions": figures.scatter(truth, said, self.target_names)}
+
+
+def _errors(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
+    return {
+        "r2": float(r2_score(truth, said)),
+        "rmse": float(root_mean_squared_error(truth, said)),
+        "mae": float(mean_absolute_error(truth, said)),
+    }
