@@ -1,0 +1,149 @@
+"""The command line: one table of commands, each imported when it is called, and one place where errors become words.
+
+Answers go to stdout, everything else (progress, notes, errors) to stderr. Importing this imports no torch.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ganglion.errors import GanglionError, UsageError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line of the table of commands."""
+
+    name: str
+    target: str
+    """Module below `ganglion.cli` and the name in it: a function whose parameters are flags, or a dict of such."""
+    summary: str
+    group: str
+    unparsed: bool = False
+    """The function takes its arguments as a list and reads them itself."""
+
+
+COMMANDS = (
+    Command("demo", "train:demo", "train one network of each family and write a report", "Start"),
+    Command("list", "show:list_systems", "all systems: family, task, parameters", "Start"),
+    Command("info", "show:info", "one system: idea, equations, layers, flags", "Start"),
+    Command("train", "train:train", "train a system on bundled data or your own", "Train", unparsed=True),
+    Command("resume", "train:resume", "continue a run that was stopped, bit for bit", "Train"),
+    Command("evaluate", "answer:evaluate", "score a run on its test data, beside a baseline", "Use a run"),
+    Command("predict", "answer:predict", "answer for images, CSV or NPZ files", "Use a run"),
+    Command("generate", "answer:generate", "draw new samples", "Use a run"),
+    Command("forecast", "answer:forecast", "continue a time series", "Use a run"),
+    Command("play", "answer:play", "let an agent play episodes", "Use a run"),
+    Command("inspect", "look:LOOK", "look inside: backpropagation, summary, features, ...", "Look"),
+    Command("data", "data:DATA", "list the data sets, check your own data", "Look"),
+    Command("runs", "runs:RUNS", "list, compare and clean run folders", "Look"),
+    Command("doctor", "doctor:doctor", "what this machine and this installation can do", "Machine"),
+    Command("bench", "bench:bench", "a short speed check of this machine", "Machine"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for wrong usage, 1 for failure, 130 when interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt as stop:
+        return _fail(getattr(stop, "exit_code", 130), str(stop) or "interrupted")
+    except BrokenPipeError:
+        # Whoever read our output has gone; a later flush must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+    except GanglionError as error:
+        if debug:
+            raise
+        return _fail(error.exit_code, f"error: {error}")
+    except Exception as error:
+        if debug:
+            raise
+        defect = f"error: this is a defect in ganglion: {type(error).__name__}: {' '.join(str(error).split())}"
+        return _fail(1, f"{defect}\n  try: repeat the command with --debug to see where it happened")
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        import ganglion
+
+        print(f"ganglion {ganglion.__version__}")
+        return 0
+    command = _find(words[0])
+    module, _, name = command.target.partition(":")
+    target = getattr(import_module(f"ganglion.cli.{module}"), name)
+    try:
+        _call(command, target, words[1:])
+    except SystemExit as stop:  # tyro has printed its help, or what was wrong with the flags
+        return stop.code if isinstance(stop.code, int) else 2
+    return 0
+
+
+def _call(command: Command, target: Callable[..., None] | dict[str, Callable[..., Any]], words: list[str]) -> None:
+    program = f"ganglion {command.name}"
+    if command.unparsed:
+        assert callable(target)
+        target(words)
+        return
+    import tyro
+
+    if isinstance(target, dict):
+        tyro.extras.subcommand_cli_from_dict(target, prog=program, args=words, description=f"{command.summary}.")
+    else:
+        tyro.cli(target, prog=program, args=words)
+
+
+def _find(name: str) -> Command:
+    for command in COMMANDS:
+        if command.name == name:
+            return command
+    from ganglion.models import names
+    from ganglion.settings import unknown_name
+
+    if name in names():
+        raise UsageError(f"{name!r} is a system, not a command", remedy=f"ganglion train {name}")
+    raise unknown_name("command", name, [command.name for command in COMMANDS])
+
+
+def overview() -> str:
+    """Return the help of the whole program.
+
+    >>> print(overview())  # doctest: +ELLIPSIS
+    Every network of the deep-learning canon, on your own data, in one command.
+    <BLANKLINE>
+    usage: ganglion COMMAND ...
+    <BLANKLINE>
+    Start
+      demo      train one network of each family and write a report
+    ...
+    """
+    lines = ["Every network of the deep-learning canon, on your own data, in one command.", ""]
+    lines += ["usage: ganglion COMMAND ...", ""]
+    for group in dict.fromkeys(command.group for command in COMMANDS):
+        lines.append(group)
+        lines += [f"  {command.name:<10}{command.summary}" for command in COMMANDS if command.group == group]
+        lines.append("")
+    lines += [
+        "`ganglion COMMAND --help` shows the flags; `ganglion train NAME --help` those of one system.",
+        "--version shows the version, --debug a traceback, --json answers for machines.",
+        "",
+        "First:  ganglion train lenet5",
+    ]
+    return "\n".join(lines)
+
+
+def _fail(code: int, message: str) -> int:
+    print(message, file=sys.stderr)
+    return code

@@ -1,0 +1,152 @@
+"""Commands that put a question to a run."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Literal
+
+from ganglion.cli.arguments import Folder, Inputs, Switch
+from ganglion.cli.output import answer, note, print_table
+from ganglion.errors import DataError, UsageError
+
+
+def evaluate(folder: Folder, *, part: Literal["train", "validation", "test"] = "test", json: Switch = False) -> None:
+    """Read the data of a run again and judge its best weights, beside a trivial baseline.
+
+    Args:
+        folder: Folder of the run.
+        part: Part of the data.
+        json: Print one JSON object.
+    """
+    from ganglion.tasks.run import open_run
+
+    run = open_run(folder)
+    metrics = run.evaluate(part)
+    baseline = run.result.get("baseline_metrics") if part == "test" else None
+    if baseline is None:
+        baseline = run.prepared_task().baseline() if part == "test" else {}
+    score = run.task.score
+    document = {"run": folder, "system": run.system.name, "part": part, "score_name": score, "score": metrics[score]}
+    rows = [(name.replace("_", " "), value, baseline.get(name)) for name, value in metrics.items()]
+    answer(
+        document | {"metrics": metrics, "baseline_metrics": baseline},
+        json,
+        lambda: print_table((f"{part} part", run.system.name, "baseline"), rows, right=(run.system.name, "baseline")),
+    )
+
+
+def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
+    """Answer for raw inputs; the preprocessing comes from the run.
+
+    Args:
+        folder: Folder of the run.
+        inputs: Image files, CSV files or NPZ files.
+        json: Print a list with one JSON object for each sample.
+    """
+    from ganglion.tasks.run import open_run
+
+    if not inputs:
+        raise UsageError("name at least one input", remedy=f"ganglion predict {folder} image.png")
+    run = open_run(folder)
+    missing = [path for path in inputs if not Path(path).exists()]
+    if missing:
+        raise DataError("no such input", where=missing[0], remedy="give files that exist: images, CSV or NPZ")
+    rows = run.predict(list(inputs))
+
+    def show() -> None:
+        columns = list(rows[0])
+        print_table(columns, [[_short(row[column]) for column in columns] for row in rows])
+
+    answer(rows, json, show)
+
+
+def generate(folder: Folder, *, count: int = 64, seed: int = 0, out: Path = Path("generated.png")) -> None:
+    """Draw new samples and write them as one picture.
+
+    Args:
+        folder: Folder of the run.
+        count: Samples to draw.
+        seed: Decides which.
+        out: Picture to write.
+    """
+    from ganglion.tasks.run import open_run
+
+    if count < 1:
+        raise UsageError("count must be at least 1", found=str(count))
+    _writable(out)
+    open_run(folder).generate(count, seed=seed, out=out)
+    print(out)
+
+
+def forecast(folder: Folder, *, steps: int = 10, out: Path | None = None, json: Switch = False) -> None:
+    """Continue the series that a run was trained on.
+
+    Args:
+        folder: Folder of the run.
+        steps: Steps beyond the end of the series.
+        out: CSV file to write as well.
+        json: Print a list with one JSON object for each step.
+    """
+    from ganglion.tasks.run import open_run
+
+    if steps < 1:
+        raise UsageError("steps must be at least 1", found=str(steps))
+    if out:
+        _writable(out)
+    rows = open_run(folder).forecast(steps)
+    columns = list(rows[0])
+    if out:
+        with open(out, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        note(f"wrote {out}")
+    answer(rows, json, lambda: print_table(columns, [[row[name] for name in columns] for row in rows], right=columns))
+
+
+def play(
+    folder: Folder, *, episodes: int = 10, seed: int = 0, animation: Path | None = None, json: Switch = False
+) -> None:
+    """Let a trained agent play, and print the return of every episode.
+
+    Args:
+        folder: Folder of the run.
+        episodes: Episodes to play.
+        seed: Decides their starts.
+        animation: Animated GIF to write of them.
+        json: Print one JSON object.
+    """
+    from ganglion.tasks.run import open_run
+
+    if episodes < 1:
+        raise UsageError("episodes must be at least 1", found=str(episodes))
+    if animation:
+        _writable(animation)
+    returns = open_run(folder).play(episodes, seed=seed, animation=animation)
+    mean = sum(returns) / len(returns)
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in returns) / len(returns))
+
+    def show() -> None:
+        print_table(("episode", "return"), list(enumerate(returns, 1)), right=("episode", "return"))
+        print(f"\nmean {mean:.1f}, standard deviation {deviation:.1f}")
+
+    answer({"run": folder, "returns": returns, "mean": mean, "standard_deviation": deviation}, json, show)
+    if animation:
+        note(f"wrote {animation}")
+
+
+def _writable(path: Path) -> None:
+    """Refuse a place that cannot be written before any work is done."""
+    if path.is_dir() or not path.resolve().parent.is_dir():
+        problem = "a folder" if path.is_dir() else "its folder does not exist"
+        raise UsageError("cannot write the file", where=str(path), found=problem, remedy="choose another path")
+
+
+def _short(value: object) -> object:
+    """Return what a table cell can hold: of class probabilities the three largest."""
+    if isinstance(value, dict):
+        largest = sorted(value.items(), key=lambda item: -item[1])[:3]
+        return ", ".join(f"{name} {share:.3f}" for name, share in largest)
+    if isinstance(value, list) and len(value) > 6:
+        return f"{len(value)} values"
+    return value

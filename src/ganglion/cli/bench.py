@@ -1,0 +1,118 @@
+"""`bench`: a short speed check of this machine, and of ganglion against a plain loop."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ganglion.cli.arguments import Switch
+from ganglion.cli.output import answer, note, print_table, text
+from ganglion.core import Batch
+from ganglion.data.loaders import InMemoryLoader
+from ganglion.models import find
+from ganglion.rules.supervised import Supervised
+from ganglion.train.settings import TrainerSettings
+from ganglion.train.trainer import Trainer
+
+SIDE = 1024
+"""Rows and columns of the multiplied matrices."""
+SAMPLES, BATCH = 1024, 32
+ROUNDS = 3
+SHAPES = {"mlp": (64,), "lenet5": (1, 32, 32)}
+"""Systems that are timed, with the shape of a sample."""
+
+
+def bench(*, seconds: float = 1.0, json: Switch = False) -> None:
+    """Measure the peak of matrix products, and training steps per second beside a plain loop of the same network.
+
+    Args:
+        seconds: Time for each measurement.
+        json: Print one JSON object.
+    """
+    note(f"measuring for about {2 * seconds + len(SHAPES) * 2 * ROUNDS * seconds:.0f} seconds ...")
+    products = {
+        str(kind).removeprefix("torch."): product_speed(kind, seconds) for kind in (torch.float32, torch.bfloat16)
+    }
+    training = {name: training_speed(name, shape, seconds) for name, shape in SHAPES.items()}
+    document = {"threads": torch.get_num_threads(), "gigaflops": products, "steps_per_second": training}
+
+    def show() -> None:
+        print_table(("matrix product", "GFLOP/s"), list(products.items()), right=("GFLOP/s",))
+        print()
+        columns = ("system", "ganglion", "plain loop", "ratio")
+        rows = [
+            (name, *(text(speed[key]) for key in ("ganglion", "plain_loop", "ratio")))
+            for name, speed in training.items()
+        ]
+        print_table(columns, rows, right=columns[1:])
+        print(f"\nsteps per second with batches of {BATCH} on {document['threads']} threads")
+
+    answer(document, json, show)
+
+
+def product_speed(kind: torch.dtype, seconds: float) -> float:
+    """Return billions of floating-point operations per second of a square matrix product."""
+    left, right = (torch.randn(SIDE, SIDE).to(kind) for _ in range(2))
+    return round(repeat(lambda: left @ right, seconds) * 2 * SIDE**3 / 1e9, 1)
+
+
+def training_speed(name: str, shape: tuple[int, ...], seconds: float) -> dict[str, float]:
+    """Return steps per second of a system under the trainer and of its network in a plain loop, as medians in turn."""
+    batch = {"inputs": torch.rand(SAMPLES, *shape), "targets": torch.randint(10, (SAMPLES,))}
+    ours, plain = [], []
+    for _ in range(ROUNDS):
+        plain.append(plain_loop(build(name), batch, seconds))
+        ours.append(with_trainer(build(name), batch, steps=max(1, round(plain[-1] * seconds))))
+    speed = {"ganglion": statistics.median(ours), "plain_loop": statistics.median(plain)}
+    return {
+        **{key: round(value, 1) for key, value in speed.items()},
+        "ratio": round(speed["ganglion"] / speed["plain_loop"], 3),
+    }
+
+
+def build(name: str) -> Supervised:
+    module = find(name).load()
+    rule = module.build(module.Config())
+    assert isinstance(rule, Supervised)
+    return rule
+
+
+def plain_loop(rule: Supervised, batch: Batch, seconds: float) -> float:
+    """Return steps per second of what everybody writes first."""
+    network, inputs, targets = rule.network, batch["inputs"], batch["targets"]
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    order = iter(torch.empty(0))
+
+    def step() -> None:
+        nonlocal order
+        chosen = next(order, None)
+        if chosen is None:
+            order = iter(torch.randperm(SAMPLES).split(BATCH))
+            chosen = next(order)
+        optimizer.zero_grad()
+        loss = rule.loss(network(inputs[chosen]), targets[chosen])
+        loss.backward()
+        optimizer.step()
+
+    return repeat(step, seconds)
+
+
+def with_trainer(rule: Supervised, batch: Batch, steps: int) -> float:
+    """Return steps per second of the same rule under the trainer."""
+    settings = TrainerSettings(steps=steps, device="cpu", deterministic=False)
+    trainer = Trainer(rule, InMemoryLoader(batch, BATCH, seed=0), settings)
+    started = time.perf_counter()
+    trainer.fit()
+    return steps / (time.perf_counter() - started)
+
+
+def repeat(action: Callable[[], Any], seconds: float) -> float:
+    """Return how often per second `action` can be done, after one time to warm up."""
+    action()
+    count, started = 0, time.perf_counter()
+    while (spent := time.perf_counter() - started) < seconds:
+        action()
+        count += 1
+    return count / spent

@@ -1,0 +1,124 @@
+"""The flags of `train NAME`, made from the facts of the system and from the settings of the trainer and the data."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, make_dataclass
+from typing import Annotated, Any, Literal, TypedDict
+
+import tyro
+
+from ganglion.cli.output import text
+from ganglion.data.settings import DataSettings
+from ganglion.models import System
+from ganglion.tasks import facts
+from ganglion.train.settings import TrainerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `train` was asked to do. `options` holds the fields that were given, and no others."""
+
+    data: str | None
+    out: str | None
+    json: bool
+    quiet: bool
+    options: dict[str, Any]
+
+
+def parse(system: System, words: list[str]) -> Request:
+    """Read the words behind `train NAME`; `name=value` is accepted for `--name value`."""
+    settings = {
+        system.name: known_facts(system)["fields"],
+        "training": with_defaults(facts.fields(TrainerSettings()), system),
+        "data": with_defaults(facts.fields(DataSettings()), system),
+    }
+    spelt = spell_out(words, [field for fields in settings.values() for field in fields])
+    parsed: Any = tyro.cli(_flags(system, settings), args=spelt, prog=f"ganglion train {system.name}")
+    options = {name: value for title in settings for name, value in getattr(parsed, _identifier(title)).items()}
+    return Request(**{"data": None, "out": None, "json": False, "quiet": False, **parsed.command}, options=options)
+
+
+def known_facts(system: System) -> dict[str, Any]:
+    """Return the facts of a system; one added since `make facts` last ran has them worked out on the spot."""
+    return facts.load().get(system.name) or facts.facts(system)
+
+
+def with_defaults(fields: list[dict[str, Any]], system: System) -> list[dict[str, Any]]:
+    """Return the fields with the defaults that the index gives them for this system."""
+    return [{**field, "default": system.defaults.get(field["name"], field["default"])} for field in fields]
+
+
+def flag(name: str) -> str:
+    """Return the flag of a field.
+
+    >>> flag("generator_descent.learning_rate")
+    '--generator-descent.learning-rate'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
+    """Turn `name=value` into `--name value`, lists at their commas, except among the values of a list flag.
+
+    >>> widths = {"name": "hidden_features", "type": "tuple[int, ...]"}
+    >>> spell_out(["hidden_features=64,32", "epochs=3"], [widths])
+    ['--hidden-features', '64', '32', '--epochs', '3']
+    """
+    kinds = {field["name"]: field["type"] for field in fields}
+    spelt: list[str] = []
+    in_list = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        name = name.replace("-", "_")
+        if word.startswith("-"):
+            in_list = kinds.get(name.removeprefix("__"), "").startswith("tuple")
+            spelt.append(word)
+        elif not equals or (in_list and name not in kinds):
+            spelt.append(word)
+        elif kinds.get(name) == "bool" and value.lower() in ("true", "false"):
+            spelt.append(flag(name if value.lower() == "true" else f"no_{name}"))
+        else:
+            in_list = kinds.get(name, "").startswith("tuple")
+            spelt += [flag(name), *(value.split(",") if in_list else [value])]
+    return spelt
+
+
+def _flags(system: System, settings: dict[str, list[dict[str, Any]]]) -> type:
+    """Return the dataclass that tyro fills in: the command's own flags, then a group for each of the settings."""
+    control = system.task == "control"
+    source = "Gymnasium environment." if control else "Name of a data set, or path of your own data."
+    switch = tyro.conf.FlagCreatePairsOff[bool]
+    command = {
+        "data": _argument(str, source, system.data, aliases=["--environment"] if control else None),
+        "out": _argument(str, "Folder of the run; runs/DATE_NAME when not given."),
+        "json": _argument(switch, "Print the result as JSON."),
+        "quiet": _argument(switch, "Print the result only."),
+    }
+    groups: list[tuple[str, Any]] = [("command", Annotated[_group(command), tyro.conf.arg(name="")])]
+    for title, fields in settings.items():
+        group = _group({field["name"]: _from_fact(field) for field in fields})
+        groups.append((_identifier(title), tyro.conf.OmitArgPrefixes[group]))
+    made = make_dataclass("Flags", groups)
+    made.__doc__ = f"{known_facts(system)['summary']}."
+    return made
+
+
+def _group(arguments: dict[str, Any]) -> Any:
+    """Return a type for which tyro gives back a dict of those arguments that were given on the command line."""
+    group = TypedDict("Group", arguments, total=False)  # type: ignore[misc]
+    group.__doc__ = ""
+    return group
+
+
+def _from_fact(field: dict[str, Any]) -> Any:
+    # Where None stands for "not given", leaving the flag out says it; elsewhere the word None does.
+    kind = field["type"].removesuffix(" | None") if field["optional"] else field["type"]
+    return _argument(eval(kind, {"Literal": Literal}), field["help"], field["default"])
+
+
+def _argument(kind: Any, help: str, default: Any = None, aliases: list[str] | None = None) -> Any:
+    shown = "" if default in (None, [], "") else f"(default: {text(default)})"
+    return Annotated[kind, tyro.conf.arg(help=help, help_behavior_hint=shown, aliases=aliases)]
+
+
+def _identifier(title: str) -> str:
+    return title.replace("-", "_")

@@ -1,0 +1,1 @@
+"""`inspect`: look inside a system or a run."""

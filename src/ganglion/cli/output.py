@@ -1,0 +1,81 @@
+"""Answers on stdout as text or as one JSON document; everything else on stderr."""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+
+def answer(document: Any, as_json: bool, show: Callable[[], None]) -> None:
+    """Print `document` as JSON, or call `show` to print it for people."""
+    if as_json:
+        print(json.dumps(_plain(document), indent=2, allow_nan=False))
+    else:
+        show()
+
+
+def note(text: str = "") -> None:
+    """Say something that is not the answer."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Print rows under headings, the columns named in `right` flush right; what is too wide is folded in its cell."""
+    from rich.console import Console
+
+    from ganglion.tables import Table
+
+    words = [column for column in columns if column not in right]
+    table = Table(columns, [[text(value) for value in row] for row in rows], words=words)
+    plain = str(table)
+    console = Console(file=sys.stdout)
+    if max(map(len, plain.splitlines())) <= console.width:
+        print(plain)
+    else:
+        console.print(table)
+
+
+def text(value: Any) -> str:
+    """Return a value as a reader wants it: grouped whole numbers, four significant digits, a dash for nothing.
+
+    >>> [text(value) for value in (61706, 0.98765, True, None, (64, 32), "digits")]
+    ['61,706', '0.9877', 'yes', '-', '64 32', 'digits']
+    """
+    if value is None or value == "" or value == () or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return " ".join(text(item) for item in value)
+    return str(value)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in the largest fitting unit.
+
+    >>> size(640), size(5_300_000), size(128 * 2**30)
+    ('640 B', '5.1 MiB', '128 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError("unreachable")
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON knows it: arrays become lists, and numbers that JSON has no word for become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy and torch, neither of which need be imported
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,134 @@
+"""`train`, `resume` and `demo`: what makes runs."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganglion.cli.arguments import Folder, Switch
+from ganglion.cli.output import answer, note, print_table, text
+from ganglion.errors import UsageError
+from ganglion.models import INDEX, find
+from ganglion.train.wording import clock
+
+if TYPE_CHECKING:
+    from ganglion.tasks.run import Run
+    from ganglion.tasks.session import Session
+    from ganglion.train.trainer import Callback
+
+
+def train(words: list[str]) -> None:
+    """Train a system: `train NAME [flags]`."""
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        return
+    if words[0].startswith("-"):
+        raise UsageError("name the system before its flags", found=words[0], remedy="ganglion train lenet5 --epochs 5")
+    system = find(words[0])
+    from ganglion.cli.flags import parse
+
+    request = parse(system, words[1:])
+
+    def prepare(callbacks: list["Callback"]) -> "Session":
+        from ganglion.tasks import session
+
+        return session.prepare(system.name, request.data, out=request.out, callbacks=callbacks, **request.options)
+
+    _run(prepare, request.json, request.quiet)
+
+
+def resume(
+    folder: Folder, *, epochs: int | None = None, steps: int | None = None, json: Switch = False, quiet: Switch = False
+) -> None:
+    """Continue a run from its newest usable checkpoint, bit for bit.
+
+    Args:
+        folder: Folder of the run.
+        epochs: Train to this many epochs in all, also a run that has finished.
+        steps: Train to this many iterations in all, also a run that has finished.
+        json: Print the result as JSON.
+        quiet: Print the result only.
+    """
+
+    def prepare(callbacks: list["Callback"]) -> "Session | Run":
+        from ganglion.tasks import session
+
+        return session.prepare_resume(folder, callbacks=callbacks, epochs=epochs, steps=steps)
+
+    _run(prepare, json, quiet)
+
+
+def demo(*, out: str | None = None) -> None:
+    """Train one network of each family and write one report that opens without a network.
+
+    Args:
+        out: Folder for the runs and the report.
+    """
+    from ganglion.tasks.tour import tour
+
+    tour(out)
+
+
+def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, quiet: bool) -> None:
+    """Prepare, introduce, train with progress, and print the result."""
+    from ganglion.tasks.run import Run
+    from ganglion.train.progress import Progress
+
+    progress = None if quiet else Progress()
+    prepared = prepare([progress] if progress else [])
+    if isinstance(prepared, Run):
+        note(f"{prepared.folder} has finished; --epochs or --steps trains it longer")
+        run = prepared
+    else:
+        if not quiet:
+            introduce(prepared)
+        with progress or nullcontext():
+            try:
+                run = prepared.fit()
+            except KeyboardInterrupt:
+                if progress:
+                    progress.surface.close()
+                note(f"saved; continue with  ganglion resume {prepared.files.path}")
+                raise
+    document = {"run": str(run.folder), "system": run.system.name, **run.result}
+    answer(document, as_json, lambda: show_result(run))
+
+
+def introduce(session: "Session") -> None:
+    """Say what will be trained, on what and where, before the first update."""
+    from ganglion.inspect.summary import summarise
+
+    trainer = session.trainer
+    batch_size = getattr(trainer.loader, "batch_size", None)
+    note(str(summarise(session.rule.network, session.task.example(), batch_size=batch_size)))
+    note()
+    for sentence in session.notes:
+        note(f"note: {sentence}")
+    note(f"run: {session.files.path} on {trainer.device}, {trainer.total_steps - trainer.iteration:,} iterations")
+
+
+def show_result(run: "Run") -> None:
+    """Print the scores beside those of the baseline, and what to do next."""
+    result = run.result
+    baseline = result["baseline_metrics"]
+    names = [result["score_name"], *(name for name in result["metrics"] if name != result["score_name"])]
+    rows = [(name.replace("_", " "), result["metrics"][name], baseline.get(name)) for name in names]
+    print_table(("test part", run.system.name, "baseline"), rows, right=(run.system.name, "baseline"))
+    early = ", stopped early" if result["stopped_early"] else ""
+    print(f"\n{text(result['steps'])} iterations in {clock(result['seconds'])}{early}", end="")
+    print(f", best weights after {text(result['best_step'])}" if result["best_step"] else "")
+    print(f"report  {Path(run.folder) / 'report.html'}")
+    print(f"next    ganglion {NEXT.get(run.system.task, 'evaluate')} {run.folder}{ARGUMENTS.get(run.system.task, '')}")
+
+
+NEXT = {"classification": "predict", "generation": "generate", "density": "generate", "forecasting": "forecast"}
+NEXT |= {"reconstruction": "predict", "control": "play"}
+ARGUMENTS = {"classification": " INPUT", "reconstruction": " INPUT", "forecasting": " --steps 10"}
+ARGUMENTS |= dict.fromkeys(("generation", "density"), " --count 64 --out samples.png")
+
+
+def _usage() -> str:
+    lines = ["usage: ganglion train NAME [--data D] [--epochs N] [--out DIR] [flags of NAME]", ""]
+    lines += [f"  {system.name:<18}{system.task:<16}on {system.data} when no data is named" for system in INDEX]
+    lines += ["", "`ganglion train NAME --help` shows all flags of one system."]
+    return "\n".join(lines)
