@@ -71,7 +71,8 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
         draft.mkdir()
         _write_parts(draft, state)
         files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(draft.iterdir())}
-        write_synced(draft / MANIFEST, json.dumps({"format": FORMAT, "step": step, "files": files}, indent=1))
+        contents = {"format": FORMAT, "step": step, "files": files}
+        write_synced(draft / MANIFEST, json.dumps(contents | {"sha256": _signature(contents)}, indent=1))
         if final.exists():  # a damaged checkpoint that training has caught up with again
             final.rename(folder / f".removed-{step:06d}-{os.getpid()}")
         draft.rename(final)
@@ -129,13 +130,16 @@ def verify(path: Path) -> None:
     """Raise `CheckpointError`, naming the file, unless every file is the one that was written."""
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        expected: dict[str, dict[str, Any]] = manifest["files"]
-        if manifest["format"] > FORMAT:
-            raise CheckpointError(f"{path.name} was written by a newer ganglion", remedy="upgrade ganglion")
-        if f"step-{manifest['step']:06d}" != path.name:
-            raise CheckpointError(f"{path.name} is another checkpoint renamed", found=f"step {manifest['step']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        intact = manifest.pop("sha256") == _signature(manifest)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path.name} has no readable manifest", where=str(path / MANIFEST)) from error
+    if not intact:
+        raise CheckpointError(f"{path.name} is damaged: its manifest was changed", where=str(path / MANIFEST))
+    if manifest["format"] > FORMAT:
+        raise CheckpointError(f"{path.name} was written by a newer ganglion", remedy="upgrade ganglion")
+    if f"step-{manifest['step']:06d}" != path.name:
+        raise CheckpointError(f"{path.name} is another checkpoint renamed", found=f"step {manifest['step']}")
+    expected: dict[str, dict[str, Any]] = manifest["files"]
     found = {file.name for file in path.iterdir()} - {MANIFEST}
     if found != set(expected):
         names = ", ".join(sorted(found ^ set(expected)))
@@ -209,6 +213,11 @@ def _sync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _signature(contents: dict[str, Any]) -> str:
+    """Return the SHA-256 that a manifest carries of itself."""
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
 
 
 def _existing(folder: Path) -> Path:

@@ -87,6 +87,7 @@ class Trainer:
         self.best: float | None = None
         self.best_step = 0
         self.stale_evaluations = 0
+        self._saved_step = 0
         self.row: dict[str, Any] = {}
         self._best_weights: dict[str, Any] | None = None
         self._sums: dict[str, Tensor] = {}
@@ -132,9 +133,9 @@ class Trainer:
             while not self.finished:
                 for batch in self.loader:
                     self._iterate(batch)
-                    self._after_step(bool(received))
+                    self._after_step()
                     if received:
-                        raise Interrupted(received[0])
+                        self._leave(received[0])
                     if self.finished:
                         break
             self._restore_best()
@@ -178,7 +179,12 @@ class Trainer:
             remedy=error.remedy,
         )
 
-    def _after_step(self, stopping: bool) -> None:
+    def _leave(self, number: int) -> None:
+        if self.run and self._saved_step != self.iteration:
+            self.save()
+        raise Interrupted(number)
+
+    def _after_step(self) -> None:
         """Evaluate, report and save when it is time."""
         self._announce("on_step")
         settings, last = self.settings, self.finished
@@ -189,7 +195,7 @@ class Trainer:
         improved = evaluating and self.best_step == self.iteration
         if improved and not self.run:
             self._best_weights = {name: tensor.clone() for name, tensor in self._judged_weights().items()}
-        if self.run and (stopping or last or improved or self._due(settings.checkpoint_every)):
+        if self.run and (last or improved or self._due(settings.checkpoint_every)):
             self.save(improved)
 
     def _due(self, every: int | None) -> bool:
@@ -267,6 +273,7 @@ class Trainer:
         """Write a checkpoint of this moment."""
         assert self.run is not None
         path = checkpoint.save(self.run.checkpoints, self.iteration, self.state_dict())
+        self._saved_step = self.iteration
         if best:
             self.run.point("best", path)
         self.run.point("last", path)
