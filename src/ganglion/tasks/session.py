@@ -7,10 +7,10 @@ from typing import Any
 
 from ganglion import __version__, figures
 from ganglion.core import LearningRule
-from ganglion.data.arrays import STORED, from_arrays, store, stored
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
+from ganglion.data.memory import STORED, from_arrays, store, stored
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError
 from ganglion.models import System, find
@@ -201,7 +201,7 @@ def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSetting
 
 
 def _fields(cls: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    return [field.name for field in dataclasses.fields(cls)]
 
 
 def _place(target: dict[str, Any], path: list[str], value: Any) -> None:

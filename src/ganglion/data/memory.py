@@ -1,0 +1,92 @@
+"""Data that a program hands over as arrays, and its copy inside a run, so that the run can be resumed."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.errors import DataError
+
+STORED = "data.npz"
+ABOUT = "about.json"
+PARTS = ("inputs", "targets", "test_inputs", "test_targets")
+
+
+def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, name: str = "arrays") -> Dataset:
+    """Return a data set of arrays: `(samples, columns)` rows, `(samples, height, width[, channels])` images.
+
+    Targets that are text or whole numbers are classes, other numbers are values. Raises `DataError` for arrays that
+    do not fit together.
+
+    >>> from_arrays([[0.0, 1.0], [2.0, 3.0]], ["yes", "no"]).label_names
+    ('no', 'yes')
+    """
+    inputs = np.asarray(inputs)
+    kind = kind or ("image" if inputs.ndim >= 3 else "tabular")
+    if inputs.dtype.kind not in "buif" or inputs.ndim not in {"image": (3, 4), "series": (1, 2)}.get(kind, (2,)):
+        raise DataError(
+            "cannot use these inputs",
+            expected="numbers as (samples, columns), (samples, height, width) or (samples, height, width, channels)",
+            found=f"{inputs.dtype} of shape {inputs.shape}",
+        )
+    if kind == "image":
+        inputs = _pixels(inputs[..., None] if inputs.ndim == 3 else inputs)
+    else:
+        inputs = inputs.astype(np.float32).reshape(len(inputs), -1)
+    numbers, labels = (None, ()) if targets is None else _targets(np.asarray(targets), len(inputs))
+    digest = hashlib.sha256(inputs.tobytes() + (b"" if numbers is None else numbers.tobytes())).hexdigest()
+    columns = () if kind == "image" else tuple(f"column {number}" for number in range(inputs.shape[1]))
+    return Dataset(
+        name=name,
+        kind=kind,
+        inputs=inputs,
+        targets=numbers,
+        label_names=labels,
+        column_names=columns,
+        source=STORED,
+        fingerprint=digest,
+    )
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    """Return bytes; fractions are taken to run from 0 to 1, larger numbers up to 255."""
+    if images.dtype == np.uint8:
+        return images
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 255):
+        raise DataError("pixels must lie within 0..1 or 0..255", found=f"{low:g} to {high:g}")
+    return np.rint(images * (255 if high <= 1 else 1)).astype(np.uint8)
+
+
+def _targets(targets: np.ndarray, samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    if len(targets) != samples:
+        raise DataError("inputs and targets differ in number", found=f"{samples} inputs, {len(targets)} targets")
+    if targets.dtype.kind == "f":
+        return targets.astype(np.float32), ()
+    names, numbers = np.unique(targets, return_inverse=True)
+    return numbers.astype(np.int64), tuple(str(name) for name in names)
+
+
+def store(dataset: Dataset, folder: Path) -> None:
+    """Write the arrays and names of a data set into a run folder."""
+    about = {name: getattr(dataset, name) for name in ("name", "kind", "fingerprint", "label_names", "column_names")}
+    arrays = {name: array for name in PARTS if (array := getattr(dataset, name)) is not None}
+    with zipfile.ZipFile(folder / STORED, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(ABOUT, json.dumps(about))
+        for name, array in arrays.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+
+
+def stored(folder: Path) -> Dataset:
+    """Read what `store` wrote."""
+    with zipfile.ZipFile(folder / STORED) as file:
+        about = json.loads(file.read(ABOUT))
+    with np.load(folder / STORED, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in PARTS if name in file.files}
+    lists = {name: tuple(about.pop(name)) for name in ("label_names", "column_names")}
+    return Dataset(**about, **lists, **arrays, source=STORED)
