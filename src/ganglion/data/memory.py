@@ -85,8 +85,8 @@ def store(dataset: Dataset, folder: Path) -> None:
 def stored(folder: Path) -> Dataset:
     """Read what `store` wrote."""
     with zipfile.ZipFile(folder / STORED) as file:
-        about = json.loads(file.read(ABOUT))
+        fields: dict[str, Any] = json.loads(file.read(ABOUT))
     with np.load(folder / STORED, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in PARTS if name in file.files}
-    lists = {name: tuple(about.pop(name)) for name in ("label_names", "column_names")}
-    return Dataset(**about, **lists, **arrays, source=STORED)
+        fields |= {name: file[name] for name in PARTS if name in file.files}
+    fields |= {name: tuple(fields[name]) for name in ("label_names", "column_names")}
+    return Dataset(**fields, source=STORED)
