@@ -79,6 +79,11 @@ def observation_dtype(environment: gymnasium.Env) -> torch.dtype:
     return torch.uint8 if environment.observation_space.dtype == np.uint8 else torch.float32
 
 
+def as_observations(shown: Sequence[Any], environment: gymnasium.Env) -> Tensor:
+    """Stack what environments show into a batch, in the form in which it is stored."""
+    return torch.as_tensor(np.stack(shown), dtype=observation_dtype(environment))
+
+
 def episode_seed(purpose: str, *numbers: int) -> int:
     """Mix what identifies an episode into a seed, so that neighbours and purposes share nothing.
 
@@ -192,12 +197,11 @@ class Environments:
 def play_episodes(make: MakeEnvironment, act: Act, seeds: Sequence[int]) -> list[float]:
     """Play one episode from each seed, all side by side, and return the sums of their rewards."""
     environments = [with_plain_spaces(make()) for _ in seeds]
-    dtype = observation_dtype(environments[0])
     shown = [environment.reset(seed=seed)[0] for environment, seed in zip(environments, seeds, strict=True)]
     returns = [0.0] * len(environments)
     running = list(range(len(environments)))
     for _ in range(EPISODE_LIMIT):
-        actions = act(torch.as_tensor(np.stack([shown[number] for number in running]), dtype=dtype)).tolist()
+        actions = act(as_observations([shown[number] for number in running], environments[0])).tolist()
         remaining = []
         for number, action in zip(running, actions, strict=True):
             shown[number], reward, terminated, truncated, _ = environments[number].step(action)

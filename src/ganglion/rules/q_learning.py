@@ -75,11 +75,22 @@ class QLearning(LearningRule):
         self.target_rate = target_rate
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        measured = descend(self.optimizers["network"], batch, self.objective, self.descent)
+        measured = self.network_phase(batch)
         self.counters["updates"] += 1
         if self.counters["updates"] % self.target_every == 0:
-            self.target_phase()
+            self.target_phase(batch)
         return measured
+
+    def network_phase(self, batch: Batch) -> dict[str, Tensor]:
+        return descend(self.optimizers["network"], batch, self.objective, self.descent)
+
+    @torch.no_grad()
+    def target_phase(self, batch: Batch) -> None:
+        """Move the target network towards the network, buffers copied outright; the batch has no part in it."""
+        network, target = self.networks["network"], self.networks["target"]
+        torch._foreach_lerp_(list(target.parameters()), list(network.parameters()), self.target_rate)
+        for kept, current in zip(target.buffers(), network.buffers(), strict=True):
+            kept.copy_(current)
 
     def objective(self, batch: Batch) -> dict[str, Tensor]:
         """Return the Huber loss of a batch and the mean value of the actions that were taken in it."""
@@ -98,11 +109,3 @@ class QLearning(LearningRule):
         else:
             next_values = judged.amax(1)
         return temporal_difference_targets(batch["rewards"], batch["terminated"], next_values, self.discount)
-
-    @torch.no_grad()
-    def target_phase(self) -> None:
-        """Move the target network towards the network, buffers copied outright."""
-        network, target = self.networks["network"], self.networks["target"]
-        torch._foreach_lerp_(list(target.parameters()), list(network.parameters()), self.target_rate)
-        for kept, current in zip(target.buffers(), network.buffers(), strict=True):
-            kept.copy_(current)

@@ -1,0 +1,189 @@
+"""Control: a network chooses actions in an environment, and is judged by the reward it collects."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, final
+
+import gymnasium
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Generator, Tensor, nn
+
+from ganglion import figures
+from ganglion.core import LearningRule
+from ganglion.data.dataset import Dataset
+from ganglion.data.environments import (
+    Act,
+    Environments,
+    as_observations,
+    episode_seed,
+    make_environment,
+    play_episodes,
+)
+from ganglion.data.rendering import record_episode
+from ganglion.data.replay import ReplayLoader, linear_schedule
+from ganglion.data.settings import DataSettings
+from ganglion.errors import ConfigurationError, MissingExtraError
+from ganglion.tasks.base import Part, Task
+
+EPISODES = {"train": 20, "validation": 20, "test": 100}
+"""Seeded episodes that are played to judge a network; while training, few enough to be quick."""
+RECENT = 100
+"""Training episodes in the mean that is reported beside the evaluation."""
+
+
+@final
+class Control(Task):
+    """Collecting reward in a Gymnasium environment, judged by the mean return of greedy play.
+
+    The episodes of an evaluation always start from the same seeds, so that two evaluations differ by the network
+    alone. The configuration says how to explore and remember: `num_environments`, `replay_capacity`,
+    `learning_starts`, `train_every`, `epsilon_start`, `epsilon_end`, `epsilon_steps`.
+    """
+
+    score = "mean_return"
+    higher_is_better = True
+
+    def __init__(self, environment: str, config: Any, seed: int, batch_size: int) -> None:
+        self.environment = environment
+        self.config = config
+        self.seed = seed
+        self.batch_size = batch_size
+        self._make = partial(make_environment, environment)
+        self._loader: ReplayLoader | None = None
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        if not isinstance(source, str):
+            raise ConfigurationError(
+                "this system learns by acting, not from stored samples",
+                expected="the name of a Gymnasium environment, such as CartPole-v1",
+                found=f"the data set {source.name}",
+            )
+        if settings.batch_size == "all":
+            raise ConfigurationError("a replay memory has no whole to use as one batch", remedy="give a batch_size")
+        environment = make_environment(source)
+        task = cls(source, _fitted(config, environment), seed, settings.batch_size)
+        environment.close()
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        return cls(state["environment"], config, state["seed"], state["batch_size"])
+
+    def state(self) -> dict[str, Any]:
+        return {"environment": self.environment, "seed": self.seed, "batch_size": self.batch_size}
+
+    def loader(self, rule: LearningRule, seed: int) -> ReplayLoader:
+        config = self.config
+        self._loader = ReplayLoader(
+            Environments(self._make, config.num_environments, seed),
+            greedy(rule.network),
+            capacity=config.replay_capacity,
+            batch_size=self.batch_size,
+            seed=seed,
+            epsilon=linear_schedule(config.epsilon_start, config.epsilon_end, config.epsilon_steps),
+            train_every=config.train_every,
+            learning_starts=config.learning_starts,
+        )
+        return self._loader
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        with evaluation_mode(rule.network) as network:
+            measured = self._judge(greedy(network), part)
+        if part == "validation" and self._loader is not None:
+            recent = [reward for _, reward in self._loader.returns[-RECENT:]]
+            measured["training_return"] = _mean(recent)
+            measured["environment_steps"] = float(self._loader.environments.steps)
+        return measured
+
+    def baseline(self) -> dict[str, float]:
+        generator = Generator().manual_seed(self.seed)
+
+        def act(observations: Tensor) -> Tensor:
+            return torch.randint(self.config.num_actions, (len(observations),), generator=generator)
+
+        return self._judge(act, "test")
+
+    def _judge(self, act: Act, part: Part) -> dict[str, float]:
+        """Play the seeded episodes of a part and return the mean and the deviation of their returns."""
+        seeds = [episode_seed(part, self.seed, number) for number in range(EPISODES[part])]
+        returns = play_episodes(self._make, act, seeds)
+        mean = _mean(returns)
+        deviation = math.sqrt(_mean([(reward - mean) ** 2 for reward in returns]))
+        return {"mean_return": mean, "deviation_of_return": deviation, "lowest_return": min(returns)}
+
+    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+        drawn = {}
+        if self._loader is not None:
+            spec = gymnasium.spec(self.environment)
+            drawn["returns"] = figures.returns([reward for _, reward in self._loader.returns], spec.reward_threshold)
+        try:
+            with evaluation_mode(rule.network) as network:
+                images, _ = record_episode(self.environment, greedy(network), episode_seed("test", self.seed, 0))
+        except (MissingExtraError, ConfigurationError):
+            return drawn  # an environment without pictures is no reason to lose the others
+        return drawn | {"episode": figures.frames(images)}
+
+    def example(self) -> Tensor:
+        environment = self._make()
+        observation, _ = environment.reset(seed=self.seed)
+        environment.close()
+        return as_observations([observation, observation], environment)
+
+    def play(self, network: nn.Module, episodes: int, seed: int, animation: Path | None = None) -> list[float]:
+        """Play episodes greedily and return their returns; the animation shows the first."""
+        seeds = [episode_seed("play", seed, number) for number in range(episodes)]
+        returns = play_episodes(self._make, greedy(network), seeds)
+        if animation is not None:
+            save_animation(*record_episode(self.environment, greedy(network), seeds[0]), animation)
+        return returns
+
+
+def greedy(network: nn.Module) -> Act:
+    """Return the policy that takes the action of highest value, computed where the network is."""
+
+    @torch.no_grad()
+    def act(observations: Tensor) -> Tensor:
+        return network(observations.to(next(network.parameters()).device)).argmax(1).cpu()
+
+    return act
+
+
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[nn.Module]:
+    """Hold a network in evaluation mode, and put it back into the mode it was in."""
+    was_training = network.training
+    try:
+        yield network.eval()
+    finally:
+        network.train(was_training)
+
+
+def save_animation(images: Sequence[Any], frames_per_second: int, path: Path) -> None:
+    """Write pictures as an endless GIF at their natural speed, at most 25 a second."""
+    skip = max(1, round(frames_per_second / 25))
+    chosen = [Image.fromarray(image) for image in images[::skip]]
+    duration = round(1000 * skip / frames_per_second)
+    chosen[0].save(path, save_all=True, append_images=chosen[1:], duration=duration, loop=0, format="GIF")
+
+
+def _fitted(config: Any, environment: gymnasium.Env) -> Any:
+    """Fill in the fields that the environment decides, those that the configuration has."""
+    shape = environment.observation_space.shape or ()
+    decided = {
+        "num_actions": int(environment.action_space.n),  # type: ignore[attr-defined]
+        "in_features": math.prod(shape),
+        **({"in_channels": shape[0]} if len(shape) == 3 else {}),
+    }
+    fields = {field.name for field in dataclasses.fields(config)}
+    return dataclasses.replace(config, **{name: value for name, value in decided.items() if name in fields})
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

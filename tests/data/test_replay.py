@@ -1,0 +1,229 @@
+import copy
+import itertools
+
+import gymnasium
+import pytest
+import torch
+from ganglion.data.environments import Environments, episode_seed, make_environment, play_episodes, with_plain_spaces
+from ganglion.data.replay import ReplayLoader, ReplayMemory, linear_schedule
+from ganglion.errors import CheckpointError, ConfigurationError
+from ganglion.train.checkpoint import digest, load, save
+from gymnasium import spaces
+from torch import Generator, Tensor
+
+from tests.environments import LENGTH, Chain, Endless, Forgetful
+
+
+def nothing(observations: Tensor) -> Tensor:
+    return torch.zeros(len(observations), dtype=torch.int64)
+
+
+def by_sign(observations: Tensor) -> Tensor:
+    return (observations.sum(1) > 0).long()
+
+
+def cart_pole() -> gymnasium.Env:
+    return make_environment("CartPole-v1")
+
+
+def loader(make=cart_pole, act=by_sign, seed=0, **options) -> ReplayLoader:
+    settings = {
+        "capacity": 64,
+        "batch_size": 8,
+        "epsilon": linear_schedule(1.0, 0.1, 100),
+        "train_every": 2,
+        "learning_starts": 10,
+    }
+    environments = Environments(make, options.pop("count", 3), seed)
+    return ReplayLoader(environments, act, seed=seed, **(settings | options))
+
+
+def take(source: ReplayLoader, count: int) -> list[dict[str, Tensor]]:
+    return list(itertools.islice(source, count))
+
+
+# The memory
+
+
+def test_the_memory_overwrites_the_oldest_first() -> None:
+    memory = ReplayMemory(5)
+    for start in (0, 3, 6):
+        memory.add({"rewards": torch.arange(start, start + 3).float(), "place": torch.arange(start, start + 3)})
+    assert memory.storage["rewards"].tolist() == [5, 6, 7, 8, 4]
+    assert memory.storage["place"].tolist() == [5, 6, 7, 8, 4]
+    assert (memory.size, memory.position) == (5, 4)
+
+
+def test_the_memory_samples_only_what_was_stored_and_uniformly() -> None:
+    memory = ReplayMemory(1000)
+    memory.add({"place": torch.arange(4)})
+    drawn = memory.sample(8000, Generator().manual_seed(0))
+    assert torch.equal(drawn["place"], drawn["index"])
+    counts = torch.bincount(drawn["place"], minlength=4)
+    assert len(counts) == 4
+    assert ((counts - 2000).abs() < 5 * (8000 * 0.25 * 0.75) ** 0.5).all()
+
+
+def test_a_restored_memory_goes_on_where_it_was() -> None:
+    first, second = ReplayMemory(4), ReplayMemory(4)
+    first.add({"place": torch.arange(3)})
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for memory in (first, second):
+        memory.add({"place": torch.arange(10, 13)})
+    assert first.storage["place"].tolist() == second.storage["place"].tolist() == [11, 12, 2, 10]
+
+
+# The environments
+
+
+def test_a_truncated_episode_keeps_its_last_observation_and_is_not_terminated() -> None:
+    environments = Environments(Endless, 2, seed=0)
+    marks = environments.observations[:, 1].clone()
+    steps = [environments.step(torch.zeros(2, dtype=torch.int64)) for _ in range(4)]
+    assert [step["next_observations"][0, 0].item() for step in steps] == [1, 2, 3, 1]
+    assert [step["observations"][0, 0].item() for step in steps] == [0, 1, 2, 0]
+    assert not any(step["terminated"].any() for step in steps)
+    assert torch.equal(steps[2]["next_observations"][:, 1], marks), "the last observation is of the episode that ended"
+    assert not torch.equal(steps[3]["observations"][:, 1], marks), "and the next is of a new one"
+    assert environments.returns == [(6, 3.0), (6, 3.0)]
+
+
+def test_every_step_leads_from_what_was_shown_and_no_step_joins_two_episodes() -> None:
+    environments = Environments(Chain, 3, seed=0)
+    for count in range(200):
+        shown = environments.observations.clone()
+        step = environments.step(torch.randint(2, (3,), generator=Generator().manual_seed(count)))
+        assert torch.equal(step["observations"], shown)
+        for row in range(3):
+            before, after = (int(step[name][row].argmax()) for name in ("observations", "next_observations"))
+            if step["actions"][row] == 0:
+                assert (after, step["rewards"][row].item()) == (0, pytest.approx(0.2))
+            else:
+                assert after == min(before + 1, LENGTH - 1)
+            assert step["terminated"][row] == (step["actions"][row] == 1 and before == LENGTH - 1)
+
+
+def test_an_episode_is_a_function_of_seed_environment_and_number() -> None:
+    first, again, other = (Environments(Endless, 2, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.observations, again.observations)
+    assert not torch.equal(first.observations, other.observations)
+    assert first.observations[0, 1] != first.observations[1, 1]
+
+
+def test_running_episodes_are_restored_by_replaying_them() -> None:
+    first, second = (Environments(cart_pole, 3, seed=0) for _ in range(2))
+    generator = Generator().manual_seed(0)
+    for _ in range(57):
+        first.step(torch.randint(2, (3,), generator=generator))
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert second.returns == first.returns and second.rewards == first.rewards
+    for _ in range(50):
+        actions = torch.randint(2, (3,), generator=generator)
+        one, two = first.step(actions), second.step(actions)
+        assert all(torch.equal(one[name], two[name]) for name in one)
+    assert second.returns == first.returns
+
+
+def test_an_environment_that_does_not_repeat_itself_is_noticed() -> None:
+    first, second = (Environments(Forgetful, 1, seed=0) for _ in range(2))
+    with pytest.raises(CheckpointError, match="does not repeat itself"):
+        second.load_state_dict(first.state_dict())
+
+
+def test_bytes_stay_bytes() -> None:
+    class Camera(Endless):
+        def __init__(self) -> None:
+            super().__init__()
+            self.observation_space = spaces.Box(0, 255, (2,), "uint8")
+
+    source = loader(Camera, nothing)
+    assert take(source, 1)[0]["observations"].dtype == torch.uint8
+
+
+def test_action_numbers_that_do_not_start_at_zero_are_shifted() -> None:
+    class Shifted(Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.action_space = spaces.Discrete(2, start=5)
+
+        def step(self, action: int):
+            assert self.action_space.contains(action)
+            return super().step(action - 5)
+
+    environments = Environments(Shifted, 1, seed=0)
+    assert environments.step(torch.tensor([0]))["rewards"].item() == pytest.approx(0.2)
+
+
+def test_unknown_environments_get_a_suggestion_and_unsuitable_ones_a_reason() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'CartPole-v1'"):
+        make_environment("cartpole-v1")
+    with pytest.raises(ConfigurationError, match="discrete action space"):
+        make_environment("Pendulum-v1")
+    unbounded = Endless()
+    unbounded.observation_space = spaces.Sequence(spaces.Discrete(2))
+    with pytest.raises(ConfigurationError, match="cannot be laid out as an array"):
+        with_plain_spaces(unbounded)
+
+
+def test_a_state_number_becomes_one_hot() -> None:
+    observation, _ = make_environment("FrozenLake-v1").reset(seed=0)
+    assert observation.sum() == 1 and observation[0] == 1
+
+
+def test_episodes_played_side_by_side_are_those_played_alone() -> None:
+    seeds = [episode_seed("test", 0, number) for number in range(5)]
+    together = play_episodes(cart_pole, by_sign, seeds)
+    assert together == [play_episodes(cart_pole, by_sign, [seed])[0] for seed in seeds]
+    assert len(set(together)) > 1
+
+
+# The loader
+
+
+def test_a_batch_is_handed_out_every_so_many_steps() -> None:
+    source, steps = loader(count=3, train_every=2, learning_starts=10), []
+    for _ in zip(range(5), source, strict=False):
+        steps.append(source.environments.steps)
+    assert steps == [12, 12, 15, 18, 18]  # the first multiples of 3 at or above 10, 12, 14, 16, 18
+
+
+def test_exploration_has_the_share_of_the_schedule() -> None:
+    source = loader(act=nothing, epsilon=lambda _: 0.4)
+    explored = torch.cat([source.explore(torch.zeros(1000, dtype=torch.int64)) for _ in range(20)])
+    assert explored.float().mean().item() == pytest.approx(0.2, abs=0.02)  # half of all random actions are 0 again
+    source.epsilon = lambda _: 0.0
+    assert source.explore(torch.zeros(1000, dtype=torch.int64)).sum() == 0
+
+
+def test_the_schedule_is_straight_and_then_flat() -> None:
+    epsilon = linear_schedule(1.0, 0.2, 10)
+    assert [epsilon(step) for step in (0, 5, 10, 99)] == pytest.approx([1.0, 0.6, 0.2, 0.2])
+    assert linear_schedule(1.0, 0.2, 0)(0) == 0.2
+
+
+def test_same_seed_same_batches() -> None:
+    first, again, other = (digest({"batches": take(loader(seed=seed), 30)}) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("at", [0, 1, 20])
+def test_resuming_is_exact(at: int, tmp_path) -> None:
+    whole = loader()
+    expected = take(whole, 40)
+    first = loader()
+    take(first, at)
+    path = save(tmp_path, at, {"loader": first.state_dict()})
+    second = loader(seed=9)  # everything that matters must come from the state
+    second.environments.seed = 0
+    second.load_state_dict(load(path)["loader"])
+    rest = take(second, 40 - at)
+    assert digest({"batches": rest}) == digest({"batches": expected[at:]})
+    assert digest(second.state_dict()) == digest(whole.state_dict())
+    assert whole.returns, "an episode must have ended, or the test shows little"
+
+
+def test_impossible_loaders_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot hold one step"):
+        loader(capacity=2)
+    with pytest.raises(ConfigurationError, match="train_every"):
+        loader(train_every=0)

@@ -1,0 +1,160 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from ganglion.core import Batch
+from ganglion.errors import ConfigurationError
+from ganglion.rules.descend import Descent
+from ganglion.rules.q_learning import QLearning
+from torch import Tensor, nn
+
+from tests.environments import LENGTH, Chain, chain_values
+
+
+class Table(nn.Module):
+    """A value for every place and action: the network whose Q-learning is the classical table."""
+
+    def __init__(self, values: Tensor) -> None:
+        super().__init__()
+        self.values = nn.Parameter(values.clone())
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return observations @ self.values
+
+
+def rule(values: list[list[float]], target: list[list[float]] | None = None, **options: object) -> QLearning:
+    table = torch.tensor(values)
+    made = QLearning(Table(table), Table(table), Descent(optimizer="sgd", learning_rate=0.5), **options)
+    if target is not None:
+        made.networks["target"].load_state_dict({"values": torch.tensor(target)})
+    return made
+
+
+def batch(actions: list[int], rewards: list[float], following: list[int], terminated: list[bool]) -> Batch:
+    eye = torch.eye(2)
+    return {
+        "observations": eye[torch.zeros(len(actions), dtype=torch.int64)],
+        "actions": torch.tensor(actions),
+        "rewards": torch.tensor(rewards),
+        "next_observations": eye[torch.tensor(following)],
+        "terminated": torch.tensor(terminated),
+    }
+
+
+ONLINE, TARGET = [[0.0, 0.0], [5.0, 4.0]], [[0.0, 0.0], [2.0, 3.0]]
+
+
+def test_the_target_network_chooses_and_judges_in_q_learning() -> None:
+    targets = rule(ONLINE, TARGET, discount=0.5).targets(batch([0], [1.0], [1], [False]))
+    assert targets.tolist() == [1.0 + 0.5 * 3.0]
+
+
+def test_the_network_chooses_and_the_target_judges_in_double_q_learning() -> None:
+    targets = rule(ONLINE, TARGET, discount=0.5, double=True).targets(batch([0], [1.0], [1], [False]))
+    assert targets.tolist() == [1.0 + 0.5 * 2.0]
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_a_terminal_state_has_no_future_and_a_truncated_episode_has(double: bool) -> None:
+    targets = rule(ONLINE, TARGET, discount=0.5, double=double).targets(
+        batch([0, 0], [1.0, 1.0], [1, 1], [True, False])
+    )
+    assert targets.tolist() == [1.0, 1.0 + 0.5 * (2.0 if double else 3.0)]
+
+
+def test_a_value_that_is_not_finite_behind_a_terminal_state_does_no_harm() -> None:
+    made = rule(ONLINE, [[0.0, 0.0], [float("inf"), 0.0]])
+    assert made.targets(batch([0], [1.0], [1], [True])).tolist() == [1.0]
+
+
+def test_the_loss_is_squared_up_to_one_and_linear_beyond() -> None:
+    made = rule([[0.0, 0.0], [0.0, 0.0]], discount=0.5)
+    measured = made.objective(batch([0, 1], [0.5, 3.0], [1, 1], [True, True]))
+    assert measured["loss"].item() == pytest.approx((0.5 * 0.5**2 + (3.0 - 0.5)) / 2)
+
+
+def test_one_step_changes_only_the_taken_action_by_the_clipped_error() -> None:
+    made = rule([[0.0, 0.0], [0.0, 0.0]], discount=0.5, target_every=10)
+    made.step(batch([1], [3.0], [1], [True]))
+    assert made.networks["network"].values.tolist() == [[0.0, 0.5], [0.0, 0.0]]  # rate 0.5 times an error clipped to 1
+    assert made.networks["target"].values.abs().sum() == 0
+
+
+def test_no_gradient_flows_into_the_target() -> None:
+    made = rule(ONLINE, TARGET, double=True)
+    made.step(batch([0, 1], [1.0, 2.0], [1, 1], [False, False]))
+    assert made.networks["target"].values.grad is None
+    gradient = made.networks["network"].values.grad
+    assert gradient[1].abs().sum() == 0, "the choice of the next action must not be differentiated"
+    assert gradient[0].abs().sum() > 0
+
+
+def test_the_target_is_copied_at_intervals_counted_across_a_resume() -> None:
+    first = rule(ONLINE, TARGET, target_every=3)
+    sample = batch([0], [1.0], [1], [True])
+    for _ in range(2):
+        first.step(sample)
+    second = rule(ONLINE, target_every=3)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert second.networks["target"].values.tolist() == TARGET
+    second.step(sample)
+    assert torch.equal(second.networks["target"].values, second.networks["network"].values)
+
+
+def test_polyak_averaging_goes_its_share_of_the_way() -> None:
+    made = rule(ONLINE, TARGET, target_every=1, target_rate=0.25)
+    made.step(batch([0], [1.0], [1], [True]))
+    online, target = made.networks["network"].values, made.networks["target"].values
+    torch.testing.assert_close(target, 0.75 * torch.tensor(TARGET) + 0.25 * online)
+
+
+def test_buffers_of_the_target_follow() -> None:
+    network, target = (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2)) for _ in range(2))
+    made = QLearning(network, target, Descent(), target_every=1)
+    made.step(batch([0, 1], [1.0, 1.0], [1, 0], [False, True]))
+    assert torch.equal(target[0].running_mean, network[0].running_mean)
+    assert network[0].running_mean.abs().sum() > 0
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_solves_the_chain_like_value_iteration(double: bool) -> None:
+    discount = 0.8
+    table = torch.zeros(LENGTH, 2)
+    made = QLearning(
+        Table(table),
+        Table(table),
+        Descent(optimizer="sgd", learning_rate=4.0),
+        discount=discount,
+        double=double,
+        target_every=5,
+    )
+    rows = []
+    for place in range(LENGTH):
+        for action in (0, 1):
+            environment = Chain()
+            environment.place = place
+            before = environment._show()
+            after, reward, terminated, _, _ = environment.step(action)
+            rows.append((before, action, reward, after, terminated))
+    observations, actions, rewards, following, terminated = (
+        torch.from_numpy(np.array(column)) for column in zip(*rows, strict=True)
+    )
+    everything = {
+        "observations": observations,
+        "actions": actions,
+        "rewards": rewards.float(),
+        "next_observations": following,
+        "terminated": terminated,
+    }
+    for _ in range(600):
+        made.step(everything)
+    torch.testing.assert_close(
+        made.network.values.detach(), torch.tensor(chain_values(discount), dtype=torch.float32), rtol=0, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("option", [{"discount": 1.5}, {"target_rate": 0.0}, {"target_every": 0}])
+def test_impossible_options_are_refused(option: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(option))):
+        rule(ONLINE, **option)
