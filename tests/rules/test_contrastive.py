@@ -1,6 +1,7 @@
 """Contrastive divergence against autograd and against full enumeration on a machine of 4 visible and 3 hidden units."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -59,7 +60,7 @@ def test_gradient_is_that_of_the_difference_of_free_energies() -> None:
     measured = rule.step({"inputs": data})
     torch.manual_seed(5)
     with torch.no_grad():
-        model = rule.negative_phase(data)
+        model = rule.negative_samples(data)
     loss = machine.free_energy(data).mean() - machine.free_energy(model).mean()
     torch.testing.assert_close(measured["loss"], loss.detach())
     for parameter, expected in zip(
@@ -91,7 +92,7 @@ def test_following_the_exact_gradient_raises_the_likelihood_at_every_step() -> N
     enumerated.load_state_dict(machine_of().state_dict())
     rule = ContrastiveDivergence(enumerated, Descent(optimizer="sgd", learning_rate=0.2))
     likelihoods = [log_likelihood_after(rule, PATTERNS, 1) for _ in range(40)]
-    assert all(later > earlier for earlier, later in zip(likelihoods, likelihoods[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(likelihoods))
 
 
 @pytest.mark.parametrize(

@@ -176,8 +176,8 @@ def anneal(
 ) -> tuple[Tensor, Tensor]:
     """Carry samples of independent pixels slowly over to samples of the machine, weighing them on the way.
 
-    Annealed importance sampling along p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), from t = 0,
-    where the units are independent and log Z is known, to t = 1, where it is the machine.
+    Annealed importance sampling along p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), from
+    t = 0, where the units are independent and log Z is known, to t = 1, where it is the machine.
 
     Args:
         machine: The machine to reach.
@@ -186,8 +186,8 @@ def anneal(
         temperatures: Steps between the two; the more, the less the weights scatter.
 
     Returns:
-        One estimate of log Z per chain `(chains,)`, to be averaged as numbers, not as logarithms, and the samples that the
-        chains ended in `(chains, visible)`.
+        One estimate of log Z per chain `(chains,)`, to be averaged as numbers, not as logarithms, and the samples that
+        the chains ended in `(chains, visible)`.
 
     References:
         Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.

@@ -11,7 +11,7 @@ from ganglion.rules.descend import Descent, apply_gradients
 
 
 class EnergyModel(Protocol):
-    """What contrastive divergence asks of a network: F(v), its gradients, and a Markov chain that leaves exp(-F) as it is."""
+    """What contrastive divergence asks of a network: F(v), its gradients, and a Markov chain that samples exp(-F)."""
 
     num_visible: int
 
@@ -32,9 +32,9 @@ class EnergyModel(Protocol):
 class ContrastiveDivergence(LearningRule):
     """Follow the gradient of log p(v), with k steps of Gibbs sampling in the place of its model expectation.
 
-    -d log p(v) / dw = dF(v0)/dw - E_model[dF(v)/dw], and E_model ~ the mean over v_k, k steps along a chain. CD-k starts
-    the chain at the data; persistent CD lets a set of chains run on from update to update, so that with a small learning
-    rate they stay close to samples of the model.
+    -d log p(v0) / dw = dF(v0)/dw - E_model[dF(v)/dw], and E_model ~ the mean over v_k, k steps along a chain. CD-k
+    starts the chain at the data; persistent CD lets a set of chains run on from update to update, so that with a small
+    learning rate they stay close to samples of the model.
 
     Each step measures the `loss` mean F(v0) - mean F(v_k), the one whose gradient is followed. It tells how far apart
     data and chains are, not how good the model is: it stays near zero when both drift together.
@@ -78,13 +78,13 @@ class ContrastiveDivergence(LearningRule):
         if self.start_from_means and self.counters["updates"] == 0:
             self.machine.match_means(data)
         self.counters["updates"] += 1
-        model = self.negative_phase(data)
+        model = self.negative_samples(data)
         shares = torch.cat([_equal_shares(data), -_equal_shares(model)])
         loss, gradients = self.machine.free_energy_gradients(torch.cat([data, model]), shares)
         apply_gradients(self.optimizers["machine"], gradients, self.descent)
         return {"loss": loss}
 
-    def negative_phase(self, data: Tensor) -> Tensor:
+    def negative_samples(self, data: Tensor) -> Tensor:
         """Return what the model makes of the data, or where its persistent chains have got to."""
         visible = self.tensors["chains"].to(data.device) if self.persistent else data
         for _ in range(self.gibbs_steps):

@@ -29,7 +29,7 @@ What to expect:
 
 Departures from the paper:
     1. Visible biases start at the log odds of the first batch (Hinton 2010, section 8), not of the whole training set.
-    2. Positive and negative statistics use probabilities of the hidden units instead of samples (Hinton 2010, section 3).
+    2. Both statistics use the probabilities of the hidden units instead of samples (Hinton 2010, section 3).
     3. The number of persistent chains is an option of its own and not tied to the batch size.
 
 References:
@@ -54,7 +54,7 @@ class Config:
 
     in_features: int = 784
     """Visible units; as many as the data has pixels or columns."""
-    hidden_units: int = 500
+    hidden_units: int = 128
     """Hidden units, the features that explain the data."""
     gibbs_steps: int = 1
     """Steps of the chain between two updates, the k of CD-k."""
@@ -64,7 +64,7 @@ class Config:
     """Persistent chains that run side by side."""
     start_from_means: bool = True
     """Start the visible biases at the log odds of the data's means, so that hidden units need not learn those."""
-    descent: Descent = Descent(optimizer="sgd", learning_rate=0.05)
+    descent: Descent = Descent(optimizer="sgd", learning_rate=0.2)
 
     def __post_init__(self) -> None:
         for name in ("in_features", "hidden_units"):

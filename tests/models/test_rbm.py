@@ -1,0 +1,37 @@
+"""The restricted Boltzmann machine as an entry of the index."""
+
+import pytest
+import torch
+
+from ganglion.errors import ConfigurationError
+from ganglion.models.energy.rbm import TINY, Config, build
+from ganglion.nn.energy import BernoulliRBM
+
+
+def test_has_the_published_number_of_parameters_layer_by_layer() -> None:
+    machine = build(Config(in_features=784, hidden_units=500)).network
+    counts = {name: parameter.numel() for name, parameter in machine.named_parameters()}
+    assert counts == {"weight": 784 * 500, "visible_bias": 784, "hidden_bias": 500}
+    assert sum(counts.values()) == 393_284
+
+
+def test_weights_start_small_and_biases_at_zero() -> None:
+    torch.manual_seed(0)
+    machine = BernoulliRBM(784, 500)
+    assert machine.weight.std().item() == pytest.approx(0.01, rel=0.01)
+    assert not machine.visible_bias.any()
+    assert not machine.hidden_bias.any()
+
+
+def test_options_reach_the_rule() -> None:
+    rule = build(Config(in_features=16, hidden_units=8, gibbs_steps=3, persistent=True, num_chains=5))
+    assert rule.gibbs_steps == 3
+    assert rule.tensors["chains"].shape == (5, 16)
+    assert build(Config(persistent=False)).tensors == {}
+    assert TINY.in_features == 16
+
+
+@pytest.mark.parametrize("field", ["in_features", "hidden_units", "gibbs_steps", "num_chains"])
+def test_refuses_sizes_below_one(field: str) -> None:
+    with pytest.raises(ConfigurationError, match=field):
+        build(Config(**{field: 0}))
