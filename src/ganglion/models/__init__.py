@@ -40,10 +40,7 @@ INDEX = (
     System("autoencoder", "autoencoder.autoencoder", "reconstruction", "digits", {"epochs": 60, "batch_size": 64}),
     System("gan", "adversarial.gan", "generation", "digits", {"epochs": 100, "batch_size": 64}),
     System("dcgan", "adversarial.dcgan", "generation", "digits", {"epochs": 30, "batch_size": 64}),
-    System(
-        "rbm", "energy.rbm", "density", "digits",
-        {"epochs": 100, "batch_size": 32, "schedule": "linear", "evaluate_every": 400, "checkpoint_every": 400},
-    ),  # fmt: skip
+    System("rbm", "energy.rbm", "density", "digits", {"epochs": 100, "batch_size": 32, "schedule": "linear"}),
     System("dqn", "q_learning.dqn", "control", "CartPole-v1", {"steps": 20_000, "batch_size": 128}),
 )
 
