@@ -4,13 +4,13 @@ import itertools
 import gymnasium
 import pytest
 import torch
+from gymnasium import spaces
+from torch import Generator, Tensor
+
 from ganglion.data.environments import Environments, episode_seed, make_environment, play_episodes, with_plain_spaces
 from ganglion.data.replay import ReplayLoader, ReplayMemory, linear_schedule
 from ganglion.errors import CheckpointError, ConfigurationError
 from ganglion.train.checkpoint import digest, load, save
-from gymnasium import spaces
-from torch import Generator, Tensor
-
 from tests.environments import LENGTH, Chain, Endless, Forgetful
 
 

@@ -3,12 +3,12 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
-from torch import Tensor, nn
-
 from tests.environments import LENGTH, Chain, chain_values
 
 
