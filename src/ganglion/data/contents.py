@@ -1,7 +1,7 @@
 """What samples contain, as numbers: digests for stable splits, duplicate checks and fingerprints."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def digests(inputs: np.ndarray | Sequence, seed: int = 0) -> np.ndarray:
     return np.frombuffer(b"".join(found), dtype="<u8")
 
 
-def _contents(inputs: np.ndarray | Sequence) -> Sequence:
+def _contents(inputs: np.ndarray | Sequence) -> Iterable:
     """Return the bytes that tell samples apart."""
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         rows = inputs.reshape(len(inputs), -1)

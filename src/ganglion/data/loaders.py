@@ -4,15 +4,17 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import Dataset as MapDataset
 
 from ganglion.core import Batch
+from ganglion.data.images import ImageFiles
 from ganglion.data.noise import mixed_seed
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
 
@@ -120,7 +122,7 @@ class StreamingLoader(EpochLoader):
     """Batches decoded from files while training, by worker processes that read ahead; the same bits for any number.
 
     Args:
-        files: images by place, with the `path` of each; an `ImageFiles`.
+        files: images that are decoded when asked for.
         transform: makes a float tensor of a stack of decoded images, in the worker.
         tensors: further tensors with one row per file, such as `targets`.
         workers: processes; 0 decodes in this one.
@@ -128,7 +130,7 @@ class StreamingLoader(EpochLoader):
 
     def __init__(
         self,
-        files: Any,
+        files: ImageFiles,
         transform: Callable[[np.ndarray], Tensor],
         tensors: Batch,
         batch_size: int | Literal["all"],
@@ -146,7 +148,7 @@ class StreamingLoader(EpochLoader):
         left = self.order(epoch)[self.position :].split(self.batch_size)
         batches = _DecodedBatches(self.files, self.transform, left, torch.zeros(max(1, self.workers), 2).long())
         # An own generator: the default one would lose a number at every epoch, and a resumed run would differ.
-        source = DataLoader(
+        source: DataLoader = DataLoader(
             batches, batch_size=None, num_workers=self.workers, collate_fn=_as_is, generator=torch.Generator()
         )
         decoded = iter(source)
@@ -174,15 +176,14 @@ class StreamingLoader(EpochLoader):
 
 
 @dataclass
-class _DecodedBatches:
+class _DecodedBatches(MapDataset):
     """A map-style data set whose items are whole batches; a damaged file becomes an error that can cross processes."""
 
-    files: Any
+    files: ImageFiles
     transform: Callable[[np.ndarray], Tensor]
     batches: Sequence[Tensor]
     progress: Tensor
     """Process and place of the file that each worker is at `(workers, 2)`, in shared memory."""
-    started: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.progress.share_memory_()

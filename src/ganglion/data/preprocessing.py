@@ -277,7 +277,7 @@ def read_inputs(paths: Sequence[str | Path], kind: Kind, columns: Sequence[str] 
         if not Path(path).exists():
             raise DataError("this file does not exist", where=str(path))
     if kind == "image":
-        from ganglion.data.images import read_pictures
+        from ganglion.data.pictures import read_pictures
 
         return _stacked(read_pictures([Path(path) for path in paths]))
     if kind == "text":

@@ -7,6 +7,7 @@ import numpy as np
 
 from ganglion.data.contents import digests
 from ganglion.data.dataset import Dataset
+from ganglion.data.images import ImageFiles
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -124,12 +125,12 @@ def _limited(places: np.ndarray, keys: np.ndarray, strata: np.ndarray, limit: in
 
 def _take(dataset: Dataset, index: np.ndarray) -> Samples:
     inputs = dataset.inputs
-    if isinstance(inputs, list | tuple):
-        chosen: np.ndarray | Sequence = [inputs[place] for place in index]
-    elif hasattr(inputs, "take") and not isinstance(inputs, np.ndarray):
+    if isinstance(inputs, np.ndarray):
+        chosen: np.ndarray | Sequence = inputs[index]
+    elif isinstance(inputs, ImageFiles):
         chosen = inputs.take(index)
     else:
-        chosen = inputs[index]
+        chosen = [inputs[place] for place in index]
     return Samples(chosen, None if dataset.targets is None else dataset.targets[index], index)
 
 
@@ -146,12 +147,12 @@ def _refuse_empty(dataset: Dataset, samples: dict[str, Samples], shares: tuple[f
 
 def _refuse_unknown_classes(dataset: Dataset, samples: dict[str, Samples]) -> None:
     """Raise where a class is only in parts that the network does not learn from."""
-    if not dataset.is_classification:
-        return
-    known = np.unique(samples["train"].targets)
+    known = samples["train"].targets
     for name in ("validation", "test"):
         targets = samples[name].targets
-        unknown = np.setdiff1d(targets, known) if targets is not None else []
+        if not dataset.is_classification or known is None or targets is None:
+            continue
+        unknown = np.setdiff1d(targets, known)
         if len(unknown):
             names = [dataset.label_names[label] if dataset.label_names else str(label) for label in unknown]
             raise DataError(

@@ -1,0 +1,265 @@
+"""All data by name or path: bundled sets, generators, published sets, and the user's own files and folders."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, UsageError
+from ganglion.settings import unknown_name
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published set: how it is read, and where it can be fetched."""
+
+    label_names: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    """Name and SHA-256 of each file."""
+    mirrors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the catalogue."""
+
+    name: str
+    kind: Kind
+    origin: str
+    """bundled, generated or published."""
+    summary: str
+
+
+ENTRIES = (
+    Entry("exam-marks", "tabular", "bundled", "30 candidates, three marks each, who passed or failed"),
+    Entry("digits", "image", "bundled", "1797 handwritten digits of 8 x 8 pixels, grey"),
+    Entry("iris", "tabular", "bundled", "150 flowers of 3 species by 4 measures"),
+    Entry("wine", "tabular", "bundled", "178 wines of 3 growers by 13 chemical measures"),
+    Entry("breast-cancer", "tabular", "bundled", "569 tumours, malignant or benign, by 30 measures"),
+    Entry("diabetes", "tabular", "bundled", "442 patients by 10 measures; the disease's progression is a quantity"),
+    Entry("two-moons", "tabular", "generated", "1000 points of two interleaved half circles"),
+    Entry("spirals", "tabular", "generated", "1000 points of two spirals, one inside the other"),
+    Entry("xor", "tabular", "generated", "400 points at the corners of a square, opposite ones alike"),
+    Entry("circles", "tabular", "generated", "1000 points of a circle inside another"),
+    Entry("sine", "series", "generated", "1000 steps of a sine of period 25 with a little noise"),
+    Entry("mackey-glass", "series", "generated", "2000 steps of a chaotic equation with delay 17"),
+    Entry("geometric-brownian-motion", "series", "generated", "2520 days of a share price that cannot be foreseen"),
+    Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
+    Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
+    Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
+    Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),
+)
+
+DIGITS = tuple("0123456789")
+CLOTHING = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+
+PUBLISHED = {
+    "mnist": Published(
+        DIGITS,
+        (
+            ("train-images-idx3-ubyte.gz", "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+            ("train-labels-idx1-ubyte.gz", "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+            ("t10k-images-idx3-ubyte.gz", "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+            ("t10k-labels-idx1-ubyte.gz", "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        ),
+        ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
+    ),
+    "fashion-mnist": Published(
+        CLOTHING,
+        (
+            ("train-images-idx3-ubyte.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+            ("train-labels-idx1-ubyte.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+            ("t10k-images-idx3-ubyte.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+            ("t10k-labels-idx1-ubyte.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+        ),
+        (
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        ),
+    ),
+    "cifar-10": Published(
+        (),
+        (("cifar-10-binary.tar.gz", "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),),
+        (
+            "https://www.cs.toronto.edu/~kriz",
+            "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10",
+        ),
+    ),
+}
+
+
+def describe() -> tuple[Entry, ...]:
+    """Return the names that `read` knows, with their kinds and a line on each.
+
+    >>> describe()[0].name
+    'exam-marks'
+    """
+    return ENTRIES
+
+
+def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -> Dataset:
+    """Read a data set by name or path.
+
+    A published set is looked for in the folder `GANGLION_DATA/NAME` and in the cache, and is fetched only if
+    `settings.download` says so. A path is read by what lies there: IDX files, CIFAR-10, images, a table, arrays, text.
+
+    Args:
+        kind: what the data is wanted as, where a file could be several things: `series` reads a table in the order of
+            its dates, `tabular` reads a `.txt` file as a table.
+
+    Raises:
+        DataError: nothing is there, or it cannot be read. The message says where was looked.
+
+    >>> read("digits", DataSettings()).inputs.shape
+    (1797, 8, 8, 1)
+    """
+    entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
+    if entry is None:
+        return _read_path(Path(source).expanduser(), settings, kind)
+    if entry.origin == "bundled":
+        from ganglion.data.bundled import read_bundled
+
+        return read_bundled(entry.name)
+    if entry.origin == "generated":
+        from ganglion.data.generators import generate
+
+        return generate(entry.name)
+    return _read_published(entry.name, settings)
+
+
+def cache_folder() -> Path:
+    """Return where fetched sets are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ganglion" / "data"
+
+
+def _read_published(name: str, settings: DataSettings) -> Dataset:
+    """Read a published set from the first place that has all of it, or fetch it."""
+    places = [Path(os.environ["GANGLION_DATA"]) / name] if os.environ.get("GANGLION_DATA") else []
+    places.append(cache_folder() / name)
+    folder = next((place for place in places if _holds(name, place)), None)
+    if folder is None and settings.download:
+        from ganglion.data.download import RemoteFile, fetch
+
+        folder = places[-1]
+        fetch([RemoteFile(*file) for file in PUBLISHED[name].files], PUBLISHED[name].mirrors, folder)
+    if folder is None:
+        raise DataError(
+            f"{name} is not on this machine",
+            where=", ".join(map(str, places)) + ("" if len(places) > 1 else " (GANGLION_DATA is not set)"),
+            remedy="fetch it with --download, or give its folder with --data PATH",
+        )
+    if name == "cifar-10":
+        from ganglion.data.cifar import read_cifar
+
+        dataset = read_cifar(folder)
+    else:
+        from ganglion.data.idx import read_idx_folder
+
+        dataset = read_idx_folder(folder, PUBLISHED[name].label_names)
+    return replace(dataset.with_note(f"read from {folder}"), name=name, source=name)
+
+
+def _holds(name: str, folder: Path) -> bool:
+    if name == "cifar-10":
+        from ganglion.data.cifar import find_cifar
+
+        return bool(find_cifar(folder))
+    stems = [file.removesuffix(".gz") for file, _ in PUBLISHED[name].files]
+    return all((folder / stem).is_file() or (folder / f"{stem}.gz").is_file() for stem in stems)
+
+
+def _read_path(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if not path.exists():
+        if path.name == str(path) and not path.suffix:  # It looks like a name, not like a path.
+            raise unknown_name("data set", str(path), [entry.name for entry in ENTRIES], where="--data")
+        raise DataError(
+            "there is no such file or folder",
+            where=str(path),
+            remedy="give a path that exists, or one of the names that `ganglion data list` shows",
+        )
+    return (_read_folder if path.is_dir() else _read_file)(path, settings, kind)
+
+
+def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read a folder by what lies in it."""
+    from ganglion.data.cifar import find_cifar, read_cifar
+    from ganglion.data.idx import find_idx, read_idx_folder
+
+    if find_cifar(folder):
+        return read_cifar(folder)
+    if find_idx(folder):
+        known = PUBLISHED.get(folder.name)
+        return read_idx_folder(folder, known.label_names if known else ())
+    tables = {path.stem.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES}
+    if "train" in tables and "test" in tables and kind != "series":
+        from ganglion.data.tabular import read_tabular
+
+        return read_tabular(tables["train"], settings, tables["test"])
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READERS]
+    if len(files) == 1 and files[0].suffix.lower() != ".txt":
+        return _read_file(files[0], settings, kind)
+    if files and kind in ("tabular", "series", "text"):
+        raise UsageError(
+            "this folder holds several files",
+            where=str(folder),
+            found=", ".join(path.name for path in files[:10]),
+            remedy="give the path of one of them",
+        )
+    from ganglion.data.images import read_images
+
+    return read_images(folder, settings)
+
+
+def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read a file by its ending."""
+    if ".idx" in path.name.lower() or "-idx" in path.name.lower():
+        from ganglion.data.idx import read_idx_folder
+
+        return read_idx_folder(path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise DataError(
+            "files of this kind cannot be read as a data set",
+            where=str(path),
+            expected=f"a folder, or a file ending in {', '.join(READERS)}",
+            remedy="for images give the folder they lie in",
+        )
+    return READERS[suffix](path, settings, kind)
+
+
+def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if kind == "series":
+        from ganglion.data.series import read_series
+
+        return read_series(path, settings)
+    from ganglion.data.tabular import read_tabular
+
+    return read_tabular(path, settings)
+
+
+def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.npz import read_arrays
+
+    return read_arrays(path, kind)
+
+
+def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if kind in ("tabular", "series"):
+        return _table(path, settings, kind)
+    from ganglion.data.text import read_texts
+
+    return read_texts(path)
+
+
+Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
+TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet")
+READERS: dict[str, Reader] = {
+    **dict.fromkeys(TABLES, _table),
+    **dict.fromkeys((".npz", ".npy"), _arrays),
+    **dict.fromkeys((".txt", ".md"), _text),
+}

@@ -1,0 +1,114 @@
+"""IDX files, the format of MNIST, as they are or compressed with gzip."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ganglion.data.contents import fingerprint
+from ganglion.data.dataset import Dataset
+from ganglion.errors import DataError
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""Type of the numbers by the third byte of a file."""
+TEST_PREFIXES = ("t10k", "test")
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Return the array in one IDX file.
+
+    Raises:
+        DataError: the file is damaged, or is no IDX file.
+    """
+    try:
+        content = path.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
+    axes = content[3] if len(content) > 3 else 0
+    if content[:2] != b"\0\0" or axes == 0 or content[2] not in TYPES or len(content) < 4 + 4 * axes:
+        raise DataError("this is not an IDX file", where=str(path), found=f"first bytes {content[:4].hex(' ')}")
+    shape = np.frombuffer(content, ">i4", count=axes, offset=4)
+    kind = np.dtype(TYPES[content[2]])
+    expected = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    found = len(content) - 4 - 4 * axes
+    if found != expected:
+        raise DataError(
+            "this IDX file is cut off" if found < expected else "this IDX file is too long",
+            where=str(path),
+            expected=f"{expected} bytes for shape {tuple(shape.tolist())}",
+            found=f"{found} bytes",
+        )
+    array = np.frombuffer(content, kind, offset=4 + 4 * axes).reshape(shape)
+    return array.astype(kind.newbyteorder("="))
+
+
+def find_idx(folder: Path) -> list[Path]:
+    """Return the IDX files of a folder, by their names."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if any(mark in path.name.lower() for mark in ("-idx", ".idx")) and path.is_file()
+    )
+
+
+def read_idx_folder(source: Path, label_names: tuple[str, ...] = ()) -> Dataset:
+    """Read images and labels that belong together by their names: `train-images-...`, `t10k-labels-...`.
+
+    Args:
+        source: a folder, or the file of the training images in it.
+    """
+    parts: dict[tuple[bool, bool], Path] = {}
+    folder = source if source.is_dir() else source.parent
+    for path in find_idx(folder):
+        stem = path.name.lower()
+        key = (stem.startswith(TEST_PREFIXES), "label" in stem)
+        if key in parts and path.suffix == ".gz":
+            continue  # The same file lies here uncompressed.
+        parts[key] = path
+    if (False, False) not in parts:
+        raise DataError(
+            "there are no training images in this folder", where=str(folder), expected="train-images-idx3-ubyte"
+        )
+    arrays = {key: read_idx(path) for key, path in parts.items()}
+    images, test_images = _images(arrays[False, False], folder), None
+    targets = _labels(arrays.get((False, True)), len(images), folder)
+    test_targets = None
+    if (True, False) in arrays:
+        test_images = _images(arrays[True, False], folder)
+        test_targets = _labels(arrays.get((True, True)), len(test_images), folder)
+    if targets is not None and not label_names:
+        largest = max(int(part.max()) for part in (targets, test_targets) if part is not None)
+        label_names = tuple(str(number) for number in range(largest + 1))
+    return Dataset(
+        name=folder.name,
+        kind="image",
+        inputs=images,
+        targets=targets,
+        test_inputs=test_images,
+        test_targets=test_targets,
+        label_names=label_names if targets is not None else (),
+        source=str(source),
+        fingerprint=fingerprint(images, targets, test_images, test_targets),
+        notes=(f"IDX files {', '.join(path.name for path in parts.values())}",),
+    )
+
+
+def _images(array: np.ndarray, folder: Path) -> np.ndarray:
+    """Return images with a channel axis."""
+    if array.dtype != np.uint8 or array.ndim not in (3, 4):
+        raise DataError("these IDX files hold no images", where=str(folder), found=f"{array.dtype} {array.shape}")
+    return array[..., None] if array.ndim == 3 else array
+
+
+def _labels(array: np.ndarray | None, count: int, folder: Path) -> np.ndarray | None:
+    if array is not None and array.shape != (count,):
+        raise DataError(
+            "images and labels differ in number",
+            where=str(folder),
+            expected=f"{count} labels",
+            found=f"labels of shape {array.shape}",
+        )
+    return None if array is None else array.astype(np.int64)

@@ -1,0 +1,157 @@
+"""One image file of any kind as an array: safe formats only, turned upright, 16 bits and transparency resolved."""
+
+import io
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ganglion.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""Formats that are opened at all; other decoders of Pillow are never run on a user's files."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+MOST_PIXELS = 64_000_000
+"""Larger images are refused before they are decoded."""
+ORIENTATION = 0x0112
+"""EXIF tag that says how a camera was held; from 5 on the image lies on its side."""
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, Image.DecompressionBombError)
+"""What Pillow raises for files that are cut off, damaged or made to harm."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image file says about itself before it is decoded."""
+
+    height: int
+    width: int
+    grey: bool
+
+
+def read_header(path: Path) -> Header:
+    """Return upright size and colour of an image file without decoding it."""
+    with _opened(path) as image:
+        width, height = image.size
+        if image.getexif().get(ORIENTATION, 1) >= 5:
+            width, height = height, width
+        return Header(height, width, _is_grey(image))
+
+
+def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: int | None = None) -> np.ndarray:
+    """Return an image file as `(height, width, channels)` uint8, of 1 or 3 channels.
+
+    Transparent pixels show white. Palette images become grey if their palette is, else colour. 16 bits become 8.
+
+    Args:
+        size: height and width to resize to, bilinear and smoothed.
+        channels: 1 or 3; the image's own when not given.
+
+    Raises:
+        DataError: the file is damaged, too large or of a format that is not opened.
+    """
+    with _opened(source) as image:
+        flat = _flattened(ImageOps.exif_transpose(image))
+    if channels is not None:
+        flat = flat.convert("L" if channels == 1 else "RGB")
+    if size is not None and (flat.height, flat.width) != size:
+        flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    pixels = np.array(flat)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def read_pictures(paths: Sequence[Path]) -> list[np.ndarray]:
+    """Decode image files, and all image files in folders among `paths`."""
+    files: list[Path] = []
+    for path in paths:
+        found = [child for child in path.rglob("*") if is_image(child)] if path.is_dir() else [path]
+        files += sorted(found)
+        if not found:
+            raise DataError("there are no images in this folder", where=str(path))
+    return list(in_threads(decode, files))
+
+
+def is_image(path: Path) -> bool:
+    """Judge by its name whether a file is an image; hidden files and folders are none."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterable[Result]:
+    """Map in threads, in order: decoders work outside Python's lock."""
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        yield from threads.map(function, items)
+
+
+class _opened:
+    """An image file that is safe to decode, with every complaint of Pillow as one error that names the file."""
+
+    def __init__(self, source: Path | bytes) -> None:
+        self.source = source
+
+    def __enter__(self) -> Image.Image:
+        content = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
+        try:
+            self.image = Image.open(content, formats=FORMATS)
+        except (*DAMAGE, Image.DecompressionBombWarning) as error:
+            raise self._damaged(error) from error
+        width, height = self.image.size
+        if width * height > MOST_PIXELS:
+            self.image.close()
+            raise DataError(
+                "this image is too large",
+                where=self._name,
+                expected=f"at most {MOST_PIXELS} pixels",
+                found=f"{width} x {height}",
+            )
+        return self.image
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.image.close()
+        if isinstance(error, DAMAGE):
+            raise self._damaged(error) from error
+
+    @property
+    def _name(self) -> str:
+        return str(self.source) if isinstance(self.source, Path) else "image in memory"
+
+    def _damaged(self, error: BaseException) -> DataError:
+        unknown = "cannot identify" in str(error)
+        return DataError(
+            "this image cannot be read",
+            where=self._name,
+            expected=", ".join(FORMATS) if unknown else "",
+            found="another format, or damage" if unknown else str(error),
+        )
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode in GREY_MODES:
+        return True
+    if image.mode != "P" or image.palette is None:
+        return False
+    palette = np.frombuffer(image.palette.getdata()[1], dtype=np.uint8)
+    depth = len(image.palette.mode)  # RGB or RGBA
+    colours = palette[: len(palette) // depth * depth].reshape(-1, depth)[:, :3]
+    return bool((colours == colours[:, :1]).all())
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """Return the image as 8-bit grey (L) or colour (RGB) without transparency."""
+    if image.mode.startswith("I"):
+        # Whatever range the values use, 65535 is white: scaling by content would make images of one set differ.
+        return Image.fromarray((np.clip(np.asarray(image).astype(np.int64), 0, 65535) / 257 + 0.5).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("pixels are fractions, whose range is unknown")
+    grey = _is_grey(image)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        clear = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return image.convert("RGB").convert("L") if grey else image.convert("RGB")
