@@ -1,0 +1,11 @@
+"""Looking inside: what a network is made of, how one weight's gradient arises, where gradients die, what layers see."""
+
+from ganglion.inspect.backpropagation import Trace as Trace
+from ganglion.inspect.backpropagation import example as example
+from ganglion.inspect.backpropagation import trace as trace
+from ganglion.inspect.features import feature_maps as feature_maps
+from ganglion.inspect.features import first_filters as first_filters
+from ganglion.inspect.gradient_flow import GradientFlow as GradientFlow
+from ganglion.inspect.gradient_flow import gradient_flow as gradient_flow
+from ganglion.inspect.summary import Summary as Summary
+from ganglion.inspect.summary import summarise as summarise

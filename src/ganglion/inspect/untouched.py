@@ -1,0 +1,45 @@
+"""Running a network without leaving a trace in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+@contextmanager
+def untouched(network: nn.Module, *, evaluating: bool) -> Iterator[Any]:
+    """Yield a function that calls `network`, in evaluation mode or in the mode it has.
+
+    Modes, buffers (the statistics of batch normalisation) and the random state are afterwards as they were.
+    """
+    device = device_of(network)
+    modes = {module: module.training for module in network.modules()}
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    if evaluating:
+        network.eval()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield lambda *arguments: functional_call(network, buffers, to_device(arguments, device))
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def device_of(network: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+
+def to_device(arguments: tuple[Any, ...], device: torch.device) -> tuple[Any, ...]:
+    return tuple(value.to(device) if isinstance(value, Tensor) else value for value in arguments)
+
+
+def layers_of(network: nn.Module) -> dict[nn.Module, str]:
+    """Return the layers, modules without children or with parameters of their own, and their dotted names."""
+    return {
+        module: name
+        for name, module in network.named_modules()
+        if module._parameters or not any(True for _ in module.children())
+    }
