@@ -45,7 +45,7 @@ def minimax_loss(generated: Tensor) -> Tensor:
 
 
 def non_saturating_loss(generated: Tensor) -> Tensor:
-    """Return -E[log D(G(z))] from logits: the same fixed point as minimax, and the larger gradient the worse the samples.
+    """Return -E[log D(G(z))] from logits: the fixed point of minimax, but a strong gradient for bad samples.
 
     Source: Goodfellow et al. 2014, section 3.
 

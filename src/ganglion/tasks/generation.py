@@ -46,6 +46,14 @@ class Generation(Task):
 
     score = "frechet_distance"
     higher_is_better = False
+    settings: DataSettings
+    inputs: np.ndarray | Sequence
+    """Raw training images; like the fields below, only a prepared task has them."""
+    training: np.ndarray
+    """Some training images, preprocessed `(samples, channels, height, width)`."""
+    real: dict[Part, np.ndarray]
+    """Real images of each part that generated ones are compared with, preprocessed."""
+    quality: SampleQuality
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -61,13 +69,14 @@ class Generation(Task):
         task.notes, task.fingerprint, task.settings = dataset.notes, dataset.fingerprint, settings
         task.inputs = parts["train"].inputs
         task.training = task._some(parts["train"], FITTED)
+        task.quality = SampleQuality.fit(task.training)
         task.real = {"train": task.training[:JUDGED]}
-        for name in ("validation", "test"):
-            task.real[name] = task._some(parts[name], JUDGED) if len(parts[name]) > NEIGHBOURS else task.real["train"]
+        task.real["validation"] = task._some(parts["validation"], JUDGED)
+        task.real["test"] = task._some(parts["test"], JUDGED)
         task.has_validation = len(parts["validation"]) > NEIGHBOURS
         if len(parts["test"]) <= NEIGHBOURS:
+            task.real["test"] = task.real["train"]
             task.notes = (*task.notes, "too few test images: generated ones are compared with training images")
-        task.quality = SampleQuality.fit(task.training)
         return task
 
     @classmethod
@@ -93,7 +102,7 @@ class Generation(Task):
         )
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        generated = draw(rule.network, latent_vectors(rule.network, JUDGED, seed=0))
+        generated = draw(rule.network, self._latent(JUDGED, seed=0))
         return self.quality.compare(self.real[part], generated.numpy())
 
     def baseline(self) -> dict[str, float]:
@@ -104,17 +113,21 @@ class Generation(Task):
 
     def figures(self, rule: LearningRule) -> dict[str, Figure]:
         count = GRID * GRID
-        generated = draw(rule.network, latent_vectors(rule.network, count, seed=0))
+        generated = draw(rule.network, self._latent(count, seed=0))
         return {
-            "generated": _grid(generated, "Generated"),
-            "real": _grid(torch.from_numpy(self.real["test"][:count]), "Real"),
-            "interpolation": _grid(self._interpolation(rule.network), "From one latent vector to another, row by row"),
-            "nearest": _grid(self._beside_nearest(generated), "Generated, and below each its nearest training image"),
+            "generated": self._grid(generated, "Generated"),
+            "real": self._grid(torch.from_numpy(self.real["test"][:count]), "Real"),
+            "interpolation": self._grid(
+                self._interpolation(rule.network), "From one latent vector to another, row by row"
+            ),
+            "nearest": self._grid(
+                self._beside_nearest(generated), "Generated, and below each its nearest training image"
+            ),
         }
 
     def _interpolation(self, network: nn.Module) -> Tensor:
         """Draw images along great circles between pairs of latent vectors."""
-        first, last = latent_vectors(network, 2 * GRID, seed=1).unflatten(0, (2, GRID, 1))  # (rows, 1, features)
+        first, last = self._latent(2 * GRID, seed=1).unflatten(0, (2, GRID, 1))  # (rows, 1, features)
         share = torch.linspace(0, 1, GRID)[:, None]  # (columns, 1)
         return draw(network, great_circle(first, last, share).flatten(0, 1))
 
@@ -130,12 +143,14 @@ class Generation(Task):
         return torch.zeros(2, self.config.latent_features)
 
     def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
-        return _grid(draw(network, latent_vectors(network, count, seed)))
+        return self._grid(draw(network, self._latent(count, seed)))
 
+    def _latent(self, count: int, seed: int) -> Tensor:
+        """Return `count` normal vectors, a function of the seed alone."""
+        return torch.randn(count, self.config.latent_features, generator=torch.Generator().manual_seed(seed))
 
-def latent_vectors(network: nn.Module, count: int, seed: int) -> Tensor:
-    """Return `count` normal vectors for a generator, the same for the same seed, leaving the global random state alone."""
-    return torch.randn(count, int(network.latent_features), generator=torch.Generator().manual_seed(seed))
+    def _grid(self, images: Tensor, title: str = "") -> Figure:
+        return figures.image_grid(self.preprocessing.inverse(images), columns=GRID, title=title)
 
 
 def draw(network: nn.Module, latent: Tensor, batch_size: int = 250) -> Tensor:
@@ -167,16 +182,10 @@ def _adapted(config: Any, dataset: Dataset) -> Any:
         raise DataError(
             "this system draws images", where=dataset.source, expected="images", found=f"{dataset.kind} data"
         )
-    height, width, channels = np.shape(dataset.inputs[0])
-    fitting = next((size for size in SIZES if size >= max(height, width)), SIZES[-1])
-    return replace(config, in_channels=channels, image_size=config.image_size or fitting)
+    found = ImagePreprocessing.fit(dataset.inputs)
+    fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
+    return replace(config, in_channels=found.channels, image_size=config.image_size or fitting)
 
 
 def _take(inputs: np.ndarray | Sequence, places: np.ndarray) -> np.ndarray:
     return inputs[places] if isinstance(inputs, np.ndarray) else np.stack([inputs[place] for place in places])
-
-
-def _grid(images: Tensor, title: str = "") -> Figure:
-    """Draw images `(samples, channels, height, width)` with pixels in [LOW, HIGH]."""
-    pixels = ((images - LOW) / (HIGH - LOW)).clamp(0, 1).movedim(1, -1)
-    return figures.image_grid(pixels.numpy(), columns=GRID, title=title)

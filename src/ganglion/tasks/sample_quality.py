@@ -36,10 +36,10 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 def density_and_coverage(real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
     """Return how densely generated samples lie among real ones, and the share of real ones that they cover.
 
-    Around every real sample lies a ball that reaches to its k-th nearest real neighbour. Density counts the balls
-    that an average generated sample lies in, divided by k: near 1 for a perfect generator, near 0 for samples unlike any real
-    one. Coverage is the share of balls with a generated sample inside: near 1 - 2^-k for a perfect generator given as many samples as
-    there are real ones, near 0 for a collapsed one. Source: Naeem et al. 2020, equations 4 and 5.
+    Around every real sample lies a ball that reaches to its k-th nearest real neighbour. Density counts the balls that
+    an average generated sample lies in, divided by k: near 1 for a perfect generator, near 0 for samples unlike any
+    real one. Coverage is the share of balls with a generated sample inside: near 1 - 2^-k for a perfect generator
+    that gave as many samples as there are real ones, near 0 for a collapsed one. Source: Naeem et al. 2020, section 3.
     """
     k = min(neighbours, len(real) - 1)
     radii = np.partition(pairwise_distances(real), k, axis=1)[:, k, None]  # the 0-th neighbour is the sample itself

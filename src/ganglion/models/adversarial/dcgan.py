@@ -23,7 +23,7 @@ Learning rule:
     would give the difference away. A phase leaves the running statistics of the other's network alone.
 
 Data it expects:
-    Square images whose side is 4 to 7 times a power of two (16, 28, 32, 64, ...), scaled to [-1, 1]; images are resized.
+    Images, resized to squares whose side is 4 to 7 times a power of two (16, 28, 32, 64, ...), scaled to [-1, 1].
     Labels are not used.
 
 What to expect:
@@ -134,7 +134,7 @@ class Config:
     in_channels: int = 3
     """Channels of the images; the data decides."""
     image_size: int | None = None
-    """Side of the square images, 16, 28, 32 or 64 for example; the one of these next above the data's when not given."""
+    """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
     latent_features: int = 100
     """Length of the noise vector that an image is made from."""
     features: int = 64

@@ -26,7 +26,7 @@ Data it expects:
 What to expect:
     On scikit-learn's digits, recognisable if slightly speckled digits within half a minute on two cores. The losses do
     not fall as in other networks, for the opponent improves too: healthy is a real_score somewhat above the
-    generated_score, both away from 0 and 1. A coverage near zero means collapse: one and the same image again and again.
+    generated_score, both away from 0 and 1. A coverage near zero means collapse: always one and the same image.
 
 Departures from the paper:
     Latent vectors are normal instead of uniform.
@@ -70,7 +70,7 @@ class Generator(nn.Module):
         self.latent_features = latent_features
         self.layers = nn.Sequential(
             *_hidden(latent_features, hidden_features),
-            nn.Linear(([latent_features, *hidden_features])[-1], prod(image_shape)),
+            nn.Linear([latent_features, *hidden_features][-1], prod(image_shape)),
             nn.Tanh(),
             nn.Unflatten(1, tuple(image_shape)),
         )
@@ -109,7 +109,7 @@ class Config:
     in_channels: int = 1
     """Channels of the images; the data decides."""
     image_size: int | None = None
-    """Side of the square images; the task's standard size next above the data's when not given."""
+    """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
     latent_features: int = 64
     """Length of the noise vector that an image is made from."""
     generator_features: tuple[int, ...] = (256, 512)
