@@ -46,7 +46,8 @@ def trained(dataset: Dataset, steps: int = 600) -> tuple[Density, LearningRule]:
 def test_fills_in_the_units_and_binarises_at_half_brightness() -> None:
     pixels = np.array([0, 127, 128, 255], dtype=np.uint8).reshape(1, 2, 2, 1).repeat(10, 0)
     pixels[::2, 0, 0] = 255
-    task = Density.prepare(Dataset(name="x", kind="image", inputs=pixels), TINY, DataSettings(), seed=0)
+    everything = DataSettings(validation=0, test=0)
+    task = Density.prepare(Dataset(name="x", kind="image", inputs=pixels), TINY, everything, seed=0)
     assert task.config.in_features == 4
     assert task.visible["train"][:, 1:].unique(dim=0).tolist() == [[0.0, 1.0, 1.0]]
 
