@@ -3,11 +3,14 @@
 import csv
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ganglion.cli.arguments import Folder, Inputs, Switch
-from ganglion.cli.output import answer, note, print_table
+from ganglion.cli.arguments import Folder, Inputs, OptionalFile, Switch, refuse_unwritable
+from ganglion.cli.output import answer, note, print_table, text
 from ganglion.errors import DataError, UsageError
+
+SHOWN = 3
+"""Answers of several that fit into a table."""
 
 
 def evaluate(folder: Folder, *, part: Literal["train", "validation", "test"] = "test", json: Switch = False) -> None:
@@ -52,6 +55,8 @@ def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
     if missing:
         raise DataError("no such input", where=missing[0], remedy="give files that exist: images, CSV or NPZ")
     rows = run.predict(list(inputs))
+    if len(rows) == len(inputs):
+        rows = [{"input": path, **row} for path, row in zip(inputs, rows, strict=True)]
 
     def show() -> None:
         columns = list(rows[0])
@@ -73,12 +78,12 @@ def generate(folder: Folder, *, count: int = 64, seed: int = 0, out: Path = Path
 
     if count < 1:
         raise UsageError("count must be at least 1", found=str(count))
-    _writable(out)
+    refuse_unwritable(out)
     open_run(folder).generate(count, seed=seed, out=out)
     print(out)
 
 
-def forecast(folder: Folder, *, steps: int = 10, out: Path | None = None, json: Switch = False) -> None:
+def forecast(folder: Folder, *, steps: int = 10, out: OptionalFile = None, json: Switch = False) -> None:
     """Continue the series that a run was trained on.
 
     Args:
@@ -92,7 +97,7 @@ def forecast(folder: Folder, *, steps: int = 10, out: Path | None = None, json: 
     if steps < 1:
         raise UsageError("steps must be at least 1", found=str(steps))
     if out:
-        _writable(out)
+        refuse_unwritable(out)
     rows = open_run(folder).forecast(steps)
     columns = list(rows[0])
     if out:
@@ -105,7 +110,7 @@ def forecast(folder: Folder, *, steps: int = 10, out: Path | None = None, json: 
 
 
 def play(
-    folder: Folder, *, episodes: int = 10, seed: int = 0, animation: Path | None = None, json: Switch = False
+    folder: Folder, *, episodes: int = 10, seed: int = 0, animation: OptionalFile = None, json: Switch = False
 ) -> None:
     """Let a trained agent play, and print the return of every episode.
 
@@ -121,7 +126,7 @@ def play(
     if episodes < 1:
         raise UsageError("episodes must be at least 1", found=str(episodes))
     if animation:
-        _writable(animation)
+        refuse_unwritable(animation)
     returns = open_run(folder).play(episodes, seed=seed, animation=animation)
     mean = sum(returns) / len(returns)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in returns) / len(returns))
@@ -135,18 +140,10 @@ def play(
         note(f"wrote {animation}")
 
 
-def _writable(path: Path) -> None:
-    """Refuse a place that cannot be written before any work is done."""
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        problem = "a folder" if path.is_dir() else "its folder does not exist"
-        raise UsageError("cannot write the file", where=str(path), found=problem, remedy="choose another path")
-
-
-def _short(value: object) -> object:
-    """Return what a table cell can hold: of class probabilities the three largest."""
-    if isinstance(value, dict):
-        largest = sorted(value.items(), key=lambda item: -item[1])[:3]
-        return ", ".join(f"{name} {share:.3f}" for name, share in largest)
-    if isinstance(value, list) and len(value) > 6:
+def _short(value: Any) -> Any:
+    """Return what a table cell can hold: the first of several answers, and of many numbers how many."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return ", ".join(" ".join(text(part) for part in one.values()) for one in value[:SHOWN])
+    if isinstance(value, list) and len(value) > 2 * SHOWN:
         return f"{len(value)} values"
     return value

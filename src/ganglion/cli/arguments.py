@@ -1,11 +1,48 @@
 """Parameters that many commands share."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import tyro
 
-Switch = tyro.conf.FlagCreatePairsOff[bool]
-Folder = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="DIR")]]
-Name = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="NAME")]]
-Inputs = tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="INPUT")]]
-Folders = tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR")]]
+from ganglion.errors import UsageError
+
+
+def _positional(kind: Any, metavar: str) -> Any:
+    return Annotated[kind, tyro.conf.Positional, tyro.conf.arg(metavar=metavar, help_behavior_hint="")]
+
+
+def _optional(kind: Any, metavar: str) -> Any:
+    """Return a flag whose default, None, says nothing to a reader."""
+    return Annotated[kind | None, tyro.conf.arg(metavar=metavar, help_behavior_hint="")]
+
+
+if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help short
+    Switch: TypeAlias = bool
+    Name: TypeAlias = str
+    Folder: TypeAlias = str
+    Folders: TypeAlias = tuple[str, ...]
+    Image: TypeAlias = str
+    Inputs: TypeAlias = tuple[str, ...]
+    OptionalCount: TypeAlias = int | None
+    OptionalFile: TypeAlias = Path | None
+    OptionalFolder: TypeAlias = str | None
+    OptionalText: TypeAlias = str | None
+else:
+    Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
+    Name = _positional(str, "NAME")
+    Folder = _positional(str, "DIR")
+    Folders = _positional(tuple[str, ...], "DIR ...")
+    Image = _positional(str, "IMAGE")
+    Inputs = _positional(tuple[str, ...], "INPUT ...")
+    OptionalCount = _optional(int, "N")
+    OptionalFile = _optional(Path, "FILE")
+    OptionalFolder = _optional(str, "DIR")
+    OptionalText = _optional(str, "TEXT")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a place that cannot be written before any work is done."""
+    if path.is_dir() or not path.resolve().parent.is_dir():
+        problem = "a folder" if path.is_dir() else "its folder does not exist"
+        raise UsageError("cannot write the file", where=str(path), found=problem, remedy="choose another path")

@@ -128,12 +128,11 @@ def torch_facts() -> dict[str, Any]:
 
 
 def data_facts() -> dict[str, Any]:
-    """Return where named sets are looked for and which are there."""
-    from ganglion.data.catalogue import cache_folder, catalogue
+    """Return where published sets are looked for and which are there."""
+    from ganglion.data.catalogue import PUBLISHED, cache_folder, locate
 
-    root = os.environ.get("GANGLION_DATA")
-    found = [entry.name for entry in catalogue() if entry.found]
-    return {"GANGLION_DATA": root, "cache": str(cache_folder()), "named_sets_found": found}
+    found = [name for name in PUBLISHED if locate(name)]
+    return {"GANGLION_DATA": os.environ.get("GANGLION_DATA"), "cache": str(cache_folder()), "published_sets": found}
 
 
 def problems(report: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """The flags of `train NAME`, made from the facts of the system and from the settings of the trainer and the data."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any, Literal, TypedDict
@@ -11,6 +12,9 @@ from ganglion.data.settings import DataSettings
 from ganglion.models import System
 from ganglion.tasks import facts
 from ganglion.train.settings import TrainerSettings
+
+COMMA = re.compile(r",(?![^(]*\))")
+"""Between the values of a list, not within brackets: betas=(0.5,0.999)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +81,9 @@ def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
         elif kinds.get(name) == "bool" and value.lower() in ("true", "false"):
             spelt.append(flag(name if value.lower() == "true" else f"no_{name}"))
         else:
-            in_list = kinds.get(name, "").startswith("tuple")
-            spelt += [flag(name), *(value.split(",") if in_list else [value])]
+            in_list = False
+            values = COMMA.split(value) if kinds.get(name, "").startswith("tuple") else [value]
+            spelt += [flag(name), *values]
     return spelt
 
 
@@ -96,7 +101,7 @@ def _flags(system: System, settings: dict[str, list[dict[str, Any]]]) -> type:
     groups: list[tuple[str, Any]] = [("command", Annotated[_group(command), tyro.conf.arg(name="")])]
     for title, fields in settings.items():
         group = _group({field["name"]: _from_fact(field) for field in fields})
-        groups.append((_identifier(title), tyro.conf.OmitArgPrefixes[group]))
+        groups.append((_identifier(title), Annotated[group, tyro.conf.OmitArgPrefixes]))
     made = make_dataclass("Flags", groups)
     made.__doc__ = f"{known_facts(system)['summary']}."
     return made

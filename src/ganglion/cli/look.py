@@ -1,1 +1,145 @@
-"""`inspect`: look inside a system or a run."""
+"""`inspect`: the chain rule of one weight, the layers, what they see, and where gradients die."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganglion.cli.arguments import Folder, Folders, Image, Name, OptionalFile, OptionalText, Switch, refuse_unwritable
+from ganglion.cli.output import answer
+from ganglion.errors import UsageError
+from ganglion.models import names
+
+if TYPE_CHECKING:
+    from ganglion.core import Batch, LearningRule
+
+
+def backpropagation(
+    folder: Folders = (), *, example: Switch = False, parameter: OptionalText = None, json: Switch = False
+) -> None:
+    """Write out the chain rule of one weight as a table of local derivatives, beside what autograd finds.
+
+    Args:
+        folder: Folder of a run; the first sample of its training part is taken.
+        example: The 2-2-2 network of the textbooks instead of a run.
+        parameter: Weight of the run's network, like c1.weight[0,0,0,0]; the first one when not given.
+        json: Print one JSON object.
+    """
+    from ganglion import inspect
+
+    if len(folder) != (0 if example else 1):
+        raise UsageError("give one run, or --example", remedy="ganglion inspect backpropagation --example")
+    if example:
+        trace = inspect.example()
+    else:
+        rule, batch = _rule_and_batch(folder[0])
+        inputs, targets = batch["inputs"][:1], batch.get("targets", batch["inputs"])[:1]
+        first = next(name for name, weight in rule.network.named_parameters() if weight.requires_grad)
+        place = ",".join("0" * rule.network.get_parameter(first).dim())
+        trace = inspect.trace(rule.network.eval(), inputs, targets, _loss(rule), parameter or f"{first}[{place}]")
+    answer(trace.to_dict(), json, lambda: print(trace))
+
+
+def summary(name: Name, *, json: Switch = False) -> None:
+    """List layers, output shapes, parameters, multiply-adds and memory.
+
+    Args:
+        name: A system, or the folder of a run.
+        json: Print a list with one JSON object for each network.
+    """
+    from ganglion.inspect import summarise
+
+    if name in names():
+        from ganglion.models import find
+        from ganglion.tasks.facts import example
+
+        module = find(name).load()
+        summaries = [summarise(module.build(module.Config()).network, example(module.Config()))]
+    else:
+        from ganglion.tasks.run import open_run
+
+        run = open_run(name)
+        summaries = [summarise(run.network, run.prepared_task().example())]
+    answer([one.to_dict() for one in summaries], json, lambda: print(*summaries, sep="\n\n"))
+
+
+def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: Path = Path("features.png")) -> None:
+    """Draw what one layer of a run makes of an image.
+
+    Args:
+        folder: Folder of the run.
+        image: Image file.
+        layer: Dotted name of the layer; the first convolution when not given.
+        out: Picture to write.
+    """
+    import torch
+
+    from ganglion import figures
+    from ganglion.inspect import feature_maps
+    from ganglion.tasks.run import open_run
+
+    refuse_unwritable(out)
+    run = open_run(folder)
+    layers = [name for name, module in run.network.named_modules() if isinstance(module, torch.nn.Conv2d)]
+    if not layers and layer is None:
+        raise UsageError("the network has no convolution", where=folder, remedy="name a layer with --layer")
+    inputs = _prepared_input(run.task, image)
+    figures.save(feature_maps(run.network, inputs, layer or layers[0]), out)
+    print(out)
+
+
+def gradient_flow(folder: Folder, *, out: OptionalFile = None, json: Switch = False) -> None:
+    """Measure the gradient, the activation and the dead units of every layer on one batch of the training part.
+
+    Args:
+        folder: Folder of the run.
+        out: Picture to write as well.
+        json: Print one JSON object.
+    """
+    from ganglion import figures, inspect
+
+    if out:
+        refuse_unwritable(out)
+    rule, batch = _rule_and_batch(folder)
+    flow = inspect.gradient_flow(rule.network, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule))
+    if out:
+        figures.save(flow.figure, out)
+    answer(flow.to_dict(), json, lambda: print(flow))
+
+
+def _rule_and_batch(folder: str) -> "tuple[LearningRule, Batch]":
+    """Return the rule of a run with its best weights, and the first batch of its training part."""
+    from ganglion.tasks.run import open_run
+
+    run = open_run(folder)
+    rule: LearningRule = run.system.load().build(run.config)
+    _loss(rule)
+    rule.network.load_state_dict(run.network.state_dict())
+    return rule, next(iter(run.prepared_task().loader(rule, seed=0)))
+
+
+def _loss(rule: "LearningRule") -> Any:
+    loss = getattr(rule, "loss", None)
+    if not callable(loss):
+        raise UsageError(
+            "there is no single loss to follow back",
+            found=f"the rule {type(rule).__name__.lower()}",
+            remedy="choose a run of a supervised system or of an autoencoder",
+        )
+    return loss
+
+
+def _prepared_input(task: Any, path: str) -> Any:
+    """Return an image file as the network takes it."""
+    from ganglion.data.preprocessing import ImagePreprocessing, read_inputs
+
+    preprocessing = getattr(task, "preprocessing", None)
+    if not isinstance(preprocessing, ImagePreprocessing):
+        raise UsageError("this run does not look at images", remedy="choose a run of a convolutional system")
+    return preprocessing(read_inputs([path], "image"))
+
+
+LOOK = {
+    "backpropagation": backpropagation,
+    "summary": summary,
+    "features": features,
+    "gradient-flow": gradient_flow,
+}

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ganglion.cli.arguments import Folder, Switch
+from ganglion.cli.arguments import Folder, OptionalCount, Switch
+from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, note, print_table, text
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, find
@@ -25,8 +26,6 @@ def train(words: list[str]) -> None:
     if words[0].startswith("-"):
         raise UsageError("name the system before its flags", found=words[0], remedy="ganglion train lenet5 --epochs 5")
     system = find(words[0])
-    from ganglion.cli.flags import parse
-
     request = parse(system, words[1:])
 
     def prepare(callbacks: list["Callback"]) -> "Session":
@@ -38,7 +37,12 @@ def train(words: list[str]) -> None:
 
 
 def resume(
-    folder: Folder, *, epochs: int | None = None, steps: int | None = None, json: Switch = False, quiet: Switch = False
+    folder: Folder,
+    *,
+    epochs: OptionalCount = None,
+    steps: OptionalCount = None,
+    json: Switch = False,
+    quiet: Switch = False,
 ) -> None:
     """Continue a run from its newest usable checkpoint, bit for bit.
 
@@ -58,15 +62,41 @@ def resume(
     _run(prepare, json, quiet)
 
 
-def demo(*, out: str | None = None) -> None:
+def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False) -> None:
     """Train one network of each family and write one report that opens without a network.
 
     Args:
-        out: Folder for the runs and the report.
+        out: Folder for the runs and the report; a number is added when it exists.
+        json: Print the results as JSON.
+        quiet: Print the results only.
     """
     from ganglion.tasks.tour import tour
+    from ganglion.train.progress import Progress
 
-    tour(out)
+    def announce(session: "Session") -> None:
+        if not quiet:
+            note(f"{session.system.name}: {known_facts(session.system)['summary']}, on {session.system.data}")
+
+    with nullcontext() if quiet else Progress() as progress:
+        runs, report = tour(out, callbacks=[progress] if progress else [], announce=announce)
+
+    def show() -> None:
+        columns = ("system", "score", "", "baseline", "seconds", "parameters")
+        print()
+        print_table(columns, [_row(run) for run in runs], right=columns[2:])
+        print(f"\nreport  {report}\nnext    ganglion train lenet5")
+
+    answer({"report": str(report), "runs": [run_document(run) for run in runs]}, json, show)
+
+
+def _row(run: "Run") -> tuple[Any, ...]:
+    result = run.result
+    name = result["score_name"].replace("_", " ")
+    return run.system.name, name, *(result[key] for key in ("score", "baseline", "seconds", "parameters"))
+
+
+def run_document(run: "Run") -> dict[str, Any]:
+    return {"run": str(run.folder), "system": run.system.name, **run.result}
 
 
 def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, quiet: bool) -> None:
@@ -90,8 +120,7 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
                     progress.surface.close()
                 note(f"saved; continue with  ganglion resume {prepared.files.path}")
                 raise
-    document = {"run": str(run.folder), "system": run.system.name, **run.result}
-    answer(document, as_json, lambda: show_result(run))
+    answer(run_document(run), as_json, lambda: show_result(run))
 
 
 def introduce(session: "Session") -> None:
