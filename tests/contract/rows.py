@@ -9,6 +9,8 @@ import torch
 from ganglion.core import LearningRule, Loader
 from ganglion.data.generators import generate
 from ganglion.data.loaders import InMemoryLoader
+from ganglion.tasks.generation import draw
+from ganglion.tasks.sample_quality import SampleQuality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +55,37 @@ ROWS["rbm"] = Row(
     measure=exact_log_likelihood,
     threshold=-8.0,
     published=({"in_features": 784, "hidden_units": 500}, 393_284),
+)
+
+
+def drawn_bars(size: int) -> torch.Tensor:
+    """Bars and stripes as images of this side `(patterns, 1, size, size)` in [-1, 1]."""
+    patterns = 2 * bars_and_stripes().unflatten(1, (1, 4, 4)) - 1
+    return patterns.repeat_interleave(size // 4, 2).repeat_interleave(size // 4, 3)
+
+
+def likeness(size: int, latent_features: int) -> Callable[[LearningRule], float]:
+    """Return a measure of a generator: minus its distance from the distribution of the patterns."""
+
+    def measure(rule: LearningRule) -> float:
+        patterns = drawn_bars(size).numpy()
+        latent = torch.randn(500, latent_features, generator=torch.Generator().manual_seed(0))
+        generated = draw(rule.network, latent).numpy()
+        return -SampleQuality.fit(patterns).compare(patterns, generated)["frechet_distance"]
+
+    return measure
+
+
+ROWS["gan"] = Row(
+    loader=lambda: InMemoryLoader({"inputs": drawn_bars(8)}, batch_size=15, seed=0),
+    steps=1000,
+    measure=likeness(8, latent_features=16),
+    threshold=-30.0,
+)
+ROWS["dcgan"] = Row(
+    loader=lambda: InMemoryLoader({"inputs": drawn_bars(16)}, batch_size=15, seed=0),
+    steps=200,
+    measure=likeness(16, latent_features=16),
+    threshold=-150.0,
+    published=({"image_size": 64, "in_channels": 3}, 3_576_704 + 2_765_568),
 )

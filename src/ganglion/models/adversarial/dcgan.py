@@ -54,6 +54,8 @@ from ganglion.rules.descend import Descent
 
 NEGATIVE_SLOPE = 0.2
 DEVIATION = 0.02
+BETAS = ("betas=(0.5, 0.999)",)
+"""Adam with less momentum than usual, which the paper found to oscillate."""
 
 
 class Generator(nn.Module):
@@ -145,9 +147,9 @@ class Config:
     """Probability that the discriminator is asked to give real images; below 1 keeps it from being too sure."""
     discriminator_steps: int = 1
     """Batches that the discriminator learns from for each one of the generator."""
-    generator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=("betas=(0.5, 0.999)",))
+    generator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
     """How the generator descends."""
-    discriminator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=("betas=(0.5, 0.999)",))
+    discriminator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
     """How the discriminator descends."""
 
     def __post_init__(self) -> None:
@@ -159,7 +161,14 @@ class Config:
 STANDARD_SIZE = 64
 """Side of the images when neither the configuration nor any data says one: that of the paper."""
 
-TINY = Config(in_channels=1, image_size=16, latent_features=16, features=8)
+TINY = Config(
+    in_channels=1,
+    image_size=16,
+    latent_features=16,
+    features=8,
+    generator_descent=Descent(learning_rate=5e-3, optimizer_arguments=BETAS),
+    discriminator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS),
+)
 
 
 def build(config: Config) -> LearningRule:

@@ -55,6 +55,8 @@ from ganglion.rules.adversarial import Adversarial, GeneratorLoss
 from ganglion.rules.descend import Descent
 
 NEGATIVE_SLOPE = 0.2
+BETAS = ("betas=(0.5, 0.999)",)
+"""Adam with less momentum than usual: what it remembers is of an opponent that has moved on."""
 
 
 class Generator(nn.Module):
@@ -122,9 +124,9 @@ class Config:
     """Probability that the discriminator is asked to give real images; below 1 keeps it from being too sure."""
     discriminator_steps: int = 1
     """Batches that the discriminator learns from for each one of the generator."""
-    generator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=("betas=(0.5, 0.999)",))
+    generator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
     """How the generator descends."""
-    discriminator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=("betas=(0.5, 0.999)",))
+    discriminator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
     """How the discriminator descends."""
 
     def __post_init__(self) -> None:

@@ -1,0 +1,34 @@
+"""The fully connected pair: shapes, range, counts by hand, configuration."""
+
+import pytest
+import torch
+
+from ganglion.errors import ConfigurationError
+from ganglion.models.adversarial.gan import TINY, Config, Discriminator, Generator, build
+from ganglion.settings import from_dict, to_dict
+
+
+def test_draws_images_in_the_range_of_tanh_and_judges_them_by_one_logit() -> None:
+    generator, discriminator = Generator(16, (32, 64), (3, 8, 8)), Discriminator((64,), (3, 8, 8))
+    images = generator(10 * torch.randn(5, 16))
+    assert images.shape == (5, 3, 8, 8)
+    assert images.abs().max() <= 1
+    assert discriminator(images).shape == (5,)
+
+
+def test_counts_the_parameters_of_its_dense_layers() -> None:
+    config = Config(image_size=28, latent_features=64, generator_features=(256, 512), discriminator_features=(512, 256))
+    counts = [sum(p.numel() for p in network.parameters()) for network in build(config).networks.values()]
+    assert counts == [65 * 256 + 257 * 512 + 513 * 784, 785 * 512 + 513 * 256 + 257]
+
+
+def test_needs_no_hidden_layer() -> None:
+    assert build(Config(generator_features=(), discriminator_features=())).network(torch.zeros(2, 64)).ndim == 4
+
+
+def test_configuration_survives_json_and_refuses_nonsense() -> None:
+    assert from_dict(Config, to_dict(TINY)) == TINY
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        Config(generator_features=(0,))
+    with pytest.raises(ConfigurationError, match="real_label"):
+        build(Config(real_label=2.0))
