@@ -1,0 +1,107 @@
+"""The multi-layer perceptron: XOR with every activation, its heads, and its gradient against finite differences."""
+
+from typing import get_args
+
+import pytest
+import torch
+from torch import nn
+
+from ganglion.errors import ConfigurationError
+from ganglion.models.feedforward.mlp import MLP, Config, build
+from ganglion.nn.activations import ActivationName
+from ganglion.rules.descend import Descent
+from ganglion.rules.losses import accuracy
+
+INPUTS = torch.tensor([[-4.0, -4], [-4, 4], [4, -4], [4, 4]])
+"""Wide enough apart that a hard sigmoid is bent between them, not only linear."""
+XOR = torch.tensor([0, 1, 1, 0])
+
+
+def trained(config: Config, targets: torch.Tensor, steps: int = 400) -> nn.Module:
+    torch.manual_seed(0)
+    rule = build(config)
+    for _ in range(steps):
+        rule.step({"inputs": INPUTS, "targets": targets})
+    return rule.network.eval()
+
+
+@pytest.mark.parametrize("name", [name for name in get_args(ActivationName) if name != "linear"])
+def test_xor_with_every_activation(name: str) -> None:
+    config = Config(
+        in_features=2,
+        num_classes=2,
+        hidden_features=(8,),
+        activation=name,
+        initialiser="xavier-uniform",
+        descent=Descent(learning_rate=0.05),
+    )
+    assert accuracy(trained(config, XOR)(INPUTS), XOR) == 1
+
+
+def test_linear_layers_cannot_learn_xor() -> None:
+    config = Config(in_features=2, num_classes=2, activation="linear", descent=Descent(learning_rate=0.05))
+    assert accuracy(trained(config, XOR)(INPUTS), XOR) <= 0.75
+
+
+def test_zeros_cannot_break_the_symmetry() -> None:
+    config = Config(in_features=2, num_classes=2, initialiser="zeros", descent=Descent(learning_rate=0.05))
+    assert accuracy(trained(config, XOR)(INPUTS), XOR) <= 0.75
+
+
+@pytest.mark.parametrize("loss", ["auto", "binary-cross-entropy", "squared-error"])
+def test_several_classes_with_every_loss(loss: str) -> None:
+    config = Config(in_features=2, num_classes=4, hidden_features=(16,), loss=loss, descent=Descent(learning_rate=0.02))
+    network = trained(config, torch.arange(4))
+    assert network(INPUTS).shape == (4, 4)
+    assert accuracy(network(INPUTS), torch.arange(4)) == 1
+
+
+def test_values() -> None:
+    values = torch.tensor([[0.0, 1], [1, 0], [1, -1], [0, 2]])
+    config = Config(in_features=2, num_classes=None, out_features=2, descent=Descent(learning_rate=0.02))
+    torch.testing.assert_close(trained(config, values)(INPUTS), values, atol=0.05, rtol=0)
+
+
+def test_gradient_equals_finite_differences() -> None:
+    torch.manual_seed(0)
+    network = MLP(3, [5, 4], 2, activation="tanh").double()
+    parameters = dict(network.named_parameters())
+    inputs = torch.randn(6, 3, dtype=torch.float64)
+
+    def loss(*values: torch.Tensor) -> torch.Tensor:
+        outputs = torch.func.functional_call(network, dict(zip(parameters, values, strict=True)), inputs)
+        return nn.functional.cross_entropy(outputs, torch.tensor([0, 1, 1, 0, 0, 1]))
+
+    assert torch.autograd.gradcheck(loss, tuple(parameters.values()))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"hidden_features": ()}, 64 * 10 + 10),
+        ({"hidden_features": (30,)}, 65 * 30 + 31 * 10),
+        ({"hidden_features": (30,), "num_classes": 2}, 65 * 30 + 31),
+        ({"hidden_features": (30,), "activation": "maxout", "pieces": 3}, 65 * 90 + 31 * 10),
+        ({"hidden_features": (30, 20), "activation": "prelu"}, 65 * 30 + 31 * 20 + 21 * 10 + 2),
+        ({"hidden_features": (30,), "num_classes": None, "out_features": 3}, 65 * 30 + 31 * 3),
+    ],
+)
+def test_parameter_counts(options: dict, expected: int) -> None:
+    assert sum(parameter.numel() for parameter in build(Config(**options)).network.parameters()) == expected
+
+
+def test_dropout_only_acts_in_training_and_keeps_the_mean() -> None:
+    network = MLP(4, [20_000], 1, dropout=0.5)
+    nn.init.constant_(network.layers[-1].weight, 1 / 20_000)
+    inputs = torch.ones(1, 4)
+    calm = network.eval()(inputs)
+    assert torch.equal(calm, network(inputs))
+    noisy = network.train()(inputs)
+    assert not torch.equal(calm, noisy)
+    torch.testing.assert_close(calm, noisy, rtol=0.1, atol=0)
+
+
+@pytest.mark.parametrize("options", [{"num_classes": 1}, {"dropout": 1.0}, {"num_classes": 2, "loss": "cross-entropy"}])
+def test_impossible_configurations(options: dict) -> None:
+    with pytest.raises(ConfigurationError):
+        Config(**options)
