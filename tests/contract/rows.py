@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
 
 from ganglion.core import LearningRule, Loader
+from ganglion.data.catalogue import read
 from ganglion.data.generators import generate
 from ganglion.data.loaders import InMemoryLoader
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.rules.losses import accuracy
 from ganglion.tasks.generation import draw
 from ganglion.tasks.sample_quality import SampleQuality
 
@@ -88,4 +93,66 @@ ROWS["dcgan"] = Row(
     measure=likeness(16, latent_features=16),
     threshold=-150.0,
     published=({"image_size": 64, "in_channels": 3}, 3_576_704 + 2_765_568),
+)
+
+
+def labelled(name: str, batch_size: int, side: int | None = None) -> Callable[[], Loader]:
+    """Return what makes a loader of a bundled or generated set with classes; images of the first three only."""
+
+    def loader() -> Loader:
+        tensors = labelled_tensors(name, side)
+        # The order follows the seed of the test, also for a network that starts from the same weights whatever it is.
+        return InMemoryLoader(tensors, batch_size, seed=torch.initial_seed() % 2**31)
+
+    return loader
+
+
+@cache
+def labelled_tensors(name: str, side: int | None) -> dict[str, torch.Tensor]:
+    dataset = read(name, DataSettings())
+    kept = slice(None) if side is None else dataset.targets < 3
+    prepare = (
+        TabularPreprocessing.fit(dataset.inputs) if side is None else ImagePreprocessing(image_size=side, channels=1)
+    )
+    return {"inputs": prepare(dataset.inputs[kept]), "targets": torch.from_numpy(dataset.targets[kept])}
+
+
+def share_of_right_answers(name: str, side: int | None = None) -> Callable[[LearningRule], float]:
+    def measure(rule: LearningRule) -> float:
+        tensors = labelled_tensors(name, side)
+        rule.network.eval()
+        return float(accuracy(rule.network(tensors["inputs"]), tensors["targets"]))
+
+    return measure
+
+
+ROWS["perceptron"] = Row(
+    loader=labelled("two-moons", batch_size=1),
+    steps=500,
+    measure=share_of_right_answers("two-moons"),
+    threshold=0.8,
+    published=({"in_features": 3}, 4),
+    data="two-moons",
+)
+ROWS["mlp"] = Row(
+    loader=labelled("xor", batch_size=20),
+    steps=300,
+    measure=share_of_right_answers("xor"),
+    threshold=0.9,  # No line gets further than three quarters.
+    published=({"in_features": 784, "hidden_features": (128,)}, 101_770),
+    data="xor",
+)
+ROWS["lenet5"] = Row(
+    loader=labelled("digits", batch_size=20, side=32),
+    steps=60,
+    measure=share_of_right_answers("digits", side=32),
+    threshold=0.9,
+    published=({}, 60_000),
+)
+ROWS["convnet"] = Row(
+    loader=labelled("digits", batch_size=20, side=18),
+    steps=60,
+    measure=share_of_right_answers("digits", side=18),
+    threshold=0.9,
+    published=({}, 93_322),
 )

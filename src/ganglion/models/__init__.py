@@ -33,9 +33,27 @@ class System:
 
 INDEX = (
     System("perceptron", "feedforward.perceptron", "classification", "exam-marks", {"epochs": 100, "batch_size": 1}),
-    System("mlp", "feedforward.mlp", "classification", "digits", {"epochs": 40, "batch_size": 32}),
-    System("lenet5", "convolutional.lenet5", "classification", "digits", {"epochs": 30, "batch_size": 32}),
-    System("convnet", "convolutional.convnet", "classification", "digits", {"epochs": 15, "batch_size": 64}),
+    System(
+        "mlp",
+        "feedforward.mlp",
+        "classification",
+        "digits",
+        {"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
+    ),
+    System(
+        "lenet5",
+        "convolutional.lenet5",
+        "classification",
+        "digits",
+        {"epochs": 40, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+    ),
+    System(
+        "convnet",
+        "convolutional.convnet",
+        "classification",
+        "digits",
+        {"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+    ),
     System("lstm-forecaster", "recurrent.lstm_forecaster", "forecasting", "sine", {"epochs": 10, "batch_size": 64}),
     System("autoencoder", "autoencoder.autoencoder", "reconstruction", "digits", {"epochs": 60, "batch_size": 64}),
     System("gan", "adversarial.gan", "generation", "digits", {"epochs": 100, "batch_size": 64}),

@@ -60,23 +60,23 @@ class PartialConvolution(nn.Module):
     (torch.Size([1, 2, 4, 4]), torch.Size([4, 5, 5]))
     """
 
-    places: Tensor
+    selection: Tensor
 
     def __init__(self, table: Sequence[Sequence[int]], in_channels: int, kernel_size: int) -> None:
         super().__init__()
         self.dense_shape = (len(table), in_channels, kernel_size, kernel_size)
         self.fan_in = [len(row) * kernel_size**2 for row in table]
         places = [number * in_channels + channel for number, row in enumerate(table) for channel in row]
-        self.register_buffer("places", torch.tensor(places), persistent=False)
+        # A matrix of 0 and 1, not indices: averaging weights over time would average a buffer of whole numbers too.
+        selection = torch.eye(len(table) * in_channels)[:, places]  # (out_channels * in_channels, kernels)
+        self.register_buffer("selection", selection, persistent=False)
         self.weight = nn.Parameter(torch.empty(len(places), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(table)))
         nn.init.trunc_normal_(self.weight, std=1 / max(self.fan_in) ** 0.5)
 
     def dense_weight(self) -> Tensor:
         """Return the kernels `(out_channels, in_channels, height, width)` with zeros where nothing is connected."""
-        out_channels, in_channels, *kernel = self.dense_shape
-        empty = self.weight.new_zeros(out_channels * in_channels, *kernel)
-        return empty.index_copy(0, self.places, self.weight).view(self.dense_shape)
+        return (self.selection @ self.weight.flatten(1)).view(self.dense_shape)
 
     def forward(self, inputs: Tensor) -> Tensor:
         return F.conv2d(inputs, self.dense_weight(), self.bias)

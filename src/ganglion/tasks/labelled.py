@@ -15,6 +15,7 @@ from ganglion.core import Batch
 from ganglion.data.augment import Augment
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
+from ganglion.data.images import ImageFiles
 from ganglion.data.loaders import EpochLoader, InMemoryLoader, StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing, SeriesPreprocessing, TabularPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
@@ -79,7 +80,7 @@ class LabelledData:
         self, name: Part, batch_size: int | Literal["all"], seed: int, augment: Augment | None, shuffle: bool
     ) -> EpochLoader:
         samples = self.part(name)
-        if is_streamed(samples.inputs):
+        if isinstance(samples.inputs, ImageFiles):
             tensors = {"targets": self.encode(samples.targets), "index": torch.from_numpy(samples.index)}
             return StreamingLoader(
                 samples.inputs, self.preprocessing, tensors, batch_size, seed, augment, self.settings.workers, shuffle
@@ -149,11 +150,6 @@ def fit_preprocessing(dataset: Dataset, train: Samples, config: Any) -> tuple[Pr
 def _open(config: Any, name: str) -> bool:
     """Whether the data may decide a field: it exists, and the user left it at its default."""
     return any(one.name == name and getattr(config, name) == one.default for one in dataclasses.fields(config))
-
-
-def is_streamed(inputs: Any) -> bool:
-    """Whether samples are files that are decoded batch by batch."""
-    return hasattr(inputs, "paths")
 
 
 def take(inputs: Any, places: Sequence[int] | np.ndarray) -> Any:

@@ -175,7 +175,7 @@ class Config:
     image_range: ClassVar[tuple[float, float]] = (-0.1, 1.175)
 
 
-TINY = Config(variant="modern", num_classes=3)
+TINY = Config(num_classes=3)
 
 
 def build(config: Config) -> LearningRule:
