@@ -83,9 +83,9 @@ def likeness(size: int, latent_features: int) -> Callable[[LearningRule], float]
 
 ROWS["gan"] = Row(
     loader=lambda: InMemoryLoader({"inputs": drawn_bars(8)}, batch_size=15, seed=0),
-    steps=1000,
+    steps=300,
     measure=likeness(8, latent_features=16),
-    threshold=-30.0,
+    threshold=-35.0,
 )
 ROWS["dcgan"] = Row(
     loader=lambda: InMemoryLoader({"inputs": drawn_bars(16)}, batch_size=15, seed=0),

@@ -58,10 +58,10 @@ def test_weights_start_small_and_normal() -> None:
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 assert module.bias is None
-                assert abs(float(module.weight.mean())) < 2e-3
-                assert abs(float(module.weight.std()) - 0.02) < 2e-3
+                assert abs(module.weight.mean().item()) < 2e-3
+                assert abs(module.weight.std().item() - 0.02) < 2e-3
             if isinstance(module, nn.BatchNorm2d):
-                assert abs(float(module.weight.mean()) - 1) < 0.02
+                assert abs(module.weight.mean().item() - 1) < 0.02
                 assert not module.bias.any()
 
 

@@ -138,7 +138,14 @@ class Config:
 STANDARD_SIZE = 28
 """Side of the images when neither the configuration nor any data says one: that of MNIST."""
 
-TINY = Config(image_size=8, latent_features=16, generator_features=(64,), discriminator_features=(64,))
+TINY = Config(
+    image_size=8,
+    latent_features=16,
+    generator_features=(64,),
+    discriminator_features=(64,),
+    generator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS),
+    discriminator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS),
+)
 
 
 def build(config: Config) -> LearningRule:
