@@ -189,6 +189,7 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     """Read a folder by what lies in it."""
     from ganglion.data.cifar import find_cifar, read_cifar
     from ganglion.data.idx import find_idx, read_idx_folder
+    from ganglion.data.pictures import is_image
 
     if find_cifar(folder):
         return read_cifar(folder)
@@ -201,9 +202,10 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
 
         return read_tabular(tables["train"], settings, tables["test"])
     files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READERS]
-    if len(files) == 1 and files[0].suffix.lower() != ".txt":
+    has_images = any(path.is_dir() or is_image(path) for path in folder.iterdir())
+    if len(files) == 1 and not has_images:
         return _read_file(files[0], settings, kind)
-    if files and kind in ("tabular", "series", "text"):
+    if files and not has_images:
         raise UsageError(
             "this folder holds several files",
             where=str(folder),

@@ -78,9 +78,8 @@ def mackey_glass(random: np.random.Generator, count: int | None) -> Dataset:
     """
     beta, gamma, n, tau, substeps, settling = 0.2, 0.1, 10, 17, 10, 300
     h, delay = 1 / substeps, tau * substeps
-    x = np.empty((settling + (count or 2000)) * substeps + delay)
-    x[: delay + 1] = 1.2 + random.uniform(-0.1, 0.1)
-    inflow = beta * x / (1 + x**n)  # Values still to come are written below, before they are needed.
+    x = np.full((settling + (count or 2000)) * substeps + delay, 1.2 + random.uniform(-0.1, 0.1))
+    inflow = beta * x / (1 + x**n)  # Only the past is right yet; each later value is written before it is needed.
     for t in range(delay, len(x) - 1):
         inflow[t] = beta * x[t] / (1 + x[t] ** n)
         start, end = inflow[t - delay], inflow[t - delay + 1]

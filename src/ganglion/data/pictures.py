@@ -2,9 +2,10 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MOST_PIXELS = 64_000_000
 """Larger images are refused before they are decoded."""
+TOGETHER = 16
+"""Images that a thread takes at a time: small ones decode faster than they are handed over."""
 ORIENTATION = 0x0112
 """EXIF tag that says how a camera was held; from 5 on the image lies on its side."""
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -41,7 +44,7 @@ def read_header(path: Path) -> Header:
     """Return upright size and colour of an image file without decoding it."""
     with _opened(path) as image:
         width, height = image.size
-        if image.getexif().get(ORIENTATION, 1) >= 5:
+        if _orientation(image) >= 5:
             width, height = height, width
         return Header(height, width, _is_grey(image))
 
@@ -59,12 +62,13 @@ def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: 
         DataError: the file is damaged, too large or of a format that is not opened.
     """
     with _opened(source) as image:
-        flat = _flattened(ImageOps.exif_transpose(image))
-    if channels is not None:
-        flat = flat.convert("L" if channels == 1 else "RGB")
-    if size is not None and (flat.height, flat.width) != size:
-        flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    pixels = np.array(flat)
+        upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+        flat = _flattened(upright)
+        if channels is not None:
+            flat = flat.convert("L" if channels == 1 else "RGB")
+        if size is not None and (flat.height, flat.width) != size:
+            flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        pixels = np.array(flat)  # Decodes, if nothing above did, and so must stand inside.
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -84,10 +88,18 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterable[Result]:
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Map in threads, in order: decoders work outside Python's lock."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        yield from threads.map(function, items)
+        for results in threads.map(lambda chunk: [function(item) for item in chunk], batched(items, TOGETHER)):
+            yield from results
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of `size` items, the last one shorter."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 class _opened:
@@ -132,6 +144,10 @@ class _opened:
         )
 
 
+def _orientation(image: Image.Image) -> int:
+    return image.getexif().get(ORIENTATION, 1)
+
+
 def _is_grey(image: Image.Image) -> bool:
     if image.mode in GREY_MODES:
         return True
@@ -145,6 +161,8 @@ def _is_grey(image: Image.Image) -> bool:
 
 def _flattened(image: Image.Image) -> Image.Image:
     """Return the image as 8-bit grey (L) or colour (RGB) without transparency."""
+    if image.mode in ("RGB", "L") and "transparency" not in image.info:
+        return image
     if image.mode.startswith("I"):
         # Whatever range the values use, 65535 is white: scaling by content would make images of one set differ.
         return Image.fromarray((np.clip(np.asarray(image).astype(np.int64), 0, 65535) / 257 + 0.5).astype(np.uint8))

@@ -11,7 +11,19 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.tables import Table, is_numeric, read_table
 from ganglion.errors import DataError, UsageError
 
-TARGET_NAMES = ("target", "label", "class", "y", "outcome", "output", "species", "diagnosis", "result", "quality")
+TARGET_NAMES = (
+    "target",
+    "label",
+    "class",
+    "y",
+    "outcome",
+    "output",
+    "species",
+    "diagnosis",
+    "result",
+    "quality",
+    "rating",
+)
 NO_TARGET = "none"
 """Given as the target, it makes all columns inputs."""
 ROW_NUMBER_NAMES = ("id", "no", "no.", "index", "row", "unnamed: 0", "column 1")
@@ -38,7 +50,7 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
     labels: tuple[str, ...] = ()
     targets = test_inputs = test_targets = None
     if target:
-        labels = _class_names(table[target][kept])
+        labels = _class_names(target, table[target][kept])
         targets = _encode(table[target][kept], labels, path)
         kind = f"{len(labels)} classes" if labels else "a quantity (regression)"
         notes.append(f"{target!r} is read as {kind}")
@@ -113,7 +125,7 @@ def _find_inputs(table: Table, target: str | None, settings: DataSettings, notes
             "this table has no column of numbers or categories to learn from",
             where=table.source,
             found=", ".join(table.names),
-            remedy="choose some with --columns",
+            remedy="choose some with --columns; forecasters read a table of dates and numbers as a series",
         )
     return inputs
 
@@ -141,13 +153,20 @@ def _with_target(table: Table, target: str | None, notes: list[str]) -> np.ndarr
     return np.flatnonzero(~missing)
 
 
-def _class_names(values: np.ndarray) -> tuple[str, ...]:
+def _class_names(target: str, values: np.ndarray) -> tuple[str, ...]:
     """Return the names of the classes in order, none for a regression."""
     if not is_classes(values):
         return ()
     if is_numeric(values):
         return tuple(str(int(value)) for value in np.unique(values))
-    return tuple(sorted(set(values)))
+    names = tuple(sorted(set(values)))
+    if len(names) > max(MOST_CLASSES, len(values) // 2):
+        raise DataError(
+            f"the target column {target!r} is text that hardly recurs, so it is no class",
+            found=f"{len(names)} different texts in {len(values)} rows, such as {names[0][:40]!r}",
+            remedy="choose another one with --target",
+        )
+    return names
 
 
 def _encode(values: np.ndarray, labels: Sequence[str], path: Path) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""What is wrong with data, found before it is trained on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ganglion.data.catalogue import read
+from ganglion.data.contents import digests
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.folders import scan
+from ganglion.data.images import ImageFiles, attempt
+from ganglion.data.pictures import decode, in_threads
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+
+FEWEST_SAMPLES = 20
+FEWEST_OF_A_CLASS = 3
+"""One for each part."""
+LARGEST_IMBALANCE = 10
+"""Times that the largest class may have the samples of the smallest."""
+LARGEST_OVERLAP = 0.1
+"""Share of the test part that may also be in the training part before a score says nothing."""
+MOST_MISSING = 0.5
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: `stop` makes training pointless, `warn` is for the user to judge."""
+
+    level: Literal["stop", "warn"]
+    message: str
+    examples: tuple[str, ...] = ()
+
+
+def check(dataset: Dataset) -> list[Finding]:
+    """Look for what makes a result doubtful: classes, repeated samples, overlap of parts, columns that say nothing.
+
+    >>> rows = np.zeros((30, 1), dtype=np.float32)
+    >>> [finding.message for finding in check(Dataset(name="zeros", kind="tabular", inputs=rows))]
+    ['all 30 samples are the same']
+    """
+    findings = [*_count(dataset), *_classes(dataset), *_targets(dataset)]
+    if dataset.kind in ("tabular", "series"):
+        findings += _columns(dataset)
+    if dataset.kind in ("tabular", "image") and len(dataset):
+        findings += _repetitions(dataset)
+    return sorted(findings, key=lambda finding: finding.level != "stop")
+
+
+def check_path(source: str | Path, settings: DataSettings | None = None, kind: Kind | None = None) -> list[Finding]:
+    """Check data by name or path, decoding every image file of a folder.
+
+    What cannot be read is a finding, too. Raises `UsageError` where `source` names nothing.
+    """
+    tolerant = replace(settings or DataSettings(), allow_problems=True, stream="yes")
+    try:
+        dataset = read(source, tolerant, kind)
+    except DataError as error:
+        return [Finding("stop", error.what, tuple(text for text in (error.where, error.found) if text))]
+    damaged = _damaged(Path(source).expanduser()) if isinstance(dataset.inputs, ImageFiles) else []
+    return damaged + check(dataset)
+
+
+def _damaged(folder: Path) -> list[Finding]:
+    """Find image files that cannot be decoded."""
+    files = scan(folder).files
+    results = zip(files, in_threads(partial(attempt, decode), files), strict=True)
+    damaged = [f"{path} ({result.found or result.what})" for path, result in results if isinstance(result, DataError)]
+    return (
+        [Finding("stop", f"images that cannot be read: {len(damaged)}", tuple(damaged[:EXAMPLES]))] if damaged else []
+    )
+
+
+def _count(dataset: Dataset) -> Iterator[Finding]:
+    if len(dataset) < 2 and dataset.kind != "text":
+        yield Finding("stop", f"there are too few samples: {len(dataset)}")
+    elif len(dataset) < FEWEST_SAMPLES and dataset.kind != "text":
+        yield Finding("warn", f"there are only {len(dataset)} samples")
+
+
+def _classes(dataset: Dataset) -> Iterator[Finding]:
+    """Look at how many samples each class has."""
+    if not dataset.is_classification or dataset.targets is None or not len(dataset.targets):
+        return
+    labels, counts = np.unique(dataset.targets, return_counts=True)
+    names = [dataset.label_names[label] if dataset.label_names else str(label) for label in labels]
+    said = tuple(
+        f"{name}: {count}" for name, count in sorted(zip(names, counts, strict=True), key=lambda pair: pair[1])
+    )
+    if len(labels) == 1:
+        yield Finding("stop", f"all samples are of one class, {names[0]!r}")
+        return
+    absent = sorted(set(dataset.label_names) - set(names))
+    if absent:
+        yield Finding("warn", f"classes without a sample: {len(absent)}", tuple(absent[:EXAMPLES]))
+    rare = int((counts < FEWEST_OF_A_CLASS).sum())
+    if rare:
+        yield Finding("warn", f"classes of fewer than {FEWEST_OF_A_CLASS} samples: {rare}", said[: min(rare, EXAMPLES)])
+    if counts.max() > LARGEST_IMBALANCE * counts.min():
+        message = f"the largest class has {counts.max() / counts.min():.0f} times the samples of the smallest"
+        yield Finding("warn", message, (said[0], said[-1]))
+
+
+def _targets(dataset: Dataset) -> Iterator[Finding]:
+    """Look at quantities that are to be predicted."""
+    targets = dataset.targets
+    if targets is None or dataset.is_classification or not len(targets):
+        return
+    if not np.isfinite(targets).all():
+        yield Finding("stop", f"targets that are missing or infinite: {int((~np.isfinite(targets)).sum())}")
+    elif (targets == targets[0]).all():
+        yield Finding("stop", "all targets are the same")
+
+
+def _columns(dataset: Dataset) -> Iterator[Finding]:
+    """Look for columns that say nothing, or that say the target."""
+    rows = np.asarray(dataset.inputs)
+    names = dataset.column_names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
+    constant, copies, gappy = [], [], {}
+    for name, column in zip(names, rows.T, strict=True):
+        missing = (
+            np.array([cell is None or cell != cell for cell in column]) if column.dtype == object else np.isnan(column)
+        )
+        present = column[~missing]
+        if missing.mean() > MOST_MISSING:
+            gappy[name] = missing.mean()
+        elif len(present) and (present == present[0]).all():
+            constant.append(name)
+        if dataset.targets is not None and column.dtype != object and np.array_equal(column, dataset.targets):
+            copies.append(name)
+    if gappy:
+        examples = tuple(f"{name} ({share:.0%})" for name, share in list(gappy.items())[:EXAMPLES])
+        yield Finding("warn", f"columns that are missing in most rows: {len(gappy)}", examples)
+    if constant and len(constant) < len(names):
+        yield Finding("warn", f"columns that never change: {len(constant)}", tuple(constant[:EXAMPLES]))
+    elif constant and dataset.kind == "series":
+        yield Finding("stop", "the series never changes")
+    if copies:
+        yield Finding("warn", "a column is a copy of the target", tuple(copies))
+
+
+def _repetitions(dataset: Dataset) -> Iterator[Finding]:
+    """Look for samples that occur again, with other targets, or in the test part."""
+    keys = digests(dataset.inputs)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first) == 1 and len(keys) > 1:
+        yield Finding("stop", f"all {len(keys)} samples are the same")
+        return
+    original = first[inverse]
+    again = np.flatnonzero(original != np.arange(len(keys)))
+    if len(again):
+        examples = _pairs(dataset.inputs, dataset.inputs, again, original[again])
+        yield Finding("warn", f"samples that repeat another one: {len(again)}", examples)
+    if dataset.targets is not None and len(again):
+        other = again[dataset.targets[again] != dataset.targets[original[again]]]
+        if len(other):
+            examples = _pairs(dataset.inputs, dataset.inputs, other, original[other])
+            yield Finding("warn", f"samples that repeat another one with another target: {len(other)}", examples)
+    if dataset.test_inputs is not None:
+        yield from _overlap(dataset, keys)
+
+
+def _overlap(dataset: Dataset, keys: np.ndarray) -> Iterator[Finding]:
+    assert dataset.test_inputs is not None
+    test_keys = digests(dataset.test_inputs)
+    shared = np.flatnonzero(np.isin(test_keys, keys))
+    if len(shared):
+        places = {key: place for place, key in reversed(list(enumerate(keys.tolist())))}
+        twins = np.array([places[key] for key in test_keys[shared].tolist()])
+        share = len(shared) / len(test_keys)
+        message = f"test samples that are also training samples: {len(shared)} ({share:.1%})"
+        examples = _pairs(dataset.test_inputs, dataset.inputs, shared, twins)
+        yield Finding("stop" if share > LARGEST_OVERLAP else "warn", message, examples)
+
+
+def _pairs(
+    left: np.ndarray | Sequence, right: np.ndarray | Sequence, left_places: np.ndarray, right_places: np.ndarray
+) -> tuple[str, ...]:
+    pairs = zip(left_places[:EXAMPLES], right_places[:EXAMPLES], strict=True)
+    return tuple(f"{_name(left, a)} = {_name(right, b)}" for a, b in pairs)
+
+
+def _name(inputs: np.ndarray | Sequence, place: int) -> str:
+    return str(inputs.paths[place]) if isinstance(inputs, ImageFiles) else f"sample {place}"
