@@ -171,43 +171,6 @@ def binary_states(units: int) -> Tensor:
 
 
 @torch.no_grad()
-def anneal(
-    machine: BernoulliRBM, base_bias: Tensor, chains: int, temperatures: int, generator: Generator | None = None
-) -> tuple[Tensor, Tensor]:
-    """Carry samples of independent pixels slowly over to samples of the machine, weighing them on the way.
-
-    Annealed importance sampling along p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), from
-    t = 0, where the units are independent and log Z is known, to t = 1, where it is the machine.
-
-    Args:
-        machine: The machine to reach.
-        base_bias: Log odds of the independent units to start from, `(visible,)`; near the data is best.
-        chains: Samples carried side by side.
-        temperatures: Steps between the two; the more, the less the weights scatter.
-
-    Returns:
-        One estimate of log Z per chain `(chains,)`, to be averaged as numbers, not as logarithms, and the samples that
-        the chains ended in `(chains, visible)`.
-
-    References:
-        Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.
-    """
-    visible = sample_bernoulli(torch.sigmoid(base_bias).expand(chains, -1), generator)
-    change = machine.visible_bias - base_bias
-    known = F.softplus(base_bias).sum() + machine.num_hidden * math.log(2)
-    log_weights = known.expand(chains).clone()
-    share = 1 / temperatures
-    for number in range(temperatures):
-        now, then = number * share, (number + 1) * share
-        hidden_input = machine._hidden_input(visible)
-        log_weights += share * (visible @ change)
-        log_weights += (F.softplus(then * hidden_input) - F.softplus(now * hidden_input)).sum(-1)
-        hidden = sample_bernoulli(torch.sigmoid(then * hidden_input), generator)
-        visible_input = base_bias + then * (change + hidden @ machine.weight)
-        visible = sample_bernoulli(torch.sigmoid(visible_input), generator)
-    return log_weights, visible
-
-
 def estimate_log_partition(
     machine: BernoulliRBM,
     base_bias: Tensor,
@@ -216,9 +179,32 @@ def estimate_log_partition(
     temperatures: int = 1000,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Estimate log Z by annealed importance sampling; arguments as for `anneal`.
+    """Estimate log Z by annealed importance sampling.
 
-    The estimate of Z is unbiased, so that of log Z errs on the low side and a likelihood made with it on the high side.
+    Samples are carried from independent units, whose log Z is known, to the machine, and weighed on the way along
+    p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), t from 0 to 1. The estimate of Z has no
+    bias, so that of log Z errs on the low side, and a likelihood made with it on the high side.
+
+    Args:
+        machine: The machine to judge.
+        base_bias: Log odds of the independent units, `(visible,)`; those of the data's means are best.
+        chains: Samples carried side by side.
+        temperatures: Steps from one end to the other; the more, the less the weights scatter.
+
+    References:
+        Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.
     """
-    log_weights, _ = anneal(machine, base_bias, chains, temperatures, generator)
+    visible = sample_bernoulli(torch.sigmoid(base_bias).expand(chains, -1), generator)
+    change = machine.visible_bias - base_bias
+    known = F.softplus(base_bias).sum() + machine.num_hidden * math.log(2)
+    log_weights = known.expand(chains).clone()
+    step = 1 / temperatures
+    for number in range(temperatures):
+        now, then = number * step, (number + 1) * step
+        hidden_input = machine._hidden_input(visible)
+        log_weights += step * (visible @ change)
+        log_weights += (F.softplus(then * hidden_input) - F.softplus(now * hidden_input)).sum(-1)
+        hidden = sample_bernoulli(torch.sigmoid(then * hidden_input), generator)
+        visible_input = base_bias + then * (change + hidden @ machine.weight)
+        visible = sample_bernoulli(torch.sigmoid(visible_input), generator)
     return log_weights.logsumexp(0) - math.log(chains)

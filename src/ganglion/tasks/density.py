@@ -19,7 +19,7 @@ from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError
-from ganglion.nn.energy import BernoulliRBM, anneal, estimate_log_partition
+from ganglion.nn.energy import BernoulliRBM, estimate_log_partition, sample_bernoulli
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.base import Part, Task
 
@@ -27,10 +27,8 @@ LARGEST_SIDE = 64
 """Longest side of images; larger ones are shrunk, for every pixel is a unit that is connected to all hidden ones."""
 JUDGED = 100_000_000
 """Units of the hidden layer looked at to judge one part; fewer pixels of each sample are asked for above that."""
-TEMPERATURES = 1000
-"""Steps from independent units to the machine, when samples are drawn or the likelihood is estimated."""
-SETTLING = 200
-"""Further steps of Gibbs sampling before a sample is shown."""
+SETTLING = 1000
+"""Steps of Gibbs sampling from independent units to a sample."""
 SHOWN = 64
 """Pictures in a figure."""
 
@@ -104,12 +102,8 @@ class Density(Task):
             "free_energy_gap": free_energy - _mean_free_energy(machine, train),
         }
         if part == "test":
-            log_partition = estimate_log_partition(
-                machine,
-                self.base_bias.to(visible.device),
-                temperatures=TEMPERATURES,
-                generator=_generator(visible.device, 0),
-            )
+            base_bias, generator = self.base_bias.to(visible.device), _generator(visible.device, 0)
+            log_partition = estimate_log_partition(machine, base_bias, generator=generator)
             metrics["log_likelihood"] = -free_energy - float(log_partition)
         return metrics
 
@@ -168,7 +162,7 @@ class Density(Task):
         machine = _machine(network)
         device = machine.weight.device
         generator = _generator(device, seed)
-        _, visible = anneal(machine, self.base_bias.to(device), count, TEMPERATURES, generator)
+        visible = sample_bernoulli(torch.sigmoid(self.base_bias).to(device).expand(count, -1), generator)
         with torch.no_grad():
             for _ in range(SETTLING):
                 visible = machine.gibbs_step(visible, generator)

@@ -64,7 +64,7 @@ class Config:
     """Persistent chains that run side by side."""
     start_from_means: bool = True
     """Start the visible biases at the log odds of the data's means, so that hidden units need not learn those."""
-    descent: Descent = Descent(optimizer="sgd", learning_rate=0.2)
+    descent: Descent = Descent(optimizer="sgd", learning_rate=0.1)
 
     def __post_init__(self) -> None:
         for name in ("in_features", "hidden_units"):
@@ -72,7 +72,7 @@ class Config:
                 raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
 
 
-TINY = Config(in_features=16, hidden_units=8, num_chains=32)
+TINY = Config(in_features=16, hidden_units=8, num_chains=32, descent=Descent(optimizer="sgd", learning_rate=0.2))
 
 
 def build(config: Config) -> LearningRule:
