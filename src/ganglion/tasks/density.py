@@ -53,8 +53,10 @@ class Density(Task):
         self, config: Any, preprocessing: ImagePreprocessing | TabularPreprocessing, means: Sequence[float]
     ) -> None:
         self.config, self.preprocessing = config, preprocessing
-        self.base_bias = torch.logit(torch.tensor(means))
-        """Log odds of each unit over the training part: the best machine without hidden units."""
+        self.means = torch.tensor(means)
+        """How often each unit is on over the training part."""
+        self.base_bias = torch.logit(self.means)
+        """Their log odds: the best machine without hidden units."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -82,7 +84,7 @@ class Density(Task):
         return {
             "kind": self._kind,
             "preprocessing": to_dict(self.preprocessing),
-            "means": torch.sigmoid(self.base_bias).tolist(),
+            "means": self.means.tolist(),
         }
 
     @property
@@ -113,7 +115,7 @@ class Density(Task):
     def baseline(self) -> dict[str, float]:
         """Judge units that are on as often as in the training part, independently of each other."""
         visible = self.visible.get("test", self.visible["train"])
-        means = torch.sigmoid(self.base_bias)
+        means = self.means
         likelihood = -nn.functional.binary_cross_entropy(means.expand_as(visible), visible) * visible.shape[1]
         return {
             "pseudo_log_likelihood": float(likelihood),
@@ -162,7 +164,7 @@ class Density(Task):
         machine = _machine(network)
         device = machine.weight.device
         generator = _generator(device, seed)
-        visible = sample_bernoulli(torch.sigmoid(self.base_bias).to(device).expand(count, -1), generator)
+        visible = sample_bernoulli(self.means.to(device).expand(count, -1), generator)
         with torch.no_grad():
             for _ in range(SETTLING):
                 visible = machine.gibbs_step(visible, generator)
