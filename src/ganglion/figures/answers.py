@@ -147,8 +147,8 @@ def code_map(codes: np.ndarray, labels: np.ndarray | None = None, names: Sequenc
 
 def _principal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     centred = points - points.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    return centred @ axes[:2].T, sizes[:2] ** 2 / max((sizes**2).sum(), 1e-12)
+    variances, axes = np.linalg.eigh(centred.T @ centred)  # from the smallest up
+    return centred @ axes[:, :-3:-1], variances[:-3:-1] / max(variances.sum(), 1e-12)
 
 
 def _by_class(

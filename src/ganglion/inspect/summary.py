@@ -100,7 +100,7 @@ def summarise(
 
     Args:
         network: any module; layers are its modules without children, and those that own parameters.
-        example_inputs: one batch of inputs, or all positional arguments.
+        example_inputs: one batch of inputs, or all positional arguments; the first axis counts samples.
         batch_size: batch to estimate memory for; that of the example when not given.
         moments: numbers that the optimizer keeps for every parameter, 2 for Adam, 1 for momentum.
 
@@ -194,8 +194,7 @@ class _Recorder:
         matrices = [weight.numel() for weight in module.parameters(recurse=False) if weight.dim() == 2]
         if output.dim() != 3 or len(matrices) < 2:
             return 0
-        steps = output.shape[1] if getattr(module, "batch_first", True) else output.shape[0]
-        return steps * sum(matrices)
+        return output.shape[1] * sum(matrices)
 
     def _add(self, module: nn.Module, shape: tuple[int, ...], cost: int, calls: int = 1) -> None:
         own = [parameter for parameter in module.parameters(recurse=False) if parameter not in self._owned]

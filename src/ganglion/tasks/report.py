@@ -35,10 +35,11 @@ CAPTIONS = {
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report. `numbers` stand large at its top, `details` are folded away."""
+    """A part of a report: a line in `lead`, `numbers` in large type, the blocks, and `details` folded away."""
 
     heading: str
     blocks: Sequence[Block] = ()
+    lead: str = ""
     numbers: dict[str, str] = field(default_factory=dict)
     details: Sequence[Table] = ()
 
@@ -114,9 +115,8 @@ def run_section(folder: Path) -> Section:
         "seconds": _number(result.get("seconds")),
         "parameters": _number(result.get("parameters")),
     }
-    system, data = about.get("system", folder.name), about.get("data")
-    task = f", {about['task']}" if "task" in about else ""
-    blocks: list[Block] = [f"{system}{task}" + (f" on {data}" if data else "")]
+    system = about.get("system", folder.name)
+    blocks: list[Block] = []
     if not result:
         blocks.append("This run has not finished; what follows is what it has logged so far.")
     pictures = sorted((folder / "figures").glob("*.png"), key=lambda path: (path.stem != "curves", path.stem))
@@ -132,6 +132,7 @@ def run_section(folder: Path) -> Section:
     return Section(
         str(system),
         [*blocks, *pictures],
+        lead=" on ".join(str(part) for part in (about.get("task"), about.get("data")) if part),
         numbers=numbers if result else {},
         details=[table for table in details if table.rows],
     )
@@ -189,6 +190,8 @@ def _log(path: Path) -> list[dict[str, Any]]:
 
 def _section(section: Section, anchor: str) -> str:
     parts = [f'<section id="{anchor}">', f"<h2>{html.escape(section.heading)}</h2>"]
+    if section.lead:
+        parts.append(_block(section.lead))
     if section.numbers:
         cells = (
             f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"

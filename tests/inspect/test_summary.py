@@ -1,0 +1,140 @@
+"""The summary agrees with published tables and with counting by hand, and leaves no trace."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ganglion.inspect import summarise
+
+
+def convnet():
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, 10),
+    )  # fmt: skip
+
+
+class Functional(nn.Module):
+    """A layer that owns a parameter beside a child, shares a child, and counts its calls in a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
+        self.shared = nn.Linear(3, 3)
+        self.dropout = nn.Dropout(0.5)
+        self.unused = nn.Linear(2, 2)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, inputs):
+        self.calls += 1
+        return self.dropout(self.shared(self.shared(inputs).relu())) * self.scale
+
+
+def test_convnet_has_the_published_shapes_and_counts():
+    found = summarise(convnet(), torch.zeros(2, 1, 28, 28))
+    assert [layer.shape_text for layer in found.layers] == [
+        "26x26x32", "13x13x32", "11x11x64", "5x5x64", "3x3x64", "576", "64", "10",
+    ]  # fmt: skip
+    assert [layer.parameters for layer in found.layers] == [320, 0, 18_496, 0, 36_928, 0, 36_928, 650]
+    assert found.parameters == found.trainable == 93_322
+
+
+def test_multiply_adds_are_outputs_times_weights_that_each_of_them_uses():
+    found = summarise(convnet(), torch.zeros(3, 1, 28, 28))
+    by_hand = [26 * 26 * 32 * 9, 0, 11 * 11 * 64 * 9 * 32, 0, 3 * 3 * 64 * 9 * 64, 0, 576 * 64, 640]
+    assert [layer.multiply_adds for layer in found.layers] == by_hand
+    assert found.multiply_adds == sum(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "expected"),
+    [
+        (nn.Conv2d(4, 8, 3, groups=2, padding=1), torch.zeros(2, 4, 5, 5), 5 * 5 * 8 * 9 * 2),
+        (nn.ConvTranspose2d(4, 8, 2, stride=2), torch.zeros(2, 4, 5, 5), 5 * 5 * 4 * 4 * 8),
+        (nn.Linear(6, 7), torch.zeros(2, 11, 6), 11 * 42),
+        (nn.LSTM(3, 5, batch_first=True), torch.zeros(2, 11, 3), 11 * 4 * 5 * (3 + 5)),
+        (nn.GRU(3, 5, num_layers=2, batch_first=True), torch.zeros(2, 11, 3), 11 * 3 * 5 * (3 + 5 + 5 + 5)),
+        (nn.Embedding(10, 4), torch.zeros(2, 11, dtype=torch.long), 0),
+    ],
+)
+def test_cost_of_single_layers(layer, inputs, expected):
+    assert summarise(layer, inputs).multiply_adds == expected
+
+
+def test_recurrent_and_normalising_layers_have_rows():
+    network = nn.Sequential(nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.Tanh())
+    (row,) = [layer for layer in summarise(network, torch.zeros(5, 2, 9)).layers if layer.kind.startswith("Batch")]
+    assert (row.parameters, row.shape, row.kind) == (8, (4, 7), "BatchNorm1d, Tanh")
+    (row,) = summarise(nn.LSTM(3, 5, batch_first=True), torch.zeros(2, 11, 3)).layers
+    assert (row.shape, row.parameters) == ((11, 5), 4 * 5 * (3 + 5 + 2))
+
+
+def test_shared_and_uncalled_layers_still_add_up():
+    network = Functional()
+    found = summarise(network, torch.zeros(4, 3))
+    assert sum(layer.parameters for layer in found.layers) == sum(p.numel() for p in network.parameters())
+    by_name = {layer.name: layer for layer in found.layers}
+    assert by_name["shared"].calls == 2
+    assert by_name["shared"].multiply_adds == 18
+    assert by_name["(network)"].parameters == 3
+    assert by_name["unused"].kind == "Linear (not called)"
+
+
+def test_frozen_parameters_are_counted_apart():
+    network = convnet()
+    network[0].requires_grad_(False)
+    found = summarise(network, torch.zeros(1, 1, 28, 28))
+    assert found.trainable == 93_322 - 320
+    assert found.layers[0].trainable == 0
+    assert "320 of them frozen" in str(found)
+    assert found.memory["gradients"] == 4 * found.trainable
+
+
+def test_memory_grows_with_the_batch_and_the_optimizer():
+    network, example = nn.Sequential(nn.Linear(8, 4), nn.Flatten()), torch.zeros(2, 8)
+    memory = summarise(network, example).memory
+    assert memory == {"parameters": 144, "gradients": 144, "optimizer": 288, "activations": 2 * 4 * 4}
+    assert summarise(network, example, batch_size=200).memory["activations"] == 200 * 16
+    assert summarise(network, example, moments=0).memory["optimizer"] == 0
+
+
+def test_nothing_is_left_behind():
+    network = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), Functional(), nn.Dropout())
+    network.train()
+    network[1].eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    torch.manual_seed(3), np.random.seed(3), random.seed(3)
+    state = torch.get_rng_state()
+    summarise(network, torch.randn(4, 3, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [module.training for module in network.modules()] == modes
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_hooks_and_modes_are_restored_after_an_error():
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(4, 4))
+    with pytest.raises(RuntimeError):
+        summarise(network, torch.zeros(1, 3))
+    assert network.training
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_representations_are_plain_escaped_and_json():
+    class Odd(nn.Linear):
+        pass
+
+    Odd.__name__ = "<script>"
+    found = summarise(nn.Sequential(Odd(2, 2)), torch.zeros(1, 2))
+    assert json.loads(json.dumps(found.to_dict()))["layers"][0]["output"] == "2"
+    assert "<script>" in str(found)
+    assert "<script>" not in found._repr_html_()
+    assert "&lt;script&gt;" in found._repr_html_()
