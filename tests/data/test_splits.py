@@ -1,0 +1,162 @@
+"""Splits stay put, keep equal samples together and give every class its share."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganglion.data.bundled import read_bundled
+from ganglion.data.dataset import Dataset
+from ganglion.data.settings import DataSettings
+from ganglion.data.splits import PARTS, split, split_series
+from ganglion.errors import DataError
+
+
+def rows(count: int, classes: int = 3, seed: int = 0) -> Dataset:
+    random = np.random.default_rng(seed)
+    return Dataset(
+        name="rows",
+        kind="tabular",
+        inputs=random.normal(size=(count, 4)).astype(np.float32),
+        targets=random.integers(0, classes, count),
+        label_names=tuple(map(str, range(classes))),
+    )
+
+
+def chosen(dataset: Dataset, places: np.ndarray) -> Dataset:
+    assert dataset.targets is not None
+    return replace(dataset, inputs=np.asarray(dataset.inputs)[places], targets=dataset.targets[places])
+
+
+def membership(dataset: Dataset, seed: int = 0, **options: object) -> np.ndarray:
+    parts = split(dataset, DataSettings(**options), seed)  # type: ignore[arg-type]
+    found = np.full(len(dataset), -1)
+    for number, name in enumerate(PARTS):
+        assert (found[parts[name].index] == -1).all()
+        found[parts[name].index] = number
+    return found
+
+
+def test_parts_are_disjoint_complete_and_of_the_right_size() -> None:
+    found = membership(rows(20_000))
+    shares = np.bincount(found) / len(found)
+    assert (found >= 0).all()
+    assert np.allclose(shares, [0.7, 0.1, 0.2], atol=5 * (0.25 / 20_000) ** 0.5)
+
+
+def test_every_class_has_its_share() -> None:
+    dataset = rows(30_000, classes=5)
+    found = membership(dataset)
+    for label in range(5):
+        assert np.allclose(np.bincount(found[dataset.targets == label]) / 6000, [0.7, 0.1, 0.2], atol=0.04)
+
+
+def test_samples_are_the_ones_that_the_index_names() -> None:
+    dataset = rows(100)
+    for part in split(dataset, DataSettings(), 0).values():
+        assert np.array_equal(part.inputs, np.asarray(dataset.inputs)[part.index])
+        assert np.array_equal(part.targets, dataset.targets[part.index])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), dropped=st.integers(0, 100), order=st.randoms(use_true_random=False))
+def test_adding_and_reordering_move_no_other_sample(seed: int, dropped: int, order: object) -> None:
+    dataset = rows(400)
+    places = list(range(len(dataset)))
+    order.shuffle(places)  # type: ignore[attr-defined]
+    fewer = np.array(places[dropped:])
+    assert np.array_equal(membership(dataset, seed)[fewer], membership(chosen(dataset, fewer), seed))
+
+
+@settings(max_examples=30, deadline=None)
+@given(values=st.lists(st.integers(0, 15), min_size=40, max_size=80), seed=st.integers(0, 100))
+def test_equal_samples_never_part(values: list[int], seed: int) -> None:
+    inputs = np.array(values, dtype=np.float32)[:, None]
+    targets = np.arange(len(values)) % 2  # Equal samples with unequal targets, too.
+    dataset = Dataset(name="repeated", kind="tabular", inputs=inputs, targets=targets)
+    try:
+        found = membership(dataset, seed)
+    except DataError:
+        return  # So few distinct values that a part stayed empty.
+    for value in set(values):
+        assert len(set(found[inputs[:, 0] == value])) == 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(counts=st.lists(st.integers(3, 6), min_size=2, max_size=4), seed=st.integers(0, 1000))
+def test_small_classes_are_in_every_part(counts: list[int], seed: int) -> None:
+    targets = np.repeat(np.arange(len(counts)), counts)
+    inputs = np.arange(len(targets), dtype=np.float32)[:, None]
+    found = membership(Dataset(name="small", kind="tabular", inputs=inputs, targets=targets), seed)
+    for label in range(len(counts)):
+        assert set(found[targets == label]) == {0, 1, 2}
+
+
+def test_the_seed_matters() -> None:
+    assert not np.array_equal(membership(rows(100), 0), membership(rows(100), 1))
+
+
+def test_a_published_test_part_is_left_alone() -> None:
+    dataset = replace(rows(100), test_inputs=np.ones((7, 4), np.float32), test_targets=np.zeros(7, np.int64))
+    parts = split(dataset, DataSettings(), 0)
+    assert parts["test"].inputs is dataset.test_inputs
+    assert len(parts["train"]) + len(parts["validation"]) == 100
+
+
+def test_limit_touches_only_training_and_keeps_every_class() -> None:
+    dataset = read_bundled("digits")
+    whole, limited = (split(dataset, DataSettings(limit=limit), 0) for limit in (None, 50))
+    assert np.array_equal(np.bincount(limited["train"].targets), np.full(10, 5))
+    assert np.array_equal(whole["test"].index, limited["test"].index)
+    assert set(limited["train"].index) < set(whole["train"].index)
+
+
+def test_shares_of_nothing_leave_parts_empty() -> None:
+    parts = split(rows(50), DataSettings(validation=0, test=0), 0)
+    assert [len(part) for part in parts.values()] == [50, 0, 0]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_sample_cannot_be_divided(count: int) -> None:
+    with pytest.raises(DataError, match="too few samples"):
+        split(rows(count), DataSettings(), 0)
+
+
+def test_an_empty_part_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(DataError, match="set validation to 0"):
+        split(rows(2, classes=1), DataSettings(), 0)
+
+
+def test_a_class_only_outside_training_is_named() -> None:
+    dataset = replace(rows(50, classes=2), label_names=("cat", "dog", "emu"), test_inputs=np.ones((1, 4), np.float32))
+    with pytest.raises(DataError, match="emu"):
+        split(replace(dataset, test_targets=np.array([2])), DataSettings(), 0)
+
+
+def test_texts_and_rows_of_text_are_divided() -> None:
+    texts = Dataset(name="texts", kind="text", inputs=[f"text {number}" for number in range(50)])
+    objects = Dataset(
+        name="objects", kind="tabular", inputs=np.array([["a", float(n)] for n in range(50)], dtype=object)
+    )
+    for dataset in (texts, objects):
+        parts = split(dataset, DataSettings(), 0)
+        assert sum(len(part.inputs) for part in parts.values()) == 50
+
+
+@given(steps=st.integers(10, 200), validation=st.floats(0.05, 0.4), test=st.floats(0.1, 0.4))
+def test_a_series_is_cut_in_order_without_overlap(steps: int, validation: float, test: float) -> None:
+    series = Dataset(name="count", kind="series", inputs=np.arange(steps, dtype=np.float32)[:, None])
+    try:
+        parts = split_series(series, DataSettings(validation=validation, test=test))
+    except DataError:
+        assert round(steps * validation) == 0 or round(steps * test) == 0
+        return
+    assert np.concatenate([part.index for part in parts.values()]).tolist() == list(range(steps))
+    assert len(parts["test"]) == round(steps * test)
+
+
+def test_a_limited_series_keeps_its_latest_training_steps() -> None:
+    series = Dataset(name="count", kind="series", inputs=np.arange(100, dtype=np.float32)[:, None])
+    assert split_series(series, DataSettings(limit=10))["train"].index.tolist() == list(range(60, 70))
