@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ganglion.cli.arguments import Folder, Inputs, OptionalFile, Switch, refuse_unwritable
 from ganglion.cli.output import answer, note, print_table, text
 from ganglion.errors import DataError, UsageError
+from ganglion.train.wording import words
 
 SHOWN = 3
 """Answers of several that fit into a table."""
@@ -30,7 +31,7 @@ def evaluate(folder: Folder, *, part: Literal["train", "validation", "test"] = "
         baseline = run.prepared_task().baseline() if part == "test" else {}
     score = run.task.score
     document = {"run": folder, "system": run.system.name, "part": part, "score_name": score, "score": metrics[score]}
-    rows = [(name.replace("_", " "), value, baseline.get(name)) for name, value in metrics.items()]
+    rows = [(words(name), value, baseline.get(name)) for name, value in metrics.items()]
     answer(
         document | {"metrics": metrics, "baseline_metrics": baseline},
         json,

@@ -1,9 +1,13 @@
 """`data list` and `data check`."""
 
+import os
+import textwrap
+from pathlib import Path
 from typing import Any
 
 from ganglion.cli.arguments import Name, OptionalText, Switch
-from ganglion.cli.output import answer, note, print_table
+from ganglion.cli.output import answer, print_table
+from ganglion.errors import DataError
 
 
 def list_data(*, json: Switch = False) -> None:
@@ -12,22 +16,34 @@ def list_data(*, json: Switch = False) -> None:
     Args:
         json: Print a list of JSON objects.
     """
-    from ganglion.data.catalogue import describe, locate
+    from ganglion.data.catalogue import describe
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": entry.name, "kind": entry.kind, "origin": entry.origin, "summary": entry.summary}
-        | {"here": entry.origin != "published" or locate(entry.name) is not None}
+        | {"here": entry.origin != "published" or folder_of(entry.name) is not None}
         for entry in describe()
     ]
 
     def show() -> None:
-        print_table(("name", "kind", "origin", "summary"), [[row[key] for key in list(row)[:4]] for row in rows])
+        for origin in dict.fromkeys(row["origin"] for row in rows):
+            print(origin.capitalize())
+            for row in (row for row in rows if row["origin"] == origin):
+                start = f"  {row['name']:<26}{row['kind']:<9}"
+                print(textwrap.fill(row["summary"], 80, initial_indent=start, subsequent_indent=" " * len(start)))
         missing = [row["name"] for row in rows if not row["here"]]
         if missing:
             print(f"\nNot on this machine: {', '.join(missing)}; `train --download` fetches a set.")
         print("\n`ganglion train NAME --data PATH` reads your own images, CSV, NPZ, Parquet or text.")
 
     answer(rows, json, show)
+
+
+def folder_of(name: str) -> str | None:
+    """Return where a published set lies on this machine."""
+    from ganglion.data.catalogue import cache_folder
+
+    roots = [Path(root) for root in (os.environ.get("GANGLION_DATA"), cache_folder()) if root]
+    return next((str(root / name) for root in roots if (root / name).is_dir()), None)
 
 
 def check_data(source: Name, *, target: OptionalText = None, json: Switch = False) -> None:
@@ -39,28 +55,36 @@ def check_data(source: Name, *, target: OptionalText = None, json: Switch = Fals
         json: Print one JSON object.
     """
     from ganglion.data.catalogue import read
-    from ganglion.data.check import check
+    from ganglion.data.check import check_path
     from ganglion.data.settings import DataSettings
 
-    dataset = read(source, DataSettings(target=target))
-    findings = check(dataset)
-    document = {"source": source, **contents(dataset)}
-    document |= {"notes": dataset.notes, "findings": [{"level": one.level, "message": one.message} for one in findings]}
+    settings = DataSettings(target=target, allow_problems=True)
+    findings = check_path(source, settings)
+    try:
+        dataset = read(source, settings)
+    except DataError:  # which is then among the findings
+        held: dict[str, Any] = {}
+        notes: tuple[str, ...] = ()
+    else:
+        held, notes = contents(dataset), dataset.notes
 
     def show() -> None:
-        print_table(("", source), [(key, value) for key, value in contents(dataset).items() if key != "classes"])
-        if document["classes"]:
+        print_table(("", source), [(key, value) for key, value in held.items() if key != "classes" and value])
+        if held.get("classes"):
             print()
-            print_table(("class", "samples"), list(document["classes"].items()), right=("samples",))
+            print_table(("class", "samples"), list(held["classes"].items()), right=("samples",))
         print()
-        for sentence in dataset.notes:
-            note(f"note: {sentence}")
+        for sentence in notes:
+            print(f"note: {sentence}")
         for one in findings:
-            print(f"{one.level}: {one.message}")
+            examples = f" ({', '.join(one.examples)})" if one.examples else ""
+            print(f"{one.level}: {one.message}{examples}")
         if not findings:
             print("No problem found.")
 
-    answer(document, json, show)
+    answer({"source": source, **held, "notes": notes, "findings": [vars(one) for one in findings]}, json, show)
+    if any(one.level == "stop" for one in findings):
+        raise SystemExit(1)
 
 
 def contents(dataset: Any) -> dict[str, Any]:

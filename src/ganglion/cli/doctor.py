@@ -47,7 +47,9 @@ def doctor(*, json: Switch = False) -> None:
 
     def show() -> None:
         for title in ("versions", "machine", "torch", "data"):
-            rows = [(name.replace("_", " "), value) for name, value in report[title].items()]
+            rows = [
+                (name if name.isupper() else name.replace("_", " "), value) for name, value in report[title].items()
+            ]
             print_table((title, ""), rows)
             print()
         print("\n".join(f"problem: {problem}" for problem in report["problems"]) or "No problem found.")
@@ -129,10 +131,11 @@ def torch_facts() -> dict[str, Any]:
 
 def data_facts() -> dict[str, Any]:
     """Return where published sets are looked for and which are there."""
-    from ganglion.data.catalogue import PUBLISHED, cache_folder, locate
+    from ganglion.cli.data import folder_of
+    from ganglion.data.catalogue import PUBLISHED, cache_folder
 
-    found = [name for name in PUBLISHED if locate(name)]
-    return {"GANGLION_DATA": os.environ.get("GANGLION_DATA"), "cache": str(cache_folder()), "published_sets": found}
+    facts: dict[str, Any] = {"GANGLION_DATA": os.environ.get("GANGLION_DATA"), "cache": str(cache_folder())}
+    return facts | {name: folder_of(name) for name in PUBLISHED}
 
 
 def problems(report: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import filelock
 from ganglion.cli.arguments import Folders, Switch
 from ganglion.cli.output import answer, note, print_table, size
 from ganglion.errors import UsageError
-from ganglion.train.wording import clock, number
+from ganglion.train.wording import clock, number, words
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _score(run: Found) -> tuple[str, str, str]:
     if not result:
         return "", "", ""
     baseline = "" if result["baseline"] is None else number(result["baseline"])
-    return f"{result['score_name'].replace('_', ' ')} {number(result['score'])}", baseline, clock(result["seconds"])
+    return f"{words(result['score_name'])} {number(result['score'])}", baseline, clock(result["seconds"])
 
 
 def compare(folders: Folders, *, json: Switch = False) -> None:

@@ -10,7 +10,7 @@ from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, note, print_table, text
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, find
-from ganglion.train.wording import clock
+from ganglion.train.wording import clock, words
 
 if TYPE_CHECKING:
     from ganglion.tasks.run import Run
@@ -91,7 +91,7 @@ def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False)
 
 def _row(run: "Run") -> tuple[Any, ...]:
     result = run.result
-    name = result["score_name"].replace("_", " ")
+    name = words(result["score_name"])
     return run.system.name, name, *(result[key] for key in ("score", "baseline", "seconds", "parameters"))
 
 
@@ -141,7 +141,7 @@ def show_result(run: "Run") -> None:
     result = run.result
     baseline = result["baseline_metrics"]
     names = [result["score_name"], *(name for name in result["metrics"] if name != result["score_name"])]
-    rows = [(name.replace("_", " "), result["metrics"][name], baseline.get(name)) for name in names]
+    rows = [(words(name), result["metrics"][name], baseline.get(name)) for name in names]
     print_table(("test part", run.system.name, "baseline"), rows, right=(run.system.name, "baseline"))
     early = ", stopped early" if result["stopped_early"] else ""
     print(f"\n{text(result['steps'])} iterations in {clock(result['seconds'])}{early}", end="")

@@ -8,13 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, final
 
 from ganglion.train.trainer import Callback, Trainer
-from ganglion.train.wording import clock, number
+from ganglion.train.wording import clock, number, short, words
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-BAR = 12
-"""Cells of the bar."""
+BAR = (4, 20)
+"""Fewest and most cells of the bar, which takes what the values leave."""
+HELD_OUT = "validation_"
 TIMINGS = ("step", "epoch", "seconds", "samples_per_second")
 
 
@@ -25,11 +26,17 @@ class Standing:
     place: str
     share: float
     """Of all iterations, from 0 to 1."""
-    remaining: str
+    time: str
+    """That remains, or at the end that was spent."""
+    finished: bool
+    speed: str
+    """Samples per second."""
     values: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        return "  ".join([self.place, *(f"{name} {value}" for name, value in self.values), self.remaining])
+        time = f"in {self.time}" if self.finished else f"{self.time} left"
+        values = (f"{name} {value}" for name, value in self.values)
+        return "  ".join([self.place, *values, self.speed.replace("/s", " samples/s"), time])
 
 
 class Surface(Protocol):
@@ -82,13 +89,15 @@ class Progress(Callback):
         """Return where `trainer` is, its speed being that since it was started here."""
         spent = max(self._clock() - self._started, 1e-9)
         done = max(1, trainer.iteration - self._first)
-        left = 0.0 if trainer.finished else spent / done * (trainer.total_steps - trainer.iteration)
+        left = spent / done * (trainer.total_steps - trainer.iteration)
         speed = (trainer.samples - self._samples) / spent
         return Standing(
             place=place(trainer),
             share=trainer.iteration / max(1, trainer.total_steps),
-            remaining=f"{clock(left)} left" if left else f"{clock(spent)} in all",
-            values=(*measured(trainer), ("lr", f"{learning_rate(trainer):.3g}"), ("samples/s", f"{speed:,.0f}")),
+            time=clock(spent if trainer.finished else left),
+            finished=trainer.finished,
+            speed=f"{short(speed)}/s",
+            values=(*measured(trainer), ("lr", f"{learning_rate(trainer):.2g}")),
         )
 
 
@@ -103,16 +112,19 @@ def place(trainer: Trainer) -> str:
 
 
 def measured(trainer: Trainer) -> list[tuple[str, str]]:
-    """Return the loss, the score on held-out data and the best score so far, as last reported."""
-    row: dict[str, Any] = trainer.row
-    score = f"validation_{trainer.score}"
-    losses = [name for name in row if name not in TIMINGS and not name.startswith("validation_")]
-    shown = ["loss"] if "loss" in losses else losses[:2]
-    values = [(name.replace("_", " "), number(row[name])) for name in shown]
-    if score in row:
-        values.append((score.removeprefix("validation_").replace("_", " "), number(row[score])))
+    """Return the loss, a measure on held-out data and the best of what is monitored, as last reported."""
+    row: dict[str, Any] = {name: value for name, value in trainer.row.items() if name not in TIMINGS}
+    held_out = [name.removeprefix(HELD_OUT) for name in row if name.startswith(HELD_OUT)]
+    losses = ["loss"] if "loss" in row else [name for name in row if not name.startswith(HELD_OUT)][:2]
+    values = [(words(name), number(row[name])) for name in losses]
+    # The monitored measure is the one to show, unless it is the loss and there is a more telling one.
+    others = [name for name in (trainer.score, *held_out) if name not in losses and name in held_out]
+    shown = others[0] if others else trainer.score
+    if shown in held_out:
+        name = f"validation {words(shown)}" if shown in losses else words(shown)
+        values.append((name, number(row[HELD_OUT + shown])))
     if trainer.best is not None:
-        values.append(("best", number(trainer.best)))
+        values.append(("best" if shown == trainer.score else f"best {words(trainer.score)}", number(trainer.best)))
     return values
 
 
@@ -167,14 +179,16 @@ class Terminal:
         from rich.text import Text
 
         width = self.console.width - 1
-        full = round(BAR * standing.share)
-        line = Text.assemble(
-            (standing.place, "bold"), " ", ("━" * full, "green"), ("━" * (BAR - full), "dim"), f" {standing.remaining}"
-        )
+        values = Text()
+        taken = len(standing.place) + len(standing.time) + len(standing.speed) + BAR[0] + 4
         for name, value in standing.values:
-            if line.cell_len + len(name) + len(value) + 3 > width:
+            if taken + values.cell_len + len(name) + len(value) + 3 > width:
                 break
-            line.append(f"  {name} ", "dim").append(value)
+            values.append(f"  {name} ", "dim").append(value)
+        cells = min(BAR[1], width - taken - values.cell_len + BAR[0])
+        full = round(cells * standing.share)
+        bar = (("━" * full, "green"), ("─" * (cells - full), "dim"))
+        line = Text.assemble((standing.place, "bold"), " ", *bar, " ", standing.time, "  ", standing.speed, values)
         line.pad_right(width - line.cell_len)
         return line
 

@@ -19,3 +19,24 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def short(count: float) -> str:
+    """Return a count with three digits and the letter of its size.
+
+    >>> short(87.4), short(1234), short(56_789), short(2.5e6)
+    ('87', '1.23k', '56.8k', '2.5M')
+    """
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return f"{count:.0f}"
+
+
+def words(name: str) -> str:
+    """Return an identifier as words.
+
+    >>> words("mean_return")
+    'mean return'
+    """
+    return name.replace("_", " ")

@@ -1,0 +1,153 @@
+"""The progress line: what it says, how seldom it is drawn, and that it costs nothing per step."""
+
+import io
+import re
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from ganglion.data.loaders import InMemoryLoader
+from ganglion.rules.descend import Descent
+from ganglion.rules.supervised import Supervised
+from ganglion.train.progress import Lines, Progress, Standing, Terminal, choose_surface
+from ganglion.train.settings import TrainerSettings
+from ganglion.train.trainer import Trainer
+
+EXAMPLE = Standing(
+    place="epoch 12/30",
+    share=0.4,
+    time="0:42",
+    finished=False,
+    speed="12.3k/s",
+    values=(("loss", "0.213"), ("accuracy", "0.953"), ("best", "0.961"), ("lr", "0.002")),
+)
+
+
+class Console(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Recorder:
+    """A surface that remembers what it was shown."""
+
+    interval = 0.1
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[Standing, bool]] = []
+        self.closed = False
+
+    def show(self, standing: Standing, reported: bool) -> None:
+        self.shown.append((standing, reported))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def make_trainer(progress: Progress, **settings: Any) -> Trainer:
+    torch.manual_seed(0)
+    rule = Supervised(torch.nn.Linear(2, 2), Descent(optimizer="sgd", learning_rate=0.25))
+    batch = {"inputs": torch.randn(32, 2), "targets": torch.randint(2, (32,))}
+    return Trainer(
+        rule,
+        InMemoryLoader(batch, 8, seed=0),
+        TrainerSettings(device="cpu", **settings),
+        evaluate=lambda rule: {"loss": 0.5, "accuracy": 0.75},
+        score="accuracy",
+        higher_is_better=True,
+        callbacks=[progress],
+    )
+
+
+def test_lines_hold_one_plain_line_a_report() -> None:
+    stream = io.StringIO()
+    make_trainer(Progress(choose_surface(stream)), epochs=3).fit()
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "\x1b" not in stream.getvalue() and "\r" not in stream.getvalue()
+    assert lines[0].startswith("epoch 1/3  loss 0.")
+    assert "accuracy 0.750  best 0.750  lr 0.25" in lines[0]
+    assert " left" in lines[0] and " left" not in lines[-1]
+
+
+def test_a_monitored_loss_is_named_beside_the_telling_measure() -> None:
+    recorder = Recorder()
+    make_trainer(Progress(recorder), epochs=1, monitor="loss").fit()
+    assert [name for name, _ in recorder.shown[-1][0].values] == ["loss", "accuracy", "best loss", "lr"]
+
+
+def test_steps_are_counted_where_no_epochs_were_asked_for() -> None:
+    recorder = Recorder()
+    make_trainer(Progress(recorder), steps=6, report_every=2).fit()
+    assert [standing.place for standing, reported in recorder.shown if reported] == [
+        "step 2/6",
+        "step 4/6",
+        "step 6/6",
+    ]
+    assert recorder.shown[-1][0].finished and recorder.closed
+
+
+def test_terminal_is_drawn_at_most_ten_times_a_second() -> None:
+    recorder, now = Recorder(), [0.0]
+    progress = Progress(recorder)
+    progress._clock = lambda: now[0]
+    trainer = make_trainer(progress, steps=400)
+    progress.on_start(trainer)
+    for _ in range(400):
+        trainer.iteration += 1
+        now[0] += 0.01
+        progress.on_step(trainer)
+    assert 35 <= len(recorder.shown) <= 40
+    first = recorder.shown[0][0]
+    assert first.time == "0:04"  # of four seconds, almost all remain
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_terminal_line_stays_within_the_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Console()
+    Terminal(stream).show(EXAMPLE, reported=False)
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert drawn.startswith("epoch 12/30") and drawn.endswith("\r")
+    assert len(drawn.rstrip("\r")) <= width
+
+
+def test_terminal_shows_everything_on_a_common_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    line = Terminal(Console()).line(EXAMPLE).plain
+    assert all(part in line for part in ("0:42", "12.3k/s", "loss 0.213", "accuracy 0.953", "best 0.961", "lr 0.002"))
+
+
+def test_terminal_draws_over_one_line_and_ends_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Console()
+    with Progress(choose_surface(stream)) as progress:
+        make_trainer(progress, epochs=3).fit()
+    drawn = stream.getvalue()
+    assert drawn.count("\r") >= 3
+    assert drawn.count("\n") == 1 and drawn.endswith("\n")
+
+
+def test_a_step_between_updates_costs_next_to_nothing() -> None:
+    progress = Progress(Lines(io.StringIO()))
+    trainer = make_trainer(progress, steps=10)
+    progress.on_start(trainer)
+    started = time.perf_counter()
+    for _ in range(10_000):
+        progress.on_step(trainer)
+    assert (time.perf_counter() - started) / 10_000 < 2e-5  # the smallest network needs some 3e-4
+
+
+def test_drawing_ten_times_a_second_costs_less_than_a_hundredth() -> None:
+    terminal = Terminal(Console())
+    terminal.show(EXAMPLE, False)
+    spent = []
+    for _ in range(50):
+        started = time.process_time()
+        terminal.show(EXAMPLE, False)
+        spent.append(time.process_time() - started)
+    assert 10 * sorted(spent)[25] < 0.01
