@@ -47,21 +47,25 @@ def chain_values(discount: float) -> np.ndarray:
 
 
 class Endless(gymnasium.Env):
-    """Nothing changes, every step is worth 1, and only a time limit of 3 steps ends an episode. Shows time and seed."""
+    """Nothing changes, every step is worth 1, and only a time limit of 3 steps ends an episode. Shows time and seed,
+    or with `still` always the same."""
 
-    def __init__(self, limit: int = 3) -> None:
+    def __init__(self, limit: int = 3, still: bool = False) -> None:
         self.observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
         self.action_space = spaces.Discrete(2)
-        self.limit = limit
+        self.limit, self.still = limit, still
+
+    def _show(self) -> np.ndarray:
+        return np.array([1.0, 1.0] if self.still else [self.time, self.mark], np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         super().reset(seed=seed)
         self.time, self.mark = 0, float(self.np_random.random())
-        return np.array([0, self.mark], np.float32), {}
+        return self._show(), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
         self.time += 1
-        return np.array([self.time, self.mark], np.float32), 1.0, False, self.time == self.limit, {}
+        return self._show(), 1.0, False, self.time == self.limit, {}
 
 
 class Forgetful(Endless):

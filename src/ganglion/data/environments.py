@@ -40,7 +40,8 @@ def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env
             remedy=f"did you mean {folded[near[0]]!r}?" if near else "",
         )
     try:
-        environment = gymnasium.make(name, render_mode=render_mode, disable_env_checker=True)
+        rendering = {"render_mode": render_mode} if render_mode else {}
+        environment = gymnasium.make(name, disable_env_checker=True, **rendering)
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(f"the environment {name} needs a package that is missing", found=str(error)) from error
     except gymnasium.error.Error as error:

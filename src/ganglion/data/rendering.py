@@ -101,7 +101,11 @@ def record_episode(name: str, act: Act, seed: int, limit: int = 2000) -> tuple[n
     Raises `ConfigurationError` or `MissingExtraError` where the environment cannot be drawn.
     """
     drawing = DRAWINGS.get(gymnasium.spec(name).name)
-    environment = make_environment(name, render_mode=None if drawing else "rgb_array")
+    environment = make_environment(name)
+    if not drawing:
+        if "rgb_array" not in environment.metadata.get("render_modes", ()):
+            raise ConfigurationError(f"{name} cannot be drawn", expected="an environment with render mode rgb_array")
+        environment = make_environment(name, render_mode="rgb_array")
     draw = drawing or (lambda _: _rendered(environment, name))
     try:
         observation, _ = environment.reset(seed=seed)
@@ -122,6 +126,4 @@ def _rendered(environment: gymnasium.Env, name: str) -> np.ndarray:
         picture = environment.render()
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(f"{name} cannot be drawn: a package is missing", found=str(error)) from error
-    if not isinstance(picture, np.ndarray):
-        raise ConfigurationError(f"{name} cannot be drawn", expected="an environment with the render mode rgb_array")
-    return picture
+    return np.asarray(picture)

@@ -29,7 +29,7 @@ def temporal_difference_targets(
 class QLearning(LearningRule):
     """Q-learning with a replay memory and a target network.
 
-    Loss: Huber(Q(s, a) - y) with y = r + γ max_a' Q'(s', a'), and for double Q-learning
+    Loss: Huber_δ(Q(s, a) - y) with y = r + γ max_a' Q'(s', a'), and for double Q-learning
     y = r + γ Q'(s', argmax_a' Q(s', a')): the network chooses the action, the target network judges it.
     Every `target_every` updates: θ' <- θ' + ρ (θ - θ'); `target_rate` ρ = 1 copies, a small ρ averages (Polyak).
 
@@ -38,6 +38,7 @@ class QLearning(LearningRule):
         target_network: a network of the same form; it is overwritten by `network` and frozen.
         discount: γ, worth of a reward one step later.
         double: choose the next action by `network` instead of by `target_network`.
+        threshold: δ, the error up to which the loss is quadratic; larger errors pull no harder than this one.
         target_every: updates between two moves of the target network.
         target_rate: ρ, share of the way to `network` that the target network goes in one move.
 
@@ -54,6 +55,7 @@ class QLearning(LearningRule):
         *,
         discount: float = 0.99,
         double: bool = False,
+        threshold: float = 1.0,
         target_every: int = 1000,
         target_rate: float = 1.0,
     ) -> None:
@@ -61,6 +63,8 @@ class QLearning(LearningRule):
             raise ConfigurationError("discount must lie between 0 and 1", found=str(discount))
         if not 0 < target_rate <= 1:
             raise ConfigurationError("target_rate must lie above 0 and at most at 1", found=str(target_rate))
+        if not threshold > 0:
+            raise ConfigurationError("threshold must be above 0", found=str(threshold))
         if target_every < 1:
             raise ConfigurationError("target_every must be at least 1", found=str(target_every))
         target_network.load_state_dict(network.state_dict())
@@ -71,6 +75,7 @@ class QLearning(LearningRule):
         self.descent = descent
         self.discount = discount
         self.double = double
+        self.threshold = threshold
         self.target_every = target_every
         self.target_rate = target_rate
 
@@ -96,7 +101,8 @@ class QLearning(LearningRule):
         """Return the Huber loss of a batch and the mean value of the actions that were taken in it."""
         values = self.networks["network"](batch["observations"]).float()  # (batch, actions)
         taken = values.gather(1, batch["actions"].unsqueeze(1)).squeeze(1)  # (batch)
-        return {"loss": F.smooth_l1_loss(taken, self.targets(batch)), "action_value": taken.mean()}
+        loss = F.huber_loss(taken, self.targets(batch), delta=self.threshold)
+        return {"loss": loss, "action_value": taken.mean()}
 
     @torch.no_grad()
     def targets(self, batch: Batch) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, final
 
 import gymnasium
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -141,7 +142,8 @@ class Control(Task):
         seeds = [episode_seed("play", seed, number) for number in range(episodes)]
         returns = play_episodes(self._make, greedy(network), seeds)
         if animation is not None:
-            save_animation(*record_episode(self.environment, greedy(network), seeds[0]), animation)
+            images, rate = record_episode(self.environment, greedy(network), seeds[0])
+            save_animation(images, rate, animation)
         return returns
 
 
@@ -165,7 +167,7 @@ def evaluation_mode(network: nn.Module) -> Iterator[nn.Module]:
         network.train(was_training)
 
 
-def save_animation(images: Sequence[Any], frames_per_second: int, path: Path) -> None:
+def save_animation(images: np.ndarray, frames_per_second: int, path: Path) -> None:
     """Write pictures as an endless GIF at their natural speed, at most 25 a second."""
     skip = max(1, round(frames_per_second / 25))
     chosen = [Image.fromarray(image) for image in images[::skip]]

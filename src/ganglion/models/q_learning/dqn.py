@@ -165,6 +165,8 @@ class Config:
     """Worth of a reward one step later."""
     double: bool = True
     """Let the network choose the next action and the target network judge it."""
+    threshold: float = 10.0
+    """Error up to which the loss is quadratic; beyond, all errors pull equally hard."""
     target_every: int = 250
     """Updates between two moves of the target network."""
     target_rate: float = 1.0
@@ -211,6 +213,7 @@ def build(config: Config) -> LearningRule:
         config.descent,
         discount=config.discount,
         double=config.double,
+        threshold=config.threshold,
         target_every=config.target_every,
         target_rate=config.target_rate,
     )
