@@ -9,13 +9,17 @@ import torch
 
 from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
+from ganglion.data.environments import Environments
 from ganglion.data.generators import generate
 from ganglion.data.loaders import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.replay import ReplayLoader
 from ganglion.data.settings import DataSettings
 from ganglion.rules.losses import accuracy
 from ganglion.tasks.generation import draw
 from ganglion.tasks.sample_quality import SampleQuality
+
+from tests.environments import LENGTH, Chain, chain_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,4 +159,35 @@ ROWS["convnet"] = Row(
     measure=share_of_right_answers("digits", side=18),
     threshold=0.9,
     published=({}, 93_322),
+)
+
+
+def random_play_of_the_chain() -> ReplayLoader:
+    """Q-learning is off-policy: acting at random shows it every transition that there is."""
+    return ReplayLoader(
+        Environments(Chain, 4, seed=0),
+        lambda shown: torch.zeros(len(shown), dtype=torch.int64),
+        capacity=1000,
+        batch_size=32,
+        seed=0,
+        epsilon=lambda _: 1.0,
+        learning_starts=200,
+    )
+
+
+@torch.no_grad()
+def closeness_to_value_iteration(rule: LearningRule) -> float:
+    """Minus the largest error in the value of an action, against the exact values of the chain."""
+    exact = torch.tensor(chain_values(discount=rule.discount), dtype=torch.float32)  # type: ignore[attr-defined]
+    return -float((rule.network(torch.eye(LENGTH)) - exact).abs().max())
+
+
+ROWS["dqn"] = Row(
+    loader=random_play_of_the_chain,
+    steps=1500,
+    measure=closeness_to_value_iteration,
+    threshold=-0.05,
+    published=({"network": "nature", "num_actions": 4}, 1_686_180),
+    frozen=tuple(f"target.{layer}.{name}" for layer in ("hidden.0", "head") for name in ("weight", "bias")),
+    data="CartPole-v1",
 )

@@ -40,8 +40,8 @@ def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env
             remedy=f"did you mean {folded[near[0]]!r}?" if near else "",
         )
     try:
-        rendering = {"render_mode": render_mode} if render_mode else {}
-        environment = gymnasium.make(name, disable_env_checker=True, **rendering)
+        options: dict[str, Any] = {"render_mode": render_mode} if render_mode else {}
+        environment = gymnasium.make(name, disable_env_checker=True, **options)
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(f"the environment {name} needs a package that is missing", found=str(error)) from error
     except gymnasium.error.Error as error:

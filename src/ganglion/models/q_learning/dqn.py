@@ -197,7 +197,17 @@ class Config:
                 raise ConfigurationError(f"{name} must lie between 0 and 1", found=str(getattr(self, name)))
 
 
-TINY = Config(hidden_features=(32,), replay_capacity=2000, learning_starts=100, epsilon_steps=1000, num_environments=4)
+TINY = Config(
+    hidden_features=(32,),
+    discount=0.8,
+    target_every=20,
+    target_rate=1.0,
+    replay_capacity=2000,
+    learning_starts=100,
+    train_every=2,
+    num_environments=4,
+    epsilon_steps=1000,
+)
 
 
 def make_network(config: Config) -> nn.Module:
