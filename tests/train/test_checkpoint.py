@@ -46,6 +46,15 @@ def test_a_saved_state_comes_back(tmp_path: Path) -> None:
     assert set(checkpoint.load(path, ("networks",))) == {"networks"}
 
 
+def test_files_can_be_read_by_whom_the_user_lets_read(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        path = checkpoint.save(tmp_path, 1, STATE)
+    finally:
+        os.umask(before)
+    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o644}
+
+
 def test_tied_tensors_are_saved(tmp_path: Path) -> None:
     weight = torch.randn(3, 3)
     state = {"networks": {"a": weight, "b": weight, "c": weight.T, "empty": torch.empty(0)}}
@@ -96,7 +105,7 @@ def test_a_failure_at_any_file_operation_leaves_the_checkpoint_before(
 ) -> None:
     checkpoint.save(tmp_path, 1, STATE)
     calls = 0
-    for name in ("fsync", "replace", "rename", "open"):
+    for name in ("fsync", "rename", "open"):
         original = getattr(os, name)
 
         def counted(*arguments: Any, original: Any = original, **named: Any) -> Any:
@@ -123,7 +132,7 @@ def test_a_failure_at_any_file_operation_leaves_the_checkpoint_before(
         else:
             break
         shutil.rmtree(tmp_path / "step-000002", ignore_errors=True)
-    assert failures >= 8
+    assert failures >= 6
 
 
 def test_pruning_keeps_the_newest_and_the_protected(tmp_path: Path) -> None:

@@ -72,11 +72,12 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
         _write_parts(draft, state)
         files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(draft.iterdir())}
         contents = {"format": FORMAT, "step": step, "files": files}
-        write_synced(draft / MANIFEST, json.dumps(contents | {"sha256": _signature(contents)}, indent=1))
+        manifest = json.dumps(contents | {"sha256": _signature(contents)}, indent=1)
+        _write_synced(draft / MANIFEST, manifest.encode())
         if final.exists():  # a damaged checkpoint that training has caught up with again
             final.rename(folder / f".removed-{step:06d}-{os.getpid()}")
         draft.rename(final)
-        sync_folder(folder)
+        _sync_folder(folder)
         verify(final)
     except OSError as error:
         raise CheckpointError(
@@ -97,10 +98,9 @@ def _write_parts(draft: Path, state: dict[str, Any]) -> None:
         tensors: dict[str, Tensor] = {}
         structure[part] = pack(value, tensors)
         if tensors:
-            path = draft / f"{part}.safetensors"
-            safetensors.torch.save_file(_separate(tensors), path)
-            _sync(path)
-    write_synced(draft / STRUCTURE, json.dumps(structure))
+            # Not `save_file`, which leaves a file that only its owner can read.
+            _write_synced(draft / f"{part}.safetensors", safetensors.torch.save(_separate(tensors)))
+    _write_synced(draft / STRUCTURE, json.dumps(structure).encode())
 
 
 def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -190,20 +190,21 @@ def prune(folder: Path, keep: int, protected: set[str]) -> None:
 def write_synced(path: Path, text: str) -> None:
     """Replace a text file so that a reader sees the old or the new content, never a part."""
     draft = path.with_name(f".{path.name}-{os.getpid()}")
-    with open(draft, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    _write_synced(draft, text.encode())
     os.replace(draft, path)
 
 
-def sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        _sync(folder)
+def _write_synced(path: Path, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
