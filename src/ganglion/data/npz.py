@@ -7,10 +7,12 @@ import numpy as np
 
 from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.tabular import is_classes
+from ganglion.data.tabular import MOST_CLASSES
 from ganglion.errors import DataError
 
 INPUT_NAMES = ("inputs", "x", "images", "data", "features")
+SAMPLES_OF_A_CLASS = 10
+"""Samples that each of many classes has on average at least, where whole numbers are taken for classes."""
 TARGET_NAMES = ("targets", "y", "labels", "target", "label")
 
 
@@ -30,17 +32,11 @@ def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
             expected=f"one of {', '.join(INPUT_NAMES)}",
             found=", ".join(arrays),
         )
-    targets, labels = _targets(_find(arrays, TARGET_NAMES, "train"))
     test_inputs = _find(arrays, INPUT_NAMES, "test")
-    test_targets, test_labels = _targets(_find(arrays, TARGET_NAMES, "test"))
-    if targets is not None and len(targets) != len(inputs):
-        raise DataError(
-            "inputs and targets differ in number",
-            where=str(path),
-            found=f"{len(inputs)} inputs, {len(targets)} targets",
-        )
-    if labels != test_labels and test_targets is not None:
-        labels = tuple(str(number) for number in range(max(int(labels[-1]), int(test_labels[-1])) + 1))
+    found = [_find(arrays, TARGET_NAMES, part) for part in ("train", "test")]
+    _refuse_uneven(inputs, found[0], path)
+    _refuse_uneven(test_inputs, found[1], path)
+    (targets, test_targets), labels = _targets(found)
     shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
     inputs = _as(shape, inputs, path)
     return Dataset(
@@ -67,8 +63,10 @@ def read_array(path: Path) -> np.ndarray:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        content = np.load(path, allow_pickle=False)
-        arrays = {"inputs": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content}
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            single = isinstance(content, np.ndarray)
+            arrays = {"inputs": content} if single else {name: content[name] for name in content}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         pickled = "allow_pickle" in str(error)
         raise DataError(
@@ -90,19 +88,28 @@ def _find(arrays: dict[str, np.ndarray], names: tuple[str, ...], part: str) -> n
     return next((arrays[lower[spelling]] for spelling in spellings if spelling in lower), None)
 
 
-def _targets(values: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return targets and class names; one column of whole numbers or of texts is classes."""
-    if values is None:
-        return None, ()
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.dtype.kind in "US":
-        names, numbers = np.unique(values.astype(str), return_inverse=True)
-        return numbers.astype(np.int64), tuple(names.tolist())
-    whole = values.ndim == 1 and values.dtype.kind in "iub"
-    if whole and len(values) and values.min() >= 0 and is_classes(values.astype(np.float64)):
-        return values.astype(np.int64), tuple(str(number) for number in range(int(values.max()) + 1))
-    return values.astype(np.float32), ()
+def _refuse_uneven(inputs: np.ndarray | None, targets: np.ndarray | None, path: Path) -> None:
+    if inputs is not None and targets is not None and len(targets) != len(inputs):
+        found = f"{len(inputs)} inputs, {len(targets)} targets"
+        raise DataError("inputs and targets differ in number", where=str(path), found=found)
+
+
+def _targets(parts: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[str, ...]]:
+    """Return the targets of all parts and class names: texts, and whole numbers that recur, are classes."""
+    parts = [part[:, 0] if part is not None and part.ndim == 2 and part.shape[1] == 1 else part for part in parts]
+    there = [part for part in parts if part is not None]
+    if not there:
+        return parts, ()
+    if there[0].dtype.kind in "US":
+        names = np.unique(np.concatenate(there).astype(str))
+        numbers = [None if part is None else np.searchsorted(names, part.astype(str)) for part in parts]
+        return numbers, tuple(names.tolist())
+    first = there[0]
+    few = len(np.unique(first)) <= max(MOST_CLASSES, len(first) // SAMPLES_OF_A_CLASS)
+    if first.ndim == 1 and first.dtype.kind in "iub" and min(part.min(initial=0) for part in there) >= 0 and few:
+        count = max(int(part.max(initial=0)) for part in there) + 1
+        return [None if part is None else part.astype(np.int64) for part in parts], tuple(map(str, range(count)))
+    return [None if part is None else part.astype(np.float32) for part in parts], ()
 
 
 def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:

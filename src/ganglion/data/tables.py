@@ -198,7 +198,7 @@ def _refuse_ragged(rows: list[list[str]], lines: list[int], path: Path) -> None:
 def _has_header(columns: list[list[str]]) -> bool:
     """Judge whether the first row names the columns: all texts, where numbers follow or nothing recurs below."""
     first = [column[0].strip() for column in columns]
-    if len(columns[0]) < 2 or any(_number(cell) is not None for cell in first) or not any(first):
+    if any(_number(cell) is not None for cell in first) or not any(first):
         return False
     if len(set(first)) == len(first) and any(
         any(_number(cell) is not None for cell in column[1:SAMPLE_ROWS]) for column in columns
