@@ -51,11 +51,12 @@ from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.activations import activation as make_activation
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
 
-ActivationName = Literal["relu", "elu", "tanh", "sigmoid"]
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+PlainActivation = Literal["linear", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish"]
+"""Those that have nothing to learn and keep the width."""
 
 
 class TransposedLinear(nn.Module):
@@ -96,7 +97,7 @@ class Autoencoder(nn.Module):
         hidden: Sequence[int] = (512, 256, 128),
         code_size: int = 2,
         *,
-        activation: ActivationName = "relu",
+        activation: PlainActivation = "relu",
         tied: bool = False,
         logistic: bool = False,
     ) -> None:
@@ -104,7 +105,7 @@ class Autoencoder(nn.Module):
         widths = [in_features, *hidden, code_size]
         back = list(pairwise(reversed(widths)))
         self.logistic = logistic
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = make_activation(activation)
         self.encoder = nn.ModuleList(nn.Linear(width, narrow) for width, narrow in pairwise(widths))
         self.decoder = nn.ModuleList(TransposedLinear(wide) if tied else nn.Linear(width, wide) for width, wide in back)
 
@@ -147,7 +148,7 @@ class Config:
     """Widths of the layers between input and code; the decoder mirrors them."""
     code_size: int = 2
     """Numbers in the code; two make a map."""
-    activation: ActivationName = "relu"
+    activation: PlainActivation = "relu"
     """Of every layer but the code and the output."""
     tied: bool = False
     """Let the decoder use the transposed weights of the encoder: half the parameters."""

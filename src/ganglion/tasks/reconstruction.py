@@ -1,0 +1,252 @@
+"""Reconstruction: a network that squeezes samples through a code; no labels are needed."""
+
+import base64
+import zlib
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from ganglion import figures
+from ganglion.core import Batch, LearningRule, Loader
+from ganglion.data.augment import Augment
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset
+from ganglion.data.loaders import EpochLoader, InMemoryLoader, StreamingLoader
+from ganglion.data.preprocessing import ImagePreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.data.splits import Samples, split
+from ganglion.errors import ConfigurationError, DataError
+from ganglion.rules.reconstruction import Reconstruction as ReconstructionRule
+from ganglion.tasks.base import Part, Task
+from ganglion.tasks.labelled import (
+    EVALUATION_BATCH,
+    Preprocessing,
+    adapt,
+    evaluating,
+    fit_preprocessing,
+    input_sizes,
+    is_streamed,
+    load_preprocessing,
+    raw_inputs,
+    save_preprocessing,
+    take,
+)
+
+MAPPED = 2000
+"""Samples on the map at most."""
+SHOWN = 16
+"""Samples drawn beside their reconstructions."""
+PLANE = 12
+"""Rows and columns of the picture of the code plane."""
+FITTED = 10_000
+"""Training samples at most that the principal components of the baseline are taken from."""
+KEPT_VALUES = 100_000
+"""Pixels at most, over all training images, that a run keeps to draw new ones from."""
+
+
+@final
+class Reconstruction(Task):
+    """Judge what is left of samples after a passage through the code.
+
+    `reconstruction_error` is the mean squared error of a value: of a pixel in [0, 1], or of a standardised column.
+    `psnr` is the same for pixels in decibels, 10 log10 (1 / error). The baseline answers every sample with the mean
+    of the training part; beside it stands the error of as many principal components as the code has numbers, the
+    best that any linear code can do.
+    """
+
+    score: ClassVar[str] = "reconstruction_error"
+    higher_is_better: ClassVar[bool] = False
+    dataset: Dataset
+    parts: dict[str, Samples]
+    settings: DataSettings
+    """Like the two fields above, only there in a prepared task."""
+
+    def __init__(self, config: Any, preprocessing: Preprocessing, kept: Tensor | None = None) -> None:
+        self.config = config
+        self.preprocessing = preprocessing
+        self.kept = kept  # some training images (images, channels, height, width)
+        self._inputs: dict[Part, Tensor] = {}  # parts that were preprocessed already
+
+    @property
+    def kind(self) -> str:
+        return "image" if isinstance(self.preprocessing, ImagePreprocessing) else "tabular"
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        dataset = read(source, settings) if isinstance(source, str) else source
+        if dataset.kind not in ("image", "tabular"):
+            raise DataError("cannot reconstruct this", where=dataset.source, found=f"{dataset.kind} data")
+        if dataset.kind != "image" and getattr(config, "loss", "") == "binary-cross-entropy":
+            raise ConfigurationError(
+                "binary cross-entropy needs values in [0, 1]",
+                found="rows of standardised numbers",
+                remedy="loss squared-error",
+            )
+        parts = split(dataset, settings, seed)
+        preprocessing, notes = fit_preprocessing(dataset, parts["train"], config)
+        task = cls(adapt(config, **input_sizes(preprocessing)), preprocessing)
+        task.dataset, task.parts, task.settings = dataset, parts, settings
+        task.notes, task.fingerprint = (*dataset.notes, *notes), dataset.fingerprint
+        task.has_validation = len(parts["validation"]) > 0
+        if dataset.kind == "image":
+            first = task._some("train", 1)
+            task.kept = task._some("train", max(2, min(64, KEPT_VALUES // first.numel())))
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        kept = _unpacked(state["kept"]) if state["kept"] else None
+        return cls(config, load_preprocessing(state), kept)
+
+    def state(self) -> dict[str, Any]:
+        kept = None if self.kept is None else _packed(self.kept)
+        return {**save_preprocessing(self.kind, self.preprocessing), "kept": kept}
+
+    def loader(self, rule: LearningRule, seed: int) -> Loader:
+        augment = Augment(self.settings.augment) if self.settings.augment != "none" else None
+        if augment and self.kind != "image":
+            raise DataError("only images can be augmented", found=f"{self.kind} data", remedy="augment none")
+        return self._batches("train", self.settings.batch_size, seed, augment, shuffle=True)
+
+    def _batches(
+        self, part: Part, batch_size: Any, seed: int = 0, augment: Augment | None = None, shuffle: bool = False
+    ) -> EpochLoader:
+        samples = self._part(part)
+        tensors: Batch = {"index": torch.from_numpy(samples.index)}
+        if is_streamed(samples.inputs):
+            workers = self.settings.workers
+            return StreamingLoader(
+                samples.inputs, self.preprocessing, tensors, batch_size, seed, augment, workers, shuffle
+            )
+        if part not in self._inputs:
+            self._inputs[part] = self.preprocessing(samples.inputs)
+        tensors["inputs"] = self._inputs[part]
+        return InMemoryLoader(tensors, batch_size, seed, augment, shuffle)
+
+    def _part(self, part: Part) -> Samples:
+        """Return a part; where nothing was held back for it, the one that comes nearest."""
+        order: tuple[Part, ...] = ("train", "validation", "test")
+        return next(self.parts[name] for name in reversed(order[: order.index(part) + 1]) if len(self.parts[name]))
+
+    def _some(self, part: Part, most: int) -> Tensor:
+        """Return the first of at most `most` evenly spread samples of a part, preprocessed."""
+        return self.preprocessing(take(self._part(part).inputs, self._places(part, most)))
+
+    def _places(self, part: Part, most: int) -> np.ndarray:
+        return np.unique(np.linspace(0, len(self._part(part)) - 1, most).astype(int))
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        assert isinstance(rule, ReconstructionRule)
+        network: Any = rule.network
+        loss, squares, values, count = 0.0, 0.0, 0, 0
+        with evaluating(network) as device:
+            for batch in self._batches(part, EVALUATION_BATCH):
+                inputs = batch["inputs"].to(device)
+                loss += float(rule.judge(network(inputs), inputs)["loss"]) * len(inputs)
+                squares += float((network.reconstruct(inputs) - inputs).square().sum())
+                values, count = values + inputs.numel(), count + len(inputs)
+        return {"loss": loss / count, **self._measures(squares / values)}
+
+    def baseline(self) -> dict[str, float]:
+        """Answer with the mean of the training part; the error of principal components stands beside it."""
+        training, test = (self._some(part, FITTED).flatten(1).numpy() for part in ("train", "test"))
+        components = min(self.config.code_size, *training.shape)
+        linear = PCA(components, svd_solver="full" if training.shape[1] <= 1024 else "auto", random_state=0)
+        linear.fit(training)
+        rebuilt = linear.inverse_transform(linear.transform(test))
+        error = float(((rebuilt - test) ** 2).mean())
+        naive = self._measures(float(((training.mean(axis=0) - test) ** 2).mean()))
+        return {**naive, "principal_components_error": error}
+
+    def _measures(self, error: float) -> dict[str, float]:
+        measures = {"reconstruction_error": error}
+        if self.kind == "image":
+            measures["psnr"] = float(10 * np.log10(1 / max(error, 1e-12)))
+        return measures
+
+    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+        inputs = self._some("test", MAPPED)
+        codes = _encoded(rule.network, inputs)
+        places = self._places("test", MAPPED)
+        targets = self._part("test").targets if self.dataset.is_classification else None
+        labels = None if targets is None else targets[places]
+        drawn = {"code_map": figures.code_map(codes.numpy(), labels, self.dataset.label_names)}
+        if isinstance(self.preprocessing, ImagePreprocessing):
+            shown = self._some("test", SHOWN)
+            restored = self._images(_decoded(rule.network, _encoded(rule.network, shown)))
+            drawn["reconstructions"] = figures.reconstructions(self.preprocessing.inverse(shown), restored)
+            if codes.shape[1] == 2:
+                drawn["code_plane"] = self._code_plane(rule.network, codes)
+        return drawn
+
+    def _code_plane(self, network: nn.Module, codes: Tensor) -> Figure:
+        """Draw what the decoder makes of an even grid of codes, laid out like the map."""
+        # Without the outermost samples, which would leave most of the plane to nothing.
+        low, high = codes.quantile(0.02, dim=0), codes.quantile(0.98, dim=0)
+        across, up = (torch.linspace(float(a), float(b), PLANE) for a, b in zip(low, high, strict=True))
+        grid = torch.cartesian_prod(up.flip(0), across).flip(1)  # rows from top to bottom, (PLANE * PLANE, 2)
+        images = self._images(_decoded(network, grid))
+        return figures.image_grid(images, columns=PLANE, title="What codes stand for, laid out like the code map")
+
+    def _images(self, decoded: Tensor) -> np.ndarray:
+        """Return pixels (samples, height, width, channels) of decoded values (samples, features)."""
+        assert isinstance(self.preprocessing, ImagePreprocessing)
+        return self.preprocessing.inverse(decoded.unflatten(1, (self.preprocessing.channels, *self.preprocessing.size)))
+
+    def example(self) -> Tensor:
+        return self._some("train", 2)
+
+    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the code of every sample, and the error of what is rebuilt from it."""
+        samples = self.preprocessing(raw_inputs(inputs, self.kind, self.preprocessing))
+        codes = _encoded(network, samples)
+        lost = (_decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
+        return [
+            {"code": code, "reconstruction_error": error}
+            for code, error in zip(codes.tolist(), lost.tolist(), strict=True)
+        ]
+
+    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+        """Draw images of codes that lie between those of two training images."""
+        if self.kept is None:
+            raise self._cannot("generate")
+        generator = torch.Generator().manual_seed(seed)
+        codes = _encoded(network, self.kept)
+        pairs = torch.rand(count, len(codes), generator=generator).argsort(dim=1)[:, :2]  # two different ones
+        share = torch.rand(count, 1, generator=generator)
+        between = torch.lerp(codes[pairs[:, 0]], codes[pairs[:, 1]], share)
+        return figures.image_grid(self._images(_decoded(network, between)), title="Between codes of training images")
+
+
+def _encoded(network: nn.Module, inputs: Tensor) -> Tensor:
+    return _mapped(network, "encode", inputs)
+
+
+def _decoded(network: nn.Module, codes: Tensor) -> Tensor:
+    return _mapped(network, "decode", codes)
+
+
+def _mapped(network: nn.Module, way: str, inputs: Tensor) -> Tensor:
+    """Return what a method of the network makes of inputs, batch by batch, on the CPU."""
+    with evaluating(network) as device:
+        parts = [getattr(network, way)(part.to(device)).float().cpu() for part in inputs.split(EVALUATION_BATCH)]
+    return torch.cat(parts)
+
+
+def _packed(images: Tensor) -> dict[str, Any]:
+    """Return images in [0, 1] as JSON values of about the size of their files."""
+    pixels = (images * 255).round().to(torch.uint8)
+    return {
+        "shape": list(pixels.shape),
+        "pixels": base64.b64encode(zlib.compress(pixels.numpy().tobytes())).decode("ascii"),
+    }
+
+
+def _unpacked(state: dict[str, Any]) -> Tensor:
+    pixels = np.frombuffer(zlib.decompress(base64.b64decode(state["pixels"])), np.uint8)
+    return torch.from_numpy(pixels.reshape(state["shape"]).astype(np.float32) / 255)

@@ -1,0 +1,133 @@
+"""What an honest forecast needs: gaps filled from the past, a split that does not leak, naive methods, errors."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ganglion.errors import DataError
+from ganglion.figures.style import BLUE, GREY, RED, number, panels, styled
+
+SIGNIFICANT = 0.2
+"""Autocorrelation that a season must reach; a series without one has less at every later peak."""
+
+
+def fill_gaps(values: np.ndarray) -> np.ndarray:
+    """Give missing values of `(time, columns)` the last known one, never a later one; leading gaps stay open.
+
+    >>> fill_gaps(np.array([[np.nan], [1.0], [np.nan], [3.0]])).ravel().tolist()
+    [nan, 1.0, 1.0, 3.0]
+    """
+    known = np.isfinite(values)
+    latest = np.maximum.accumulate(np.where(known, np.arange(len(values))[:, None], 0), axis=0)
+    filled = np.take_along_axis(values, latest, axis=0)
+    return np.where(np.isfinite(filled), filled, np.nan)
+
+
+def refuse_leak(fitted: np.ndarray, targets: Mapping[str, np.ndarray]) -> None:
+    """Verify that nothing of a later part reaches an earlier one.
+
+    Args:
+        fitted: rows that scaling was measured on.
+        targets: rows to forecast in each part, from the earliest part to the latest.
+
+    Raises `DataError` if a part is not in the order of time, if a target of one part lies in or before an earlier
+    part, or if scaling saw a row of a part after the first.
+    """
+    latest, previous = -1, ""
+    for name, rows in targets.items():
+        if (np.diff(rows) <= 0).any():
+            raise _leak(f"the {name} part is not in the order of time", f"row {_first_step_back(rows)} out of order")
+        if len(rows) and rows[0] <= latest:
+            raise _leak(f"the {name} part reaches back into the {previous} part", f"row {rows[0]} is in or before it")
+        if previous and len(rows) and fitted.max(initial=-1) >= rows[0]:
+            raise _leak(f"scaling was measured on the {name} part", f"row {fitted.max()} was seen")
+        latest, previous = max(latest, int(rows.max(initial=-1))), name
+
+
+def _leak(what: str, found: str) -> DataError:
+    return DataError(
+        f"this split leaks the future: {what}",
+        expected="training, validation and test one after the other, scaling from training alone",
+        found=found,
+        remedy="put the rows in the order of time",
+    )
+
+
+def _first_step_back(rows: np.ndarray) -> int:
+    return int(rows[1:][np.diff(rows) <= 0][0])
+
+
+def estimate_season(values: np.ndarray) -> int:
+    """Return the lag of the highest peak of the autocorrelation of `(time,)` without its trend, or 1 without a season.
+
+    >>> estimate_season(np.sin(np.arange(200) * 2 * np.pi / 25) + np.arange(200))
+    25
+    """
+    values = values[np.isfinite(values)]
+    if len(values) < 4 or not values.std():
+        return 1
+    time = np.arange(len(values))
+    rest = values - np.polyval(np.polyfit(time, values, 1), time)
+    power = np.abs(np.fft.rfft(rest, 2 * len(rest))) ** 2  # padded, so that the end does not meet the beginning
+    correlation = np.fft.irfft(power)[: len(rest) // 2 + 1]
+    if correlation[0] <= 1e-12 * max(1.0, float(values.var())) * len(values):
+        return 1  # a straight line, and rounding
+    correlation = correlation / correlation[0]
+    below = np.flatnonzero(correlation < 0)
+    if not len(below):
+        return 1
+    peak = int(below[0] + correlation[below[0] :].argmax())
+    return peak if correlation[peak] >= SIGNIFICANT else 1
+
+
+def naive_forecasts(series: np.ndarray, rows: np.ndarray, season: int) -> dict[str, np.ndarray]:
+    """Return what naive methods forecast for `rows` of a series, one step ahead: what was last, and a season before.
+
+    >>> naive_forecasts(np.arange(10.0), np.array([8, 9]), season=3)
+    {'last value': array([7., 8.]), 'seasonal naive': array([5., 6.])}
+    """
+    return {"last value": series[rows - 1], "seasonal naive": series[rows - season]}
+
+
+def naive_continuations(known: np.ndarray, steps: int, season: int) -> dict[str, np.ndarray]:
+    """Return how naive methods continue a series by many steps: its last value, and its last season repeated.
+
+    >>> naive_continuations(np.array([0.0, 1.0, 2.0, 3.0]), steps=3, season=2)
+    {'last value': array([3., 3., 3.]), 'seasonal naive': array([2., 3., 2.])}
+    """
+    return {
+        "last value": np.full(steps, known[-1]),
+        "seasonal naive": known[len(known) - season + np.arange(steps) % season],
+    }
+
+
+def errors(predicted: np.ndarray, truth: np.ndarray, scale: float) -> dict[str, float]:
+    """Return root mean square, mean absolute and mean absolute scaled error, the scale being a naive method's error.
+
+    >>> errors(np.array([1.0, 3.0]), np.array([0.0, 1.0]), scale=0.5)
+    {'rmse': 1.5811388300841898, 'mae': 1.5, 'mase': 3.0}
+    """
+    off = np.abs(predicted - truth)
+    return {"rmse": float(np.sqrt((off**2).mean())), "mae": float(off.mean()), "mase": float(off.mean() / scale)}
+
+
+@styled
+def residuals(predicted: np.ndarray, truth: np.ndarray, unit: str) -> Figure:
+    """Draw what a forecast left unexplained: over time, how often, and whether it can be told from the one before."""
+    rest = truth - predicted
+    figure, (course, frequency, memory) = panels(3, width=3.9, height=2.9)
+    course.axhline(0, color=GREY, linewidth=0.8)
+    course.plot(rest, color=BLUE, linewidth=0.9)
+    course.set(title="Residuals", xlabel="step of the test part", ylabel=f"truth - forecast, {unit}")
+    frequency.hist(rest, bins=min(40, max(5, len(rest) // 8)), color=BLUE)
+    frequency.axvline(rest.mean(), color=RED, linewidth=1.2)
+    frequency.set(title=f"Mean {number(rest.mean())}, deviation {number(rest.std())}", xlabel=f"residual, {unit}")
+    lags = np.arange(1, min(30, len(rest) - 1) + 1)
+    centred = rest - rest.mean()
+    power = max(float((centred**2).sum()), 1e-300)
+    memory.bar(lags, [float((centred[lag:] * centred[:-lag]).sum()) / power for lag in lags], color=BLUE)
+    chance = 1.96 / np.sqrt(len(rest))  # 95 of 100 bars of pure noise stay within
+    memory.axhspan(-chance, chance, color=GREY, alpha=0.2, linewidth=0)
+    memory.set(title="Autocorrelation; shaded: chance", xlabel="lag", ylim=(-1, 1))
+    return figure
