@@ -191,3 +191,46 @@ ROWS["dqn"] = Row(
     frozen=tuple(f"target.{layer}.{name}" for layer in ("hidden.0", "head") for name in ("weight", "bias")),
     data="CartPole-v1",
 )
+
+
+@cache
+def sine_windows() -> dict[str, torch.Tensor]:
+    """Windows `(samples, 16, 1)` of the noisy sine and the values that follow them."""
+    values = torch.from_numpy(generate("sine", count=300).inputs)  # (time, 1)
+    return {"inputs": values.unfold(0, 16, 1)[:-1].transpose(1, 2), "targets": values[16:]}
+
+
+@torch.no_grad()
+def skill_over_the_last_value(rule: LearningRule) -> float:
+    """By how much the error is below that of the last value, which has 0 and knows no better; 1 is perfect."""
+    windows = sine_windows()
+    inputs, targets = windows["inputs"], windows["targets"]
+    errors = [(answer - targets).square().mean() for answer in (rule.network.eval()(inputs), inputs[:, -1])]
+    return float(1 - errors[0] / errors[1])
+
+
+ROWS["lstm-forecaster"] = Row(
+    loader=lambda: InMemoryLoader(sine_windows(), batch_size=32, seed=0),
+    steps=120,
+    measure=skill_over_the_last_value,
+    threshold=0.7,
+    published=({}, 806_017),
+    data="sine",
+)
+
+
+@torch.no_grad()
+def share_of_pixels_rebuilt(rule: LearningRule) -> float:
+    """Share of the variance of the patterns that passes the code; the mean pattern has 0."""
+    patterns: Any = bars_and_stripes()
+    rebuilt = rule.network.reconstruct(patterns)  # type: ignore[operator]
+    return float(1 - (rebuilt - patterns).square().mean() / (patterns.mean(dim=0) - patterns).square().mean())
+
+
+ROWS["autoencoder"] = Row(
+    loader=lambda: InMemoryLoader({"inputs": bars_and_stripes()}, batch_size=10, seed=0),
+    steps=500,
+    measure=share_of_pixels_rebuilt,
+    threshold=0.5,  # Two principal components rebuild a third.
+    published=({"hidden": (1000, 500, 250), "code_size": 30}, 2_837_314),
+)
