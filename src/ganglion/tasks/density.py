@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
@@ -15,13 +14,13 @@ from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders import InMemoryLoader
-from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing, read_inputs
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError
 from ganglion.nn.energy import BernoulliRBM, estimate_log_partition, sample_bernoulli
-from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.labelled import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
 
 LARGEST_SIDE = 64
 """Longest side of images; larger ones are shrunk, for every pixel is a unit that is connected to all hidden ones."""
@@ -49,9 +48,7 @@ class Density(Task):
     visible: dict[Part, Tensor]
     """Binary units of each part `(samples, units)`; only a prepared task has them."""
 
-    def __init__(
-        self, config: Any, preprocessing: ImagePreprocessing | TabularPreprocessing, means: Sequence[float]
-    ) -> None:
+    def __init__(self, config: Any, preprocessing: Preprocessing, means: Sequence[float]) -> None:
         self.config, self.preprocessing = config, preprocessing
         self.means = torch.tensor(means)
         """How often each unit is on over the training part."""
@@ -77,18 +74,13 @@ class Density(Task):
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        kind = ImagePreprocessing if state["kind"] == "image" else TabularPreprocessing
-        return cls(config, from_dict(kind, state["preprocessing"], where="preprocessing"), state["means"])
+        return cls(config, load_preprocessing(state), state["means"])
 
     def state(self) -> dict[str, Any]:
-        return {
-            "kind": self._kind,
-            "preprocessing": to_dict(self.preprocessing),
-            "means": self.means.tolist(),
-        }
+        return save_preprocessing(self._kind, self.preprocessing) | {"means": self.means.tolist()}
 
     @property
-    def _kind(self) -> Any:
+    def _kind(self) -> str:
         return "image" if isinstance(self.preprocessing, ImagePreprocessing) else "tabular"
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
@@ -145,7 +137,8 @@ class Density(Task):
     def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
         machine = _machine(network)
-        visible = _binary(self.preprocessing, self._raw(inputs)).to(machine.weight.device)
+        raw = raw_inputs(inputs, self._kind, self.preprocessing)
+        visible = _binary(self.preprocessing, raw).to(machine.weight.device)
         with torch.no_grad():
             energies = machine.free_energy(visible).tolist()
         errors = (visible - machine.reconstruct(visible)).square().mean(1).tolist()
@@ -153,11 +146,6 @@ class Density(Task):
             {"free_energy": energy, "reconstruction_error": error}
             for energy, error in zip(energies, errors, strict=True)
         ]
-
-    def _raw(self, inputs: Sequence[Any]) -> np.ndarray | Sequence:
-        if len(inputs) and isinstance(inputs[0], str | Path):
-            return read_inputs(inputs, self._kind, getattr(self.preprocessing, "columns", ()))
-        return inputs
 
     def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
         """Draw samples of the machine, shown as the probabilities of their visible units."""
@@ -204,7 +192,7 @@ def _mean_free_energy(machine: BernoulliRBM, visible: Tensor) -> float:
     return float(sum(machine.free_energy(part).double().sum() for part in visible.split(4096))) / len(visible)
 
 
-def _fitted(dataset: Dataset, training: np.ndarray | Sequence) -> ImagePreprocessing | TabularPreprocessing:
+def _fitted(dataset: Dataset, training: np.ndarray | Sequence) -> Preprocessing:
     """Return what turns raw samples into numbers: grey images, of their own size unless that is large, or rows."""
     if dataset.kind == "tabular":
         return TabularPreprocessing.fit(np.asarray(training), dataset.column_names)
@@ -218,13 +206,13 @@ def _fitted(dataset: Dataset, training: np.ndarray | Sequence) -> ImagePreproces
     return ImagePreprocessing.fit(training, image_size=size, channels=1)
 
 
-def _binary(preprocessing: ImagePreprocessing | TabularPreprocessing, raw: np.ndarray | Sequence) -> Tensor:
+def _binary(preprocessing: Preprocessing, raw: np.ndarray | Sequence) -> Tensor:
     """Return zeros and ones `(samples, units)`: above half brightness, or above the training mean of the column."""
     threshold = 0.5 if isinstance(preprocessing, ImagePreprocessing) else 0.0
     return (preprocessing(raw).flatten(1) > threshold).float()
 
 
-def _reading(preprocessing: ImagePreprocessing | TabularPreprocessing) -> str:
+def _reading(preprocessing: Preprocessing) -> str:
     if isinstance(preprocessing, ImagePreprocessing):
         height, width = preprocessing.size
         return f"images became {height} x {width} black and white: a pixel is on above half brightness"
