@@ -18,6 +18,8 @@ from ganglion.data.noise import mixed_seed, uniforms
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import CheckpointError, DataError
 
+pytestmark = pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")  # From Python 3.12 on.
+
 
 def memory_loader(size: int = 10, batch_size: int | str = 3, seed: int = 0, **options: object) -> InMemoryLoader:
     return InMemoryLoader({"inputs": torch.arange(float(size))}, batch_size, seed, **options)  # type: ignore[arg-type]

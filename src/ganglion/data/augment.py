@@ -33,19 +33,21 @@ class Augment:
         if self.kind == "none":
             return batch
         images = batch["inputs"]
+        height, width = images.shape[2:]
         noise = uniforms(seed, epoch, batch["index"].to(images.device), 3)
+        shifts = "shift" in self.kind
+        rows = _positions(noise[:, 1:2], height, shifts)  # (batch, height)
+        columns = _positions(noise[:, 2:3], width, shifts)  # (batch, width)
         if "flip" in self.kind:
-            images = torch.where(noise[:, 0, None, None, None] < 0.5, images.flip(3), images)
-        if "shift" in self.kind:
-            rows = _shifted_positions(noise[:, 1], images.shape[2])  # (batch, height)
-            columns = _shifted_positions(noise[:, 2], images.shape[3])  # (batch, width)
-            samples = torch.arange(len(images), device=images.device)
-            images = images.movedim(1, 3)[samples[:, None, None], rows[:, :, None], columns[:, None, :]].movedim(3, 1)
-        return batch | {"inputs": images.contiguous()}
+            columns = torch.where(noise[:, :1] < 0.5, width - 1 - columns, columns)
+        # One gather moves and mirrors: each pixel says from where in its image it is taken.
+        places = (rows.unsqueeze(2) * width + columns.unsqueeze(1)).flatten(1)  # (batch, height * width)
+        moved = images.flatten(2).gather(2, places.unsqueeze(1).expand(-1, images.shape[1], -1))
+        return batch | {"inputs": moved.unflatten(2, (height, width))}
 
 
-def _shifted_positions(noise: Tensor, size: int) -> Tensor:
-    """Return for every sample where each of its `size` rows is taken from."""
-    largest = max(1, round(size * LARGEST_SHIFT))
+def _positions(noise: Tensor, size: int, shifts: bool) -> Tensor:
+    """Return where along an axis each row of an image is taken from, given `(batch, 1)` numbers from 0 to 1."""
+    largest = max(1, round(size * LARGEST_SHIFT)) if shifts else 0
     shift = (noise * (2 * largest + 1)).to(torch.int64) - largest
-    return (torch.arange(size, device=noise.device) + shift.unsqueeze(1)).clamp(0, size - 1)
+    return (torch.arange(size, device=noise.device) + shift).clamp(0, size - 1)

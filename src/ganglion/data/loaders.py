@@ -3,7 +3,7 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -76,8 +76,8 @@ class InMemoryLoader(EpochLoader):
     """Batches gathered from tensors in memory, each tensor in one call per batch.
 
     Args:
-        tensors: named tensors with the samples along the first axis. Where there is no `index`, batches get the
-            places `0, 1, ...` under that name.
+        tensors: named tensors on one device with the samples along the first axis. Where there is no `index`, batches
+            get the places `0, 1, ...` under that name.
         batch_size: samples per batch, or `all`.
         augment: changes a batch after it was gathered.
 
@@ -103,7 +103,8 @@ class InMemoryLoader(EpochLoader):
         self.augment = augment
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch, order = self.epoch, self.order(self.epoch)
+        epoch = self.epoch
+        order = self.order(epoch).to(self.tensors["index"].device)
         while self.epoch == epoch:
             batch = self._gather(order[self.position : self.position + self.batch_size])
             if self.augment is not None:
@@ -114,7 +115,7 @@ class InMemoryLoader(EpochLoader):
     def _gather(self, places: Tensor) -> Batch:
         if len(places) == self.size:  # The order inside the one batch of an epoch says nothing: spare the copy.
             return dict(self.tensors)
-        return {name: tensor.index_select(0, places.to(tensor.device)) for name, tensor in self.tensors.items()}
+        return {name: tensor.index_select(0, places) for name, tensor in self.tensors.items()}
 
 
 @final
@@ -141,32 +142,39 @@ class StreamingLoader(EpochLoader):
     ) -> None:
         super().__init__(len(files), batch_size, seed, shuffle)
         self.tensors = {"index": torch.arange(self.size), **tensors}
-        self.files, self.transform, self.augment, self.workers = files, transform, augment, workers
+        self.augment = augment
+        self._decoder = _Decoder(files, transform, torch.zeros(max(1, workers), 2, dtype=torch.int64).share_memory_())
+        self._plan: list[Tensor] = []
+        self._source: DataLoader = DataLoader(
+            self._decoder,
+            batch_size=None,
+            sampler=self._plan,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=_as_is,
+            # An own generator: the default one would lose a number every epoch, and a resumed run would differ.
+            generator=torch.Generator(),
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch
-        left = self.order(epoch)[self.position :].split(self.batch_size)
-        batches = _DecodedBatches(self.files, self.transform, left, torch.zeros(max(1, self.workers), 2).long())
-        # An own generator: the default one would lose a number at every epoch, and a resumed run would differ.
-        source: DataLoader = DataLoader(
-            batches, batch_size=None, num_workers=self.workers, collate_fn=_as_is, generator=torch.Generator()
-        )
-        decoded = iter(source)
-        for places in left:
+        self._plan[:] = self.order(epoch)[self.position :].split(self.batch_size)
+        decoded = iter(self._source)
+        for places in tuple(self._plan):
             batch = {name: tensor.index_select(0, places) for name, tensor in self.tensors.items()}
-            batch["inputs"] = self._next(decoded, batches)
+            batch["inputs"] = self._next(decoded)
             if self.augment is not None:
                 batch = self.augment(batch, self.seed, epoch)
             self.advance()
             yield batch
 
-    def _next(self, decoded: Iterator[Any], batches: "_DecodedBatches") -> Tensor:
+    def _next(self, decoded: Iterator[Any]) -> Tensor:
         try:
             result = next(decoded)
         except RuntimeError as error:  # What DataLoader raises when a worker was killed.
             raise DataError(
                 "a process that decodes images died",
-                where=batches.file_of_the_dead(str(error)),
+                where=self._decoder.file_of_the_dead(str(error)),
                 found=str(error).splitlines()[0],
                 remedy="look at that file, or read with fewer workers if memory ran out",
             ) from error
@@ -176,27 +184,20 @@ class StreamingLoader(EpochLoader):
 
 
 @dataclass
-class _DecodedBatches(MapDataset):
-    """A map-style data set whose items are whole batches; a damaged file becomes an error that can cross processes."""
+class _Decoder(MapDataset):
+    """What runs in the workers: from places to a tensor; a damaged file becomes an error that can cross processes."""
 
     files: ImageFiles
     transform: Callable[[np.ndarray], Tensor]
-    batches: Sequence[Tensor]
     progress: Tensor
     """Process and place of the file that each worker is at `(workers, 2)`, in shared memory."""
 
-    def __post_init__(self) -> None:
-        self.progress.share_memory_()
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, number: int) -> Tensor | GanglionError:
+    def __getitem__(self, places: Tensor) -> Tensor | GanglionError:
         worker = get_worker_info()
         row = self.progress[worker.id if worker else 0]
         row[0] = os.getpid()
         images = []
-        for place in self.batches[number].tolist():
+        for place in places.tolist():
             row[1] = place
             try:
                 images.append(self.files[place])
@@ -205,7 +206,7 @@ class _DecodedBatches(MapDataset):
         return self.transform(np.stack(images))
 
     def file_of_the_dead(self, message: str) -> str:
-        """Return the file that the process named in DataLoader's message was decoding."""
+        """Return the file that the process named in DataLoader's message was at."""
         dead = {int(digits) for digits in re.findall(r"\d+", message)}
         paths = [str(self.files.paths[place]) for process, place in self.progress.tolist() if process in dead]
         return ", ".join(paths)
