@@ -101,7 +101,31 @@ def finite_difference(network, inputs, targets, loss, name, index, step=1e-5):
     return (errors[0] - errors[1]) / (2 * step)
 
 
+class InPlace(nn.Module):
+    """Shares one activation, and works in place by module, by function and by method."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle, self.last = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.squash = nn.SiLU(inplace=True)
+
+    def forward(self, inputs):
+        hidden = self.squash(self.first(inputs))
+        hidden = self.middle(hidden)
+        hidden.tanh_()
+        return self.last(self.squash(hidden))
+
+
+class Scaled(nn.Module):
+    """An activation of one's own."""
+
+    def forward(self, inputs):
+        return 1.7 * torch.tanh(0.6 * inputs)
+
+
 CASES = {
+    "in place": (InPlace, (4, 3)),
+    "own activation": (lambda: nn.Sequential(nn.Linear(3, 4), Scaled(), nn.Linear(4, 2), nn.Softmax(-1)), (4, 3)),
     "dense": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.SiLU(), nn.Linear(4, 2)), (5, 3)),
     "convolutional": (convolutional, (3, 2, 8, 8)),
     "residual": (Residual, (4, 3)),
@@ -131,6 +155,20 @@ def test_a_convolutional_network_is_written_out_layer_by_layer():
     found = trace(convolutional(), torch.randn(3, 2, 8, 8), torch.tensor([0, 1, 2]), nn.CrossEntropyLoss(), "0.bias[1]")
     assert [step.layer for step in found.steps] == ["", *map(str, range(11, -1, -1))]
     assert len(found.steps[-1].local) == 3 * 8 * 8  # one map of every sample
+
+
+def test_elementwise_layers_are_recognised_by_what_they_do():
+    network = nn.Sequential(nn.Linear(3, 4), Scaled(), nn.Softmax(-1), nn.Linear(4, 2))
+    found = trace(network, torch.randn(1, 3), torch.randn(1, 2), nn.MSELoss(), "0.bias[1]")
+    steps = {step.layer: step for step in found.steps}
+    assert (steps["1"].formula, len(steps["1"].local)) == ("slope at net", 1)
+    assert steps["2"].local == ()  # every output of a softmax depends on every input
+
+
+def test_layers_that_are_called_again_have_letters_of_their_own():
+    found = trace(InPlace(), torch.randn(1, 3), torch.randn(1, 2), nn.MSELoss(), "first.bias[1]")
+    assert list(found.forward) == ["net[first]", "out[squash]", "net[middle]", "out[squash:2]", "net[last]"]
+    assert [step.kind for step in found.steps][2:4] == ["SiLU", "tanh"]
 
 
 def test_functions_between_layers_are_steps_of_their_own():

@@ -95,19 +95,21 @@ def test_numbers_that_are_none_are_named():
     assert "in 0, 2" in found.explanation
 
 
-def test_recurrent_layers_have_gradients_and_unknown_activations():
+def test_recurrent_layers_and_parameters_that_no_layer_is_called_with():
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.lstm, self.last = nn.LSTM(2, 3, batch_first=True), nn.Linear(3, 1)
+            self.last, self.lstm, self.unseen = nn.Linear(3, 1), nn.LSTM(2, 3, batch_first=True), nn.Linear(1, 1)
 
         def forward(self, inputs):
-            return self.last(self.lstm(inputs)[0][:, -1])
+            return self.last(self.lstm(inputs)[0][:, -1]) * self.unseen.weight
 
     found = gradient_flow(Net(), torch.randn(4, 5, 2), torch.randn(4, 1), nn.MSELoss())
     values = {layer["name"]: layer for layer in json.loads(json.dumps(found.to_dict()))["layers"]}
-    assert values["lstm"]["activation"] is None
+    assert list(values) == ["lstm", "last", "unseen"]
+    assert 0 < values["lstm"]["activation"] < 1
     assert values["lstm"]["gradient"] > 0
+    assert values["unseen"]["activation"] is None
     assert "unknown" in str(found)
     assert len(found.figure.axes) == 3
 

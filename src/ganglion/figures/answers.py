@@ -164,7 +164,9 @@ def _by_class(
 
 
 @styled
-def forecast(history: np.ndarray, truth: np.ndarray | None, predictions: Mapping[str, np.ndarray]) -> Figure:
+def forecast(
+    history: np.ndarray, truth: np.ndarray | None, predictions: Mapping[str, np.ndarray], title: str = "Forecast"
+) -> Figure:
     """Draw the end of a series, what came after it, and what each method predicted for it.
 
     All are `(time,)` or `(time, columns)`; `truth` is None when the future is not known yet. The first prediction is
@@ -201,7 +203,7 @@ def forecast(history: np.ndarray, truth: np.ndarray | None, predictions: Mapping
         panel.grid(axis="y")
         panel.margins(x=0.01)
         panel.legend(**_LEGEND)
-    axes[0].set_title("Forecast" + ("" if future is None else "  (mean absolute error)"))
+    axes[0].set_title(text(title, 70) + ("" if future is None else "  (mean absolute error)"))
     axes[-1].set_xlabel("steps from the forecast's start")
     return figure
 

@@ -130,6 +130,9 @@ def trace(
     True
     """
     network = copy.deepcopy(network).double()
+    for module in network.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]  # would overwrite the net that its derivative needs
     name, index = locate(network, parameter)
     inputs, targets = _double(inputs), _double(targets)
     weight = network.get_parameter(name).requires_grad_()

@@ -1,6 +1,7 @@
 """Which layers a computation must pass: the calls of a network in order, and the dominators of a weight's gradient."""
 
 import re
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from ganglion.errors import UsageError
-from ganglion.inspect.untouched import layers_of
+from ganglion.inspect.untouched import first_tensor, layers_of
 from ganglion.settings import unknown_name
 
 WEIGHTED_SUMS = (
@@ -24,13 +25,6 @@ WEIGHTED_SUMS = (
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
-ELEMENTWISE = (
-    nn.Sigmoid, nn.Tanh, nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Softplus, nn.Hardsigmoid, nn.Hardtanh,
-    nn.ReLU6, nn.Hardswish, nn.Mish, nn.SELU, nn.CELU, nn.Softsign, nn.LogSigmoid, nn.Tanhshrink, nn.PReLU, nn.Identity,
-    nn.Dropout,
-)  # fmt: skip
-"""Layers in which every output depends on the input in the same place only."""
-
 UNITWISE = (
     nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.AdaptiveAvgPool1d,
     nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Upsample,
@@ -43,23 +37,40 @@ class Call:
 
     module: Any
 
-    def __init__(self, name: str, module: nn.Module, input: Tensor | None, output: Tensor, passed: Tensor) -> None:
+    def __init__(
+        self, name: str, number: int, module: nn.Module, input: Tensor | None, output: Tensor, passed: Tensor
+    ) -> None:
         self.name, self.module, self.input, self.output, self.passed = name, module, input, output, passed
         self.kind = type(module).__name__
         self.is_weighted_sum = isinstance(module, WEIGHTED_SUMS)
-        self.is_elementwise = isinstance(module, ELEMENTWISE)
-        letter = "net" if self.is_weighted_sum else "out"
-        place = name if re.fullmatch(r"\d*", name) else f"[{name}]"
-        self.letter, self.input_letter = f"{letter}{place}", f"in{place}"
+        # What was handed on may have been changed in place on the way to this layer.
+        self._input_version = input._version if input is not None else 0
+        again = f":{number}" if number > 1 else ""
+        place = f"{name}{again}" if re.fullmatch(r"\d*", name) else f"[{name}{again}]"
+        self.letter, self.input_letter = f"{'net' if self.is_weighted_sum else 'out'}{place}", f"in{place}"
+
+    @cached_property
+    def slope(self) -> Tensor | None:
+        """The derivative in every place, where an output depends on the input in the same place only; else None.
+
+        J is diagonal if J^T v = v * J^T 1 for a random v; for any other J that has probability zero.
+        """
+        if self.input is None or self.input.shape != self.output.shape or self.is_weighted_sum:
+            return None
+        slope = vector_jacobian(self.output, self.input, torch.ones_like(self.output))
+        generator = torch.Generator().manual_seed(0)
+        probe = torch.rand(slope.shape, generator=generator, dtype=slope.dtype).to(slope.device)
+        diagonal = torch.allclose(vector_jacobian(self.output, self.input, probe), probe * slope, rtol=1e-9, atol=0)
+        return slope if diagonal else None
 
     @property
     def keeps_units(self) -> bool:
         """Whether unit or channel i of the output depends on unit or channel i of the input only."""
-        return self.output.dim() > 1 and (self.is_elementwise or isinstance(self.module, UNITWISE))
+        return self.output.dim() > 1 and (isinstance(self.module, UNITWISE) or self.slope is not None)
 
     def follows(self, lower: "Call") -> bool:
         """Whether the input is the output of `lower`, with nothing between the two layers."""
-        return self.input is lower.passed
+        return self.input is lower.passed and self._input_version == 0
 
     def unit_of(self, index: tuple[int, ...]) -> int | None:
         """Return the unit or channel of the output that the weight or bias at `index` belongs to."""
@@ -74,28 +85,32 @@ class Call:
 
 
 class Listener:
-    """Records every call of a network's layers while the context lasts.
+    """Records every call of a network's layers while the context lasts; `order` holds their names.
 
     What a layer hands on is replaced by a copy, so that layers which work in place do not overwrite what is recorded.
+    Of a layer that puts out several tensors the first is recorded.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
         self.calls: list[Call] = []
+        self.order: list[str] = []
 
     def __enter__(self) -> "Listener":
-        names = layers_of(self.network)
-
-        def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-            if not isinstance(output, Tensor) or output.grad_fn is None:
-                return output
-            passed = output.clone()
-            given = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
-            self.calls.append(Call(names[module], module, given, output, passed))
-            return passed
-
-        self._hooks = [module.register_forward_hook(note) for module in names]
+        self._names = layers_of(self.network)
+        self._hooks = [module.register_forward_hook(self._note) for module in self._names]
         return self
+
+    def _note(self, module: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> Any:
+        name, output = self._names[module], first_tensor(outputs)
+        number = self.order.count(name) + 1
+        self.order.append(name)
+        if output is None or output.grad_fn is None:
+            return outputs
+        alone = isinstance(outputs, Tensor)
+        passed = output.clone() if alone else output
+        self.calls.append(Call(name, number, module, first_tensor(inputs), output, passed))
+        return passed if alone else outputs
 
     def __exit__(self, *_: object) -> None:
         for hook in self._hooks:

@@ -135,7 +135,8 @@ def gradient_flow(
     if not owners or value.grad_fn is None:
         raise UsageError("nothing to learn: the loss depends on no trainable parameter", where=type(network).__name__)
     outputs = {call.name: call.output for call in listener.calls if call.name in owners}
-    ordered = [*outputs, *(name for name in owners if name not in outputs)]
+    called = [name for name in dict.fromkeys(listener.order) if name in owners]
+    ordered = [*called, *(name for name in owners if name not in called)]
     modules = dict(network.named_modules())
     layers = []
     for name in ordered:

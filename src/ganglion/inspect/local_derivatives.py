@@ -33,8 +33,8 @@ def through(call: Call, delta: Tensor, upper_focus: int | None, lower_focus: int
     """
     assert call.input is not None
     net, out = call.input.detach(), call.output.detach()
-    if call.is_elementwise:
-        words, derivative = _elementwise(call, net, out)
+    if call.slope is not None:
+        words, derivative = _elementwise(call, net, out, call.slope)
         return chosen(derivative, lower_focus), delta * derivative, words
     if isinstance(call.module, nn.Linear):
         weight = call.module.weight.detach()  # (units, inputs)
@@ -49,15 +49,14 @@ def through(call: Call, delta: Tensor, upper_focus: int | None, lower_focus: int
     return NO_LOCAL, below, VECTOR_JACOBIAN
 
 
-def _elementwise(call: Call, net: Tensor, out: Tensor) -> tuple[str, Tensor]:
+def _elementwise(call: Call, net: Tensor, out: Tensor, slope: Tensor) -> tuple[str, Tensor]:
     if type(call.module) in FORMULAS:
         words, derivative = FORMULAS[type(call.module)]
         return words, derivative(net, out)
     if isinstance(call.module, nn.LeakyReLU):
-        slope = call.module.negative_slope
-        return f"1 where net > 0, else {slope:g}", slope + (1 - slope) * (net > 0).to(net)
-    assert call.input is not None
-    return "slope at net", vector_jacobian(call.output, call.input, torch.ones_like(call.output))
+        leak = call.module.negative_slope
+        return f"1 where net > 0, else {leak:g}", leak + (1 - leak) * (net > 0).to(net)
+    return "slope at net", slope
 
 
 def by_parameter(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganglion.inspect.untouched import layers_of, untouched
+from ganglion.inspect.untouched import first_tensor, layers_of, untouched
 from ganglion.tables import Table
 
 
@@ -217,17 +217,6 @@ class _Recorder:
             if module not in self._rows and any(own not in self._owned for own in module.parameters(recurse=False)):
                 self._add(module, (), 0, calls=0)
                 self._rows[module].kind += " (not called)"
-
-
-def first_tensor(values: Any) -> Tensor | None:
-    """Return the first tensor in nested tuples, lists and dictionaries."""
-    if isinstance(values, Tensor):
-        return values
-    if isinstance(values, dict):
-        values = values.values()
-    elif not isinstance(values, list | tuple):
-        return None
-    return next((found for value in values if (found := first_tensor(value)) is not None), None)
 
 
 def _bytes(size: float) -> str:

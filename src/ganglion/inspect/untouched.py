@@ -43,3 +43,14 @@ def layers_of(network: nn.Module) -> dict[nn.Module, str]:
         for name, module in network.named_modules()
         if module._parameters or not any(True for _ in module.children())
     }
+
+
+def first_tensor(values: Any) -> Tensor | None:
+    """Return the first tensor in nested tuples, lists and dictionaries."""
+    if isinstance(values, Tensor):
+        return values
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        return None
+    return next((found for value in values if (found := first_tensor(value)) is not None), None)
