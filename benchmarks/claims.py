@@ -91,8 +91,8 @@ def table(measured: dict[str, Any]) -> str:
         cells = (row["system"], row["data"], score, f"{row['baseline']:.4g}", row["published"] or "–")
         lines.append(f"| {' | '.join(cells)} | {row['seconds']:.0f} s | {row['parameters']:,} |")
     machine = measured["machine"]
-    return "\n".join([*lines, "", f"Measured on {machine['cores']} cores ({machine['processor']}), "
-                      f"torch {machine['torch']}, by `benchmarks/claims.py`, which also holds the commands."])  # fmt: skip
+    where = f"{machine['cores']} cores ({machine['processor']}), torch {machine['torch']}"
+    return "\n".join([*lines, "", f"Measured on {where}, by `benchmarks/claims.py`, which also holds the commands."])
 
 
 def machine() -> dict[str, Any]:
