@@ -55,6 +55,10 @@ class LabelledData:
                 where=dataset.source or dataset.name,
                 found=f"{dataset.kind} data" + (" without targets" if dataset.targets is None else ""),
             )
+        if settings.augment != "none" and dataset.kind != "image":
+            raise DataError(
+                "only images can be augmented", found=f"{dataset.kind} data", remedy="leave augment at none"
+            )
         parts = split(dataset, settings, seed)
         preprocessing, notes = fit_preprocessing(dataset, parts["train"], config)
         values = None if dataset.is_classification else SeriesPreprocessing.fit(_rows(parts["train"].targets))
@@ -68,8 +72,6 @@ class LabelledData:
     def loader(self, seed: int) -> EpochLoader:
         """Return the shuffled, augmented batches of the training part."""
         augment = Augment(self.settings.augment) if self.settings.augment != "none" else None
-        if augment and self.dataset.kind != "image":
-            raise DataError("only images can be augmented", found=f"{self.dataset.kind} data", remedy="augment none")
         return self._batches("train", self.settings.batch_size, seed, augment, shuffle=True)
 
     def batches(self, name: Part) -> EpochLoader:

@@ -1,0 +1,189 @@
+"""Classification from raw data to answers: what is fitted, judged, drawn, saved and refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganglion.core import LearningRule
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset
+from ganglion.data.images import ImageFiles
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+from ganglion.models import find
+from ganglion.rules.descend import Descent
+from ganglion.tasks import labelled
+from ganglion.tasks.classification import Classification
+from ganglion.train.settings import TrainerSettings
+from ganglion.train.trainer import Trainer
+
+QUICK = Descent(learning_rate=1e-2)
+RANDOM = np.random.default_rng(0)
+
+
+def squares(channels: int = 1, size: int = 20, samples: int = 60) -> Dataset:
+    """Images with a bright left or right half."""
+    targets = np.arange(samples) % 2
+    images = RANDOM.integers(0, 100, size=(samples, size, size, channels), dtype=np.uint8)
+    images[targets == 0, :, : size // 2] += 150
+    images[targets == 1, :, size // 2 :] += 150
+    return Dataset(name="halves", kind="image", inputs=images, targets=targets, label_names=("left", "right"))
+
+
+def prepared(name: str, data: str | Dataset, settings: DataSettings | None = None, **fields: Any) -> Classification:
+    config = find(name).load().Config(**fields)
+    return Classification.prepare(data, config, settings or DataSettings(batch_size=10), seed=0)
+
+
+def trained(name: str, task: Classification, **settings: Any) -> LearningRule:
+    torch.manual_seed(0)
+    rule: LearningRule = find(name).load().build(task.config)
+    Trainer(rule, task.loader(rule, 0), TrainerSettings(threads=1, **settings)).fit()
+    return rule
+
+
+def test_fields_that_exist_are_fitted_to_the_data() -> None:
+    config = prepared("convnet", squares(channels=3, size=24)).config
+    assert (config.in_channels, config.image_size, config.num_classes) == (3, 24, 2)
+    assert prepared("mlp", squares(channels=3, size=24)).config.in_features == 3 * 24 * 24
+    assert prepared("mlp", "iris").config.num_classes == 3
+    assert prepared("perceptron", "exam-marks").config.in_features == 3
+
+
+def test_fields_changed_by_the_user_are_kept() -> None:
+    task = prepared("convnet", squares(channels=3, size=24), image_size=32)
+    assert task.config.image_size == 32
+    assert task.example().shape == (2, 3, 32, 32)
+
+
+def test_small_and_large_images_are_brought_within_what_a_network_takes() -> None:
+    task = prepared("convnet", "digits")
+    assert task.config.image_size == type(task.config).smallest_image
+    assert any("8 x 8 are resized to 18 x 18" in note for note in task.notes)
+    assert prepared("convnet", squares(size=200, samples=20)).config.image_size == type(task.config).largest_image
+
+
+def test_lenet_gets_grey_images_of_its_own_size_and_range() -> None:
+    task = prepared("lenet5", squares(channels=3))
+    images = task.example()
+    assert images.shape == (2, 1, 32, 32)
+    assert -0.1 <= images.min() < images.max() <= 1.175
+    black = task.preprocessing(np.zeros((1, 8, 8), dtype=np.uint8))
+    white = task.preprocessing(np.full((1, 8, 8), 255, dtype=np.uint8))
+    torch.testing.assert_close(black, torch.full_like(black, -0.1))
+    torch.testing.assert_close(white, torch.full_like(white, 1.175))
+
+
+def test_evaluate_counts_right_answers_and_leaves_no_trace() -> None:
+    task = prepared("mlp", "iris", hidden_features=(8,), dropout=0.3)
+    rule = trained("mlp", task, epochs=3)
+    rule.network.train()
+    state = torch.get_rng_state()
+    found = task.evaluate(rule, "test")
+    assert torch.equal(state, torch.get_rng_state())
+    assert rule.network.training
+    test = task.data.parts["test"]
+    answers = [row["label"] for row in task.predict(rule.network, test.inputs)]
+    right = [task.label_names[label] == answer for label, answer in zip(test.targets, answers, strict=True)]
+    assert found["accuracy"] == pytest.approx(np.mean(right))
+
+
+def test_the_size_of_evaluation_batches_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = prepared("mlp", "iris", hidden_features=(8,))
+    rule = trained("mlp", task, epochs=1)
+    whole = task.evaluate(rule, "train")
+    monkeypatch.setattr(labelled, "EVALUATION_BATCH", 7)
+    assert task.evaluate(rule, "train") == pytest.approx(whole, rel=1e-5)
+
+
+def test_baseline_is_the_commonest_class_of_the_training_part() -> None:
+    task = prepared("mlp", "breast-cancer")
+    train, test = (task.data.parts[name].targets for name in ("train", "test"))
+    assert (train == 1).mean() > 0.5
+    assert task.baseline() == {"accuracy": (test == 1).mean()}
+
+
+@pytest.mark.parametrize("rule", ["1958", "logistic"])
+def test_exam_marks(rule: str) -> None:
+    task = prepared("perceptron", "exam-marks", DataSettings(batch_size=1), rule=rule)
+    rule_ = trained("perceptron", task, epochs=100)
+    assert task.evaluate(rule_, "train")["accuracy"] == 1
+    assert task.evaluate(rule_, "test")["accuracy"] > task.baseline()["accuracy"]
+    good, bad = task.predict(rule_.network, [[95, 90, 85], [20, 10, 15]])
+    assert (good["label"], bad["label"]) == ("pass", "fail")
+    assert set(task.figures(rule_)) == {"confusion_matrix", "decision_regions"}
+
+
+def test_learns_and_answers_from_files_after_a_restart(tmp_path: Path) -> None:
+    task = prepared("convnet", squares(), channels=(4, 4, 4), descent=QUICK)
+    rule = trained("convnet", task, epochs=12)
+    assert task.evaluate(rule, "test")["accuracy"] > 0.9
+    restored = Classification.restore(json.loads(json.dumps(task.state())), task.config)
+    raw, targets = task.data.parts["test"].inputs, task.data.parts["test"].targets
+    assert restored.predict(rule.network, raw) == task.predict(rule.network, raw)
+
+    Image.fromarray(raw[0, :, :, 0]).save(tmp_path / "one.png")
+    (row,) = restored.predict(rule.network, [str(tmp_path / "one.png")])
+    assert row == restored.predict(rule.network, raw[:1])[0]
+    assert row["label"] == task.label_names[targets[0]]
+    shares = [entry["probability"] for entry in row["top"]]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_columns_of_a_file_may_come_in_another_order(tmp_path: Path) -> None:
+    task = prepared("perceptron", "exam-marks", DataSettings(batch_size=1))
+    rule = trained("perceptron", task, epochs=50)
+    path = tmp_path / "marks.csv"
+    path.write_text("third mark,name,first mark,second mark\n85,Ada,95,90\n15,Bob,20,10\n")
+    assert [row["label"] for row in task.predict(rule.network, [path])] == ["pass", "fail"]
+
+
+def test_a_folder_of_images_can_be_streamed(tmp_path: Path) -> None:
+    data = squares(samples=40)
+    for number, (image, target) in enumerate(zip(data.inputs, data.targets, strict=True)):
+        folder = tmp_path / data.label_names[target]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image[:, :, 0]).save(folder / f"{number}.png")
+    settings = DataSettings(batch_size=8, stream="yes")
+    task = prepared("convnet", read(str(tmp_path), settings), settings, channels=(4, 4, 4), descent=QUICK)
+    assert isinstance(task.data.parts["train"].inputs, ImageFiles)
+    rule = trained("convnet", task, epochs=8)
+    assert task.evaluate(rule, "test")["accuracy"] > 0.8
+    assert set(task.figures(rule)) >= {"confusion_matrix", "filters"}
+    raw = np.stack([task.data.parts["test"].inputs[place] for place in range(len(task.data.parts["test"]))])
+    answers = [row["label"] for row in task.predict(rule.network, raw)]
+    truth = [task.label_names[label] for label in task.data.parts["test"].targets]
+    assert np.mean(np.array(answers) == truth) == pytest.approx(task.evaluate(rule, "test")["accuracy"])
+
+
+def test_figures_of_images() -> None:
+    task = prepared("lenet5", "digits", DataSettings(limit=50))
+    drawn = task.figures(trained("lenet5", task, steps=1))
+    assert set(drawn) == {"confusion_matrix", "misclassified", "filters"}
+
+
+def test_without_a_validation_part() -> None:
+    task = prepared("mlp", "iris", DataSettings(validation=0, test=0))
+    assert not task.has_validation
+    rule = trained("mlp", task, steps=1)
+    assert task.evaluate(rule, "test") == task.evaluate(rule, "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "settings", "message"),
+    [
+        ("lenet5", "iris", DataSettings(), "looks at images"),
+        ("mlp", "iris", DataSettings(augment="shift"), "only images can be augmented"),
+        ("mlp", "diabetes", DataSettings(), "targets are values"),
+        ("mlp", "sine", DataSettings(), "labelled images or rows"),
+    ],
+)
+def test_data_that_does_not_suit(name: str, data: str, settings: DataSettings, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        prepared(name, data, settings)
