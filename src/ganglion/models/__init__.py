@@ -32,20 +32,26 @@ class System:
 
 
 INDEX = (
-    System("perceptron", "feedforward.perceptron", "classification", "exam-marks", {"epochs": 100, "batch_size": 1}),
+    System(
+        "perceptron",
+        "feedforward.perceptron",
+        "classification",
+        "exam-marks",
+        {"epochs": 100, "batch_size": 1, "threads": 1},
+    ),
     System(
         "mlp",
         "feedforward.mlp",
         "classification",
         "digits",
-        {"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
+        {"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss", "threads": 1},
     ),
     System(
         "lenet5",
         "convolutional.lenet5",
         "classification",
         "digits",
-        {"epochs": 40, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+        {"epochs": 40, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss", "threads": 1},
     ),
     System(
         "convnet",
