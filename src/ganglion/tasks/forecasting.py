@@ -20,6 +20,7 @@ from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
+from ganglion.figures.style import styled
 from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.labelled import evaluating
@@ -35,8 +36,8 @@ from ganglion.tasks.series_quality import (
 
 CHUNK = 1024
 """Windows judged at once."""
-DRAWN = 200
-"""Steps of the test part drawn at most."""
+DRAWN = 120
+"""Steps of the test part drawn at most, and as many of the past."""
 
 
 @final
@@ -176,11 +177,11 @@ class Forecasting(Task):
         onward = {"network": self._in_units(_continued(rule.network, window, steps))}
         onward |= naive_continuations(series[:start], steps, self.season)
         drawn = {
-            "forecast": figures.forecast(series[:start], series[rows], ahead),
-            "continuation": figures.forecast(series[:start], series[rows], onward),
+            "forecast": figures.forecast(series[:start][-DRAWN:], series[rows], ahead),
+            "continuation": figures.forecast(series[:start][-DRAWN:], series[rows], onward),
         }
-        drawn["forecast"].axes[0].set_title(f"{name}: each step forecast from the true past")
-        drawn["continuation"].axes[0].set_title(f"{name}: all steps forecast from the start of the test part")
+        _entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
+        _entitle(drawn["continuation"], f"{name}: all steps forecast at once from the dotted line")
         judged = self._judged["test"]
         predicted = self._in_units(self._one_step(rule.network, judged))
         return drawn | {"residuals": residuals(predicted, series[judged], name)}
@@ -249,6 +250,11 @@ def _continued(network: nn.Module, window: Tensor, steps: int) -> Tensor:
     for step in range(steps):
         series[len(window) + step] = _answers(network, series[None, step : step + len(window)])[0]
     return series[len(window) :]
+
+
+@styled
+def _entitle(figure: Figure, title: str) -> None:
+    figure.axes[0].set_title(title)
 
 
 def _target(columns: Sequence[str], dataset: Dataset, settings: DataSettings) -> int:

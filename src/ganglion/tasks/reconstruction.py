@@ -16,6 +16,7 @@ from ganglion.core import Batch, LearningRule, Loader
 from ganglion.data.augment import Augment
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
+from ganglion.data.images import ImageFiles
 from ganglion.data.loaders import EpochLoader, InMemoryLoader, StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
@@ -30,7 +31,6 @@ from ganglion.tasks.labelled import (
     evaluating,
     fit_preprocessing,
     input_sizes,
-    is_streamed,
     load_preprocessing,
     raw_inputs,
     save_preprocessing,
@@ -39,7 +39,7 @@ from ganglion.tasks.labelled import (
 
 MAPPED = 2000
 """Samples on the map at most."""
-SHOWN = 16
+SHOWN = 20
 """Samples drawn beside their reconstructions."""
 PLANE = 12
 """Rows and columns of the picture of the code plane."""
@@ -118,7 +118,7 @@ class Reconstruction(Task):
     ) -> EpochLoader:
         samples = self._part(part)
         tensors: Batch = {"index": torch.from_numpy(samples.index)}
-        if is_streamed(samples.inputs):
+        if isinstance(samples.inputs, ImageFiles):
             workers = self.settings.workers
             return StreamingLoader(
                 samples.inputs, self.preprocessing, tensors, batch_size, seed, augment, workers, shuffle

@@ -36,13 +36,15 @@ def refuse_leak(fitted: np.ndarray, targets: Mapping[str, np.ndarray]) -> None:
     """
     latest, previous = -1, ""
     for name, rows in targets.items():
+        if not len(rows):
+            continue
         if (np.diff(rows) <= 0).any():
             raise _leak(f"the {name} part is not in the order of time", f"row {_first_step_back(rows)} out of order")
-        if len(rows) and rows[0] <= latest:
+        if rows[0] <= latest:
             raise _leak(f"the {name} part reaches back into the {previous} part", f"row {rows[0]} is in or before it")
-        if previous and len(rows) and fitted.max(initial=-1) >= rows[0]:
+        if previous and fitted.max(initial=-1) >= rows[0]:
             raise _leak(f"scaling was measured on the {name} part", f"row {fitted.max()} was seen")
-        latest, previous = max(latest, int(rows.max(initial=-1))), name
+        latest, previous = int(rows[-1]), name
 
 
 def _leak(what: str, found: str) -> DataError:

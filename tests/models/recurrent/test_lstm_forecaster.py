@@ -1,0 +1,37 @@
+"""The forecaster's size by hand, its last step alone in the answer, and configurations that cannot be."""
+
+import pytest
+import torch
+
+from ganglion.errors import ConfigurationError
+from ganglion.models.recurrent.lstm_forecaster import TINY, Config, LSTMForecaster, build
+
+
+def test_counts_by_hand() -> None:
+    counts = {name: parameter.numel() for name, parameter in build(Config()).network.named_parameters()}
+    assert sum(count for name, count in counts.items() if ".layers.0." in name) == 4 * 256 * (1 + 256 + 1)
+    assert sum(count for name, count in counts.items() if ".layers.1." in name) == 4 * 256 * (256 + 256 + 1)
+    assert sum(count for name, count in counts.items() if name.startswith("head.")) == 256 * 64 + 64 + 64 + 1
+    assert sum(counts.values()) == 806_017
+
+
+def test_answers_from_the_last_hidden_state() -> None:
+    network = build(TINY).network.eval()
+    windows = torch.randn(3, TINY.window, 1)
+    hidden, state = network.recurrent(windows)
+    torch.testing.assert_close(network(windows), network.head(state.hidden[-1]))
+    torch.testing.assert_close(network(windows), network.head(hidden[:, -1]))
+
+
+def test_dropout_acts_after_every_recurrent_layer_while_training() -> None:
+    network = LSTMForecaster(num_layers=1, hidden_features=64, dropout=0.5)
+    windows = torch.randn(3, 10, 1)
+    assert not torch.equal(network(windows), network(windows))
+    network.eval()
+    assert torch.equal(network(windows), network(windows))
+
+
+@pytest.mark.parametrize("wrong", [{"window": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
+def test_refuses_impossible_configurations(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        Config(**wrong)  # type: ignore[arg-type]

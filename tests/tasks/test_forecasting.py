@@ -1,0 +1,219 @@
+"""Forecasting: no value of the future on the way to a forecast, honest baselines, answers without the data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganglion.core import LearningRule
+from ganglion.data.dataset import Dataset
+from ganglion.data.settings import DataSettings
+from ganglion.errors import ConfigurationError, DataError
+from ganglion.figures import save
+from ganglion.models.recurrent.lstm_forecaster import TINY, build
+from ganglion.rules.descend import Descent
+from ganglion.rules.supervised import Supervised
+from ganglion.settings import from_dict, to_dict
+from ganglion.tasks.forecasting import Forecasting
+
+STEPS, WINDOW = 200, TINY.window
+TEST, VALIDATION = 40, 20
+START = {"train": 0, "validation": STEPS - TEST - VALIDATION, "test": STEPS - TEST}
+
+
+def wave(steps: int = STEPS, period: int = 10) -> np.ndarray:
+    """A sine around 100 with some noise, and a second column that follows it."""
+    random = np.random.default_rng(0)
+    values = 100 + 5 * np.sin(2 * np.pi * np.arange(steps) / period) + random.normal(0, 0.3, steps)
+    return np.stack([values, -np.roll(values, 1)], axis=1).astype(np.float32)
+
+
+def series(values: np.ndarray, **fields: object) -> Dataset:
+    names = tuple("ab"[: values.shape[1]])
+    return Dataset(name="toy", kind="series", inputs=values, column_names=names, **fields)  # type: ignore[arg-type]
+
+
+def prepared(values: np.ndarray, **settings: object) -> Forecasting:
+    return Forecasting.prepare(series(values), TINY, DataSettings(**settings), seed=0)  # type: ignore[arg-type]
+
+
+class Back(nn.Module):
+    """Forecasts the value some steps before the end of the window."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.weight * inputs[:, -self.steps]
+
+
+def back(steps: int) -> LearningRule:
+    return Supervised(Back(steps), Descent(), loss="squared-error")
+
+
+def test_windows_are_views_and_end_right_before_their_targets() -> None:
+    task = prepared(wave())
+    loader = task.loader(back(1), seed=0)
+    assert loader.tensors["inputs"].untyped_storage().data_ptr() == task._scaled.untyped_storage().data_ptr()
+    scaled = task.preprocessing(wave())
+    for batch in loader:
+        for inputs, target, row in zip(batch["inputs"], batch["targets"], batch["index"], strict=True):
+            torch.testing.assert_close(inputs, scaled[row - WINDOW : row])
+            torch.testing.assert_close(target, scaled[row])
+    assert sorted(loader.tensors["index"].tolist()) == list(range(WINDOW, START["validation"]))
+
+
+def test_changing_the_future_changes_nothing_that_is_learnt_from() -> None:
+    values, changed = wave(), wave()
+    changed[START["validation"] :] += 1000
+    first, second = prepared(values), prepared(changed)
+    assert first.preprocessing == second.preprocessing
+    assert first.season == second.season
+    for one, other in zip(first.loader(back(1), 0), second.loader(back(1), 0), strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in ("inputs", "targets", "index"))
+
+
+def test_scaling_is_that_of_the_training_part() -> None:
+    task = prepared(wave())
+    training = wave()[: START["validation"]].astype(np.float64)
+    np.testing.assert_allclose(task.preprocessing.means, training.mean(axis=0))
+    np.testing.assert_allclose(task.preprocessing.deviations, training.std(axis=0))
+
+
+def test_a_limit_keeps_the_latest_training_steps() -> None:
+    rows = prepared(wave(), limit=50).loader(back(1), seed=0).tensors["index"]
+    assert rows.tolist() == list(range(START["validation"] - 50 + WINDOW, START["validation"]))
+
+
+def test_a_network_that_repeats_the_last_value_scores_like_that_baseline() -> None:
+    task = prepared(wave())
+    measures = task.evaluate(back(1), "test")
+    assert measures["mase"] == pytest.approx(measures["last_value_mase"], rel=1e-5)
+    measures = task.evaluate(back(task.season), "test")
+    assert task.season == 10
+    assert measures["mase"] == pytest.approx(measures["seasonal_naive_mase"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("target", "column"), [(None, 0), ("a", 0), ("b", 1)])
+def test_measures_by_hand(target: str | None, column: int) -> None:
+    task = prepared(wave(), target=target)
+    values = wave()[:, column].astype(np.float64)
+    off = np.abs(np.diff(values)[START["test"] - 1 :])
+    scale = np.abs(np.diff(values[WINDOW : START["validation"]])).mean()
+    measures = task.evaluate(back(1), "test")
+    assert measures["mae"] == pytest.approx(off.mean(), rel=1e-4)
+    assert measures["rmse"] == pytest.approx(np.sqrt((off**2).mean()), rel=1e-4)
+    assert measures["mase"] == pytest.approx(off.mean() / scale, rel=1e-4)
+
+
+def test_the_baseline_is_the_better_naive_method() -> None:
+    periodic, drifting = prepared(wave()), prepared(np.cumsum(wave() - 99, axis=0))
+    for task, better in ((periodic, "seasonal_naive_mase"), (drifting, "last_value_mase")):
+        measures = task.evaluate(back(1), "test")
+        naive = [measures["last_value_mase"], measures["seasonal_naive_mase"]]
+        assert task.baseline()["mase"] == min(naive) == measures[better]
+
+
+def test_the_season_can_be_given() -> None:
+    assert prepared(wave(), season=7).season == 7
+    with pytest.raises(ConfigurationError, match="season"):
+        prepared(wave(), season=STEPS)
+
+
+def test_values_that_were_filled_in_are_not_judged() -> None:
+    values = wave()
+    values[START["test"] + 3, 0] = np.nan
+    task = prepared(values)
+    assert START["test"] + 3 not in task._judged["test"]
+    assert len(task._judged["test"]) == TEST - 1
+    assert np.isfinite(list(task.evaluate(back(1), "test").values())).all()
+    assert any("1 missing values" in note for note in task.notes)
+
+
+def test_continues_all_columns_from_its_own_forecasts() -> None:
+    task = prepared(wave())
+    rows = task.forecast(Back(10), steps=25)
+    assert [row["step"] for row in rows] == list(range(1, 26))
+    expected = wave()[-10:][np.arange(25) % 10]
+    np.testing.assert_allclose([[row["a"], row["b"]] for row in rows], expected, rtol=1e-5)
+    with pytest.raises(ConfigurationError, match="steps"):
+        task.forecast(Back(10), steps=0)
+
+
+def test_predicts_every_row_after_a_window_and_one_more() -> None:
+    task, values = prepared(wave()), wave(30)
+    values[20, 0] = np.nan
+    rows = task.predict(Back(1), values)
+    assert [row["row"] for row in rows] == list(range(WINDOW, 31))
+    shown = np.where(np.isnan(values[:, 0]), values[19, 0], values[:, 0])
+    np.testing.assert_allclose([row["predicted"] for row in rows], shown[WINDOW - 1 :], rtol=1e-5)
+    assert [row["observed"] for row in rows] == [
+        *values[WINDOW:20, 0].tolist(), None, *values[21:, 0].tolist(), None,
+    ]  # fmt: skip
+
+
+def test_predicts_from_a_file_with_the_columns_in_any_order(tmp_path: Path) -> None:
+    task, values = prepared(wave()), wave(30)
+    path = tmp_path / "new.csv"
+    lines = [f"{b},{number % 7},{a}" for number, (a, b) in enumerate(values)]
+    path.write_text("\n".join(["b,other,a", *lines]))
+    assert task.predict(Back(1), [path]) == task.predict(Back(1), values)
+
+
+def test_a_restored_task_answers_the_same() -> None:
+    task = prepared(wave())
+    rule = build(task.config)
+    state = json.loads(json.dumps(task.state()))
+    again = Forecasting.restore(state, from_dict(type(TINY), to_dict(task.config)))
+    assert again.state() == task.state()
+    assert again.forecast(rule.network, 5) == task.forecast(rule.network, 5)
+    assert again.predict(rule.network, wave(30)) == task.predict(rule.network, wave(30))
+
+
+def test_learns_to_beat_both_naive_methods(tmp_path: Path) -> None:
+    task = prepared(wave(600)[:, :1])
+    torch.manual_seed(0)
+    rule = build(task.config)
+    loader = task.loader(rule, seed=0)
+    for _ in range(30):
+        for batch in loader:
+            rule.step(batch)
+    measures = task.evaluate(rule, "test")
+    assert measures["mase"] < 0.9 * min(measures["last_value_mase"], measures["seasonal_naive_mase"])
+    for name, figure in task.figures(rule).items():
+        save(figure, tmp_path / f"{name}.png")
+    assert {path.stem for path in tmp_path.iterdir()} == {"forecast", "continuation", "residuals"}
+
+
+def test_the_configuration_takes_and_forecasts_every_column() -> None:
+    task = prepared(wave())
+    assert (task.config.in_features, task.config.out_features) == (2, 2)
+    assert build(task.config).network(task.example()).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "words"),
+    [
+        (wave(24), {}, "too short for the window"),
+        (wave(), {"test": 0.0}, "no test part"),
+        (np.ones((STEPS, 1), np.float32), {}, "does not change"),
+        (wave(), {"target": "c"}, "unknown column 'c'"),
+    ],
+)
+def test_refuses_what_makes_a_forecast_meaningless(values: np.ndarray, settings: dict, words: str) -> None:
+    with pytest.raises((DataError, ConfigurationError), match=words):
+        prepared(values, **settings)
+
+
+def test_refuses_a_series_shorter_than_the_window() -> None:
+    with pytest.raises(DataError, match="shorter than the window"):
+        prepared(wave()).predict(Back(1), wave(WINDOW - 1))
+
+
+def test_no_validation_part_is_known_to_the_trainer() -> None:
+    assert prepared(wave(), validation=0.0).has_validation is False
