@@ -99,10 +99,13 @@ def _call(command: Command, target: Callable[..., None] | dict[str, Callable[...
         return
     import tyro
 
+    from ganglion.cli.output import hanging
+
     if isinstance(target, dict):
         tyro.extras.subcommand_cli_from_dict(target, prog=program, args=words, description=f"{command.summary}.")
     else:
-        tyro.cli(target, prog=program, args=words)
+        description = hanging((target.__doc__ or "").partition("\n")[0])
+        tyro.cli(target, prog=program, args=words, description=description)
 
 
 def _find(name: str) -> Command:
@@ -136,9 +139,8 @@ def overview() -> str:
         lines += [f"  {command.name:<10}{command.summary}" for command in COMMANDS if command.group == group]
         lines.append("")
     lines += [
-        "`ganglion COMMAND --help` shows the flags; `ganglion train NAME --help` those of one system.",
-        "--version shows the version, --debug a traceback, --json answers for machines.",
-        "",
+        "Flags:  ganglion COMMAND --help, ganglion train NAME --help, ganglion --version;",
+        "        --json answers for machines, --debug shows a traceback",
         "First:  ganglion train lenet5",
     ]
     return "\n".join(lines)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganglion.cli.arguments import Folder, Inputs, OptionalFile, Switch, refuse_unwritable
-from ganglion.cli.output import answer, note, print_table, text
+from ganglion.cli.output import answer, note, print_scores, print_table, text
 from ganglion.errors import DataError, UsageError
-from ganglion.train.wording import words
 
 SHOWN = 3
 """Answers of several that fit into a table."""
@@ -31,11 +30,10 @@ def evaluate(folder: Folder, *, part: Literal["train", "validation", "test"] = "
         baseline = run.prepared_task().baseline() if part == "test" else {}
     score = run.task.score
     document = {"run": folder, "system": run.system.name, "part": part, "score_name": score, "score": metrics[score]}
-    rows = [(words(name), value, baseline.get(name)) for name, value in metrics.items()]
     answer(
         document | {"metrics": metrics, "baseline_metrics": baseline},
         json,
-        lambda: print_table((f"{part} part", run.system.name, "baseline"), rows, right=(run.system.name, "baseline")),
+        lambda: print_scores(run.system.name, part, score, metrics, baseline),
     )
 
 

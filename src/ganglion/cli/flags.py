@@ -1,5 +1,6 @@
 """The flags of `train NAME`, made from the facts of the system and from the settings of the trainer and the data."""
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, make_dataclass
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import tyro
 
-from ganglion.cli.output import text
+from ganglion.cli.output import hanging, text
 from ganglion.data.settings import DataSettings
 from ganglion.models import System
 from ganglion.tasks import facts
@@ -36,9 +37,14 @@ def parse(system: System, words: list[str]) -> Request:
         "data": with_defaults(facts.fields(DataSettings()), system),
     }
     spelt = spell_out(words, [field for fields in settings.values() for field in fields])
-    parsed: Any = tyro.cli(_flags(system, settings), args=spelt, prog=f"ganglion train {system.name}")
+    parsed: Any = tyro.cli(
+        _flags(system, settings),
+        args=spelt,
+        prog=f"ganglion train {system.name}",
+        description=hanging(f"{known_facts(system)['summary']}."),
+    )
     options = {name: value for title in settings for name, value in getattr(parsed, _identifier(title)).items()}
-    return Request(**{"data": None, "out": None, "json": False, "quiet": False, **parsed.command}, options=options)
+    return Request(**vars(parsed.command), options=options)
 
 
 def known_facts(system: System) -> dict[str, Any]:
@@ -89,22 +95,32 @@ def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
 
 def _flags(system: System, settings: dict[str, list[dict[str, Any]]]) -> type:
     """Return the dataclass that tyro fills in: the command's own flags, then a group for each of the settings."""
-    control = system.task == "control"
-    source = "Gymnasium environment." if control else "Name of a data set, or path of your own data."
-    switch = tyro.conf.FlagCreatePairsOff[bool]
-    command = {
-        "data": _argument(str, source, system.data, aliases=["--environment"] if control else None),
-        "out": _argument(str, "Folder of the run; runs/DATE_NAME when not given."),
-        "json": _argument(switch, "Print the result as JSON."),
-        "quiet": _argument(switch, "Print the result only."),
-    }
-    groups: list[tuple[str, Any]] = [("command", Annotated[_group(command), tyro.conf.arg(name="")])]
+    groups: list[tuple[str, Any]] = [("command", Annotated[_command(system), tyro.conf.arg(name="")])]
     for title, fields in settings.items():
         group = _group({field["name"]: _from_fact(field) for field in fields})
         groups.append((_identifier(title), Annotated[group, tyro.conf.OmitArgPrefixes]))
-    made = make_dataclass("Flags", groups)
-    made.__doc__ = f"{known_facts(system)['summary']}."
-    return made
+    return make_dataclass("Flags", groups)
+
+
+def _command(system: System) -> type:
+    """Return the flags of the command itself."""
+    control = system.task == "control"
+    data = _argument(
+        str | None,
+        "Gymnasium environment." if control else "Name of a data set, or path of your own data.",
+        system.data,
+        metavar="ENVIRONMENT" if control else "DATA",
+        aliases=["--environment"] if control else None,
+    )
+    out = _argument(str | None, "Folder of the run; runs/DATE_NAME when not given.", metavar="DIR")
+    switch = tyro.conf.FlagCreatePairsOff[bool]
+    flags: list[tuple[str, Any, Any]] = [
+        ("data", data, dataclasses.field(default=None)),
+        ("out", out, dataclasses.field(default=None)),
+        ("json", _argument(switch, "Print the result as JSON."), dataclasses.field(default=False)),
+        ("quiet", _argument(switch, "Print the result only."), dataclasses.field(default=False)),
+    ]
+    return make_dataclass("Command", flags)
 
 
 def _group(arguments: dict[str, Any]) -> Any:
@@ -114,15 +130,15 @@ def _group(arguments: dict[str, Any]) -> Any:
     return group
 
 
-def _from_fact(field: dict[str, Any]) -> Any:
+def _from_fact(fact: dict[str, Any]) -> Any:
     # Where None stands for "not given", leaving the flag out says it; elsewhere the word None does.
-    kind = field["type"].removesuffix(" | None") if field["optional"] else field["type"]
-    return _argument(eval(kind, {"Literal": Literal}), field["help"], field["default"])
+    kind = fact["type"].removesuffix(" | None") if fact["optional"] else fact["type"]
+    return _argument(eval(kind, {"Literal": Literal}), fact["help"], fact["default"])
 
 
-def _argument(kind: Any, help: str, default: Any = None, aliases: list[str] | None = None) -> Any:
+def _argument(kind: Any, help: str, default: Any = None, **options: Any) -> Any:
     shown = "" if default in (None, [], "") else f"(default: {text(default)})"
-    return Annotated[kind, tyro.conf.arg(help=help, help_behavior_hint=shown, aliases=aliases)]
+    return Annotated[kind, tyro.conf.arg(help=help, help_behavior_hint=shown, **options)]
 
 
 def _identifier(title: str) -> str:

@@ -3,8 +3,11 @@
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from ganglion.train.wording import clock, words
 
 
 def answer(document: Any, as_json: bool, show: Callable[[], None]) -> None:
@@ -21,19 +24,18 @@ def note(text: str = "") -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print rows under headings, the columns named in `right` flush right; what is too wide is folded in its cell."""
-    from rich.console import Console
-
+    """Print rows under headings, the columns named in `right` flush right. Nothing is cut or folded."""
     from ganglion.tables import Table
 
     words = [column for column in columns if column not in right]
-    table = Table(columns, [[text(value) for value in row] for row in rows], words=words)
-    plain = str(table)
-    console = Console(file=sys.stdout)
-    if max(map(len, plain.splitlines())) <= console.width:
-        print(plain)
-    else:
-        console.print(table)
+    print(Table(columns, [[text(value) for value in row] for row in rows], words=words))
+
+
+def print_scores(system: str, part: str, score: str, metrics: dict[str, Any], baseline: dict[str, Any]) -> None:
+    """Print the metrics of a part beside those of the baseline, the score first."""
+    names = [score, *(name for name in metrics if name != score)]
+    rows = [(words(name), metrics[name], baseline.get(name)) for name in names]
+    print_table((f"{part} part", system, "baseline"), rows, right=(system, "baseline"))
 
 
 def text(value: Any) -> str:
@@ -53,6 +55,20 @@ def text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " ".join(text(item) for item in value)
     return str(value)
+
+
+def hanging(sentence: str) -> str:
+    """Return the description of a command in lines that fit; tyro would join them if they were not indented."""
+    return textwrap.fill(sentence, 80, subsequent_indent="  ")
+
+
+def duration(seconds: float) -> str:
+    """Return a time that something took.
+
+    >>> duration(0.42), duration(125)
+    ('0.4 s', '2:05')
+    """
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
 def size(count: float) -> str:

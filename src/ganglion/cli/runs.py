@@ -9,9 +9,9 @@ from typing import Any
 import filelock
 
 from ganglion.cli.arguments import Folders, Switch
-from ganglion.cli.output import answer, note, print_table, size
+from ganglion.cli.output import answer, duration, note, print_table, size
 from ganglion.errors import UsageError
-from ganglion.train.wording import clock, number, words
+from ganglion.train.wording import number, words
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _score(run: Found) -> tuple[str, str, str]:
     if not result:
         return "", "", ""
     baseline = "" if result["baseline"] is None else number(result["baseline"])
-    return f"{words(result['score_name'])} {number(result['score'])}", baseline, clock(result["seconds"])
+    return f"{words(result['score_name'])} {number(result['score'])}", baseline, duration(result["seconds"])
 
 
 def compare(folders: Folders, *, json: Switch = False) -> None:
@@ -118,7 +118,8 @@ def compare(folders: Folders, *, json: Switch = False) -> None:
         found.append(run)
     metrics = _union(run.result.get("metrics", {}) for run in found)
     settings = [_flat({key: run.config.get(key) for key in ("config", "trainer", "data_settings")}) for run in found]
-    differing = [name for name in _union(settings) if len({str(values.get(name)) for values in settings}) > 1]
+    shared = [name for name in settings[0] if all(name in values for values in settings)]
+    differing = [name for name in shared if len({str(values[name]) for values in settings}) > 1]
     rows = [
         *((key, *(run.document().get(key) for run in found)) for key in ("system", "data", "state")),
         *((key, *(run.result.get(key) for run in found)) for key in ("seconds", "steps", "best_step", "parameters")),

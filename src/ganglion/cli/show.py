@@ -5,7 +5,7 @@ from typing import Any
 
 from ganglion.cli.arguments import Name, Switch
 from ganglion.cli.flags import flag, known_facts, with_defaults
-from ganglion.cli.output import answer, print_table
+from ganglion.cli.output import answer, print_table, text
 from ganglion.models import INDEX, find
 
 
@@ -47,10 +47,10 @@ def show_facts(facts: dict[str, Any], fields: list[dict[str, Any]]) -> None:
         if rows:
             print(f"\nLayers of the {role}, {facts['parameters_by_role'][role]:,} parameters:")
             print_layers(rows)
-    print(f"\nFlags of `ganglion train {facts['name']}`, beside those for training and data:")
-    print_table(
-        ("flag", "default", "meaning"), [(flag(field["name"]), field["default"], field["help"]) for field in fields]
-    )
+    print(f"\nFlags of `ganglion train {facts['name']}`, with their defaults:")
+    for field in fields:
+        print(f"  {flag(field['name'])} {text(field['default'])}")
+        print(textwrap.fill(field["help"], 78, initial_indent="      ", subsequent_indent="      "))
     defaults = " ".join(f"{flag(name)} {value}" for name, value in facts["defaults"].items())
     print(f"\nWithout flags:  ganglion train {facts['name']} --data {facts['data']} {defaults}")
 

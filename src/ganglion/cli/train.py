@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ganglion.cli.arguments import Folder, OptionalCount, Switch
 from ganglion.cli.flags import known_facts, parse
-from ganglion.cli.output import answer, note, print_table, text
+from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, find
-from ganglion.train.wording import clock, words
+from ganglion.train.wording import words
 
 if TYPE_CHECKING:
     from ganglion.tasks.run import Run
@@ -130,6 +130,9 @@ def introduce(session: "Session") -> None:
     trainer = session.trainer
     batch_size = getattr(trainer.loader, "batch_size", None)
     note(str(summarise(session.rule.network, session.task.example(), batch_size=batch_size)))
+    for role, network in list(session.rule.networks.items())[1:]:
+        count = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+        note(f"beside it the {role}, {count:,} parameters" if count else f"beside it the {role}, which is a copy")
     note()
     for sentence in session.notes:
         note(f"note: {sentence}")
@@ -139,12 +142,9 @@ def introduce(session: "Session") -> None:
 def show_result(run: "Run") -> None:
     """Print the scores beside those of the baseline, and what to do next."""
     result = run.result
-    baseline = result["baseline_metrics"]
-    names = [result["score_name"], *(name for name in result["metrics"] if name != result["score_name"])]
-    rows = [(words(name), result["metrics"][name], baseline.get(name)) for name in names]
-    print_table(("test part", run.system.name, "baseline"), rows, right=(run.system.name, "baseline"))
+    print_scores(run.system.name, "test", result["score_name"], result["metrics"], result["baseline_metrics"])
     early = ", stopped early" if result["stopped_early"] else ""
-    print(f"\n{text(result['steps'])} iterations in {clock(result['seconds'])}{early}", end="")
+    print(f"\n{text(result['steps'])} iterations in {duration(result['seconds'])}{early}", end="")
     print(f", best weights after {text(result['best_step'])}" if result["best_step"] else "")
     print(f"report  {Path(run.folder) / 'report.html'}")
     print(f"next    ganglion {NEXT.get(run.system.task, 'evaluate')} {run.folder}{ARGUMENTS.get(run.system.task, '')}")

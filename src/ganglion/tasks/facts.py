@@ -126,8 +126,8 @@ def fields(config: Any, prefix: str = "") -> list[dict[str, Any]]:
 def type_text(hint: Any) -> str:
     """Return a type as it is written in source.
 
-    >>> type_text(tuple[int, ...]), type_text(float | None), type_text(int | Literal["all"])
-    ('tuple[int, ...]', 'float | None', "int | Literal['all']")
+    >>> type_text(tuple[int, ...]), type_text(float | None), type_text(dict[str, int])
+    ('tuple[int, ...]', 'float | None', 'dict[str, int]')
     """
     if get_origin(hint) in (Union, types.UnionType):
         return " | ".join(type_text(option) for option in get_args(hint))

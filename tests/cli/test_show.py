@@ -1,0 +1,103 @@
+"""`list`, `info`, and the flags that `train NAME` derives from a system."""
+
+import pytest
+
+from ganglion.cli.flags import parse, spell_out
+from ganglion.models import INDEX, find, names
+from ganglion.tasks import facts
+from ganglion.tasks.session import settle
+from tests.cli.outcome import Command
+
+
+def test_list_names_every_system(command: Command) -> None:
+    done = command("list")
+    assert done.code == 0
+    assert all(name in done.out for name in names())
+    rows = command("list", "--json").json
+    assert [row["name"] for row in rows] == names()
+    assert all(row.keys() >= {"name", "family", "task", "parameters", "summary"} for row in rows)
+    assert {row["name"]: row["parameters"] for row in rows}["lenet5"] == 60_000
+
+
+def test_info_prints_the_layer_table_of_the_convnet(command: Command) -> None:
+    """Shapes and counts as Chollet prints them."""
+    out = command("info", "convnet").out
+    for shape in ("26x26x32", "13x13x32", "11x11x64", "5x5x64", "3x3x64", "576"):
+        assert shape in out
+    for count in ("320", "18,496", "36,928", "650", "93,322"):
+        assert count in out
+
+
+@pytest.mark.parametrize("name", names())
+def test_info_shows_the_headings_verbatim_and_every_flag(name: str, command: Command) -> None:
+    out = command("info", name).out
+    known = command("info", name, "--json").json
+    assert known["documentation"] in out
+    for heading in ("Idea:", "Equations:", "Departures from the paper:", "References:"):
+        assert f"\n{heading}\n" in out
+    assert all("--" + field["name"].replace("_", "-") in out for field in known["fields"])
+    assert known["layers"] and known["references"]
+
+
+@pytest.mark.parametrize("system", INDEX, ids=names())
+def test_every_field_is_a_flag_whose_default_training_accepts(system, command: Command) -> None:  # type: ignore[no-untyped-def]
+    """Give each flag its own default: nothing may be refused, and nothing may change."""
+    for field in facts.load()[system.name]["fields"]:
+        value = field["default"]
+        if value is None or value == []:
+            continue
+        if isinstance(value, bool):
+            words = ["--" + ("" if value else "no-") + field["name"].replace("_", "-")]
+        else:
+            given = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+            words = ["--" + field["name"].replace("_", "-"), *given]
+        options = parse(system, words).options
+        assert list(options) == [field["name"]]
+        assert settle(system, options)[0] == settle(system, {})[0]
+
+
+def test_help_shows_the_defaults_of_the_system(command: Command) -> None:
+    out = command("train", "dqn", "--help").out
+    assert "dqn options" in out and "training options" in out and "data options" in out
+    assert f"{find('dqn').defaults['steps']:,}" in out
+    assert "--environment ENVIRONMENT, --data ENVIRONMENT" in out
+    assert "{None}" not in out
+
+
+def test_only_what_was_given_is_passed_on() -> None:
+    request = parse(find("lenet5"), ["--epochs", "5"])
+    assert request.options == {"epochs": 5}
+    assert (request.data, request.out, request.json, request.quiet) == (None, None, False, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (["epochs=3", "seed=1"], {"epochs": 3, "seed": 1}),
+        (["hidden_features=64,32"], {"hidden_features": (64, 32)}),
+        (["hidden-features=64"], {"hidden_features": (64,)}),
+        (["deterministic=false", "download=true"], {"deterministic": False, "download": True}),
+        (["batch_size=all"], {"batch_size": "all"}),
+        (["learning_rate=1e-2"], {"learning_rate": 0.01}),
+        (
+            ["--optimizer-arguments", "momentum=0.9", "nesterov=True", "epochs=2"],
+            {"optimizer_arguments": ("momentum=0.9", "nesterov=True"), "epochs": 2},
+        ),
+        (
+            ["optimizer_arguments=betas=(0.5,0.9),amsgrad=True"],
+            {"optimizer_arguments": ("betas=(0.5,0.9)", "amsgrad=True")},
+        ),
+    ],
+)
+def test_name_equals_value_is_a_flag(words: list[str], options: dict[str, object]) -> None:
+    assert parse(find("mlp"), words).options == options
+
+
+def test_dotted_flags_reach_nested_settings() -> None:
+    options = parse(find("gan"), ["--generator-descent.learning-rate", "0.5"]).options
+    assert options == {"generator_descent.learning_rate": 0.5}
+    assert settle(find("gan"), options)[0].generator_descent.learning_rate == 0.5
+
+
+def test_an_unknown_name_becomes_a_flag_that_can_be_refused() -> None:
+    assert spell_out(["epoch=3"], []) == ["--epoch", "3"]
