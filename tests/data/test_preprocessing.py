@@ -112,6 +112,8 @@ def numeric_deviation(column: np.ndarray) -> float:
 def test_missing_and_constant_columns_become_nothing() -> None:
     rows = np.array([[1.0, np.nan, 7.0], [3.0, np.nan, 7.0]], dtype=np.float32)
     assert TabularPreprocessing.fit(rows)(np.array([[np.nan, 5.0, 7.0]])).tolist() == [[0.0, 5.0, 0.0]]
+    tenths = np.full((300, 1), 0.1)  # Their standard deviation is not exactly nothing.
+    assert TabularPreprocessing.fit(tenths)(tenths).abs().max() < 1e-6
 
 
 def test_wrong_columns_and_text_in_numbers_are_refused() -> None:
