@@ -47,10 +47,12 @@ def test_parts_are_disjoint_complete_and_of_the_right_size() -> None:
 
 
 def test_every_class_has_its_share() -> None:
-    dataset = rows(30_000, classes=5)
-    found = membership(dataset)
-    for label in range(5):
-        assert np.allclose(np.bincount(found[dataset.targets == label]) / 6000, [0.7, 0.1, 0.2], atol=0.04)
+    iris = read_bundled("iris")
+    found = membership(iris)
+    assert iris.targets is not None
+    for label in range(3):
+        # One of the 150 flowers stands there twice, and equal samples count once.
+        assert np.allclose(np.bincount(found[iris.targets == label]), [35, 5, 10], atol=1)
 
 
 def test_samples_are_the_ones_that_the_index_names() -> None:
@@ -61,13 +63,14 @@ def test_samples_are_the_ones_that_the_index_names() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 1000), dropped=st.integers(0, 100), order=st.randoms(use_true_random=False))
-def test_adding_and_reordering_move_no_other_sample(seed: int, dropped: int, order: object) -> None:
+@given(seed=st.integers(0, 1000), dropped=st.integers(0, 9), order=st.randoms(use_true_random=False))
+def test_reordering_moves_no_sample_and_removing_one_few(seed: int, dropped: int, order: object) -> None:
     dataset = rows(400)
     places = list(range(len(dataset)))
     order.shuffle(places)  # type: ignore[attr-defined]
     fewer = np.array(places[dropped:])
-    assert np.array_equal(membership(dataset, seed)[fewer], membership(chosen(dataset, fewer), seed))
+    moved = membership(dataset, seed)[fewer] != membership(chosen(dataset, fewer), seed)
+    assert moved.sum() <= 2 * dropped  # one over each of the two borders of a class
 
 
 @settings(max_examples=30, deadline=None)

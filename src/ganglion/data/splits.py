@@ -1,4 +1,4 @@
-"""Training, validation and test parts that stay put when the data grows."""
+"""Training, validation and test parts: the same shares of every class, whatever the order of the samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +31,9 @@ class Samples:
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samples]:
     """Divide samples into `train`, `validation` and `test`.
 
-    A hash of a sample's content and of `seed` decides where it goes. So equal samples never part, and adding,
-    removing or reordering samples moves no other one. Every class is divided in the same shares; where chance leaves a
-    small class without a test, validation or training sample, its nearest sample by hash is moved over. A test part
-    that the set was published with is used as it is.
+    Every class is divided in the same shares. A hash of a sample's content and of `seed` decides who goes where, so
+    equal samples never part, reordering moves none, and adding or removing one moves at most its neighbours at the
+    borders. A test part that the set was published with is used as it is.
 
     Raises:
         DataError: too few samples, or a class that no training sample has.
@@ -87,30 +86,27 @@ def _strata(dataset: Dataset) -> np.ndarray:
 
 
 def _membership(keys: np.ndarray, strata: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
-    """Return the part of every sample: hashes from below up are test, validation, training."""
+    """Return the part of every sample: of each class, contents in the order of their hashes are test, validation, train.
+
+    Small classes fill training first, then test, then validation.
+    """
     validation, test = shares
-    fraction = keys / 2.0**64
-    part = np.where(fraction < test, TEST, np.where(fraction < test + validation, VALIDATION, TRAIN))
-    wanted = [number for number, share in ((TRAIN, 1.0), (TEST, test), (VALIDATION, validation)) if share > 0]
-    for stratum in np.unique(strata):
-        own = np.flatnonzero(strata == stratum)
-        for number in wanted:
-            _repair(part, keys, own, number, wanted)
-    return part
+    contents, content_of = np.unique(keys, return_inverse=True)
+    stratum = np.full(len(contents), strata.max())
+    np.minimum.at(stratum, content_of, strata)  # one content under several labels is still one content
+    part = np.full(len(contents), TRAIN)
+    for label in np.unique(stratum):
+        own = np.flatnonzero(stratum == label)  # in the order of their hashes
+        tested = _count(len(own), test, spare=len(own) - 1)
+        validated = _count(len(own), validation, spare=len(own) - 1 - tested)
+        part[own[:tested]] = TEST
+        part[own[tested : tested + validated]] = VALIDATION
+    return part[content_of]
 
 
-def _repair(part: np.ndarray, keys: np.ndarray, own: np.ndarray, number: int, wanted: list[int]) -> None:
-    """Give a class without a sample in a part the nearest one by hash from a part that can spare it."""
-    counts = {other: len(np.unique(keys[own][part[own] == other])) for other in wanted}
-    if counts[number]:
-        return
-    donors = [other for other in wanted if counts[other] > 1]
-    if number == TRAIN:  # Training comes first: it takes even the only sample of another part.
-        donors = donors or [other for other in wanted if counts[other]]
-    if donors:
-        spare = own[np.isin(part[own], donors)]
-        chosen = keys[spare].max() if number == TRAIN else keys[spare].min()
-        part[keys == chosen] = number  # All samples of equal content move together.
+def _count(size: int, share: float, spare: int) -> int:
+    """Return how many of `size` a share is: at least one where there is a share, at most what can be spared."""
+    return min(max(1, round(size * share)), spare) if share else 0
 
 
 def _limited(places: np.ndarray, keys: np.ndarray, strata: np.ndarray, limit: int) -> np.ndarray:
