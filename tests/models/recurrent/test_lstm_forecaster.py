@@ -1,5 +1,7 @@
 """The forecaster's size by hand, its last step alone in the answer, and configurations that cannot be."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -16,11 +18,29 @@ def test_counts_by_hand() -> None:
 
 
 def test_answers_from_the_last_hidden_state() -> None:
-    network = build(TINY).network.eval()
+    network = build(replace(TINY, relative=False)).network.eval()
     windows = torch.randn(3, TINY.window, 1)
     hidden, state = network.recurrent(windows)
     torch.testing.assert_close(network(windows), network.head(state.hidden[-1]))
     torch.testing.assert_close(network(windows), network.head(hidden[:, -1]))
+
+
+def test_relative_forecasts_move_with_the_level() -> None:
+    windows = torch.randn(3, TINY.window, 1)
+    for relative in (True, False):
+        network = build(replace(TINY, relative=relative)).network.eval()
+        moved = network(windows + 100) - network(windows)
+        assert torch.allclose(moved, torch.tensor(100.0), atol=1e-3) is relative
+
+
+def test_relative_forecasts_start_from_the_last_value() -> None:
+    network = build(TINY).network.eval()
+    torch.nn.init.zeros_(network.head[-1].weight)
+    torch.nn.init.zeros_(network.head[-1].bias)
+    windows = torch.randn(3, TINY.window, 1)
+    assert torch.equal(network(windows), windows[:, -1])
+    with pytest.raises(ConfigurationError, match="every column"):
+        build(replace(TINY, in_features=3))
 
 
 def test_dropout_acts_after_every_recurrent_layer_while_training() -> None:

@@ -11,7 +11,8 @@ Equations:
     c_t = f_t * c_{t-1} + i_t * z_t                    the cell: an error passes unchanged where f_t is 1
     h_t = o_t * tanh(c_t)                              the hidden state, input of the layer above
     y = V_2 relu(V_1 h_T + a_1) + a_2                  the next value of every column, from the last step T
-    L = mean (y - x_{T+1})^2                           over samples and columns, in standardised units
+    L = mean (y - s_{T+1})^2                           over samples and columns, in standardised units
+    relative: x_t = s_t - s_T and y + s_T is the forecast; else x_t = s_t, for a series s and a window of T steps
 
 Networks:
     network: `LSTMForecaster`, from windows (batch, window, columns) to next values (batch, columns).
@@ -29,7 +30,9 @@ What to expect:
     Compare with the last value and the value one season before, which every evaluation prints: a network that does
     not beat them has learnt nothing of use. Smooth or periodic series (`sine`, `mackey-glass`) are forecast with a
     fraction of their error; on daily prices nothing is expected to beat the last value. Dropout makes the training
-    loss larger than the validation loss.
+    loss larger than the validation loss. A window relative to its last value lets the network forecast levels that
+    training never saw, as every series with a trend demands; without it, noise on a level that stays is smoothed
+    better.
 
 Departures from the paper:
     1. Hochreiter and Schmidhuber had no forget gate and one cell per memory block could be several; gates are those
@@ -37,11 +40,14 @@ Departures from the paper:
     2. The whole gradient is propagated; the original truncated it at the gates.
     3. One bias per gate, as in the papers; `torch.nn.LSTM` has two that only act as their sum.
     4. Dropout acts between layers, and after the last, as in Zaremba et al. (2014), never on the recurrence.
+    5. Windows are taken relative to their last value, as by Zeng et al. (2023) for linear networks; it has no
+       parameters and can be switched off.
 
 References:
     Hochreiter and Schmidhuber, Long short-term memory (1997).
     Gers, Schmidhuber and Cummins, Learning to forget: continual prediction with LSTM (2000).
     Zaremba, Sutskever and Vinyals, Recurrent neural network regularization (2014).
+    Zeng, Chen, Zhang and Xu, Are transformers effective for time series forecasting? (2023).
     Hyndman and Koehler, Another look at measures of forecast accuracy (2006), for the scaled error.
 """
 
@@ -66,6 +72,9 @@ class LSTMForecaster(nn.Module):
         num_layers: recurrent layers.
         dense_features: width of the dense layer before the output.
         dropout: share of hidden states zeroed after each recurrent layer while training.
+        relative: read windows as differences from their last value, and add that value to the forecast.
+
+    Raises `ConfigurationError` if a relative forecast is not one of every column.
 
     >>> import torch
     >>> network = LSTMForecaster(hidden_features=8, dense_features=4)
@@ -82,8 +91,14 @@ class LSTMForecaster(nn.Module):
         num_layers: int = 2,
         dense_features: int = 64,
         dropout: float = 0.4,
+        relative: bool = True,
     ) -> None:
         super().__init__()
+        if relative and in_features != out_features:
+            raise ConfigurationError(
+                "a relative forecast is one of every column", found=f"{in_features} columns, {out_features} forecasts"
+            )
+        self.relative = relative
         self.recurrent = LSTM(in_features, hidden_features, num_layers, dropout=dropout)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
@@ -94,8 +109,12 @@ class LSTMForecaster(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Forecast the values (batch, out_features) that follow windows (batch, window, in_features)."""
+        last = inputs[:, -1]  # (batch, in_features)
+        if self.relative:
+            inputs = inputs - last[:, None]
         hidden, _ = self.recurrent(inputs)  # (batch, window, hidden)
-        return self.head(hidden[:, -1])
+        outputs = self.head(hidden[:, -1])
+        return outputs + last if self.relative else outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +135,8 @@ class Config:
     """Units of the dense layer before the output."""
     dropout: float = 0.4
     """Share of hidden states zeroed after each recurrent layer while training."""
+    relative: bool = True
+    """Read windows relative to their last value, so that levels can be forecast that training never saw."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
 
@@ -140,5 +161,6 @@ def build(config: Config) -> LearningRule:
         num_layers=config.num_layers,
         dense_features=config.dense_features,
         dropout=config.dropout,
+        relative=config.relative,
     )
     return Supervised(network, config.descent, loss="squared-error")
