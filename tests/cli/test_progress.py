@@ -2,7 +2,9 @@
 
 import io
 import re
+import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ import torch
 from ganglion.data.loaders import InMemoryLoader
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
-from ganglion.train.progress import Lines, Progress, Standing, Terminal, choose_surface
-from ganglion.train.settings import TrainerSettings
-from ganglion.train.trainer import Trainer
+from ganglion.training.progress import Lines, Progress, Standing, Terminal, choose_surface
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Trainer
 
 EXAMPLE = Standing(
     place="epoch 12/30",
@@ -151,3 +153,26 @@ def test_drawing_ten_times_a_second_costs_less_than_a_hundredth() -> None:
         terminal.show(EXAMPLE, False)
         spent.append(time.process_time() - started)
     assert 10 * sorted(spent)[25] < 0.01
+
+
+def test_a_notebook_is_written_to_at_most_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against a stand-in for IPython, which is not among the dependencies."""
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, content: dict[str, str], raw: bool) -> None:
+            shown.append(content["text/plain"])
+
+    def display(content: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        shown.append(content["text/plain"])
+        return Handle()
+
+    shell = type("ZMQInteractiveShell", (), {})()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    surface = choose_surface(io.StringIO())
+    started = time.monotonic()
+    make_trainer(Progress(surface), epochs=200).fit()
+    spent = time.monotonic() - started
+    assert shown[-1].startswith("epoch 200/200")
+    assert len(shown) <= 2 + 2 * spent

@@ -34,6 +34,19 @@ def test_quiet_says_nothing_but_the_result(command: Command, tmp_path: Path) -> 
     assert done.err == "" and "accuracy" in done.out
 
 
+def test_demo_ends_with_a_table_of_the_tour(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = (("perceptron", {"epochs": 2}), ("mlp", {"steps": 3, "data": "iris"}))
+    monkeypatch.setattr("ganglion.tasks.tour.TOUR", short)
+    done = command("demo", "--out", tmp_path / "demo")
+    assert done.code == 0
+    assert (tmp_path / "demo" / "report.html").exists()
+    table = done.out.split("report ")[0]
+    assert all(word in table for word in ("perceptron", "mlp", "accuracy", "baseline", "seconds", "parameters"))
+    assert "perceptron: " in done.err and "epoch 2/2" in done.err
+    again = command("demo", "--out", tmp_path / "demo", "--json", "--quiet").json
+    assert again["report"] == str(tmp_path / "demo-2" / "report.html") and len(again["runs"]) == 2
+
+
 def test_a_finished_run_is_only_resumed_when_told_to_train_longer(command: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     steps = command("train", "perceptron", "--epochs", "1", "--out", run, "--json").json["steps"]

@@ -18,7 +18,6 @@ from ganglion.data.settings import DataSettings
 from ganglion.rules.losses import accuracy
 from ganglion.tasks.generation import draw
 from ganglion.tasks.sample_quality import SampleQuality
-
 from tests.environments import LENGTH, Chain, chain_values
 
 

@@ -12,8 +12,8 @@ from ganglion.core import LearningRule
 from ganglion.models import INDEX, System, names
 from ganglion.settings import to_dict
 from ganglion.tasks.session import load, train
-from ganglion.train import checkpoint
-from ganglion.train.run import RunFolder
+from ganglion.training import checkpoint
+from ganglion.training.run import RunFolder
 from tests.contract.rows import ROWS, Row
 
 STEPS, KILLED_AT = 40, 20
@@ -138,7 +138,7 @@ def options(system: System, row: Row) -> dict[str, object]:
 
 def start(name: str, out: str) -> None:
     """Train until the first checkpoint has been written, and die there."""
-    from ganglion.train.trainer import Callback, Trainer
+    from ganglion.training.trainer import Callback, Trainer
 
     class Killer(Callback):
         def on_step(self, trainer: Trainer) -> None:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from ganglion.data.environments import Environments, episode_seed, make_environment, play_episodes, with_plain_spaces
 from ganglion.data.replay import ReplayLoader, ReplayMemory, linear_schedule
 from ganglion.errors import CheckpointError, ConfigurationError
-from ganglion.train.checkpoint import digest, load, save
+from ganglion.training.checkpoint import digest, load, save
 from tests.environments import LENGTH, Chain, Endless, Forgetful
 
 

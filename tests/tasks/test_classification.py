@@ -19,8 +19,8 @@ from ganglion.models import find
 from ganglion.rules.descend import Descent
 from ganglion.tasks import labelled
 from ganglion.tasks.classification import Classification
-from ganglion.train.settings import TrainerSettings
-from ganglion.train.trainer import Trainer
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Trainer
 
 QUICK = Descent(learning_rate=1e-2)
 RANDOM = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.models.q_learning.dqn import TINY, build
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.control import Control, greedy
-from ganglion.train.checkpoint import digest
+from ganglion.training.checkpoint import digest
 from tests.environments import LENGTH, Chain, Endless, chain_values
 
 gymnasium.register("ganglion-test/Chain-v0", Chain, max_episode_steps=40)

@@ -15,8 +15,8 @@ from ganglion.errors import DataError
 from ganglion.models.feedforward.mlp import Config, build
 from ganglion.rules.descend import Descent
 from ganglion.tasks.regression import Regression
-from ganglion.train.settings import TrainerSettings
-from ganglion.train.trainer import Trainer
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Trainer
 
 CONFIG = Config(hidden_features=(32,), descent=Descent(learning_rate=1e-2))
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from ganglion.errors import CheckpointError
-from ganglion.train import checkpoint
+from ganglion.training import checkpoint
 
 STATE = {
     "networks": {"line": {"weight": torch.arange(6.0).view(2, 3), "steps": torch.tensor(3)}},

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from ganglion.train.schedule import learning_rate_factor
-from ganglion.train.settings import TrainerSettings
+from ganglion.training.schedule import learning_rate_factor
+from ganglion.training.settings import TrainerSettings
 
 TOTAL = 30
 

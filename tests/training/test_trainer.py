@@ -10,11 +10,11 @@ import torch
 
 from ganglion.errors import CheckpointError, ConfigurationError, NonFiniteError, UsageError
 from ganglion.rules.descend import OPTIMIZERS, Descent
-from ganglion.train import checkpoint
-from ganglion.train.run import RunFolder
-from ganglion.train.settings import TrainerSettings
-from ganglion.train.trainer import Callback, Interrupted, Trainer
-from tests.train.toys import Line, Points, error
+from ganglion.training import checkpoint
+from ganglion.training.run import RunFolder
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Callback, Interrupted, Trainer
+from tests.training.toys import Line, Points, error
 
 
 def trainer(run: RunFolder | None = None, callbacks: tuple[Callback, ...] = (), **fields: object) -> Trainer:

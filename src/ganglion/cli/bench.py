@@ -13,8 +13,8 @@ from ganglion.core import Batch
 from ganglion.data.loaders import InMemoryLoader
 from ganglion.models import find
 from ganglion.rules.supervised import Supervised
-from ganglion.train.settings import TrainerSettings
-from ganglion.train.trainer import Trainer
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Trainer
 
 SIDE = 1024
 """Rows and columns of the multiplied matrices."""

@@ -32,8 +32,8 @@ def list_data(*, json: Switch = False) -> None:
                 print(textwrap.fill(row["summary"], 80, initial_indent=start, subsequent_indent=" " * len(start)))
         missing = [row["name"] for row in rows if not row["here"]]
         if missing:
-            print(f"\nNot on this machine: {', '.join(missing)}; `train --download` fetches a set.")
-        print("\n`ganglion train NAME --data PATH` reads your own images, CSV, NPZ, Parquet or text.")
+            print(f"\nNot here: {', '.join(missing)}; `train NAME --download` fetches one.")
+        print("\n`--data PATH` reads your own images, CSV, NPZ, Parquet or text.")
 
     answer(rows, json, show)
 

@@ -12,7 +12,7 @@ from ganglion.cli.output import hanging, text
 from ganglion.data.settings import DataSettings
 from ganglion.models import System
 from ganglion.tasks import facts
-from ganglion.train.settings import TrainerSettings
+from ganglion.training.settings import TrainerSettings
 
 COMMA = re.compile(r",(?![^(]*\))")
 """Between the values of a list, not within brackets: betas=(0.5,0.999)."""

@@ -11,7 +11,7 @@ import filelock
 from ganglion.cli.arguments import Folders, Switch
 from ganglion.cli.output import answer, duration, note, print_table, size
 from ganglion.errors import UsageError
-from ganglion.train.wording import number, words
+from ganglion.training.wording import number, words
 
 
 @dataclass(frozen=True)

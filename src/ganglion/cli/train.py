@@ -10,12 +10,12 @@ from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, find
-from ganglion.train.wording import words
+from ganglion.training.wording import words
 
 if TYPE_CHECKING:
     from ganglion.tasks.run import Run
     from ganglion.tasks.session import Session
-    from ganglion.train.trainer import Callback
+    from ganglion.training.trainer import Callback
 
 
 def train(words: list[str]) -> None:
@@ -71,7 +71,7 @@ def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False)
         quiet: Print the results only.
     """
     from ganglion.tasks.tour import tour
-    from ganglion.train.progress import Progress
+    from ganglion.training.progress import Progress
 
     def announce(session: "Session") -> None:
         if not quiet:
@@ -102,7 +102,7 @@ def run_document(run: "Run") -> dict[str, Any]:
 def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, quiet: bool) -> None:
     """Prepare, introduce, train with progress, and print the result."""
     from ganglion.tasks.run import Run
-    from ganglion.train.progress import Progress
+    from ganglion.training.progress import Progress
 
     progress = None if quiet else Progress()
     prepared = prepare([progress] if progress else [])
@@ -120,6 +120,8 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
                     progress.surface.close()
                 note(f"saved; continue with  ganglion resume {prepared.files.path}")
                 raise
+    if not quiet:
+        note()
     answer(run_document(run), as_json, lambda: show_result(run))
 
 

@@ -86,7 +86,7 @@ def _strata(dataset: Dataset) -> np.ndarray:
 
 
 def _membership(keys: np.ndarray, strata: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
-    """Return the part of every sample: of each class, contents in the order of their hashes are test, validation, train.
+    """Return the part of every sample: each class goes to test, validation and training in the order of its hashes.
 
     Small classes fill training first, then test, then validation.
     """

@@ -16,8 +16,8 @@ from ganglion.nn.activations import probabilities
 from ganglion.tasks.labelled import ask
 from ganglion.tasks.run import task_class
 from ganglion.tasks.session import settle
-from ganglion.train.seeding import random_state_kept, seed_all
-from ganglion.train.trainer import Callback, Trainer
+from ganglion.training.seeding import random_state_kept, seed_all
+from ganglion.training.trainer import Callback, Trainer
 
 
 class _Estimator(BaseEstimator):

@@ -11,7 +11,7 @@ from typing import Any
 from ganglion import figures
 from ganglion.figures.style import number
 from ganglion.tables import Table
-from ganglion.train.checkpoint import write_synced
+from ganglion.training.checkpoint import write_synced
 
 Block = str | Table | Path
 """A paragraph, a table, or a picture in PNG."""

@@ -15,8 +15,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.models import System, find
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Part, Task
-from ganglion.train import checkpoint
-from ganglion.train.run import RunFolder
+from ganglion.training import checkpoint
+from ganglion.training.run import RunFolder
 
 
 class Run:

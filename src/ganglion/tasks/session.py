@@ -21,10 +21,10 @@ from ganglion.tasks.report import run_report
 from ganglion.tasks.run import Run, task_class
 from ganglion.tasks.run import load as load
 from ganglion.tasks.run import open_run as open_run
-from ganglion.train.run import RunFolder
-from ganglion.train.seeding import seed_all
-from ganglion.train.settings import TrainerSettings
-from ganglion.train.trainer import Callback, Trainer
+from ganglion.training.run import RunFolder
+from ganglion.training.seeding import seed_all
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Callback, Trainer
 
 Source = str | Path | Dataset | tuple[Any, Any] | Any
 FORMAT = 1

@@ -7,7 +7,7 @@ from typing import Any
 from ganglion.tasks.report import tour_report
 from ganglion.tasks.run import Run
 from ganglion.tasks.session import Session, prepare
-from ganglion.train.trainer import Callback
+from ganglion.training.trainer import Callback
 
 TOUR: tuple[tuple[str, dict[str, Any]], ...] = (
     ("perceptron", {}),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, final
 
-from ganglion.train.trainer import Callback, Trainer
-from ganglion.train.wording import clock, number, short, words
+from ganglion.training.trainer import Callback, Trainer
+from ganglion.training.wording import clock, number, short, words
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ganglion.errors import CheckpointError, UsageError
-from ganglion.train.checkpoint import write_synced
+from ganglion.training.checkpoint import write_synced
 
 TIMING = ("seconds", "samples_per_second")
 """Fields of the metric log that differ from run to run."""

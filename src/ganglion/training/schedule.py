@@ -2,7 +2,7 @@
 
 import math
 
-from ganglion.train.settings import TrainerSettings
+from ganglion.training.settings import TrainerSettings
 
 
 def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int) -> float:

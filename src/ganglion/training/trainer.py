@@ -16,12 +16,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ganglion.core import Batch, LearningRule, Loader
 from ganglion.errors import CheckpointError, NonFiniteError, UsageError
-from ganglion.train import checkpoint
-from ganglion.train.device import choose_device
-from ganglion.train.run import RunFolder
-from ganglion.train.schedule import learning_rate_factor
-from ganglion.train.seeding import random_state, random_state_kept, set_random_state, surroundings
-from ganglion.train.settings import TrainerSettings
+from ganglion.training import checkpoint
+from ganglion.training.device import choose_device
+from ganglion.training.run import RunFolder
+from ganglion.training.schedule import learning_rate_factor
+from ganglion.training.seeding import random_state, random_state_kept, set_random_state, surroundings
+from ganglion.training.settings import TrainerSettings
 
 Evaluate = Callable[[LearningRule], dict[str, float]]
 

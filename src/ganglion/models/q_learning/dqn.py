@@ -65,6 +65,46 @@ def as_float(observations: Tensor) -> Tensor:
     return observations.float() / 255 if observations.dtype == torch.uint8 else observations
 
 
+class RunningStandardisation(nn.Module):
+    """Shift and scale every input to mean 0 and deviation 1, as measured over all inputs that were ever learnt from.
+
+    Values of actions differ by far less than values of states, so a network must resolve small changes of every input.
+    The statistics are buffers; they move in training mode while gradients are recorded, that is when learning and not
+    when acting.
+
+    >>> standardise = RunningStandardisation(1)
+    >>> standardise(torch.tensor([[10.0], [14.0]])).tolist()
+    [[-1.0], [1.0]]
+    """
+
+    LIMIT = 10.0
+    """Deviations beyond which an input is cut off, so that one that hardly ever moves cannot drown the others."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.variance: Tensor
+        self.count: Tensor
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("variance", torch.ones(features))
+        self.register_buffer("count", torch.tensor(0))
+
+    def forward(self, inputs: Tensor) -> Tensor:  # (batch, features)
+        if self.training and torch.is_grad_enabled():
+            self.observe(inputs.detach())
+        return ((inputs - self.mean) * torch.rsqrt(self.variance + 1e-8)).clamp(-self.LIMIT, self.LIMIT)
+
+    @torch.no_grad()
+    def observe(self, inputs: Tensor) -> None:
+        """Merge a batch into the statistics (Chan, Golub, LeVeque 1983)."""
+        variance, mean = torch.var_mean(inputs.float(), 0, correction=0)
+        self.count += len(inputs)
+        share = len(inputs) / self.count
+        shift = mean - self.mean
+        self.variance.lerp_(variance, share).addcmul_(shift, shift * share * (1 - share))
+        self.mean.addcmul_(shift, share)
+
+
 class DuelingHead(nn.Module):
     """Q(s, a) = V(s) + A(s, a) - mean_a' A(s, a'), from two separate streams."""
 
@@ -86,10 +126,11 @@ class DenseQNetwork(nn.Module):
     """
 
     def __init__(
-        self, in_features: int, num_actions: int, hidden_features: tuple[int, ...] = (128, 128), dueling: bool = False
+        self, in_features: int, num_actions: int, hidden_features: tuple[int, ...] = (64, 64), dueling: bool = False
     ) -> None:
         super().__init__()
         self.in_features = in_features
+        self.standardise = RunningStandardisation(in_features)
         widths = (in_features, *hidden_features)
         self.hidden = nn.Sequential(*(layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())))
         if dueling:
@@ -105,7 +146,7 @@ class DenseQNetwork(nn.Module):
                 expected=f"{self.in_features} numbers",
                 found=f"{inputs.shape[1]}",
             )
-        return self.head(self.hidden(inputs))
+        return self.head(self.hidden(self.standardise(inputs)))
 
 
 class NatureQNetwork(nn.Module):
@@ -151,7 +192,7 @@ class Config:
 
     network: Literal["mlp", "nature"] = "mlp"
     """Dense layers, or the convolutional network of 2015 for stacked frames."""
-    hidden_features: tuple[int, ...] = (128, 128)
+    hidden_features: tuple[int, ...] = (64, 64)
     """Widths of the hidden layers of the dense network."""
     dueling: bool = False
     """Estimate the value of the state and the advantage of each action separately."""
@@ -165,9 +206,9 @@ class Config:
     """Worth of a reward one step later."""
     double: bool = True
     """Let the network choose the next action and the target network judge it."""
-    threshold: float = 10.0
+    threshold: float = 100.0
     """Error up to which the loss is quadratic; beyond, all errors pull equally hard."""
-    target_every: int = 250
+    target_every: int = 50
     """Updates between two moves of the target network."""
     target_rate: float = 1.0
     """Share of the way to the network that the target network goes in one move: 1 copies it."""
@@ -175,7 +216,7 @@ class Config:
     """Transitions remembered."""
     learning_starts: int = 1000
     """Environment steps before the first update."""
-    train_every: int = 2
+    train_every: int = 4
     """Environment steps from one update to the next."""
     num_environments: int = 8
     """Environments that act side by side."""
@@ -185,7 +226,7 @@ class Config:
     """Probability of a random action once exploration has fallen."""
     epsilon_steps: int = 10_000
     """Environment steps over which exploration falls."""
-    descent: Descent = Descent(learning_rate=1e-3, clip_norm=10.0)
+    descent: Descent = Descent(learning_rate=1e-3)
     """How the gradient becomes an update."""
 
     def __post_init__(self) -> None:
