@@ -231,5 +231,5 @@ ROWS["autoencoder"] = Row(
     steps=500,
     measure=share_of_pixels_rebuilt,
     threshold=0.5,  # Two principal components rebuild a third.
-    published=({"hidden": (1000, 500, 250), "code_size": 30}, 2_837_314),
+    published=({"hidden_features": (1000, 500, 250), "code_size": 30}, 2_837_314),
 )

@@ -48,6 +48,12 @@ def test_finds_the_season_in_noise(period: int, trend: float) -> None:
     assert estimate_season(values) == period
 
 
+def test_finds_a_season_that_drifts_hide() -> None:
+    random, time = np.random.default_rng(0), np.arange(960)
+    drift = np.cumsum(random.normal(0, 0.3, len(time)))
+    assert estimate_season(np.sin(2 * np.pi * time / 24) + drift + 0.01 * (time - 480) ** 2 / 100) == 24
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -56,8 +62,9 @@ def test_finds_the_season_in_noise(period: int, trend: float) -> None:
         np.ones(100),
         np.array([1.0, 2.0]),
         1e9 + np.arange(100.0),
+        np.cumsum(np.random.default_rng(0).normal(size=500)),
     ],
-    ids=["noise", "line", "constant", "two values", "line of large numbers"],
+    ids=["noise", "line", "constant", "two values", "line of large numbers", "random walk"],
 )
 def test_finds_no_season_where_there_is_none(values: np.ndarray) -> None:
     assert estimate_season(values) == 1

@@ -9,7 +9,7 @@ from ganglion.errors import DataError
 from ganglion.figures.style import BLUE, GREY, RED, number, panels, styled
 
 SIGNIFICANT = 0.2
-"""Autocorrelation that a season must reach; a series without one has less at every later peak."""
+"""Autocorrelation that a season must reach."""
 
 
 def fill_gaps(values: np.ndarray) -> np.ndarray:
@@ -61,26 +61,34 @@ def _first_step_back(rows: np.ndarray) -> int:
 
 
 def estimate_season(values: np.ndarray) -> int:
-    """Return the lag of the highest peak of the autocorrelation of `(time,)` without its trend, or 1 without a season.
+    """Return the steps in one season of `(time,)`, or 1 without a season.
+
+    It is the highest peak of the autocorrelation without the trend; of that of the changes where slow drifts hide it.
 
     >>> estimate_season(np.sin(np.arange(200) * 2 * np.pi / 25) + np.arange(200))
     25
     """
     values = values[np.isfinite(values)]
-    if len(values) < 4 or not values.std():
+    if len(values) < 8:
         return 1
     time = np.arange(len(values))
-    rest = values - np.polyval(np.polyfit(time, values, 1), time)
+    without_trend = values - np.polyval(np.polyfit(time, values, 1), time)
+    return _peak(without_trend, values) or _peak(np.diff(values), values) or 1
+
+
+def _peak(rest: np.ndarray, values: np.ndarray) -> int | None:
+    """Return the lag of the highest autocorrelation after the first negative one, if that is more than chance."""
+    rest = rest - rest.mean()
+    if rest.std() <= 1e-9 * np.abs(values).max(initial=1e-300):
+        return None  # nothing but rounding
     power = np.abs(np.fft.rfft(rest, 2 * len(rest))) ** 2  # padded, so that the end does not meet the beginning
     correlation = np.fft.irfft(power)[: len(rest) // 2 + 1]
-    if correlation[0] <= 1e-12 * max(1.0, float(values.var())) * len(values):
-        return 1  # a straight line, and rounding
-    correlation = correlation / correlation[0]
+    correlation /= correlation[0]
     below = np.flatnonzero(correlation < 0)
     if not len(below):
-        return 1
+        return None
     peak = int(below[0] + correlation[below[0] :].argmax())
-    return peak if correlation[peak] >= SIGNIFICANT else 1
+    return peak if correlation[peak] >= max(SIGNIFICANT, 3 / np.sqrt(len(rest))) else None
 
 
 def naive_forecasts(series: np.ndarray, rows: np.ndarray, season: int) -> dict[str, np.ndarray]:

@@ -17,14 +17,14 @@ def test_linear_layers_find_the_plane_of_principal_components() -> None:
     best = ((linear.inverse_transform(linear.transform(rows)) - rows) ** 2).mean()
     torch.manual_seed(0)
     descent = Descent(optimizer="adam", learning_rate=0.02)
-    rule = build(Config(in_features=6, hidden=(), code_size=2, activation="linear", descent=descent))
+    rule = build(Config(in_features=6, hidden_features=(), code_size=2, activation="linear", descent=descent))
     batch = {"inputs": torch.from_numpy(rows).float()}
     losses = [float(rule.step(batch)["loss"]) for _ in range(1500)]
     assert best * (1 - 1e-5) <= losses[-1] <= best * 1.001
 
 
 def test_published_count_and_half_of_it_with_tied_weights() -> None:
-    widths = {"in_features": 784, "hidden": (1000, 500, 250), "code_size": 30}
+    widths = {"in_features": 784, "hidden_features": (1000, 500, 250), "code_size": 30}
     weights = 784 * 1000 + 1000 * 500 + 500 * 250 + 250 * 30
     biases = (1000 + 500 + 250 + 30) + (250 + 500 + 1000 + 784)
     counts = [
@@ -37,7 +37,7 @@ def test_published_count_and_half_of_it_with_tied_weights() -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_layers_by_hand(tied: bool) -> None:
-    network = Autoencoder(5, hidden=(4,), code_size=2, activation="tanh", tied=tied)
+    network = Autoencoder(5, hidden_features=(4,), code_size=2, activation="tanh", tied=tied)
     inputs = torch.randn(3, 5)
     first, second = network.encoder
     codes = (inputs @ first.weight.T + first.bias).tanh() @ second.weight.T + second.bias
@@ -49,17 +49,17 @@ def test_layers_by_hand(tied: bool) -> None:
 
 
 def test_logistic_outputs_are_logits_of_reconstructions() -> None:
-    network = Autoencoder(12, hidden=(4,), logistic=True)
+    network = Autoencoder(12, hidden_features=(4,), logistic=True)
     images = torch.rand(3, 3, 2, 2)
     assert network(images).shape == images.shape
     torch.testing.assert_close(network(images).sigmoid(), network.reconstruct(images))
-    rule = build(Config(in_features=12, hidden=(4,), loss="binary-cross-entropy"))
+    rule = build(Config(in_features=12, hidden_features=(4,), loss="binary-cross-entropy"))
     expected = functional.binary_cross_entropy(rule.network.reconstruct(images), images)
     torch.testing.assert_close(rule.step({"inputs": images})["loss"], expected.detach())
 
 
 def test_tied_weights_learn_from_both_passages() -> None:
-    network = Autoencoder(4, hidden=(3,), code_size=2, activation="linear", tied=True)
+    network = Autoencoder(4, hidden_features=(3,), code_size=2, activation="linear", tied=True)
     inputs = torch.randn(6, 4)
     codes = network.encode(inputs)
     (weight,) = torch.autograd.grad(network.decode(codes.detach()).sum(), network.encoder[0].weight, retain_graph=True)
@@ -70,4 +70,4 @@ def test_tied_weights_learn_from_both_passages() -> None:
 
 def test_refuses_a_layer_without_units() -> None:
     with pytest.raises(ConfigurationError, match="at least one unit"):
-        Config(hidden=(32, 0))
+        Config(hidden_features=(32, 0))

@@ -79,13 +79,13 @@ class Autoencoder(nn.Module):
 
     Args:
         in_features: values of one input.
-        hidden: widths of the layers between input and code.
+        hidden_features: widths of the layers between input and code.
         code_size: numbers in the code.
         activation: name of the activation of every layer but the code and the output.
         tied: let the decoder use the transposed weights of the encoder.
         logistic: squash reconstructions into (0, 1); what `forward` returns are their logits.
 
-    >>> network = Autoencoder(64, hidden=(32,), code_size=2)
+    >>> network = Autoencoder(64, hidden_features=(32,), code_size=2)
     >>> images = torch.zeros(5, 1, 8, 8)
     >>> network.encode(images).shape, network.reconstruct(images).shape
     (torch.Size([5, 2]), torch.Size([5, 1, 8, 8]))
@@ -94,7 +94,7 @@ class Autoencoder(nn.Module):
     def __init__(
         self,
         in_features: int,
-        hidden: Sequence[int] = (512, 256, 128),
+        hidden_features: Sequence[int] = (512, 256, 128),
         code_size: int = 2,
         *,
         activation: PlainActivation = "relu",
@@ -102,7 +102,7 @@ class Autoencoder(nn.Module):
         logistic: bool = False,
     ) -> None:
         super().__init__()
-        widths = [in_features, *hidden, code_size]
+        widths = [in_features, *hidden_features, code_size]
         back = list(pairwise(reversed(widths)))
         self.logistic = logistic
         self.activation = make_activation(activation)
@@ -144,7 +144,7 @@ class Config:
 
     in_features: int = 784
     """Values of one input; decided by the data."""
-    hidden: tuple[int, ...] = (512, 256, 128)
+    hidden_features: tuple[int, ...] = (512, 256, 128)
     """Widths of the layers between input and code; the decoder mirrors them."""
     code_size: int = 2
     """Numbers in the code; two make a map."""
@@ -162,20 +162,18 @@ class Config:
     """How a gradient becomes an update."""
 
     def __post_init__(self) -> None:
-        if min(self.in_features, self.code_size, *self.hidden, 1) < 1:
-            raise ConfigurationError(
-                "every layer of the autoencoder needs at least one unit",
-                found=f"in_features {self.in_features}, hidden {self.hidden}, code_size {self.code_size}",
-            )
+        widths = (self.in_features, *self.hidden_features, self.code_size)
+        if min(widths) < 1:
+            raise ConfigurationError("every layer of the autoencoder needs at least one unit", found=f"widths {widths}")
 
 
-TINY = Config(in_features=16, hidden=(32,), code_size=2, descent=Descent(learning_rate=1e-2))
+TINY = Config(in_features=16, hidden_features=(32,), code_size=2, descent=Descent(learning_rate=1e-2))
 
 
 def build(config: Config) -> LearningRule:
     network = Autoencoder(
         config.in_features,
-        config.hidden,
+        config.hidden_features,
         config.code_size,
         activation=config.activation,
         tied=config.tied,
