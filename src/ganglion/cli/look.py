@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ganglion.cli.arguments import Folder, Folders, Image, Name, OptionalFile, OptionalText, Switch, refuse_unwritable
 from ganglion.cli.output import answer
 from ganglion.errors import UsageError
-from ganglion.models import names
+from ganglion.models import find, names
 
 if TYPE_CHECKING:
     from ganglion.core import Batch, LearningRule
@@ -45,20 +45,18 @@ def summary(name: Name, *, json: Switch = False) -> None:
         name: A system, or the folder of a run.
         json: Print a list with one JSON object for each network.
     """
-    from ganglion.inspect import summarise
+    from ganglion.tasks import facts
 
     if name in names():
-        from ganglion.models import find
-        from ganglion.tasks.facts import example
-
         module = find(name).load()
-        summaries = [summarise(module.build(module.Config()).network, example(module.Config()))]
+        config = module.Config()
+        found = facts.summaries(module.build(config), facts.example(config))
     else:
         from ganglion.tasks.run import open_run
 
         run = open_run(name)
-        summaries = [summarise(run.network, run.prepared_task().example())]
-    answer([one.to_dict() for one in summaries], json, lambda: print(*summaries, sep="\n\n"))
+        found = facts.summaries(run.system.load().build(run.config), run.prepared_task().example())
+    answer([one.to_dict() for one in found.values()], json, lambda: print(*found.values(), sep="\n\n"))
 
 
 def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: Path = Path("features.png")) -> None:

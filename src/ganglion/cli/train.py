@@ -127,15 +127,12 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
 
 def introduce(session: "Session") -> None:
     """Say what will be trained, on what and where, before the first update."""
-    from ganglion.inspect.summary import summarise
+    from ganglion.tasks.facts import summaries
 
     trainer = session.trainer
     batch_size = getattr(trainer.loader, "batch_size", None)
-    note(str(summarise(session.rule.network, session.task.example(), batch_size=batch_size)))
-    for role, network in list(session.rule.networks.items())[1:]:
-        count = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-        note(f"beside it the {role}, {count:,} parameters" if count else f"beside it the {role}, which is a copy")
-    note()
+    for summary in summaries(session.rule, session.task.example(), batch_size).values():
+        note(f"{summary}\n")
     for sentence in session.notes:
         note(f"note: {sentence}")
     note(f"run: {session.files.path} on {trainer.device}, {trainer.total_steps - trainer.iteration:,} iterations")

@@ -3,6 +3,7 @@
 `list`, `info` and `train NAME --help` read that file, so that they answer without importing torch.
 """
 
+import copy
 import dataclasses
 import inspect
 import json
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganglion.core import LearningRule
+    from ganglion.inspect.summary import Summary
 
 PATH = Path(models.__file__).with_name("facts.json")
 
@@ -61,23 +63,29 @@ def facts(system: System) -> dict[str, Any]:
 
 
 def layers(rule: "LearningRule", config: Any) -> list[dict[str, Any]]:
-    """Return the layers of every network that learns; a discriminator is shown what the generator draws."""
+    """Return the layers of every network that learns, as JSON values."""
+    rows: list[dict[str, Any]] = []
+    for role, summary in summaries(rule, example(config)).items():
+        for layer in summary.to_dict()["layers"]:
+            entry = {key: layer[key] for key in ("name", "shape", "output", "parameters", "multiply_adds")}
+            rows.append({"role": role, "type": layer["kind"], **entry})
+    return rows
+
+
+def summaries(rule: "LearningRule", inputs: "Tensor", batch_size: int | None = None) -> "dict[str, Summary]":
+    """Return the summary of every network that learns, by role; a discriminator is shown what the generator draws."""
     import torch  # here and not above: `load` must not cost its import
 
     from ganglion.inspect.summary import summarise
 
-    rows: list[dict[str, Any]] = []
-    inputs = example(config)
+    found: dict[str, Summary] = {}
     for role, network in rule.networks.items():
-        if not any(parameter.requires_grad for parameter in network.parameters()):
-            continue
-        summary = summarise(network, inputs)
-        for layer in summary.to_dict()["layers"]:
-            entry = {key: layer[key] for key in ("name", "shape", "output", "parameters", "multiply_adds")}
-            rows.append({"role": role, "type": layer["kind"], **entry})
-        with torch.no_grad():
-            inputs = network.eval()(inputs) if role == "generator" else inputs
-    return rows
+        if any(parameter.requires_grad for parameter in network.parameters()):
+            found[role] = summarise(network, inputs, batch_size=batch_size)
+        if role == "generator":
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                inputs = copy.deepcopy(network).eval()(inputs.to(next(network.parameters()).device))
+    return found
 
 
 def example(config: Any) -> "Tensor":
