@@ -1,7 +1,5 @@
 """A finished or half-finished run, as a user meets it: its numbers, pictures, network, and answers."""
 
-import html
-from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +13,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.models import System, find
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.report import tour_table
 from ganglion.training import checkpoint
 from ganglion.training.run import RunFolder
 
@@ -108,12 +107,7 @@ class Run:
         return f"Run({str(self.folder)!r}, {self.result.get('score_name', 'score')}={self.result.get('score')})"
 
     def _repr_html_(self) -> str:
-        rows = {"system": self.system.name, "data": self._about["data"], **self.result.get("metrics", {})}
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(str(key))}</th><td>{html.escape(_short(value))}</td></tr>"
-            for key, value in rows.items()
-        )
-        return f"<table><caption>{html.escape(self.name)}</caption>{cells}</table>"
+        return tour_table([self.folder])._repr_html_()
 
 
 def task_class(name: str) -> type[Task]:
@@ -130,10 +124,3 @@ def open_run(folder: str | Path) -> Run:
 def load(folder: str | Path) -> nn.Module:
     """Return the network of a run as a plain module with its best weights, in evaluation mode."""
     return Run(folder).network
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-__all__: Sequence[str] = ("Run", "load", "open_run", "task_class")
