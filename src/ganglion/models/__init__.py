@@ -62,8 +62,20 @@ INDEX = (
     ),
     System("lstm-forecaster", "recurrent.lstm_forecaster", "forecasting", "sine", {"epochs": 10, "batch_size": 64}),
     System("autoencoder", "autoencoder.autoencoder", "reconstruction", "digits", {"epochs": 60, "batch_size": 64}),
-    System("gan", "adversarial.gan", "generation", "digits", {"epochs": 100, "batch_size": 64}),
-    System("dcgan", "adversarial.dcgan", "generation", "digits", {"epochs": 30, "batch_size": 64}),
+    System("gan", "adversarial.gan", "generation", "digits", {"epochs": 150, "batch_size": 64, "ema_decay": 0.99}),
+    System(
+        "dcgan",
+        "adversarial.dcgan",
+        "generation",
+        "digits",
+        {
+            "epochs": 50,
+            "batch_size": 64,
+            "ema_decay": 0.99,
+            "features": 32,
+            "generator_descent.learning_rate": 1e-3,
+        },
+    ),
     System("rbm", "energy.rbm", "density", "digits", {"epochs": 100, "batch_size": 32, "schedule": "linear"}),
     System("dqn", "q_learning.dqn", "control", "CartPole-v1", {"steps": 20_000, "batch_size": 128}),
 )

@@ -22,6 +22,8 @@ from ganglion.errors import DataError
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.sample_quality import NEIGHBOURS, SampleQuality
 
+SIZES = (16, 28, 32, 64)
+"""Sides that images are resized to when none is asked for: the first that holds the data's, or the last."""
 LOW, HIGH = -1.0, 1.0
 """Range of the pixels, that of tanh."""
 JUDGED = 1000
@@ -181,8 +183,7 @@ def _adapted(config: Any, dataset: Dataset) -> Any:
             "this system draws images", where=dataset.source, expected="images", found=f"{dataset.kind} data"
         )
     found = ImagePreprocessing.fit(dataset.inputs)
-    sizes = config.standard_sizes
-    fitting = next((size for size in sizes if size >= max(found.size)), sizes[-1])
+    fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
     return replace(config, in_channels=found.channels, image_size=config.image_size or fitting)
 
 

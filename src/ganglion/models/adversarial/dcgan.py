@@ -44,7 +44,6 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -134,12 +133,10 @@ def initialise(module: nn.Module) -> None:
 class Config:
     """Two mirrored convolutional networks and how they learn."""
 
-    standard_sizes: ClassVar = (32, 64)
-    """Sides that images are resized to when none is asked for: the first that holds the data's, or the last."""
     in_channels: int = 3
     """Channels of the images; the data decides."""
     image_size: int | None = None
-    """Side of the square images; 32 for data no larger than that, else 64, when not given."""
+    """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
     latent_features: int = 100
     """Length of the noise vector that an image is made from."""
     features: int = 64

@@ -46,7 +46,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -109,12 +108,10 @@ def _hidden(in_features: int, widths: Sequence[int]) -> list[nn.Module]:
 class Config:
     """Two multilayer perceptrons and how they learn."""
 
-    standard_sizes: ClassVar = (16, 28, 32, 64)
-    """Sides that images are resized to when none is asked for: the first that holds the data's, or the last."""
     in_channels: int = 1
     """Channels of the images; the data decides."""
     image_size: int | None = None
-    """Side of the square images; the first standard one that holds the data's (16, 28, 32, 64) when not given."""
+    """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
     latent_features: int = 64
     """Length of the noise vector that an image is made from."""
     generator_features: tuple[int, ...] = (256, 512)
