@@ -181,7 +181,7 @@ class Forecasting(Task):
             "continuation": figures.forecast(series[:start][-DRAWN:], series[rows], onward),
         }
         _entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
-        _entitle(drawn["continuation"], f"{name}: all steps forecast at once from the dotted line")
+        _entitle(drawn["continuation"], f"{name}: each step forecast from the forecasts before it")
         judged = self._judged["test"]
         predicted = self._in_units(self._one_step(rule.network, judged))
         return drawn | {"residuals": residuals(predicted, series[judged], name)}
