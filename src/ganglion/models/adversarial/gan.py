@@ -124,9 +124,9 @@ class Config:
     """Probability that the discriminator is asked to give real images; below 1 keeps it from being too sure."""
     discriminator_steps: int = 1
     """Batches that the discriminator learns from for each one of the generator."""
-    generator_descent: Descent = Descent(learning_rate=5e-4, optimizer_arguments=BETAS)
+    generator_descent: Descent = Descent(learning_rate=1e-3, optimizer_arguments=BETAS)
     """How the generator descends."""
-    discriminator_descent: Descent = Descent(learning_rate=5e-4, optimizer_arguments=BETAS)
+    discriminator_descent: Descent = Descent(learning_rate=1e-3, optimizer_arguments=BETAS)
     """How the discriminator descends."""
 
     def __post_init__(self) -> None:
