@@ -1,19 +1,47 @@
 """Every error a user can cause, each saying what, where, expected and found, and what to do next."""
 
+LONGEST_PART = 1200
+"""Characters of a part of a message, which may quote a hostile file."""
+
 
 class GanglionError(Exception):
     """An error with its remedy.
 
     `what` is one sentence without a full stop; `where` a file, field, layer or column; `remedy` a command or an
     action. Empty parts are left out of the message.
+
+    >>> print(DataError("this file is empty", where="marks.csv", remedy="save it again"))
+    this file is empty
+      where: marks.csv
+      try: save it again
     """
 
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", expected: str = "", found: str = "", remedy: str = "") -> None:
-        self.what, self.where, self.expected, self.found, self.remedy = what, where, expected, found, remedy
-        parts = {"where": where, "expected": expected, "found": found, "try": remedy}
-        super().__init__("\n".join([what, *(f"  {name}: {text}" for name, text in parts.items() if text)]))
+        super().__init__(what)
+        self.what, self.where, self.expected = _line(what), _line(where), _line(expected)
+        self.found, self.remedy = _line(found), _line(remedy)
+
+    def __str__(self) -> str:
+        parts = {"where": self.where, "expected": self.expected, "found": self.found, "try": self.remedy}
+        return "\n".join([self.what, *(f"  {name}: {text}" for name, text in parts.items() if text)])
+
+
+def _line(text: str) -> str:
+    """Return a text as one line that any terminal can show: control characters spelt out, the middle of much left out.
+
+    >>> _line("names\\x1b[31m\\nof\\0files")
+    'names\\\\x1b[31m; of\\\\x00files'
+    """
+    if len(text) > LONGEST_PART:
+        text = f"{text[: LONGEST_PART // 2]} ... {text[-LONGEST_PART // 2 :]}"
+    line = "; ".join(filter(None, map(str.strip, text.splitlines())))
+    return line if line.isprintable() else "".join(map(_spelt, line))
+
+
+def _spelt(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 class UsageError(GanglionError):
@@ -44,3 +72,7 @@ class CheckpointError(GanglionError):
 
 class NonFiniteError(GanglionError):
     """A loss or a gradient stopped being a number; raised before the update is applied."""
+
+
+class ResourceError(GanglionError):
+    """Memory ran out, or something that was waited for did not come in time."""

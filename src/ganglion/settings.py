@@ -8,12 +8,18 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import math
 import textwrap
 import types
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ganglion.errors import ConfigurationError
+
+LARGEST_INTEGER = 2**63 - 1
+"""What tensors, sizes and seeds can hold."""
+COMPARED = 200
+"""Names, and characters of a name, among which a misspelt one is looked for: that takes the square of both."""
 
 Settings = TypeVar("Settings")
 
@@ -28,19 +34,27 @@ def from_dict(cls: type[Settings], values: dict[str, Any], *, where: str = "conf
 
     Missing fields keep their defaults. Raises `ConfigurationError` naming the field, what it takes and what it got.
     """
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            "these are no settings", where=where, expected="names with values", found=_shown(values)
+        )
     hints = get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in values:
-        if name not in names:
-            raise unknown_name("field", name, names, where=f"{where} of {cls.__module__}")
+        if name not in fields:
+            raise unknown_name("field", name, list(fields), where=f"{where} of {cls.__module__}")
+    missing = [name for name, field in fields.items() if name not in values and _is_required(field)]
+    if missing:
+        raise ConfigurationError("settings are missing", where=where, expected=", ".join(missing))
     return cls(**{name: _typed(hints[name], value, f"{where}.{name}") for name, value in values.items()})
 
 
 def unknown_name(kind: str, name: str, known: list[str], *, where: str = "") -> ConfigurationError:
     """Return the error for a name that does not exist, with the nearest one that does."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    comparable = [other for other in known[:COMPARED] if len(other) <= COMPARED]
+    near = difflib.get_close_matches(name[:COMPARED], comparable, n=1, cutoff=0.5)
     return ConfigurationError(
-        f"unknown {kind} {name!r}",
+        f"unknown {kind} {name[:COMPARED]!r}",
         where=where,
         expected=f"one of {', '.join(known)}",
         remedy=f"did you mean {near[0]!r}?" if near else "",
@@ -94,15 +108,35 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
         if isinstance(value, dict):
             return from_dict(hint, value, where=where)  # type: ignore[arg-type]
     elif hint is float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
             return float(value)
+    elif hint is int:
+        if type(value) is int and abs(value) <= LARGEST_INTEGER:
+            return value
     elif hint is Any or (type(value) is hint):
         return value
     raise ConfigurationError(
-        f"{where} has a value of the wrong kind",
-        expected=describe_type(hint),
-        found=f"{value!r} ({type(value).__name__})",
+        f"{where} has a value of the wrong kind", expected=describe_type(hint), found=_shown(value)
     )
+
+
+def _is_required(field: Any) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number beyond what floating point can hold.
+        return False
+
+
+def _shown(value: Any) -> str:
+    """Return a value and its kind, however long or deep it is."""
+    try:
+        return f"{value!r:.80} ({type(value).__name__})"
+    except (RecursionError, ValueError):  # Python refuses to print numbers of thousands of digits.
+        return type(value).__name__
 
 
 def describe_type(hint: Any) -> str:

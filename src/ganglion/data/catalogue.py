@@ -8,6 +8,7 @@ from pathlib import Path
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
+from ganglion.files import named, regular
 from ganglion.settings import unknown_name
 
 
@@ -119,7 +120,7 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     """
     entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
     if entry is None:
-        return _read_path(Path(source).expanduser(), settings, kind)
+        return _read_path(named(source), settings, kind)
     if entry.origin == "bundled":
         from ganglion.data.bundled import read_bundled
 
@@ -191,18 +192,22 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     from ganglion.data.idx import find_idx, read_idx_folder
     from ganglion.data.pictures import is_image
 
+    try:
+        content = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError("this folder cannot be read", where=str(folder), found=error.strerror or str(error)) from error
     if find_cifar(folder):
         return read_cifar(folder)
     if find_idx(folder):
         known = PUBLISHED.get(folder.name)
         return read_idx_folder(folder, known.label_names if known else ())
-    tables = {path.stem.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLES}
+    tables = {path.stem.lower(): path for path in content if path.suffix.lower() in TABLES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.tabular import read_tabular
 
         return read_tabular(tables["train"], settings, tables["test"])
-    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READERS]
-    has_images = any(path.is_dir() or is_image(path) for path in folder.iterdir())
+    files = [path for path in content if path.suffix.lower() in READERS]
+    has_images = any(path.is_dir() or is_image(path) for path in content)
     if len(files) == 1 and not has_images:
         return _read_file(files[0], settings, kind)
     if files and not has_images:
@@ -224,6 +229,13 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 
         return read_idx_folder(path)
     suffix = path.suffix.lower()
+    regular(path)
+    if suffix in PROGRAMS:
+        raise DataError(
+            "files of this kind can run programs when they are read, and are never opened",
+            where=str(path),
+            remedy="save plain arrays with numpy.savez, or a network's weights with safetensors",
+        )
     if suffix not in READERS:
         raise DataError(
             "files of this kind cannot be read as a data set",
@@ -258,6 +270,8 @@ def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_texts(path)
 
 
+PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
+"""Endings of what other libraries pickle."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
 TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet")
 READERS: dict[str, Reader] = {

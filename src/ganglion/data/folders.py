@@ -57,12 +57,17 @@ def scan(folder: Path) -> Folder:
             "some images lie beside the folders of the classes", where=str(stray[0]), remedy="move them into a class"
         )
     if len(classes) > 1:
-        found.labels = {path: steps[0] for path, steps in inside.items()}
+        found.labels = {path: readable(steps[0]) for path, steps in inside.items()}
     else:
         found.notes.append("there are no folders of classes: the images have no labels")
     for part, _, paths in parts:
         (found.test if part == "test" else found.train).extend(paths)
     return found
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as text that can be written anywhere, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:

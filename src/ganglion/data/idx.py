@@ -1,17 +1,23 @@
 """IDX files, the format of MNIST, as they are or compressed with gzip."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
 from ganglion.errors import DataError
+from ganglion.files import refuse_bomb, regular
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """Type of the numbers by the third byte of a file."""
+MOST_AXES = 8
+LAST = 65_535
+"""Largest class number."""
 TEST_PREFIXES = ("t10k", "test")
 
 
@@ -21,28 +27,44 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is damaged, or is no IDX file.
     """
+    packed = regular(path).stat().st_size
     try:
-        content = path.read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            stream: Any = gzip.GzipFile(fileobj=raw) if compressed else raw
+            kind, shape = _read_header(stream, path)
+            expected = math.prod(shape) * kind.itemsize
+            if compressed:
+                refuse_bomb(path, packed, expected)
+            # Not more than the file holds is asked for, whatever its header says.
+            content = stream.read(min(expected, packed if not compressed else expected) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
-    axes = content[3] if len(content) > 3 else 0
-    if content[:2] != b"\0\0" or axes == 0 or content[2] not in TYPES or len(content) < 4 + 4 * axes:
-        raise DataError("this is not an IDX file", where=str(path), found=f"first bytes {content[:4].hex(' ')}")
-    shape = np.frombuffer(content, ">i4", count=axes, offset=4)
-    kind = np.dtype(TYPES[content[2]])
-    expected = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-    found = len(content) - 4 - 4 * axes
-    if found != expected:
+    if len(content) != expected:
         raise DataError(
-            "this IDX file is cut off" if found < expected else "this IDX file is too long",
+            "this IDX file is cut off" if len(content) < expected else "this IDX file is too long",
             where=str(path),
-            expected=f"{expected} bytes for shape {tuple(shape.tolist())}",
-            found=f"{found} bytes",
+            expected=f"{expected} bytes for shape {shape}",
+            found=f"{len(content)} bytes" if len(content) < expected else "more",
+            remedy="fetch it again",
         )
-    array = np.frombuffer(content, kind, offset=4 + 4 * axes).reshape(shape)
-    return array.astype(kind.newbyteorder("="))
+    return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def _read_header(stream: IO[bytes], path: Path) -> tuple[np.dtype, tuple[int, ...]]:
+    """Return the type and the shape that an IDX file declares."""
+    start = stream.read(4)
+    axes = start[3] if len(start) == 4 else 0
+    sizes = stream.read(4 * axes)
+    if start[:2] != b"\0\0" or axes == 0 or start[2] not in TYPES or len(sizes) < 4 * axes:
+        raise DataError(
+            "this is not an IDX file", where=str(path), expected="first bytes 00 00", found=f"{start.hex(' ')}"
+        )
+    shape = tuple(np.frombuffer(sizes, ">u4").tolist())
+    if len(shape) > MOST_AXES:
+        raise DataError("this IDX file is damaged", where=str(path), found=f"{len(shape)} axes")
+    return np.dtype(TYPES[start[2]]), shape
 
 
 def find_idx(folder: Path) -> list[Path]:
@@ -100,7 +122,10 @@ def _images(array: np.ndarray, folder: Path) -> np.ndarray:
     """Return images with a channel axis."""
     if array.dtype != np.uint8 or array.ndim not in (3, 4):
         raise DataError("these IDX files hold no images", where=str(folder), found=f"{array.dtype} {array.shape}")
-    return array[..., None] if array.ndim == 3 else array
+    images = array[..., None] if array.ndim == 3 else array
+    if not images.size or images.shape[-1] not in (1, 3):
+        raise DataError("these IDX files hold no images", where=str(folder), found=f"images of shape {images.shape}")
+    return images
 
 
 def _labels(array: np.ndarray | None, count: int, folder: Path) -> np.ndarray | None:
@@ -111,4 +136,7 @@ def _labels(array: np.ndarray | None, count: int, folder: Path) -> np.ndarray | 
             expected=f"{count} labels",
             found=f"labels of shape {array.shape}",
         )
+    if array is not None and (array.dtype.kind not in "iu" or not len(array) or array.min() < 0 or array.max() > LAST):
+        found = f"{array.dtype} from {array.min()} to {array.max()}" if len(array) else "none"
+        raise DataError("these labels are no class numbers", where=str(folder), expected=f"0 to {LAST}", found=found)
     return None if array is None else array.astype(np.int64)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
-from ganglion.data.folders import Folder, scan
+from ganglion.data.folders import Folder, readable, scan
 from ganglion.data.pictures import Header, decode, in_threads, read_header
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -22,6 +22,8 @@ MOST_BYTES = 2 << 30
 DIGEST_BYTES = 1 << 16
 NAMED = 5
 """Damaged files that an error names."""
+ENOUGH = 100
+"""Damaged files after which the others are not looked at."""
 
 Result = TypeVar("Result")
 
@@ -68,9 +70,16 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         DataError: there are no images, or some are damaged and `settings.allow_problems` is not set.
     """
     found = scan(folder)
-    results = dict(zip(found.files, in_threads(partial(attempt, read_header), found.files), strict=True))
-    _leave_out(found, {path: error for path, error in results.items() if isinstance(error, DataError)}, settings)
-    headers = [header for header in results.values() if isinstance(header, Header)]
+    headers = []
+    damaged = {}
+    for path, result in zip(found.files, in_threads(partial(attempt, read_header), found.files), strict=False):
+        if isinstance(result, Header):
+            headers.append(result)
+        else:
+            damaged[path] = result
+        if len(damaged) >= ENOUGH and not settings.allow_problems:
+            break  # The error would name no more of them.
+    _leave_out(found, damaged, settings)
     size, channels = _common_shape(headers, found.notes)
     classes = found.classes
     inputs: np.ndarray | ImageFiles
@@ -81,7 +90,7 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         inputs, test_inputs = _decoded(found, size, channels, settings)
     targets, test_targets = (_targets(paths, found.labels, classes) for paths in (found.train, found.test))
     return Dataset(
-        name=folder.name,
+        name=readable(folder.name),
         kind="image",
         inputs=inputs,
         targets=targets,
@@ -118,7 +127,7 @@ def _leave_out(found: Folder, damaged: dict[Path, DataError], settings: DataSett
     found.test = [path for path in found.test if path not in damaged]
     found.labels = {path: label for path, label in found.labels.items() if path not in damaged}
     if not found.train:
-        raise DataError("every training image is damaged", where=said)
+        raise DataError("every training image is damaged", where=said, remedy="give images that a viewer can show")
 
 
 def _common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[int, int], int]:

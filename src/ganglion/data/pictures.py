@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from ganglion.errors import DataError
+from ganglion.errors import DataError, GanglionError
+from ganglion.files import named, regular
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """Formats that are opened at all; other decoders of Pillow are never run on a user's files."""
@@ -24,8 +25,7 @@ TOGETHER = 16
 ORIENTATION = 0x0112
 """EXIF tag that says how a camera was held; from 5 on the image lies on its side."""
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, Image.DecompressionBombError)
-"""What Pillow raises for files that are cut off, damaged or made to harm."""
+LONGEST_SIDE = 65_535
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,7 +76,7 @@ def read_pictures(paths: Sequence[Path]) -> list[np.ndarray]:
     """Decode image files, and all image files in folders among `paths`."""
     files: list[Path] = []
     for path in paths:
-        found = [child for child in path.rglob("*") if is_image(child)] if path.is_dir() else [path]
+        found = [child for child in named(path).rglob("*") if is_image(child)] if path.is_dir() else [path]
         files += sorted(found)
         if not found:
             raise DataError("there are no images in this folder", where=str(path))
@@ -109,30 +109,36 @@ class _opened:
         self.source = source
 
     def __enter__(self) -> Image.Image:
-        content = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
+        content = io.BytesIO(self.source) if isinstance(self.source, bytes) else regular(self.source)
         try:
             self.image = Image.open(content, formats=FORMATS)
-        except (*DAMAGE, Image.DecompressionBombWarning) as error:
+        except Image.DecompressionBombError as error:
+            raise self._too_large(str(error)) from error
+        except Exception as error:  # Decoders raise anything for files that are cut off, damaged or made to harm.
             raise self._damaged(error) from error
         width, height = self.image.size
-        if width * height > MOST_PIXELS:
+        if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE or min(width, height) < 1:
             self.image.close()
-            raise DataError(
-                "this image is too large",
-                where=self._name,
-                expected=f"at most {MOST_PIXELS} pixels",
-                found=f"{width} x {height}",
-            )
+            raise self._too_large(f"{width} x {height}")
         return self.image
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.image.close()
-        if isinstance(error, DAMAGE):
+        if isinstance(error, Exception) and not isinstance(error, GanglionError):
             raise self._damaged(error) from error
 
     @property
     def _name(self) -> str:
         return str(self.source) if isinstance(self.source, Path) else "image in memory"
+
+    def _too_large(self, found: str) -> DataError:
+        return DataError(
+            "this image is too large",
+            where=self._name,
+            expected=f"at most {MOST_PIXELS} pixels",
+            found=found,
+            remedy="make it smaller; networks look at a few hundred pixels a side",
+        )
 
     def _damaged(self, error: BaseException) -> DataError:
         unknown = "cannot identify" in str(error)
@@ -140,7 +146,8 @@ class _opened:
             "this image cannot be read",
             where=self._name,
             expected=", ".join(FORMATS) if unknown else "",
-            found="another format, or damage" if unknown else str(error),
+            found="another format, or damage" if unknown else str(error) or type(error).__name__,
+            remedy="save it again as PNG, or remove it",
         )
 
 
