@@ -121,7 +121,7 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
     """Look for columns that say nothing, or that say the target."""
     rows = np.asarray(dataset.inputs)
     names = dataset.column_names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
-    constant, copies, gappy = [], [], {}
+    constant, copies, infinite, gappy = [], [], [], {}
     for name, column in zip(names, rows.T, strict=True):
         missing = (
             np.array([cell is None or cell != cell for cell in column]) if column.dtype == object else np.isnan(column)
@@ -131,9 +131,15 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
             gappy[name] = missing.mean()
         elif len(present) and (present == present[0]).all():
             constant.append(name)
+        if column.dtype != object and np.isinf(column).any():
+            infinite.append(name)
         if dataset.targets is not None and column.dtype != object and np.array_equal(column, dataset.targets):
             copies.append(name)
-    if gappy:
+    if infinite:
+        yield Finding("stop", f"columns with infinite values: {len(infinite)}", tuple(infinite[:EXAMPLES]))
+    if names and len(gappy) + len(constant) == len(names) and dataset.kind == "tabular" and gappy:
+        yield Finding("stop", "no column says anything: each is missing in most rows, or constant")
+    elif gappy:
         examples = tuple(f"{name} ({share:.0%})" for name, share in list(gappy.items())[:EXAMPLES])
         yield Finding("warn", f"columns that are missing in most rows: {len(gappy)}", examples)
     if constant and len(constant) < len(names):

@@ -3,16 +3,33 @@
 import hashlib
 import json
 import zipfile
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.npz import load_arrays
 from ganglion.errors import DataError
+from ganglion.files import parse_json
+from ganglion.settings import from_dict, to_dict
 
 STORED = "data.npz"
 ABOUT = "about.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What is stored beside the arrays."""
+
+    name: str
+    kind: Kind
+    fingerprint: str
+    label_names: tuple[str, ...]
+    column_names: tuple[str, ...]
+
+
 PARTS = ("inputs", "targets", "test_inputs", "test_targets")
 
 
@@ -25,7 +42,7 @@ def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, n
     >>> from_arrays([[0.0, 1.0], [2.0, 3.0]], ["yes", "no"]).label_names
     ('no', 'yes')
     """
-    inputs = np.asarray(inputs)
+    inputs = _array(inputs, "inputs")
     kind = kind or ("image" if inputs.ndim >= 3 else "tabular")
     if inputs.dtype.kind not in "buif" or inputs.ndim not in {"image": (3, 4), "series": (1, 2)}.get(kind, (2,)):
         raise DataError(
@@ -36,8 +53,9 @@ def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, n
     if kind == "image":
         inputs = _pixels(inputs[..., None] if inputs.ndim == 3 else inputs)
     else:
-        inputs = inputs.astype(np.float32).reshape(len(inputs), -1)
-    numbers, labels = (None, ()) if targets is None else _targets(np.asarray(targets), len(inputs))
+        with np.errstate(over="ignore"):  # What is too large becomes infinite, which the data check finds.
+            inputs = inputs.astype(np.float32).reshape(len(inputs), -1 if inputs.size else 0)
+    numbers, labels = (None, ()) if targets is None else _targets(_array(targets, "targets"), len(inputs))
     digest = hashlib.sha256(inputs.tobytes() + (b"" if numbers is None else numbers.tobytes())).hexdigest()
     columns = () if kind == "image" else tuple(f"column {number}" for number in range(inputs.shape[1]))
     return Dataset(
@@ -52,19 +70,30 @@ def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, n
     )
 
 
+def _array(values: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise DataError(f"the {what} are no array", found=str(error)) from error
+
+
 def _pixels(images: np.ndarray) -> np.ndarray:
     """Return bytes; fractions are taken to run from 0 to 1, larger numbers up to 255."""
     if images.dtype == np.uint8:
         return images
-    low, high = float(images.min()), float(images.max())
+    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
     if not (low >= 0 and high <= 255):
         raise DataError("pixels must lie within 0..1 or 0..255", found=f"{low:g} to {high:g}")
     return np.rint(images * (255 if high <= 1 else 1)).astype(np.uint8)
 
 
 def _targets(targets: np.ndarray, samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    if len(targets) != samples:
-        raise DataError("inputs and targets differ in number", found=f"{samples} inputs, {len(targets)} targets")
+    if targets.shape[:1] != (samples,) or targets.ndim > 2 or targets.dtype.kind not in "buifUS":
+        raise DataError(
+            "cannot use these targets",
+            expected=f"{samples} class names or whole numbers, or as many rows of numbers",
+            found=f"{targets.dtype} of shape {targets.shape}",
+        )
     if targets.dtype.kind == "f":
         return targets.astype(np.float32), ()
     names, numbers = np.unique(targets, return_inverse=True)
@@ -73,7 +102,7 @@ def _targets(targets: np.ndarray, samples: int) -> tuple[np.ndarray, tuple[str, 
 
 def store(dataset: Dataset, folder: Path) -> None:
     """Write the arrays and names of a data set into a run folder."""
-    about = {name: getattr(dataset, name) for name in ("name", "kind", "fingerprint", "label_names", "column_names")}
+    about = to_dict(About(**{field.name: getattr(dataset, field.name) for field in fields(About)}))
     arrays = {name: array for name in PARTS if (array := getattr(dataset, name)) is not None}
     with zipfile.ZipFile(folder / STORED, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(ABOUT, json.dumps(about))
@@ -83,10 +112,13 @@ def store(dataset: Dataset, folder: Path) -> None:
 
 
 def stored(folder: Path) -> Dataset:
-    """Read what `store` wrote."""
-    with zipfile.ZipFile(folder / STORED) as file:
-        fields: dict[str, Any] = json.loads(file.read(ABOUT))
-    with np.load(folder / STORED, allow_pickle=False) as file:
-        fields |= {name: file[name] for name in PARTS if name in file.files}
-    fields |= {name: tuple(fields[name]) for name in ("label_names", "column_names")}
-    return Dataset(**fields, source=STORED)
+    """Read what `store` wrote. Raises `DataError` where that is not what lies there."""
+    path = folder / STORED
+    arrays = load_arrays(path, beside=(ABOUT,))
+    try:
+        with zipfile.ZipFile(path) as file:
+            about = from_dict(About, parse_json(file.read(ABOUT).decode()), where=ABOUT)
+        parts = {name: arrays[name] for name in PARTS if name in arrays}
+        return Dataset(**vars(about), **parts, source=STORED)
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError("the data of this run is damaged", where=str(path), found=str(error)) from error

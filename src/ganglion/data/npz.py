@@ -32,7 +32,7 @@ def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
 
     Arrays of three or four axes are images; of two, rows, or a series where that is asked for.
     """
-    arrays = _load(path)
+    arrays = load_arrays(path)
     inputs = _find(arrays, INPUT_NAMES, "train")
     if inputs is None and len(arrays) == 1:
         inputs = next(iter(arrays.values()))
@@ -77,7 +77,7 @@ def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
 
 def read_array(path: Path) -> np.ndarray:
     """Return the inputs alone, as they are."""
-    arrays = _load(path)
+    arrays = load_arrays(path)
     found = _find(arrays, INPUT_NAMES, "train")
     array = next(iter(arrays.values())) if found is None else found
     if array.dtype.kind not in "iufb" or array.ndim == 0:
@@ -85,8 +85,12 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a file by name, none of which is read before its size has been believed."""
+def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Return the arrays of a file by name, none of which is read before its size has been compared with the file.
+
+    Args:
+        beside: names of entries that are no arrays, and are left alone.
+    """
     size = regular(path).stat().st_size
     try:
         with path.open("rb") as file:
@@ -97,6 +101,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
                 _refuse_entries(entries, size, path)
                 arrays = {}
                 for entry in entries:
+                    if entry.filename in beside:
+                        continue
                     with archive.open(entry) as member:
                         arrays[entry.filename.removesuffix(".npy")] = _array(member, entry.file_size, path)
     except (*DAMAGE, zipfile.BadZipFile, zlib.error, MemoryError) as error:

@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from ganglion.data.dataset import Kind
 from ganglion.errors import ConfigurationError, DataError, ShapeError
+from ganglion.files import named
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey, ITU-R BT.601."""
+LARGEST = float(np.finfo(np.float32).max)
 CHUNK = 1024
 """Images converted at a time, so that a large set needs little memory beside its result."""
 
@@ -183,11 +185,13 @@ class TabularPreprocessing:
                 found=f"shape {rows.shape}",
             )
         if not self.categories:
-            return _standardised(_numbers(rows), self.means, self.deviations)
-        parts = [
-            _one_hot(column, texts) if texts else _standardised(_numbers(column[:, None]), (mean,), (deviation,))
-            for column, texts, mean, deviation in zip(rows.T, self.categories, self.means, self.deviations, strict=True)
-        ]
+            return _standardised(_numbers(rows, self.columns), self.means, self.deviations)
+        parts = []
+        names = self.columns or ("",) * len(self.means)
+        kinds = zip(rows.T, names, self.categories, self.means, self.deviations, strict=True)
+        for column, name, texts, mean, deviation in kinds:
+            numbers = None if texts else _numbers(column[:, None], (name,))
+            parts.append(_one_hot(column, texts) if numbers is None else _standardised(numbers, (mean,), (deviation,)))
         return torch.cat(parts, dim=1)
 
 
@@ -240,19 +244,49 @@ def _moments(column: np.ndarray) -> tuple[float, float]:
     return mean, deviation if deviation > 1e-12 * max(1.0, abs(mean)) else 1.0
 
 
-def _numbers(values: np.ndarray) -> np.ndarray:
+def _numbers(values: np.ndarray, columns: Sequence[str] = ()) -> np.ndarray:
     """Return float64 values, NaN where one is missing."""
-    if values.dtype != object:
+    if values.dtype.kind in "iufb":
         return values.astype(np.float64)
     try:
         return np.where(values == None, np.nan, values).astype(np.float64)  # noqa: E711
     except (TypeError, ValueError) as error:
-        raise DataError("a numeric column has text in it", found=str(error)) from error
+        raise _text_among(values, columns) from error
+
+
+def _text_among(values: np.ndarray, columns: Sequence[str]) -> DataError:
+    """Return the error for numbers that are none, naming the column and three of them."""
+    for number, column in enumerate(values.T if values.ndim == 2 else [values.reshape(-1)], start=1):
+        strange = [cell for cell in column.tolist() if isinstance(cell, str | bytes) and not _reads_as_number(cell)]
+        if strange:
+            name = columns[number - 1] if len(columns) >= number else f"column {number}"
+            found = ", ".join(f"{cell!r:.60}" for cell in strange[:3])
+            break
+    else:
+        name, found = "", str(values.dtype)
+    return DataError("a numeric column has text in it", where=name, expected="numbers", found=found)
+
+
+def _reads_as_number(cell: str | bytes) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _standardised(values: np.ndarray, means: Sequence[float], deviations: Sequence[float]) -> Tensor:
     # In double until here: a column of large numbers with a small spread would lose it in single precision.
-    scaled = (values - np.array(means).reshape(-1)) / np.array(deviations).reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (values - np.array(means).reshape(-1)) / np.array(deviations).reshape(-1)
+    if (np.abs(scaled) > LARGEST).any():
+        worst = values.reshape(len(values), -1)[np.nonzero((np.abs(scaled) > LARGEST).reshape(len(values), -1))][0]
+        raise DataError(
+            "a value is too large to compute with",
+            expected=f"at most {LARGEST:.3g}",
+            found=f"{worst:g}",
+            remedy="leave the row out, or give nothing for a value that is missing",
+        )
     return torch.from_numpy(np.nan_to_num(scaled, nan=0.0).astype(np.float32))
 
 
@@ -274,8 +308,8 @@ def read_inputs(paths: Sequence[str | Path], kind: Kind, columns: Sequence[str] 
     if not paths:
         raise DataError("there is nothing to read", expected="at least one file")
     for path in paths:
-        if not Path(path).exists():
-            raise DataError("this file does not exist", where=str(path))
+        if not named(path).exists():
+            raise DataError("this file does not exist", where=str(path), remedy="give files that exist")
     if kind == "image":
         from ganglion.data.pictures import read_pictures
 
@@ -286,7 +320,11 @@ def read_inputs(paths: Sequence[str | Path], kind: Kind, columns: Sequence[str] 
         return np.array([read_text(Path(path)) for path in paths], dtype=object)
     from ganglion.data.tables import read_rows
 
-    return np.concatenate([read_rows(Path(path), columns, kind) for path in paths])
+    rows = [read_rows(Path(path), columns, kind) for path in paths]
+    if len({part.shape[1:] for part in rows}) > 1:
+        found = ", ".join(f"{part.shape[1:]} in {Path(path).name}" for part, path in zip(rows, paths, strict=True))
+        raise ShapeError("these files hold rows of different shapes", found=found, remedy="ask about one at a time")
+    return np.concatenate(rows)
 
 
 def _stacked(pictures: list[np.ndarray]) -> np.ndarray:

@@ -1,17 +1,18 @@
 """Tables in files, column by column: delimiter, encoding, header and missing values are found out and announced."""
 
+import codecs
 import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import numpy as np
 
 from ganglion.errors import DataError, MissingExtraError, ShapeError
+from ganglion.files import refuse_bomb, regular
 from ganglion.settings import unknown_name
 
 MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none", "missing"})
@@ -19,6 +20,17 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "spa
 SAMPLE_ROWS = 50
 MOSTLY = 0.9
 """Share of cells that must be numbers for a column to be numeric; the others count as missing then."""
+MOST_BYTES = 256 << 20
+"""Largest file of text or comma-separated cells."""
+LONGEST_LINE = 4 << 20
+LONGEST_CELL = 1 << 17
+MOST_COLUMNS = 10_000
+BLOCK = 1 << 20
+RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Control characters that no text has."""
+LARGEST = float(np.finfo(np.float32).max)
+EXAMPLES = 3
+"""Cells that a note or an error quotes."""
 GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
 SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".parquet")
 
@@ -75,7 +87,8 @@ def read_table(path: Path) -> Table:
     """Read a CSV file of any common dialect, or a Parquet file."""
     table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     if not table.columns or not len(table):
-        raise DataError("this table has no rows", where=str(path))
+        found = f"a header of {', '.join(table.names[:10])}" if table.names else "nothing"
+        raise DataError("this table has no rows", where=str(path), expected="rows below the header", found=found)
     return table
 
 
@@ -106,43 +119,90 @@ def read_rows(path: Path, columns: Sequence[str], kind: Literal["tabular", "seri
     return table.only(columns).rows()
 
 
-def decode_text(path: Path) -> tuple[str, str]:
-    """Return the text of a file and the encoding it was in: UTF-8, UTF-16 with its mark, or else Windows-1252."""
+def decode_text(path: Path, most: int = MOST_BYTES) -> tuple[str, str]:
+    """Return the text of a file and the encoding it was in."""
+    encoding = find_encoding(path, most)
     try:
-        content = path.read_bytes()
+        with path.open(encoding=encoding, newline="") as file:
+            return file.read(), encoding.removesuffix("-sig")
     except OSError as error:
         raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
-    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252", "latin-1"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        return text, "utf-8" if encoding == "utf-8-sig" else encoding
-    raise DataError("this is not a text file", where=str(path))
+
+
+def find_encoding(path: Path, most: int = MOST_BYTES) -> str:
+    """Return what a text file is encoded in, from all of its bytes: UTF-8, UTF-16 with its mark, or Windows-1252.
+
+    Raises:
+        DataError: this is no plain file, one of more than `most` bytes, or no text.
+    """
+    try:
+        with regular(path, most).open("rb") as file:
+            mark = file.read(2)
+            wide = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252", "latin-1"):
+                file.seek(0)
+                decoder = codecs.getincrementaldecoder(encoding)()
+                try:
+                    while block := file.read(BLOCK):
+                        if RUBBISH.search(decoder.decode(block)):
+                            raise DataError(
+                                "this is not a text file",
+                                where=str(path),
+                                expected="text",
+                                found="control characters",
+                            )
+                    decoder.decode(b"", final=True)
+                except UnicodeDecodeError:
+                    continue
+                return encoding
+    except OSError as error:
+        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
+    raise DataError("this is not a text file", where=str(path), expected="UTF-8 or UTF-16", found="broken UTF-16")
 
 
 def _read_csv(path: Path) -> Table:
-    text, encoding = decode_text(path)
-    delimiter = _delimiter(text)
-    rows, lines = _cells(text, delimiter, path)
+    encoding = find_encoding(path)
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            delimiter = _delimiter(file.read(BLOCK))
+            file.seek(0)
+            rows, lines = _cells(_lines(file, path), delimiter, path)
+    except OSError as error:
+        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
     if not rows:
-        raise DataError("this file is empty", where=str(path))
+        raise DataError("this file is empty", where=str(path), expected="rows of cells")
     _refuse_ragged(rows, lines, path)
     columns = [list(column) for column in zip(*rows, strict=True)]
     named = _has_header(columns)
-    names = _unique([column.pop(0).strip() for column in columns]) if named else []
-    names = names or [f"column {number + 1}" for number in range(len(columns))]
-    notes = [f"{DELIMITERS[delimiter]}-separated {encoding} text {'with a header' if named else 'without a header'}"]
+    head = [column.pop(0).strip() for column in columns] if named else [""] * len(columns)
+    names = _unique(head)
+    said = f"{DELIMITERS[delimiter]}-separated {encoding.removesuffix('-sig')} text"
+    notes = [f"{said} {'with a header' if named else 'without a header'}"]
+    renamed = [name for name, found in zip(names, head, strict=True) if name != found]
+    if named and renamed:
+        notes.append(f"columns without a name, or with that of another one, are called {_few(renamed)}")
     typed = []
     for name, column in zip(names, columns, strict=True):
-        values, note = _typed(column, decimal_comma=delimiter != ",")
+        values, note = _typed(column, decimal_comma=delimiter != ",", lines=lines[named:])
         typed.append(values)
         if note:
             notes.append(f"column {name!r}: {note}")
     return Table(tuple(names), tuple(typed), named, str(path), tuple(notes))
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """Yield the lines of a file, none of which may fill the memory."""
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise DataError(
+                "this table has a line that is too long",
+                where=f"{path}, line {number}",
+                expected=f"at most {LONGEST_LINE:,} characters",
+                remedy="look whether its lines end as they should; save many columns of numbers with numpy.save",
+            )
+        yield line
 
 
 def _delimiter(text: str) -> str:
@@ -162,37 +222,65 @@ def _delimiter(text: str) -> str:
     return best
 
 
-def _cells(text: str, delimiter: str, path: Path) -> tuple[list[list[str]], list[int]]:
+def _cells(lines: Iterator[str], delimiter: str, path: Path) -> tuple[list[list[str]], list[int]]:
     """Return the cells of all rows that are not blank, and the line each row ends at."""
     if delimiter == " ":
-        text = "\n".join(line.strip(" ") for line in text.splitlines())
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    rows, lines = [], []
+        lines = (line.strip(" ") for line in lines)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    rows: list[list[str]] = []
+    numbers: list[int] = []
     try:
         for row in reader:
+            _refuse_monsters(row, f"{path}, line {reader.line_num}")
             if any(cell.strip() for cell in row):
                 rows.append(row)
-                lines.append(reader.line_num)
+                numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(
-            "this table cannot be read", where=f"{path}, line {reader.line_num}", found=str(error)
+            "this table cannot be read",
+            where=f"{path}, line {reader.line_num}",
+            found=str(error),
+            remedy="look for a quotation mark that is not closed, or save the table again",
         ) from error
     if rows and len(rows[0]) > 1 and all(not row[-1].strip() and len(row) == len(rows[0]) for row in rows):
         rows = [row[:-1] for row in rows]  # Every line ended in a delimiter.
-    return rows, lines
+    return rows, numbers
+
+
+def _refuse_monsters(row: list[str], where: str) -> None:
+    if len(row) > MOST_COLUMNS:
+        raise DataError(
+            "this table has too many columns",
+            where=where,
+            expected=f"at most {MOST_COLUMNS:,}",
+            found=f"{len(row):,}",
+            remedy="save numbers as a plain array with numpy.save",
+        )
+    if sum(map(len, row)) > LONGEST_CELL and (longest := max(map(len, row))) > LONGEST_CELL:
+        raise DataError(
+            "this table has a cell that is too long",
+            where=f"{where}, column {max(range(len(row)), key=lambda place: len(row[place])) + 1}",
+            expected=f"at most {LONGEST_CELL:,} characters",
+            found=f"{longest:,}",
+            remedy="look for a quotation mark that is not closed",
+        )
 
 
 def _refuse_ragged(rows: list[list[str]], lines: list[int], path: Path) -> None:
     width = Counter(map(len, rows)).most_common(1)[0][0]
     for row, line in zip(rows, lines, strict=True):
-        if len(row) != width:
-            raise DataError(
-                "a row of this table has another number of cells than the others",
-                where=f"{path}, line {line}",
-                expected=f"{width} cells",
-                found=f"{len(row)} cells",
-                remedy="quote cells that contain the delimiter, or mend the row",
-            )
+        if len(row) == width:
+            continue
+        column = min(len(row), width) + 1
+        known = column <= len(rows[0]) and len(rows[0]) == width and _number(rows[0][column - 1]) is None
+        name = f" ({rows[0][column - 1].strip()!r:.60})" if known else ""
+        raise DataError(
+            "a row of this table has another number of cells than the others",
+            where=f"{path}, line {line}, column {column}{name}",
+            expected=f"{width} cells",
+            found=f"{len(row)} cells, " + ("this one missing" if len(row) < width else f"here {row[width]!r:.60}"),
+            remedy="quote cells that contain the delimiter, or mend the row",
+        )
 
 
 def _has_header(columns: list[list[str]]) -> bool:
@@ -210,11 +298,16 @@ def _has_header(columns: list[list[str]]) -> bool:
 
 def _unique(names: list[str]) -> list[str]:
     """Return the names with a number behind those that are empty or occur again."""
-    result: list[str] = []
+    result: dict[str, None] = {}
     for number, name in enumerate(names, start=1):
         name = name or f"column {number}"
-        result.append(f"{name} ({number})" if name in result else name)
-    return result
+        result[f"{name} ({number})" if name in result else name] = None
+    return list(result) if len(result) == len(names) else [f"column {number + 1}" for number in range(len(names))]
+
+
+def _few(texts: Sequence[str]) -> str:
+    """Return the first of some texts in quotes."""
+    return ", ".join(f"{text!r:.60}" for text in texts[:EXAMPLES]) + (", ..." if len(texts) > EXAMPLES else "")
 
 
 def _number(cell: str) -> float | None:
@@ -227,7 +320,7 @@ def _number(cell: str) -> float | None:
         return float(cell.replace(",", "")) if GROUPED.fullmatch(cell.strip()) else None
 
 
-def _typed(cells: list[str], decimal_comma: bool) -> tuple[np.ndarray, str]:
+def _typed(cells: list[str], decimal_comma: bool, lines: Sequence[int] = ()) -> tuple[np.ndarray, str]:
     """Return a column as numbers or texts, and what had to be assumed."""
     if not any("_" in cell for cell in cells):
         try:
@@ -236,6 +329,8 @@ def _typed(cells: list[str], decimal_comma: bool) -> tuple[np.ndarray, str]:
             pass  # Something is missing or is no number: look at every cell.
     stripped = [cell.strip() for cell in cells]
     present = [cell for cell in stripped if cell.lower() not in MISSING]
+    if not present:
+        return np.full(len(cells), np.nan), ""
     if decimal_comma and any("," in cell for cell in present):
         swapped = [cell.replace(".", "").replace(",", ".") for cell in present]
         if all(_number(cell) is not None for cell in swapped):
@@ -243,19 +338,26 @@ def _typed(cells: list[str], decimal_comma: bool) -> tuple[np.ndarray, str]:
             stripped = ["" if cell.lower() in MISSING else next(values) for cell in stripped]
             return _finite(np.array([np.nan if not cell else float(cell) for cell in stripped])), "decimal commas"
     numbers = [None if cell.lower() in MISSING else _number(cell) for cell in stripped]
-    strange = [
-        cell for cell, number in zip(stripped, numbers, strict=True) if number is None and cell.lower() not in MISSING
-    ]
-    if present and len(strange) <= (1 - MOSTLY) * len(present):
-        note = f"{len(strange)} cells that are no numbers count as missing, such as {strange[0]!r}" if strange else ""
+    strange = [place for place, cell in enumerate(stripped) if numbers[place] is None and cell.lower() not in MISSING]
+    said = _places(strange, stripped, lines)
+    if len(strange) <= (1 - MOSTLY) * len(present):
+        note = f"{len(strange)} cells that are no numbers count as missing: {said}" if strange else ""
         return _finite(np.array([np.nan if number is None else number for number in numbers])), note
-    if not present:
-        return np.full(len(cells), np.nan), ""
-    return np.array([None if cell.lower() in MISSING else cell for cell in stripped], dtype=object), ""
+    texts = np.array([None if cell.lower() in MISSING else cell for cell in stripped], dtype=object)
+    mixed = len(strange) < len(present) / 2
+    return texts, f"{len(strange)} of {len(present)} cells are no numbers, so all are text: {said}" if mixed else ""
+
+
+def _places(places: Sequence[int], cells: Sequence[str], lines: Sequence[int]) -> str:
+    """Return the first of some cells, and the lines they stand in."""
+    first = places[:EXAMPLES]
+    named = (f"{cells[place]!r:.60}" + (f" in line {lines[place]}" if lines else "") for place in first)
+    return ", ".join(named) + (", ..." if len(places) > EXAMPLES else "")
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    values[~np.isfinite(values)] = np.nan
+    """Return numbers with NaN for those that single precision cannot hold."""
+    values[~(np.abs(values) <= LARGEST)] = np.nan
     return values
 
 
@@ -267,9 +369,15 @@ def _read_parquet(path: Path) -> Table:
         raise MissingExtraError(
             "reading Parquet needs pyarrow", where=str(path), remedy="pip install 'ganglion[tables]'"
         ) from error
+    packed = regular(path).stat().st_size
     try:
-        content = parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        file = parquet.ParquetFile(path)
+        groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+        refuse_bomb(path, packed, sum(group.total_byte_size for group in groups))
+        if file.metadata.num_columns > MOST_COLUMNS:
+            raise DataError("this table has too many columns", where=str(path), expected=f"at most {MOST_COLUMNS}")
+        content = file.read()
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise DataError("this Parquet file cannot be read", where=str(path), found=str(error)) from error
     columns = []
     for column in content.columns:
@@ -280,4 +388,4 @@ def _read_parquet(path: Path) -> Table:
         else:
             texts = [None if value is None else str(value) for value in column.to_pylist()]
             columns.append(np.array(texts, dtype=object))
-    return Table(tuple(content.column_names), tuple(columns), True, str(path))
+    return Table(tuple(_unique(content.column_names)), tuple(columns), True, str(path))
