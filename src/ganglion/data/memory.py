@@ -17,6 +17,7 @@ from ganglion.settings import from_dict, to_dict
 
 STORED = "data.npz"
 ABOUT = "about.json"
+PARTS = ("inputs", "targets", "test_inputs", "test_targets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,6 @@ class About:
     fingerprint: str
     label_names: tuple[str, ...]
     column_names: tuple[str, ...]
-
-
-PARTS = ("inputs", "targets", "test_inputs", "test_targets")
 
 
 def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, name: str = "arrays") -> Dataset:
@@ -107,6 +105,9 @@ def store(dataset: Dataset, folder: Path) -> None:
     with zipfile.ZipFile(folder / STORED, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(ABOUT, json.dumps(about))
         for name, array in arrays.items():
+            if isinstance(array, np.ndarray) and array.dtype == object:  # Rows with columns of text.
+                file.writestr(f"{name}.json", json.dumps(array.tolist()))
+                continue
             with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
@@ -114,11 +115,14 @@ def store(dataset: Dataset, folder: Path) -> None:
 def stored(folder: Path) -> Dataset:
     """Read what `store` wrote. Raises `DataError` where that is not what lies there."""
     path = folder / STORED
-    arrays = load_arrays(path, beside=(ABOUT,))
+    tables = tuple(f"{name}.json" for name in PARTS)
+    parts = {name: array for name, array in load_arrays(path, beside=(ABOUT, *tables)).items() if name in PARTS}
     try:
         with zipfile.ZipFile(path) as file:
             about = from_dict(About, parse_json(file.read(ABOUT).decode()), where=ABOUT)
-        parts = {name: arrays[name] for name in PARTS if name in arrays}
+            for table in set(tables) & set(file.namelist()):
+                rows = parse_json(file.read(table).decode(), finite=False)
+                parts[table.removesuffix(".json")] = np.array(rows, dtype=object)
         return Dataset(**vars(about), **parts, source=STORED)
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise DataError("the data of this run is damaged", where=str(path), found=str(error)) from error
