@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganglion.cli.flags import parse, spell_out
+from ganglion.cli.flags import parse, spell_out, with_defaults
 from ganglion.models import INDEX, find, names
 from ganglion.tasks import facts
 from ganglion.tasks.session import settle
@@ -42,7 +42,7 @@ def test_info_shows_the_headings_verbatim_and_every_flag(name: str, command: Com
 @pytest.mark.parametrize("system", INDEX, ids=names())
 def test_every_field_is_a_flag_whose_default_training_accepts(system, command: Command) -> None:  # type: ignore[no-untyped-def]
     """Give each flag its own default: nothing may be refused, and nothing may change."""
-    for field in facts.fields(system.load().Config()):
+    for field in with_defaults(facts.fields(system.load().Config()), system):
         value = field["default"]
         if value is None or value == []:
             continue

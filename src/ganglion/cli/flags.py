@@ -32,7 +32,7 @@ class Request:
 def parse(system: System, words: list[str]) -> Request:
     """Read the words behind `train NAME`; `name=value` is accepted for `--name value`."""
     settings = {
-        system.name: known_facts(system)["fields"],
+        system.name: with_defaults(known_facts(system)["fields"], system),
         "training": with_defaults(facts.fields(TrainerSettings()), system),
         "data": with_defaults(facts.fields(DataSettings()), system),
     }
