@@ -27,12 +27,16 @@ Data it expects:
     Labels are not used.
 
 What to expect:
-    On scikit-learn's digits, clean digits of all classes within half a minute on two cores. A discriminator loss that
-    falls to zero while the generator's rises means that the discriminator has won and the generator learns nothing.
+    On scikit-learn's digits, without any flags, digits of all classes within half a minute on two cores, some of them
+    ambiguous: frechet_distance 2.4 (a trivial generator has 23) and coverage 0.72 on the test part, seed 0. On
+    Fashion-MNIST, shirts, trousers and boots before the end of the first epoch. A discriminator loss that falls to
+    zero while the generator's rises means that the discriminator has won and the generator learns nothing.
 
 Departures from the paper:
     Kernels of four instead of five, as in the widespread PyTorch rendition, whose parameter counts this has.
-    A side of 16, 28 or 32 uses one or two doublings less; the paper draws 64 x 64 only.
+    A side of 16, 28 or 32 uses fewer doublings; the paper draws 64 x 64 only.
+    Trained without flags, the networks have fewer channels and the generator a higher rate than here: with the paper's
+    rate it loses to the discriminator on small images.
     The scales of batch normalisation start from N(1, 0.02), which the paper does not say.
     Latent vectors are normal instead of uniform.
     One-sided label smoothing (real_label), which came later; 1.0 switches it off.
