@@ -1,7 +1,8 @@
 """From a name and some options to a trained run: reads, builds, trains, judges, draws, reports."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,18 @@ from ganglion.tasks.report import run_report
 from ganglion.tasks.run import Run, task_class
 from ganglion.tasks.run import load as load
 from ganglion.tasks.run import open_run as open_run
+from ganglion.training import checkpoint
+from ganglion.training.allocator import keep_big_blocks
+from ganglion.training.device import choose_device
 from ganglion.training.run import RunFolder
 from ganglion.training.seeding import seed_all
 from ganglion.training.settings import TrainerSettings
+from ganglion.training.signals import Interrupted, stop_requests
 from ganglion.training.trainer import Callback, Trainer
 
 Source = str | Path | Dataset | tuple[Any, Any] | Any
 FORMAT = 1
+REPORT = "report.html"
 
 
 @dataclasses.dataclass
@@ -43,16 +49,23 @@ class Session:
     """What was inferred from the data, doubts about it, and what resuming could not promise."""
 
     def fit(self) -> Run:
-        """Train, judge the best weights on the test part, draw the figures and write the report."""
-        self.files.lock()
+        """Train, judge the best weights on the test part, draw the figures and write the report.
+
+        A signal leaves a checkpoint from which `resume` goes on to the same bits, whatever was being done.
+        """
         try:
-            for note in self.notes:
-                self.files.log(note)
-            self.files.log(f"training from step {self.trainer.iteration} to {self.trainer.total_steps}")
-            self.trainer.fit()
-            self._conclude()
+            with stop_requests(raises=True):
+                self.files.lock()
+                for note in self.notes:
+                    self.files.log(note)
+                self.files.log(f"training from step {self.trainer.iteration} to {self.trainer.total_steps}")
+                self.trainer.fit()
+                self._conclude()
         except BaseException as error:
-            self.files.log(f"stopped at step {self.trainer.iteration}: {str(error) or type(error).__name__}")
+            if isinstance(error, Interrupted):
+                error.saved = bool(checkpoint.steps(self.files.checkpoints))
+            with suppress(CheckpointError):  # the folder may be what is wrong
+                self.files.log(f"stopped at step {self.trainer.iteration}: {str(error) or type(error).__name__}")
             raise
         finally:
             self.files.unlock()
@@ -98,9 +111,17 @@ def train(
 def prepare(
     name: str, data: Source = None, *, out: str | Path | None = None, callbacks: Sequence[Callback] = (), **options: Any
 ) -> Session:
-    """Do all of `train` that comes before the first update."""
+    """Do all of `train` that comes before the first update; the run folder is locked from here on."""
+    with stop_requests(raises=True):
+        return _prepare(name, data, out, callbacks, options)
+
+
+def _prepare(
+    name: str, data: Source, out: str | Path | None, callbacks: Sequence[Callback], options: dict[str, Any]
+) -> Session:
     system = find(name)
     config, trainer_settings, data_settings = settle(system, options)
+    choose_device(trainer_settings.device)  # a device that is not here is refused before anything is written
     source = _source(system, system.data if data is None else data)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     about = {
@@ -117,33 +138,80 @@ def prepare(
     }
     label = source.name if isinstance(source, Dataset) else Path(source).stem
     files = RunFolder.create(out, f"{name}-{label}", about)
-    if isinstance(source, Dataset):
-        store(source, files.path)
-    return _assemble(system, task, trainer_settings, files, callbacks, resuming=False)
+    with _unlocked_on_error(files):
+        if isinstance(source, Dataset):
+            store(source, files.path)
+        return _assemble(system, task, trainer_settings, files, callbacks)
+
+
+@contextmanager
+def _unlocked_on_error(files: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        files.unlock()
+        raise
 
 
 def resume(
-    folder: str | Path, *, callbacks: Sequence[Callback] = (), steps: int | None = None, epochs: int | None = None
+    folder: str | Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    steps: int | None = None,
+    epochs: int | None = None,
+    strict: bool = False,
+    exact: bool = False,
 ) -> Run:
-    """Continue a run from its newest usable checkpoint; a finished one only if told to train longer."""
-    session = prepare_resume(folder, callbacks=callbacks, steps=steps, epochs=epochs)
+    """Continue a run from its newest usable checkpoint; a finished one only if told to train longer.
+
+    With `strict` a damaged newest checkpoint is an error, with `exact` whatever may change a bit: another torch,
+    kind of device, processor or number of threads.
+    """
+    session = prepare_resume(folder, callbacks=callbacks, steps=steps, epochs=epochs, strict=strict, exact=exact)
     return session.fit() if isinstance(session, Session) else session
 
 
 def prepare_resume(
-    folder: str | Path, *, callbacks: Sequence[Callback] = (), steps: int | None = None, epochs: int | None = None
+    folder: str | Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    steps: int | None = None,
+    epochs: int | None = None,
+    strict: bool = False,
+    exact: bool = False,
 ) -> Session | Run:
     """Do all of `resume` that comes before the next update; a run with nothing left to do is returned as it is."""
     files = RunFolder.open(folder)
+    with stop_requests(raises=True):
+        files.lock()
+        with _unlocked_on_error(files):
+            session = _prepare_resume(files, callbacks, steps, epochs, strict, exact)
+    if isinstance(session, Run):
+        files.unlock()
+    return session
+
+
+def _prepare_resume(
+    files: RunFolder,
+    callbacks: Sequence[Callback],
+    steps: int | None,
+    epochs: int | None,
+    strict: bool,
+    exact: bool,
+) -> Session | Run:
     about = files.read("config.json")
     longer = steps is not None or epochs is not None
     if (files.path / "result.json").exists() and not longer:
-        return Run(folder)
+        if not (files.path / REPORT).exists():  # killed between the two
+            run_report(files.path)
+        return Run(files.path)
     settings = from_dict(TrainerSettings, about["trainer"], where="config.json")
     if longer:
         settings = dataclasses.replace(settings, steps=steps, epochs=epochs)
+        # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
+        (files.path / "result.json").unlink(missing_ok=True)
         files.write("config.json", about | {"trainer": to_dict(settings)})
-    run = Run(folder)
+    run = Run(files.path)
     task = run.prepared_task()
     if task.fingerprint != about["fingerprint"]:
         raise CheckpointError(
@@ -153,17 +221,15 @@ def prepare_resume(
             found=f"SHA-256 {task.fingerprint[:12]}",
             remedy="put the old data back, or start a new run",
         )
-    return _assemble(run.system, task, settings, files, callbacks, resuming=True)
+    session = _assemble(run.system, task, settings, files, callbacks)
+    doubts = session.trainer.resume(strict, exact)
+    return dataclasses.replace(session, notes=(*session.notes, *doubts))
 
 
 def _assemble(
-    system: System,
-    task: Task,
-    settings: TrainerSettings,
-    files: RunFolder,
-    callbacks: Sequence[Callback],
-    resuming: bool,
+    system: System, task: Task, settings: TrainerSettings, files: RunFolder, callbacks: Sequence[Callback]
 ) -> Session:
+    keep_big_blocks()
     seed_all(settings.seed)
     rule = system.load().build(task.config)
     trainer = Trainer(
@@ -176,8 +242,7 @@ def _assemble(
         run=files,
         callbacks=callbacks,
     )
-    doubts = trainer.resume() if resuming else []
-    return Session(system, task, rule, trainer, files, (*task.notes, *doubts))
+    return Session(system, task, rule, trainer, files, task.notes)
 
 
 def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
