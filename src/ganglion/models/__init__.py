@@ -60,7 +60,9 @@ INDEX = (
         "digits",
         {"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
     ),
-    System("lstm-forecaster", "recurrent.lstm_forecaster", "forecasting", "mackey-glass", {"epochs": 6, "batch_size": 64}),
+    System(
+        "lstm-forecaster", "recurrent.lstm_forecaster", "forecasting", "mackey-glass", {"epochs": 6, "batch_size": 64}
+    ),
     System("autoencoder", "autoencoder.autoencoder", "reconstruction", "digits", {"epochs": 60, "batch_size": 64}),
     System("gan", "adversarial.gan", "generation", "digits", {"epochs": 125, "batch_size": 64, "ema_decay": 0.99}),
     System(

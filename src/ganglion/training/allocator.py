@@ -28,4 +28,4 @@ def keep_big_blocks() -> bool:
     if not hasattr(library, "gnu_get_libc_version"):
         return False
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, TOP_PAD))
-    return all([library.mallopt(parameter, value) for parameter, value in settings])
+    return all(library.mallopt(parameter, value) for parameter, value in settings)
