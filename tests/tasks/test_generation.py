@@ -1,9 +1,12 @@
 """The generation task: what it makes of data, and that its numbers mean what they say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.generators import generate
@@ -41,6 +44,18 @@ def test_batches_are_images_in_the_range_of_tanh_without_labels() -> None:
     assert set(batch) == {"inputs", "index"}
     assert batch["inputs"].shape == (16, 3, 8, 8)
     assert -1 <= batch["inputs"].min() < 0 < batch["inputs"].max() <= 1
+
+
+def test_images_that_stay_in_their_files_are_streamed(tmp_path: Path) -> None:
+    images = pictures().inputs
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number:03}.png")
+    task = Generation.prepare(str(tmp_path), gan.TINY, DataSettings(batch_size=16, stream="yes"), seed=0)
+    rule = gan.build(task.config)
+    batch = next(iter(task.loader(rule, seed=0)))
+    known = task.preprocessing(images)
+    assert torch.cdist(batch["inputs"].flatten(1), known.flatten(1)).min(dim=1).values.max() < 1e-2
+    assert np.isfinite(list(task.evaluate(rule, "test").values())).all()
 
 
 def test_the_example_fits_the_generator() -> None:

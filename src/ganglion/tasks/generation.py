@@ -14,6 +14,7 @@ from ganglion.core import LearningRule, Loader
 from ganglion.data.augment import Augment
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
+from ganglion.data.images import ImageFiles
 from ganglion.data.loaders import InMemoryLoader, StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
@@ -89,17 +90,17 @@ class Generation(Task):
     def _some(self, samples: Samples, most: int) -> np.ndarray:
         """Return at most `most` preprocessed images, evenly chosen in shuffled order."""
         places = np.random.default_rng(0).permutation(len(samples))[:most]
-        return self.preprocessing(_take(samples.inputs, places)).numpy()
+        images: Any = samples.inputs  # an array, or files that are decoded now
+        return self.preprocessing(images[places]).numpy()
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         settings = self.settings
         augment = None if settings.augment == "none" else Augment(settings.augment)
-        if isinstance(self.inputs, np.ndarray):
-            images = {"inputs": self.preprocessing(self.inputs)}
-            return InMemoryLoader(images, settings.batch_size, seed, augment)
-        return StreamingLoader(
-            self.inputs, self.preprocessing, {}, settings.batch_size, seed, augment, workers=settings.workers
-        )
+        if isinstance(self.inputs, ImageFiles):
+            return StreamingLoader(
+                self.inputs, self.preprocessing, {}, settings.batch_size, seed, augment, workers=settings.workers
+            )
+        return InMemoryLoader({"inputs": self.preprocessing(self.inputs)}, settings.batch_size, seed, augment)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         generated = draw(rule.network, self._latent(JUDGED, seed=0))
@@ -185,7 +186,3 @@ def _adapted(config: Any, dataset: Dataset) -> Any:
     found = ImagePreprocessing.fit(dataset.inputs)
     fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
     return replace(config, in_channels=found.channels, image_size=config.image_size or fitting)
-
-
-def _take(inputs: np.ndarray | Sequence, places: np.ndarray) -> np.ndarray:
-    return inputs[places] if isinstance(inputs, np.ndarray) else np.stack([inputs[place] for place in places])
