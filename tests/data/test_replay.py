@@ -8,7 +8,7 @@ from gymnasium import spaces
 from torch import Generator, Tensor
 
 from ganglion.data.environments import Environments, episode_seed, make_environment, play_episodes, with_plain_spaces
-from ganglion.data.replay import ReplayLoader, ReplayMemory, linear_schedule
+from ganglion.data.replay import ReplayLoader, ReplayMemory, linear_schedule, multi_step
 from ganglion.errors import CheckpointError, ConfigurationError
 from ganglion.training.checkpoint import digest, load, save
 from tests.environments import LENGTH, Chain, Endless, Forgetful
@@ -57,9 +57,9 @@ def test_the_memory_overwrites_the_oldest_first() -> None:
 def test_the_memory_samples_only_what_was_stored_and_uniformly() -> None:
     memory = ReplayMemory(1000)
     memory.add({"place": torch.arange(4)})
-    drawn = memory.sample(8000, Generator().manual_seed(0))
-    assert torch.equal(drawn["place"], drawn["index"])
-    counts = torch.bincount(drawn["place"], minlength=4)
+    rows = memory.draw(8000, Generator().manual_seed(0))
+    assert torch.equal(memory.take(rows, "place")["place"], rows)
+    counts = torch.bincount(rows, minlength=4)
     assert len(counts) == 4
     assert ((counts - 2000).abs() < 5 * (8000 * 0.25 * 0.75) ** 0.5).all()
 
@@ -177,6 +177,45 @@ def test_episodes_played_side_by_side_are_those_played_alone() -> None:
     assert len(set(together)) > 1
 
 
+# Several steps ahead
+
+
+def walk(collected: list[dict[str, Tensor]], start: int, environment: int, steps: int, discount: float) -> tuple:
+    """Follow one environment step by step through what was collected, as the textbook says."""
+    total, worth = 0.0, 1.0
+    for step in collected[start : start + steps]:
+        total += worth * step["rewards"][environment].item()
+        worth *= discount
+        if step["ended"][environment]:
+            break
+    return total, step["next_observations"][environment].tolist(), step["terminated"][environment].item(), worth
+
+
+@pytest.mark.parametrize(("make", "capacity"), [(Chain, 300), (Endless, 300), (Chain, 21)])
+@pytest.mark.parametrize("steps", [1, 3, 7])
+def test_transitions_over_several_steps_are_those_of_a_walk_through_the_episodes(make, capacity, steps) -> None:
+    environments, memory, collected = Environments(make, 3, seed=0), ReplayMemory(capacity), []
+    generator = Generator().manual_seed(0)
+    for _ in range(40):
+        collected.append(environments.step(torch.randint(2, (3,), generator=generator)))
+        memory.add(collected[-1])
+        memory.storage["rewards"][memory.size :] = torch.nan  # rows that were never written may hold anything
+    batch = multi_step(memory, torch.arange(memory.size), steps, 3, 0.9)
+    for row in range(memory.size):
+        start = max(time for time in range(40) if (3 * time) % capacity == row - row % 3)
+        total, following, terminated, worth = walk(collected, start, row % 3, steps, 0.9)
+        assert batch["observations"][row].tolist() == collected[start]["observations"][row % 3].tolist()
+        assert batch["actions"][row] == collected[start]["actions"][row % 3]
+        assert batch["rewards"][row].item() == pytest.approx(total, abs=1e-5)
+        assert batch["next_observations"][row].tolist() == following
+        assert batch["terminated"][row].item() == terminated
+        assert batch["discounts"][row].item() == pytest.approx(worth)
+
+
+def test_the_memory_holds_whole_steps_of_all_environments() -> None:
+    assert loader(count=3, capacity=64).memory.capacity == 63
+
+
 # The loader
 
 
@@ -208,12 +247,12 @@ def test_same_seed_same_batches() -> None:
 
 @pytest.mark.parametrize("at", [0, 1, 20])
 def test_resuming_is_exact(at: int, tmp_path) -> None:
-    whole = loader()
+    whole = loader(steps_ahead=3)
     expected = take(whole, 40)
-    first = loader()
+    first = loader(steps_ahead=3)
     take(first, at)
     path = save(tmp_path, at, {"loader": first.state_dict()})
-    second = loader(seed=9)  # everything that matters must come from the state
+    second = loader(seed=9, steps_ahead=3)  # everything that matters must come from the state
     second.environments.seed = 0
     second.load_state_dict(load(path)["loader"])
     rest = take(second, 40 - at)

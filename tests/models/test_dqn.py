@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.models.q_learning.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, build
+from ganglion.models.q_learning.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, RunningStandardisation, build
 
 
 def parameters(network: nn.Module) -> int:
@@ -24,13 +24,15 @@ def test_the_dense_network_is_what_it_says() -> None:
     torch.manual_seed(0)
     network = DenseQNetwork(4, 3, (5, 6))
     plain = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 3))
-    plain.load_state_dict(dict(zip(plain.state_dict(), network.state_dict().values(), strict=True)))
+    for mine, theirs in zip(plain.parameters(), network.parameters(), strict=True):
+        mine.data = theirs.data
     observations = torch.randn(7, 2, 2)
-    assert torch.equal(network(observations), plain(observations.flatten(1)))
+    torch.testing.assert_close(network.eval()(observations), plain(observations.flatten(1)))
 
 
 def test_in_a_dueling_network_the_mean_over_actions_is_the_value_of_the_state() -> None:
     network = DenseQNetwork(4, 3, (8,), dueling=True)
+    network.eval()
     observations = torch.randn(5, 4)
     values = network(observations)
     torch.testing.assert_close(values.mean(1, keepdim=True), network.head.value(network.hidden(observations)))
@@ -38,9 +40,39 @@ def test_in_a_dueling_network_the_mean_over_actions_is_the_value_of_the_state() 
     torch.testing.assert_close(values[:, :1] - values[:, 1:], advantages[:, :1] - advantages[:, 1:])
 
 
+def test_the_statistics_are_those_of_everything_learnt_from() -> None:
+    standardise = RunningStandardisation(3)
+    batches = [5 + 2 * torch.randn(size, 3, generator=torch.Generator().manual_seed(size)) for size in (64, 7, 200)]
+    for batch in batches:
+        standardise(batch)
+    everything = torch.cat(batches)
+    torch.testing.assert_close(standardise.mean, everything.mean(0))
+    torch.testing.assert_close(standardise.variance, everything.var(0, correction=0))
+    scaled = standardise.eval()(everything)
+    torch.testing.assert_close(scaled.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(scaled.std(0, correction=0), torch.ones(3), rtol=1e-4, atol=0)
+
+
+def test_the_statistics_move_when_learning_and_not_when_acting_or_judged() -> None:
+    standardise, inputs = RunningStandardisation(3), torch.randn(8, 3)
+    with torch.no_grad():
+        assert torch.equal(standardise(inputs), inputs * (1 + 1e-8) ** -0.5)
+    standardise.eval()(inputs)
+    assert standardise.count == 0
+    standardise.train()(inputs)
+    assert standardise.count == 8
+
+
+def test_an_input_that_hardly_ever_moves_is_cut_off() -> None:
+    standardise = RunningStandardisation(1)
+    standardise(torch.zeros(100, 1))
+    assert standardise.eval()(torch.tensor([[0.5], [-0.5]])).tolist() == [[10.0], [-10.0]]
+
+
 @pytest.mark.parametrize("network", [DenseQNetwork(4 * 84 * 84, 2, (4,)), NatureQNetwork(4, 2)])
 def test_bytes_are_scaled_to_the_unit_interval(network: nn.Module) -> None:
     frames = torch.randint(256, (2, 4, 84, 84), dtype=torch.uint8)
+    network.eval()
     torch.testing.assert_close(network(frames), network(frames.float() / 255))
 
 

@@ -63,6 +63,17 @@ def test_a_terminal_state_has_no_future_and_a_truncated_episode_has(double: bool
     assert targets.tolist() == [1.0, 1.0 + 0.5 * (2.0 if double else 3.0)]
 
 
+def test_a_transition_of_several_steps_brings_its_own_discount() -> None:
+    sample = batch([0, 0], [1.0, 1.0], [1, 1], [False, True]) | {"discounts": torch.tensor([0.25, 0.25])}
+    assert rule(ONLINE, TARGET, discount=0.5).targets(sample).tolist() == [1.0 + 0.25 * 3.0, 1.0]
+
+
+def test_the_threshold_is_where_the_loss_turns_linear() -> None:
+    made = rule([[0.0, 0.0], [0.0, 0.0]], threshold=10.0)
+    assert made.objective(batch([0], [8.0], [1], [True]))["loss"].item() == pytest.approx(32.0)
+    assert made.objective(batch([0], [12.0], [1], [True]))["loss"].item() == pytest.approx(10 * (12 - 5))
+
+
 def test_a_value_that_is_not_finite_behind_a_terminal_state_does_no_harm() -> None:
     made = rule(ONLINE, [[0.0, 0.0], [float("inf"), 0.0]])
     assert made.targets(batch([0], [1.0], [1], [True])).tolist() == [1.0]
@@ -154,7 +165,7 @@ def test_solves_the_chain_like_value_iteration(double: bool) -> None:
     )
 
 
-@pytest.mark.parametrize("option", [{"discount": 1.5}, {"target_rate": 0.0}, {"target_every": 0}])
+@pytest.mark.parametrize("option", [{"discount": 1.5}, {"target_rate": 0.0}, {"target_every": 0}, {"threshold": 0.0}])
 def test_impossible_options_are_refused(option: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(option))):
         rule(ONLINE, **option)

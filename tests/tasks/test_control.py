@@ -137,7 +137,7 @@ def test_an_endless_task_is_learnt_although_only_a_time_limit_ends_it() -> None:
     rule = build(control.config)
     for batch in itertools.islice(control.loader(rule, 0), 600):
         rule.step(batch)
-    values = rule.network(batch["observations"])
+    values = rule.network.eval()(batch["observations"])
     torch.testing.assert_close(values, torch.full_like(values, 2.0), rtol=0, atol=0.05)
 
 
@@ -148,6 +148,7 @@ def test_the_chain_is_solved_like_value_iteration_by_acting_in_it() -> None:
     for batch in itertools.islice(control.loader(rule, 0), 1500):
         rule.step(batch)
     exact = torch.tensor(chain_values(0.8), dtype=torch.float32)
+    rule.network.eval()
     torch.testing.assert_close(rule.network(torch.eye(LENGTH)).detach(), exact, rtol=0, atol=0.05)
     assert control.evaluate(rule, "test")["mean_return"] > control.baseline()["mean_return"]
 

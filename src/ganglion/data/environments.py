@@ -126,18 +126,20 @@ class Environments:
         return len(self.environments)
 
     def step(self, actions: Tensor) -> Batch:
-        """Take one action in every environment and return the transitions, one a row."""
+        """Take one action in every environment and return the transitions, one a row.
+
+        `terminated` says that the episode reached its end, `ended` that it stopped for that or any other reason.
+        """
         following = torch.empty_like(self.observations)
         shown = following.numpy()
-        rewards, terminated, finished = [], [], []
+        rewards, terminated, ended = [], [], []
         for number, action in enumerate(actions.tolist()):
-            shown[number], reward, ended, cut, _ = self.environments[number].step(action)
+            shown[number], reward, terminal, truncated, _ = self.environments[number].step(action)
             rewards.append(float(reward))
-            terminated.append(bool(ended))
+            terminated.append(bool(terminal))
+            ended.append(bool(terminal or truncated))
             self.actions[number].append(action)
             self.rewards[number] += rewards[-1]
-            if ended or cut:
-                finished.append(number)
         self.steps += len(self)
         transitions = {
             "observations": self.observations,
@@ -145,10 +147,11 @@ class Environments:
             "rewards": torch.tensor(rewards),
             "next_observations": following,
             "terminated": torch.tensor(terminated),
+            "ended": torch.tensor(ended),
         }
         # The last observation of an episode belongs to its transition; the first of the next one only to what is shown.
-        self.observations = following.clone() if finished else following
-        for number in finished:
+        self.observations = following.clone() if any(ended) else following
+        for number in np.flatnonzero(ended).tolist():
             self.returns.append((self.steps, self.rewards[number]))
             self.episodes[number] += 1
             self._start(number, self.observations)

@@ -50,10 +50,13 @@ class ReplayMemory:
         self.position = (self.position + count) % self.capacity
         self.size = min(self.size + count, self.capacity)
 
-    def sample(self, count: int, generator: Generator) -> Batch:
-        """Draw `count` transitions uniformly, with replacement, and say in `index` which."""
-        rows = torch.randint(self.size, (count,), generator=generator)
-        return {name: values.index_select(0, rows) for name, values in self.storage.items()} | {"index": rows}
+    def draw(self, count: int, generator: Generator) -> Tensor:
+        """Choose `count` rows uniformly, with replacement."""
+        return torch.randint(self.size, (count,), generator=generator)
+
+    def take(self, rows: Tensor, *names: str) -> Batch:
+        """Return the named parts of the transitions in these rows."""
+        return {name: self.storage[name].index_select(0, rows) for name in names}
 
     def _allocate(self, example: Batch) -> None:
         if not self.storage:
@@ -77,6 +80,35 @@ class ReplayMemory:
             self.storage[name][: self.size].copy_(values)
 
 
+def multi_step(memory: ReplayMemory, rows: Tensor, steps: int, stride: int, discount: float) -> Batch:
+    """Return transitions that lead up to `steps` further: from s_t by a_t to s_t+n with r_t + γ r_t+1 + ... .
+
+    The transition that follows a row stands `stride` rows behind it. A way ends early with its episode, or where the
+    memory ends; `discounts` is γ to the power of the steps that were taken.
+
+    Args:
+        rows: first transition of each way (batch).
+        discount: γ, worth of a reward one step later.
+
+    Source: Sutton and Barto, Reinforcement learning, chapter 7.
+    """
+    ahead = torch.arange(steps)
+    places = (rows.unsqueeze(1) + stride * ahead) % memory.capacity  # (batch, steps)
+    written = (memory.position - 1 - rows) % memory.capacity  # rows written since, (batch)
+    ended = memory.storage["ended"][places].long()
+    taken = (ended.cumsum(1) - ended == 0) & (stride * ahead <= written.unsqueeze(1))  # (batch, steps)
+    lengths = taken.sum(1)
+    last = places.gather(1, lengths.unsqueeze(1) - 1).squeeze(1)
+    # Chosen, not multiplied by 0: rows that were never written may hold anything, even what is not a number.
+    rewards = torch.where(taken, memory.storage["rewards"][places] * discount**ahead, 0.0)
+    return {
+        **memory.take(rows, "observations", "actions"),
+        "rewards": rewards.sum(1),
+        **memory.take(last, "next_observations", "terminated"),
+        "discounts": discount**lengths,
+    }
+
+
 class ReplayLoader:
     """Acts in environments, remembers what happened, and yields batches of memories without end.
 
@@ -91,6 +123,8 @@ class ReplayLoader:
         epsilon: ε as a function of the environment steps taken so far.
         train_every: environment steps, over all environments, from one batch to the next.
         learning_starts: environment steps before the first batch.
+        steps_ahead: environment steps that a transition leads on.
+        discount: worth of a reward one step later, for the rewards within a transition.
     """
 
     def __init__(
@@ -104,6 +138,8 @@ class ReplayLoader:
         epsilon: Callable[[int], float],
         train_every: int = 1,
         learning_starts: int = 1,
+        steps_ahead: int = 1,
+        discount: float = 1.0,
     ) -> None:
         if capacity < len(environments):
             raise ConfigurationError(
@@ -111,16 +147,23 @@ class ReplayLoader:
                 expected=f"a capacity of at least {len(environments)}",
                 found=str(capacity),
             )
-        for name, value in (("train_every", train_every), ("learning_starts", learning_starts)):
+        for name, value in (
+            ("train_every", train_every),
+            ("learning_starts", learning_starts),
+            ("steps_ahead", steps_ahead),
+        ):
             if value < 1:
                 raise ConfigurationError(f"{name} must be at least 1", found=str(value))
         self.environments = environments
         self.act = act
-        self.memory = ReplayMemory(capacity)
+        # A whole number of steps of all environments, so that the next step of one always stands as many rows ahead.
+        self.memory = ReplayMemory(capacity - capacity % len(environments))
         self.batch_size = batch_size
         self.epsilon = epsilon
         self.train_every = train_every
         self.learning_starts = learning_starts
+        self.steps_ahead = steps_ahead
+        self.discount = discount
         self.generator = Generator().manual_seed(seed)
         self.batches = 0
         """Batches handed out so far."""
@@ -132,7 +175,13 @@ class ReplayLoader:
             while self.environments.steps < self.learning_starts + self.train_every * self.batches:
                 self.collect()
             self.batches += 1
-            yield self.memory.sample(self.batch_size, self.generator)
+            yield self.sample()
+
+    def sample(self) -> Batch:
+        """Draw a batch from the memory and say in `index` where it begins."""
+        rows = self.memory.draw(self.batch_size, self.generator)
+        batch = multi_step(self.memory, rows, self.steps_ahead, len(self.environments), self.discount)
+        return batch | {"index": rows}
 
     def collect(self) -> None:
         """Take one step in every environment and remember it."""

@@ -79,7 +79,13 @@ INDEX = (
         },
     ),
     System("rbm", "energy.rbm", "density", "digits", {"epochs": 100, "batch_size": 32, "schedule": "linear"}),
-    System("dqn", "q_learning.dqn", "control", "CartPole-v1", {"steps": 20_000, "batch_size": 128}),
+    System(
+        "dqn",
+        "q_learning.dqn",
+        "control",
+        "CartPole-v1",
+        {"steps": 6000, "batch_size": 128, "schedule": "linear", "evaluate_every": 300, "report_every": 300},
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from ganglion.rules.descend import Descent, descend
 
 
 def temporal_difference_targets(
-    rewards: Tensor, terminated: Tensor, next_values: Tensor, discount: float
+    rewards: Tensor, terminated: Tensor, next_values: Tensor, discount: float | Tensor
 ) -> Tensor:  # (batch)
     """Return y = r + γ (1 - terminated) V(s').
 
@@ -42,7 +42,8 @@ class QLearning(LearningRule):
         target_every: updates between two moves of the target network.
         target_rate: ρ, share of the way to `network` that the target network goes in one move.
 
-    Batch: `observations`, `actions` (batch), `rewards` (batch), `next_observations`, `terminated` (batch, boolean).
+    Batch: `observations`, `actions` (batch), `rewards` (batch), `next_observations`, `terminated` (batch, boolean);
+    `discounts` (batch) where a transition leads several steps on: the power of γ at its end.
 
     Source: Mnih et al. 2015, https://doi.org/10.1038/nature14236; van Hasselt et al. 2016, arXiv:1509.06461.
     """
@@ -114,4 +115,5 @@ class QLearning(LearningRule):
             next_values = judged.gather(1, chosen).squeeze(1)
         else:
             next_values = judged.amax(1)
-        return temporal_difference_targets(batch["rewards"], batch["terminated"], next_values, self.discount)
+        discount = batch.get("discounts", self.discount)
+        return temporal_difference_targets(batch["rewards"], batch["terminated"], next_values, discount)

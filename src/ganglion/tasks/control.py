@@ -44,7 +44,7 @@ class Control(Task):
 
     The episodes of an evaluation always start from the same seeds, so that two evaluations differ by the network
     alone. The configuration says how to explore and remember: `num_environments`, `replay_capacity`,
-    `learning_starts`, `train_every`, `epsilon_start`, `epsilon_end`, `epsilon_steps`.
+    `learning_starts`, `train_every`, `epsilon_start`, `epsilon_end`, `epsilon_steps`, `steps_ahead`, `discount`.
     """
 
     score = "mean_return"
@@ -91,6 +91,8 @@ class Control(Task):
             epsilon=linear_schedule(config.epsilon_start, config.epsilon_end, config.epsilon_steps),
             train_every=config.train_every,
             learning_starts=config.learning_starts,
+            steps_ahead=config.steps_ahead,
+            discount=config.discount,
         )
         return self._loader
 

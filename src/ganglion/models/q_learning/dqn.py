@@ -9,17 +9,20 @@ Idea:
 Equations:
     Q(s, a) -> y = r + γ max_a' Q'(s', a')                 no second term after a terminal state
     y = r + γ Q'(s', argmax_a' Q(s', a'))                  double Q-learning
+    y = r_1 + γ r_2 + ... + γ^n max_a' Q'(s_n, a')         n steps ahead
+    θ' <- θ' + ρ (θ - θ')                                  target network
     action = random with probability ε(t), otherwise argmax_a Q(s, a)
     Q(s, a) = V(s) + A(s, a) - mean_a' A(s, a')            dueling
 
 Networks:
-    `mlp`: dense hidden layers with ReLU on the flattened observation, one linear output for every action.
+    `mlp`: dense hidden layers with ReLU on the flattened, standardised observation, one linear output an action.
     `nature`: the network of 2015 for four stacked grey frames of 84 x 84 bytes: convolutions 8x8 stride 4, 4x4 stride 2
     and 3x3 stride 1, one dense hidden layer.
     With `dueling` the last stage is split into a stream for V and a stream for A.
 
 Learning rule:
-    `ganglion.rules.q_learning.QLearning`: Huber loss on the temporal difference, target network copied at intervals.
+    `ganglion.rules.q_learning.QLearning`: Huber loss on the temporal difference, target network averaged or
+    copied at intervals. `ganglion.data.replay.ReplayLoader` acts, explores and remembers.
 
 Data it expects:
     A Gymnasium environment with discrete actions, by its registered name (`--data CartPole-v1`). Observations are used
@@ -29,17 +32,21 @@ What to expect:
     WHAT
 
 Departures from the paper:
-    1. Small environments get a dense network and no frame skipping, stacking or reward clipping.
-    2. Adam instead of RMSprop.
-    3. The error of a transition is squared up to one and linear beyond (Huber), which is the derivative clipping of the
-       paper written as a loss.
-    4. Several environments act side by side, so that one forward pass chooses several actions.
-    5. A time limit does not count as a terminal state.
-    6. Weights are chosen by greedy play of seeded episodes during training.
+    1. Small environments get a dense network and no repeated actions, stacked frames or clipped rewards.
+    2. The dense network standardises its inputs by running statistics.
+    3. The error is clipped (Huber) far above one: unclipped rewards sum up to large values, and where every error
+       pulls equally hard, the few terminal transitions are outvoted and values grow without bound.
+    4. The target network is averaged (Polyak) instead of copied; the paper's way is `target_rate=1 target_every=N`.
+    5. Double Q-learning, and targets of several steps without correction for what exploration did on the way.
+    6. Adam instead of RMSprop, with a falling learning rate.
+    7. Several environments act side by side, so that one forward pass chooses several actions.
+    8. A time limit does not count as a terminal state.
+    9. The best weights are chosen by greedy play of seeded episodes during training.
 
 References:
     Mnih et al. (2015), Human-level control through deep reinforcement learning, Nature 518.
     van Hasselt, Guez, Silver (2016), Deep reinforcement learning with double Q-learning, arXiv:1509.06461.
+    Hessel et al. (2018), Rainbow: combining improvements in deep reinforcement learning, arXiv:1710.02298.
     Wang et al. (2016), Dueling network architectures for deep reinforcement learning, arXiv:1511.06581.
     Lin (1992), Self-improving reactive agents based on reinforcement learning, planning and teaching.
 """
@@ -126,7 +133,7 @@ class DenseQNetwork(nn.Module):
     """
 
     def __init__(
-        self, in_features: int, num_actions: int, hidden_features: tuple[int, ...] = (64, 64), dueling: bool = False
+        self, in_features: int, num_actions: int, hidden_features: tuple[int, ...] = (128, 128), dueling: bool = False
     ) -> None:
         super().__init__()
         self.in_features = in_features
@@ -192,7 +199,7 @@ class Config:
 
     network: Literal["mlp", "nature"] = "mlp"
     """Dense layers, or the convolutional network of 2015 for stacked frames."""
-    hidden_features: tuple[int, ...] = (64, 64)
+    hidden_features: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of the dense network."""
     dueling: bool = False
     """Estimate the value of the state and the advantage of each action separately."""
@@ -208,9 +215,11 @@ class Config:
     """Let the network choose the next action and the target network judge it."""
     threshold: float = 100.0
     """Error up to which the loss is quadratic; beyond, all errors pull equally hard."""
-    target_every: int = 50
+    steps_ahead: int = 3
+    """Rewards that are seen, not estimated, before the value of the next state takes over."""
+    target_every: int = 1
     """Updates between two moves of the target network."""
-    target_rate: float = 1.0
+    target_rate: float = 0.02
     """Share of the way to the network that the target network goes in one move: 1 copies it."""
     replay_capacity: int = 50_000
     """Transitions remembered."""
@@ -241,6 +250,7 @@ class Config:
 TINY = Config(
     hidden_features=(32,),
     discount=0.8,
+    steps_ahead=1,
     target_every=20,
     target_rate=1.0,
     replay_capacity=2000,
