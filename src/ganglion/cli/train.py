@@ -41,6 +41,8 @@ def resume(
     *,
     epochs: OptionalCount = None,
     steps: OptionalCount = None,
+    strict: Switch = False,
+    exact: Switch = False,
     json: Switch = False,
     quiet: Switch = False,
 ) -> None:
@@ -50,6 +52,8 @@ def resume(
         folder: Folder of the run.
         epochs: Train to this many epochs in all, also a run that has finished.
         steps: Train to this many iterations in all, also a run that has finished.
+        strict: Stop if the newest checkpoint is damaged, instead of using the one before it.
+        exact: Stop if anything differs that may change a bit: torch, kind of device, processor, threads.
         json: Print the result as JSON.
         quiet: Print the result only.
     """
@@ -57,7 +61,9 @@ def resume(
     def prepare(callbacks: list["Callback"]) -> "Session | Run":
         from ganglion.tasks import session
 
-        return session.prepare_resume(folder, callbacks=callbacks, epochs=epochs, steps=steps)
+        return session.prepare_resume(
+            folder, callbacks=callbacks, epochs=epochs, steps=steps, strict=strict, exact=exact
+        )
 
     _run(prepare, json, quiet)
 
@@ -115,10 +121,11 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
         with progress or nullcontext():
             try:
                 run = prepared.fit()
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 if progress:
                     progress.surface.close()
-                note(f"saved; continue with  ganglion resume {prepared.files.path}")
+                saved = "saved; " if getattr(stop, "saved", False) else ""
+                note(f"{saved}continue with  ganglion resume {prepared.files.path}")
                 raise
     if not quiet:
         note()

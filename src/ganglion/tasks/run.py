@@ -1,7 +1,7 @@
 """A finished or half-finished run, as a user meets it: its numbers, pictures, network, and answers."""
 
+import warnings
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,14 @@ from torch import nn
 
 from ganglion import figures
 from ganglion.data.settings import DataSettings
+from ganglion.files import named
+from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.settings import from_dict
+from ganglion.tasks.about import build, checked, fill, restored
+from ganglion.tasks.about import task_class as task_class
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.facts import example
 from ganglion.tasks.report import tour_table
 from ganglion.training import checkpoint
 from ganglion.training.run import RunFolder
@@ -26,9 +31,9 @@ class Run:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._files = RunFolder.open(folder)
+        self._files = RunFolder.open(named(folder))
         self.folder = self._files.path
-        self._about = self._files.read("config.json")
+        self._about = checked(self._files.read("config.json"))
         self.system: System = find(self._about["system"])
         self.config: Any = from_dict(self.system.load().Config, self._about["config"], where="config.json")
 
@@ -56,21 +61,20 @@ class Run:
     @cached_property
     def task(self) -> Task:
         """The task without its data: it can answer, but not train."""
-        return task_class(self._about["task"]).restore(self._about["state"], self.config)
+        return restored(self._about, self.config)
 
     @cached_property
     def network(self) -> nn.Module:
         """The network with the best weights; the newest usable ones when the best are damaged."""
-        network = self.system.load().build(self.config).network
-        best = self._files.pointed("best")
-        try:
-            weights = checkpoint.load(best, ("weights",)) if best else None
-        except checkpoint.CheckpointError:
-            weights = None
+        network = build(self.system, self.config).network
+        weights, complaint = self._files.best_weights()
         if weights is None:
-            _, weights, _ = checkpoint.load_newest(self._files.checkpoints, ("weights",))
-        network.load_state_dict(weights["weights"])
-        return network.eval()
+            path, state, others = checkpoint.load_newest(self._files.checkpoints, ("weights",))
+            weights = state["weights"]
+            for sentence in filter(None, (f"{complaint}; using {path.name} instead" if complaint else "", *others)):
+                warnings.warn(sentence, stacklevel=2)
+        fill(network, weights, str(self.folder))
+        return with_clear_shapes(network.eval(), tuple(example(self.config).shape[1:]))
 
     def predict(self, inputs: Any) -> list[dict[str, Any]]:
         """Answer for raw inputs: arrays, or one or more paths of images, CSV or NPZ files."""
@@ -91,7 +95,7 @@ class Run:
 
     def evaluate(self, part: Part = "test") -> dict[str, float]:
         """Read the data again and judge the best weights on a part of it."""
-        rule = self.system.load().build(self.config)
+        rule = build(self.system, self.config)
         rule.network.load_state_dict(self.network.state_dict())
         return self.prepared_task().evaluate(rule, part)
 
@@ -108,12 +112,6 @@ class Run:
 
     def _repr_html_(self) -> str:
         return tour_table([self.folder])._repr_html_()
-
-
-def task_class(name: str) -> type[Task]:
-    """Return the class of a task, which is called like its module."""
-    cls: type[Task] = getattr(import_module(f"ganglion.tasks.{name}"), name.capitalize())
-    return cls
 
 
 def open_run(folder: str | Path) -> Run:

@@ -17,9 +17,10 @@ from ganglion.errors import CheckpointError, DataError
 from ganglion.models import System, find
 from ganglion.rules.descend import Descent
 from ganglion.settings import from_dict, to_dict, unknown_name
+from ganglion.tasks.about import build, checked, task_class
 from ganglion.tasks.base import Task
 from ganglion.tasks.report import run_report
-from ganglion.tasks.run import Run, task_class
+from ganglion.tasks.run import Run
 from ganglion.tasks.run import load as load
 from ganglion.tasks.run import open_run as open_run
 from ganglion.training import checkpoint
@@ -199,7 +200,7 @@ def _prepare_resume(
     strict: bool,
     exact: bool,
 ) -> Session | Run:
-    about = files.read("config.json")
+    about = checked(files.read("config.json"))
     longer = steps is not None or epochs is not None
     if (files.path / "result.json").exists() and not longer:
         if not (files.path / REPORT).exists():  # killed between the two
@@ -231,7 +232,7 @@ def _assemble(
 ) -> Session:
     keep_big_blocks()
     seed_all(settings.seed)
-    rule = system.load().build(task.config)
+    rule = build(system, task.config)
     trainer = Trainer(
         rule,
         task.loader(rule, settings.seed),

@@ -2,13 +2,14 @@
 
 A checkpoint is a folder `step-000400` holding one `.safetensors` file for each part of the state that has tensors,
 `state.json` with everything else, and `manifest.json` with the size and SHA-256 of every file. It is written under
-another name, flushed to the disk, renamed, read back, and only then are older ones removed.
+another name, flushed to the disk, read back, renamed, and only then are older ones removed.
 """
 
 import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,33 +64,79 @@ def unpack(structure: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write `state` as the checkpoint of `step` below `folder` and return its path once it has been read back."""
+    """Write `state` as the checkpoint of `step` below `folder` and return its path.
+
+    A checkpoint gets its name only once every byte of it is on the disk and was read back. `folder` may be new, but
+    not the folder it is in: a run that was removed while it trained must not come back as a folder without a run.
+    """
     final = folder / f"step-{step:06d}"
     draft = folder / f".draft-{step:06d}-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         draft.mkdir()
         _write_parts(draft, state)
         files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(draft.iterdir())}
-        contents = {"format": FORMAT, "step": step, "files": files}
-        manifest = json.dumps(contents | {"sha256": _signature(contents)}, indent=1)
-        _write_synced(draft / MANIFEST, manifest.encode())
-        if final.exists():  # a damaged checkpoint that training has caught up with again
-            final.rename(folder / f".removed-{step:06d}-{os.getpid()}")
+        _write_synced(draft / MANIFEST, _manifest({"format": FORMAT, "step": step, "files": files}).encode())
+        _sync_folder(draft)
+        verify(draft, final.name)
+        if final.exists():  # one that was damaged, or made before its evaluation, that training has come to again
+            final.rename(folder / f".replaced-{final.name}")
         draft.rename(final)
         _sync_folder(folder)
-        verify(final)
     except OSError as error:
         raise CheckpointError(
             f"cannot save the checkpoint of step {step}",
             where=str(folder),
+            expected=f"room for {size(state):,} bytes",
             found=f"{error.strerror or error}; {shutil.disk_usage(_existing(folder)).free:,} bytes free",
             remedy="make room or make the folder writable, then `ganglion resume` from the previous checkpoint",
         ) from error
     finally:
-        for leftover in (*folder.glob(".draft-*"), *folder.glob(".removed-*")):
-            shutil.rmtree(leftover, ignore_errors=True)
+        tidy(folder)
     return final
+
+
+def tidy(folder: Path) -> None:
+    """Clear away what a save or a removal that was cut short left behind, and put back what it was about to replace."""
+    with suppress(OSError):
+        for replaced in folder.glob(".replaced-*"):
+            original = folder / replaced.name.removeprefix(".replaced-")
+            if not original.exists():
+                replaced.rename(original)
+    for pattern in (".draft-*", ".removed-*", ".replaced-*"):
+        for leftover in folder.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def preflight(folder: Path, need: int) -> None:
+    """Write, flush and remove a file below `folder`, and look for `need` free bytes, before anything depends on it."""
+    probe = folder / f".draft-probe-{os.getpid()}"
+    try:
+        folder.mkdir(exist_ok=True)
+        probe.mkdir()
+        _write_synced(probe / "probe", b"probe")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise CheckpointError(
+            "cannot write checkpoints", where=str(folder), found=error.strerror or str(error), remedy="choose --out"
+        ) from error
+    finally:
+        shutil.rmtree(probe, ignore_errors=True)
+    if free < need:
+        raise CheckpointError(
+            "the disk has no room for the checkpoints of this run",
+            where=str(folder),
+            expected=f"{need:,} bytes free",
+            found=f"{free:,} bytes free",
+            remedy="make room, or choose --out on another disk",
+        )
+
+
+def size(state: Any) -> int:
+    """Return the bytes that the tensors of a state take."""
+    tensors: dict[str, Tensor] = {}
+    pack(state, tensors)
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def _write_parts(draft: Path, state: dict[str, Any]) -> None:
@@ -126,72 +173,121 @@ def load(path: Path, parts: tuple[str, ...] | None = None) -> dict[str, Any]:
     return state
 
 
-def verify(path: Path) -> None:
-    """Raise `CheckpointError`, naming the file, unless every file is the one that was written."""
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        intact = manifest.pop("sha256") == _signature(manifest)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path.name} has no readable manifest", where=str(path / MANIFEST)) from error
-    if not intact:
-        raise CheckpointError(f"{path.name} is damaged: its manifest was changed", where=str(path / MANIFEST))
+def verify(path: Path, name: str = "") -> None:
+    """Raise `CheckpointError`, naming the file, unless every file is the one that was written as checkpoint `name`."""
+    name = name or path.name
+    manifest = _read_manifest(path, name)
     if manifest["format"] > FORMAT:
-        raise CheckpointError(f"{path.name} was written by a newer ganglion", remedy="upgrade ganglion")
-    if f"step-{manifest['step']:06d}" != path.name:
-        raise CheckpointError(f"{path.name} is another checkpoint renamed", found=f"step {manifest['step']}")
+        raise CheckpointError(f"{name} was written by a newer ganglion", where=str(path), remedy="upgrade ganglion")
+    if f"step-{manifest['step']:06d}" != name:
+        raise CheckpointError(f"{name} is another checkpoint renamed", found=f"step {manifest['step']}")
     expected: dict[str, dict[str, Any]] = manifest["files"]
-    found = {file.name for file in path.iterdir()} - {MANIFEST}
-    if found != set(expected):
-        names = ", ".join(sorted(found ^ set(expected)))
-        raise CheckpointError(f"{path.name} has missing or extra files", where=str(path), found=names)
-    for name, entry in expected.items():
-        file = path / name
-        if file.stat().st_size != entry["size"]:
-            raise CheckpointError(
-                f"{path.name} is damaged: {name} has another size",
-                where=str(file),
-                expected=f"{entry['size']:,} bytes",
-                found=f"{file.stat().st_size:,} bytes",
-            )
-        if (digest := _sha256(file)) != entry["sha256"]:
-            raise CheckpointError(
-                f"{path.name} is damaged: {name} has another content",
-                where=str(file),
-                expected=f"SHA-256 {entry['sha256'][:12]}",
-                found=f"SHA-256 {digest[:12]}",
-            )
+    try:
+        found = {file.name for file in path.iterdir()} - {MANIFEST}
+        if found != set(expected):
+            names = ", ".join(sorted(found ^ set(expected)))
+            raise CheckpointError(f"{name} has missing or extra files", where=str(path), found=names)
+        for file, entry in expected.items():
+            _verify_file(path / file, entry, name)
+    except OSError as error:
+        found_instead = error.strerror or str(error)
+        raise CheckpointError(f"{name} cannot be read", where=str(error.filename), found=found_instead) from error
+
+
+def _read_manifest(path: Path, name: str) -> dict[str, Any]:
+    try:
+        text = (path / MANIFEST).read_text(encoding="utf-8")
+        manifest: dict[str, Any] = json.loads(text)
+        del manifest["sha256"]
+        intact = text == _manifest(manifest)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        found = error.strerror if isinstance(error, OSError) else "no manifest of ganglion"
+        raise CheckpointError(
+            f"{name} has no readable {MANIFEST}", where=str(path / MANIFEST), found=str(found)
+        ) from error
+    if not intact:
+        raise CheckpointError(f"{name} is damaged: {MANIFEST} was changed", where=str(path / MANIFEST))
+    return manifest
+
+
+def _verify_file(file: Path, entry: dict[str, Any], name: str) -> None:
+    if (length := file.stat().st_size) != entry["size"]:
+        raise CheckpointError(
+            f"{name} is damaged: {file.name} has another size",
+            where=str(file),
+            expected=f"{entry['size']:,} bytes",
+            found=f"{length:,} bytes",
+        )
+    if (digest := _sha256(file)) != entry["sha256"]:
+        raise CheckpointError(
+            f"{name} is damaged: {file.name} has another content",
+            where=str(file),
+            expected=f"SHA-256 {entry['sha256'][:12]}",
+            found=f"SHA-256 {digest[:12]}",
+        )
 
 
 def steps(folder: Path) -> list[Path]:
     """Return the checkpoints below `folder`, newest first; drafts do not count."""
-    return sorted(folder.glob("step-*"), key=lambda path: int(path.name[5:]), reverse=True)
+    named = [path for path in folder.glob("step-*") if path.name[5:].isdecimal()]
+    return sorted(named, key=lambda path: int(path.name[5:]), reverse=True)
 
 
-def load_newest(folder: Path, parts: tuple[str, ...] | None = None) -> tuple[Path, dict[str, Any], list[str]]:
-    """Return the newest checkpoint that verifies, its state, and a sentence for each newer one that does not."""
+def load_newest(
+    folder: Path, parts: tuple[str, ...] | None = None, strict: bool = False
+) -> tuple[Path, dict[str, Any], list[str]]:
+    """Return the newest checkpoint that verifies, its state, and a sentence for each newer one that does not.
+
+    With `strict` the newest one must verify.
+    """
     complaints: list[str] = []
     for path in steps(folder):
         try:
-            return path, load(path, parts), complaints
+            state = load(path, parts)
         except CheckpointError as error:
-            complaints.append(f"{error.what}; using the checkpoint before it")
+            if strict:
+                raise
+            complaints.append(sentence(error))
+        else:
+            return path, state, [f"{complaint}; using {path.name} instead" for complaint in complaints]
     raise CheckpointError("no usable checkpoint", where=str(folder), found="; ".join(complaints) or "none was written")
+
+
+def sentence(error: CheckpointError) -> str:
+    """Return what is wrong with a checkpoint on one line."""
+    sizes = ", ".join(f"{word} {text}" for word, text in (("expected", error.expected), ("found", error.found)) if text)
+    return f"{error.what} ({sizes})" if sizes else error.what
+
+
+def set_aside(folder: Path, after: Path) -> None:
+    """Rename damaged checkpoints newer than the one in use: they must not count among those that are kept."""
+    for path in steps(folder):
+        if path == after:
+            return
+        target = path.with_name(f"damaged-{path.name}")
+        shutil.rmtree(target, ignore_errors=True)
+        path.rename(target)
 
 
 def prune(folder: Path, keep: int, protected: set[str]) -> None:
     """Remove all but the `keep` newest checkpoints and the protected ones."""
     for path in steps(folder)[keep:]:
         if path.name not in protected:
-            condemned = path.with_name(f".removed-{path.name[5:]}-{os.getpid()}")
+            condemned = path.with_name(f".removed-{path.name}")
             path.rename(condemned)  # never a half-deleted checkpoint under a good name
             shutil.rmtree(condemned, ignore_errors=True)
 
 
 def write_synced(path: Path, text: str) -> None:
-    """Replace a text file so that a reader sees the old or the new content, never a part."""
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
-    _write_synced(draft, text.encode())
-    os.replace(draft, path)
+    """Replace a text file so that a reader sees the old or the new content, never a part, also after a power cut."""
+    draft = path.with_name(f".draft-{path.name}-{os.getpid()}")
+    try:
+        _write_synced(draft, text.encode())
+        os.replace(draft, path)
+        _sync_folder(path.parent)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _write_synced(path: Path, content: bytes) -> None:
@@ -216,9 +312,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _signature(contents: dict[str, Any]) -> str:
-    """Return the SHA-256 that a manifest carries of itself."""
-    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+def _manifest(contents: dict[str, Any]) -> str:
+    """Return the text of a manifest, which carries the SHA-256 of its own contents."""
+    digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+    return json.dumps(contents | {"sha256": digest}, indent=1)
 
 
 def _existing(folder: Path) -> Path:

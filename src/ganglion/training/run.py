@@ -2,11 +2,15 @@
 
 import datetime
 import hashlib
+import itertools
 import json
 import os
 import platform
 import socket
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +19,12 @@ import numpy as np
 import torch
 
 from ganglion.errors import CheckpointError, UsageError
+from ganglion.training import checkpoint
 from ganglion.training.checkpoint import write_synced
 
+SECONDS_BETWEEN_CHECKS = 2.0
+METRICS = "metrics.jsonl"
+HOLDER = ".lock-holder.json"
 TIMING = ("seconds", "samples_per_second")
 """Fields of the metric log that differ from run to run."""
 
@@ -27,25 +35,20 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = filelock.FileLock(path / ".lock")
+        self._next_check = 0.0
 
     @classmethod
     def create(cls, out: str | Path | None, name: str, config: dict[str, Any]) -> "RunFolder":
-        """Make a new folder, `out` itself where given, and write its configuration and environment."""
-        stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H%M%S")
-        path = Path(out) if out else Path("runs") / f"{stamp}_{name}"
-        if not out:
-            path = next(free for free in _numbered(path) if not free.exists())
-        if (path / "config.json").exists():
-            raise UsageError(
-                "the folder already holds a run",
-                where=str(path),
-                remedy=f"`ganglion resume {path}` continues it; choose another --out for a new one",
-            )
+        """Make a new folder, `out` itself where given, lock it, and write its configuration and environment."""
+        path = Path(out) if out else Path("runs")
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            if out:
+                path.mkdir(parents=True, exist_ok=True)
+            else:
+                path = _new_folder(path, f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}")
             run = cls(path)
-            run.write("config.json", config)
-            run.write("environment.json", environment())
+            run.lock()
+            run._begin(config)
         except OSError as error:
             raise UsageError(
                 "cannot write the run folder",
@@ -54,6 +57,22 @@ class RunFolder:
                 remedy="choose --out",
             ) from error
         return run
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        """Write what makes the folder a run. The configuration comes last: with it, the run can be resumed."""
+        try:
+            if (self.path / "config.json").exists():
+                raise UsageError(
+                    "the folder already holds a run",
+                    where=str(self.path),
+                    remedy=f"`ganglion resume {self.path}` continues it; choose another --out for a new one",
+                )
+            self.checkpoints.mkdir(exist_ok=True)
+            write_synced(self.path / "environment.json", json.dumps(environment(), indent=1))
+            write_synced(self.path / "config.json", json.dumps(config, indent=1))
+        except BaseException:
+            self.unlock()
+            raise
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
@@ -76,25 +95,86 @@ class RunFolder:
     def figures(self) -> Path:
         return self.path / "figures"
 
+    @property
+    def exists(self) -> bool:
+        return (self.path / "config.json").exists()
+
+    def check(self) -> None:
+        """Raise `CheckpointError` when the folder has vanished."""
+        if not self.exists:
+            raise CheckpointError(
+                "the run folder has vanished while training", where=str(self.path), remedy="start again"
+            )
+
+    def check_now_and_then(self) -> None:
+        """Check if it is some time ago that this was last done; cheap enough for every step."""
+        if (now := time.monotonic()) >= self._next_check:
+            self._next_check = now + SECONDS_BETWEEN_CHECKS
+            self.check()
+
+    def preflight(self, checkpoint_size: int, keep: int) -> None:
+        """Refuse a folder that cannot be written, or a disk without room for the best, a draft and those kept."""
+        more = keep + 2 - len(checkpoint.steps(self.checkpoints))
+        checkpoint.preflight(self.checkpoints, checkpoint_size * max(2, more))
+
     def lock(self) -> None:
-        """Keep other trainers out until this process ends or `unlock` is called."""
-        holder = self.path / ".lock-holder.json"
+        """Keep other trainers out until this process ends or `unlock` is called.
+
+        The system forgets the lock of a process that dies; who held it is only told to those who are kept out.
+        """
+        if self._lock.is_locked:
+            return
+        holder = self.path / HOLDER
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
-            who = holder.read_text(encoding="utf-8") if holder.exists() else "an unknown process"
             raise CheckpointError(
-                "the run is in use by another trainer", where=str(self.path), found=who, remedy="wait for it or stop it"
+                "the run is in use by another trainer",
+                where=str(self.path),
+                found=_text(holder) or "an unknown process",
+                remedy="wait for it or stop it",
             ) from None
         started = datetime.datetime.now().isoformat(timespec="seconds")
-        write_synced(holder, f"process {os.getpid()} on {socket.gethostname()} since {started}")
+        with self._writing(HOLDER):
+            write_synced(holder, f"process {os.getpid()} on {socket.gethostname()} since {started}")
 
     def unlock(self) -> None:
-        (self.path / ".lock-holder.json").unlink(missing_ok=True)
-        self._lock.release()
+        if self._lock.is_locked:
+            with suppress(OSError):
+                (self.path / HOLDER).unlink(missing_ok=True)
+            self._lock.release()
+
+    def tidy(self) -> None:
+        """Clear away what a process that was killed left half written."""
+        checkpoint.tidy(self.checkpoints)
+        for draft in self.path.glob(".draft-*"):
+            draft.unlink(missing_ok=True)
+
+    def adopt(self, path: Path, best_step: int) -> None:
+        """Go on from a checkpoint: newer ones, which are damaged, step aside, and `best` names its best."""
+        checkpoint.set_aside(self.checkpoints, path)
+        best = self.checkpoints / f"step-{best_step:06d}"
+        if best_step and best.exists():  # or else a kill between a checkpoint and the pointer to it would be felt
+            self.point("best", best)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Turn what keeps a file from being written into an error that says so."""
+        try:
+            yield
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot write {name} of the run",
+                where=str(self.path),
+                found=error.strerror or str(error),
+                remedy="make room or make the folder writable, then `ganglion resume`"
+                if self.exists
+                else "the folder of the run is gone: put it back, or start again",
+            ) from error
 
     def write(self, name: str, value: dict[str, Any]) -> None:
-        write_synced(self.path / name, json.dumps(value, indent=1))
+        with self._writing(name):
+            write_synced(self.path / name, json.dumps(value, indent=1))
 
     def read(self, name: str) -> dict[str, Any]:
         """Return a JSON file of the run; raises `CheckpointError` when it is missing or unreadable."""
@@ -103,42 +183,63 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise CheckpointError(f"cannot read {name} of the run", where=str(self.path), found=str(error)) from error
 
-    def point(self, pointer: str, checkpoint: Path) -> None:
+    def point(self, pointer: str, target: Path) -> None:
         """Let the pointer file `best` or `last` name a checkpoint."""
-        write_synced(self.path / pointer, checkpoint.name)
+        with self._writing(pointer):
+            write_synced(self.path / pointer, target.name)
 
     def pointed(self, pointer: str) -> Path | None:
-        file = self.path / pointer
-        path = self.checkpoints / file.read_text(encoding="utf-8").strip() if file.exists() else None
-        return path if path and path.parent == self.checkpoints and path.is_dir() else None
+        """Return the checkpoint that a pointer file names, None where there is none of that name."""
+        name = _text(self.path / pointer).strip()
+        return next((path for path in checkpoint.steps(self.checkpoints) if path.name == name), None)
+
+    def best_weights(self) -> tuple[dict[str, Any] | None, str]:
+        """Return the weights that `best` names, or None and a sentence that says what is wrong with them."""
+        best, name = self.pointed("best"), _text(self.path / "best").strip()
+        if best is None:
+            return None, f"the best checkpoint, {name}, is missing" if name else ""
+        try:
+            return checkpoint.load(best, ("weights",))["weights"], ""
+        except CheckpointError as error:
+            return None, f"the best checkpoint cannot be used: {checkpoint.sentence(error)}"
 
     def log(self, text: str) -> None:
-        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
-            file.write(f"{datetime.datetime.now().isoformat(timespec='seconds')} {text}\n")
+        stamp = datetime.datetime.now().isoformat(timespec="seconds")
+        with self._writing("log.txt"), open(self.path / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{stamp} {text}\n")
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+        with self._writing(METRICS), open(self.path / METRICS, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def metrics_size(self) -> int:
-        file = self.path / "metrics.jsonl"
-        return file.stat().st_size if file.exists() else 0
+    def settle_metrics(self) -> int:
+        """Flush the metric log to the disk, so that a checkpoint may rely on it, and return its size."""
+        file = self.path / METRICS
+        if not file.exists():
+            return 0
+        with self._writing(METRICS), open(file, "rb") as log:
+            os.fsync(log.fileno())
+        return file.stat().st_size
 
     def cut_metrics(self, size: int) -> None:
-        """Forget reports made after the checkpoint that training continues from."""
-        if self.metrics_size() > size:
-            os.truncate(self.path / "metrics.jsonl", size)
+        """Forget reports made after the checkpoint that training continues from, and a line that was cut short."""
+        file = self.path / METRICS
+        if not file.exists():
+            return
+        kept = file.read_bytes()[:size]
+        with self._writing(METRICS):
+            os.truncate(file, kept.rfind(b"\n") + 1)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the metric log; a torn last line is left out."""
-        file = self.path / "metrics.jsonl"
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        """Return the metric log; lines that were cut short are left out."""
         rows = []
-        for line in lines:
+        for line in _text(self.path / METRICS).splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(row, dict):
+                rows.append(row)
         return rows
 
     def metrics_digest(self) -> str:
@@ -161,9 +262,21 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _numbered(path: Path) -> Any:
-    yield path
-    number = 2
-    while True:
-        yield path.with_name(f"{path.name}-{number}")
-        number += 1
+def _text(file: Path) -> str:
+    """Return what a small text file says, nothing where there is none."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """Make a folder of that name, with a number where another process has just made it."""
+    for number in itertools.count(1):
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError

@@ -1,6 +1,9 @@
 """Learning-rate schedules as functions of the iteration: nothing to save, nothing to restore wrongly."""
 
 import math
+from collections.abc import Iterable
+
+from torch.optim import Optimizer
 
 from ganglion.training.settings import TrainerSettings
 
@@ -32,3 +35,10 @@ def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int) 
             return 10.0 ** -((iteration - warmup) // settings.schedule_every)
         case "inverse-sqrt":
             return math.sqrt(max(1, warmup) / max(1, warmup, iteration + 1))
+
+
+def scale_learning_rates(optimizers: Iterable[Optimizer], factor: float) -> None:
+    """Set every learning rate to `factor` times the one it began with."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor

@@ -36,6 +36,28 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
+def guarantees(device: torch.device, threads: int | None) -> dict[str, Any]:
+    """Return what must be the same for the bits to be the same. How many workers load the data is not among it."""
+    return {
+        "torch": torch.__version__,
+        "device": device.type,
+        "processor": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else torch.backends.cpu.get_cpu_capability(),
+        "threads": threads or torch.get_num_threads(),
+    }
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return a sentence for everything in which two `guarantees` differ.
+
+    >>> differences({"threads": 1}, {"threads": 2})
+    ['not bit for bit: threads was 1 and is 2']
+    """
+    changed = [name for name, value in then.items() if now.get(name) != value]
+    return [f"not bit for bit: {name} was {then[name]} and is {now.get(name)}" for name in changed]
+
+
 @contextmanager
 def random_state_kept() -> Iterator[None]:
     """Leave the random generators as they were, whatever is drawn inside."""

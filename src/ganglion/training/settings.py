@@ -46,6 +46,9 @@ class TrainerSettings:
     """Metric that decides which weights are best; the task's own when not given."""
     patience: int | None = None
     """Evaluations without improvement after which training stops early."""
+    non_finite: Literal["stop", "skip", "roll-back"] = "stop"
+    """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
+    the batch and halve the learning rate."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "threads", "evaluate_every", "report_every", "checkpoint_every", "patience"):

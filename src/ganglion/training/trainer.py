@@ -1,55 +1,33 @@
 """The one trainer: it drives any learning rule with any loader, and can name neither."""
 
 import math
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import FrameType
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ganglion.core import Batch, LearningRule, Loader
 from ganglion.errors import CheckpointError, NonFiniteError, UsageError
-from ganglion.training import checkpoint
+from ganglion.training import checkpoint, seeding, trouble
+from ganglion.training.averaging import WeightAverage
+from ganglion.training.callback import Callback as Callback
 from ganglion.training.device import choose_device
+from ganglion.training.measurements import Measurements
 from ganglion.training.run import RunFolder
-from ganglion.training.schedule import learning_rate_factor
-from ganglion.training.seeding import random_state, random_state_kept, set_random_state, surroundings
+from ganglion.training.schedule import learning_rate_factor, scale_learning_rates
 from ganglion.training.settings import TrainerSettings
+from ganglion.training.signals import Interrupted as Interrupted
+from ganglion.training.signals import StopRequest, stop_requests
 
 Evaluate = Callable[[LearningRule], dict[str, float]]
 
 LOWER_IS_BETTER = ("loss", "error", "distance", "mae", "rmse", "mase", "gap")
 ENDLESS_REPORTS = 20
 """Reports over a run whose loader has no epochs."""
-
-
-class Callback:
-    """What may be hooked into training; every hook does nothing by default."""
-
-    def on_start(self, trainer: "Trainer") -> None: ...
-
-    def on_step(self, trainer: "Trainer") -> None: ...
-
-    def on_report(self, trainer: "Trainer") -> None: ...
-
-    def on_checkpoint(self, trainer: "Trainer") -> None: ...
-
-    def on_end(self, trainer: "Trainer") -> None: ...
-
-
-class Interrupted(KeyboardInterrupt):
-    """Training was stopped by a signal, after a checkpoint."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
+COUNTERS = ("iteration", "seconds", "samples", "best", "best_step", "stale_evaluations", "passed_over", "roll_backs")
 
 
 class Trainer:
@@ -87,17 +65,22 @@ class Trainer:
         self.best: float | None = None
         self.best_step = 0
         self.stale_evaluations = 0
-        self._saved_step = 0
+        self.passed_over: list[int] = []
+        """Batches, counted from 1, that were not learnt from because something was not finite."""
+        self.roll_backs = 0
         self.row: dict[str, Any] = {}
+        self._learning = 0
+        """The batch under way, counted from 1."""
+        self._settled = True
+        """Whether the evaluation and the report that are due after this iteration have been made."""
+        self._saved_step = 0
         self._best_weights: dict[str, Any] | None = None
-        self._sums: dict[str, Tensor] = {}
-        self._summed = 0
+        self._measurements = Measurements()
         self._reported = (0.0, 0)  # seconds and samples at the last report
-        self._average = (
-            AveragedModel(rule.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True)
-            if settings.ema_decay
-            else None
-        )
+        self._stop = StopRequest()
+        self._average = WeightAverage(rule.network, settings.ema_decay) if settings.ema_decay else None
+        if settings.non_finite == "roll-back" and not run:
+            raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
 
     def _count_steps(self) -> int:
         """Return the iterations of the whole run, in which an epoch is a pass over the loader."""
@@ -124,74 +107,124 @@ class Trainer:
     def fit(self) -> dict[str, Any]:
         """Train to the end and return the last report; the best weights are then in the rule's networks.
 
-        Raises `Interrupted` on SIGINT, SIGTERM or SIGHUP after writing a checkpoint, and `NonFiniteError` with the
-        step and the samples when a loss or gradient stops being finite.
+        Raises `Interrupted` on SIGINT, SIGTERM or SIGHUP after writing a checkpoint, `NonFiniteError` with the step
+        and the samples when a loss or gradient stops being finite and `settings.non_finite` knows no way out,
+        `ResourceError` when memory runs out, and `CheckpointError` when the run folder cannot be written.
         """
-        with surroundings(self.settings.threads, self.settings.deterministic), _signals() as received:
+        with seeding.surroundings(self.settings.threads, self.settings.deterministic), stop_requests() as self._stop:
             self._announce("on_start")
             self._clock = time.perf_counter()
+            if self.run and not self.finished:
+                self._prepare_run()
+            if not self._settled:
+                self._after_step()
             while not self.finished:
-                for batch in self.loader:
-                    self._iterate(batch)
-                    self._after_step()
-                    if received:
-                        self._leave(received[0])
-                    if self.finished:
-                        break
+                try:
+                    self._pass()
+                except NonFiniteError as error:
+                    self._roll_back(error)
             self._restore_best()
             self._announce("on_end")
         return self.row
 
+    def _prepare_run(self) -> None:
+        """Refuse a disk without room before the first update, and save the start where one may have to return to it."""
+        assert self.run is not None
+        state = self.state_dict()
+        moments = 0 if self.iteration else 2 * checkpoint.size(state["networks"])  # which the optimizer will add
+        self.run.preflight(checkpoint.size(state) + moments, self.settings.keep)
+        if self.settings.non_finite == "roll-back" and not checkpoint.steps(self.run.checkpoints):
+            self.save()
+
+    def _pass(self) -> None:
+        """Learn from what is left of the loader's epoch."""
+        batches = iter(self.loader)
+        while not self.finished:
+            batch = self._next(batches)
+            if batch is None:
+                return
+            self._iterate(batch)
+            self._announce("on_step")
+            self._after_step()
+            if self._stop.number is not None:
+                self._leave(self._stop.number)
+            if self.run:
+                self.run.check_now_and_then()
+
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
+        try:
+            with trouble.memory_watched("while loading data"):
+                return next(batches, None)
+        except Exception:
+            if self._stop.number is not None:  # the signal may have reached the processes that load the data, too
+                self._leave(self._stop.number)
+            raise
+
     def _iterate(self, batch: Batch) -> None:
-        if self.settings.schedule != "constant" or self.settings.warmup_steps:
+        self._learning = self.iteration + 1
+        if self.settings.schedule != "constant" or self.settings.warmup_steps or self.roll_backs:
             factor = learning_rate_factor(self.settings, self.iteration, self.total_steps)
-            for optimizer in self.rule.optimizers.values():
-                for group in optimizer.param_groups:
-                    group["lr"] = group["initial_lr"] * factor
+            scale_learning_rates(self.rule.optimizers.values(), factor / 2**self.roll_backs)
         if self.device.type != "cpu":
             batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-        try:
-            with self._precision():
-                measured = self.rule.step(batch)
-        except NonFiniteError as error:
-            raise self._located(error, batch) from error
+        measured = {} if self._learning in self.passed_over else self._learn(batch)
         self.iteration += 1
+        self._settled = False
         self.samples += len(next(iter(batch.values())))
-        self._summed += 1
-        for name, value in measured.items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
-        if self._average:
-            self._average.update_parameters(self.rule.network)
+        if measured:
+            self._measurements.add(measured)
+            if self._average:
+                self._average.update()
+
+    def _learn(self, batch: Batch) -> dict[str, Tensor]:
+        """Let the rule learn from a batch; nothing was learnt when the answer is empty."""
+        skipping = self.settings.non_finite == "skip"
+        undone = trouble.undone_if_not_finite(self.rule, batch) if skipping else nullcontext()
+        try:
+            with trouble.memory_watched(f"at step {self._learning}", batch), undone, self._precision():
+                return self.rule.step(batch)
+        except NonFiniteError as error:
+            before = range(self._learning - trouble.MOST_SKIPS, self._learning)
+            if not skipping or set(before) <= set(self.passed_over):
+                raise trouble.located(error, self._learning, batch) from error
+            self.passed_over.append(self._learning)
+            return {}
+
+    def _roll_back(self, error: NonFiniteError) -> None:
+        """Go back to the newest checkpoint, pass over the batch that did it, and halve the learning rate.
+
+        Raises the error where that was not asked for, or was done often enough. Going back and leaving out data is
+        how PaLM was trained through its spikes (Chowdhery et al. 2022), a lower rate how OPT was (Zhang et al. 2022).
+        """
+        if self.settings.non_finite != "roll-back" or self.roll_backs >= trouble.MOST_ROLL_BACKS:
+            raise error
+        assert self.run is not None
+        roll_backs, passed_over = self.roll_backs + 1, [*self.passed_over, self._learning]
+        path, state, _ = checkpoint.load_newest(self.run.checkpoints)
+        self.load_state_dict(state)
+        self.roll_backs, self.passed_over = roll_backs, passed_over
+        self._clock = time.perf_counter()
+        share = f"learning rate divided by {2**roll_backs}"
+        self.run.log(f"{error.what}: back to {path.name}, {share}, batch {self._learning} passed over")
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.settings.precision == "bf16":
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
-    def _located(self, error: NonFiniteError, batch: Batch) -> NonFiniteError:
-        samples = batch["index"][:8].tolist() if "index" in batch else []
-        return NonFiniteError(
-            f"{error.what} at step {self.iteration + 1}; the update was not applied",
-            where="; ".join(
-                part for part in (error.where, f"batch of samples {samples} ..." if samples else "") if part
-            ),
-            found=error.found,
-            remedy=error.remedy,
-        )
-
     def _leave(self, number: int) -> None:
-        if self.run and self._saved_step != self.iteration:
+        if self.run and (self._saved_step != self.iteration or not self._settled):
             self.save()
-        raise Interrupted(number)
+        raise Interrupted(number, saved=self.run is not None)
 
     def _after_step(self) -> None:
         """Evaluate, report and save when it is time."""
-        self._announce("on_step")
         settings, last = self.settings, self.finished
         evaluating = self._evaluate is not None and (last or self._due(settings.evaluate_every))
         if evaluating or last or self._due(settings.report_every):
             self._report(evaluating)
             last = self.finished
+        self._settled = True
         improved = evaluating and self.best_step == self.iteration
         if improved and not self.run:
             self._best_weights = {name: tensor.clone() for name, tensor in self._judged_weights().items()}
@@ -203,16 +236,18 @@ class Trainer:
 
     def _report(self, evaluating: bool) -> None:
         """Average the measurements since the last report, judge the networks, and log one row."""
+        judged = self._judge_or_leave() if evaluating else {}
         now = time.perf_counter()
         self.seconds += now - self._clock
         spent, samples = self.seconds - self._reported[0], self.samples - self._reported[1]
         self._reported = (self.seconds, self.samples)
         row: dict[str, Any] = {"step": self.iteration, "epoch": round(self.epoch, 4)}
         row |= {"seconds": round(self.seconds, 3), "samples_per_second": round(samples / max(spent, 1e-9), 1)}
-        row |= {name: float(value) / max(1, self._summed) for name, value in self._sums.items()}
-        self._sums, self._summed = {}, 0
+        row |= self._measurements.take()
+        if self.passed_over:
+            row["passed_over"] = len(self.passed_over)
         if evaluating:
-            row |= {f"validation_{name}": value for name, value in self.judge().items()}
+            row |= {f"validation_{name}": value for name, value in judged.items()}
             self._compare(row)
         self.row = row
         if self.run:
@@ -223,8 +258,17 @@ class Trainer:
     def judge(self) -> dict[str, float]:
         """Evaluate on held-out data with the averaged weights where they are kept, disturbing nothing."""
         assert self._evaluate is not None
-        with random_state_kept(), self._averaged():
+        averaged = self._average.in_place() if self._average else nullcontext()
+        with seeding.random_state_kept(), averaged, self._stop.at_once(), trouble.memory_watched("while evaluating"):
             return self._evaluate(self.rule)
+
+    def _judge_or_leave(self) -> dict[str, float]:
+        """Evaluate, or on a signal leave with a checkpoint of the moment before, from which it is done again."""
+        try:
+            return self.judge()
+        except Interrupted as stop:
+            self._leave(stop.number)
+            raise
 
     def _compare(self, row: dict[str, Any]) -> None:
         """Remember the best evaluation; a score that is not finite never is."""
@@ -241,38 +285,27 @@ class Trainer:
         else:
             self.stale_evaluations += 1
 
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Put the averaged weights into the network, and the trained ones back afterwards."""
-        if self._average is None:
-            yield
-            return
-        pairs = list(zip(_tensors(self.rule.network), _tensors(self._average.module), strict=True))
-        for trained, averaged in pairs:
-            trained.data, averaged.data = averaged.data, trained.data
-        try:
-            yield
-        finally:
-            for trained, averaged in pairs:
-                trained.data, averaged.data = averaged.data, trained.data
-
     def _judged_weights(self) -> dict[str, Tensor]:
         """Return the weights that evaluation saw and that a user takes home."""
-        return (self._average.module if self._average else self.rule.network).state_dict()
+        return self._average.weights() if self._average else self.rule.network.state_dict()
 
     def _restore_best(self) -> None:
-        best = self.run.pointed("best") if self.run else None
-        if best:
-            self.rule.network.load_state_dict(checkpoint.load(best, ("weights",))["weights"])
-        elif self._best_weights:
-            self.rule.network.load_state_dict(self._best_weights)
+        weights, complaint = self.run.best_weights() if self.run else (self._best_weights, "")
+        if self.run and complaint:
+            self.run.log(f"{complaint}; using the last weights instead")
+        if weights:
+            self.rule.network.load_state_dict(weights)
         elif self._average:
-            self.rule.network.load_state_dict(self._judged_weights())
+            self.rule.network.load_state_dict(self._average.weights())
 
     def save(self, best: bool = False) -> None:
-        """Write a checkpoint of this moment."""
+        """Write a checkpoint of this moment, unless there are weights in it that are not finite."""
         assert self.run is not None
-        path = checkpoint.save(self.run.checkpoints, self.iteration, self.state_dict())
+        self.run.check()
+        state = self.state_dict()
+        finite = ("weights", "networks", "average")
+        trouble.check_finite({part: state[part] for part in finite} | self.rule.tensors, self.iteration)
+        path = checkpoint.save(self.run.checkpoints, self.iteration, state)
         self._saved_step = self.iteration
         if best:
             self.run.point("best", path)
@@ -289,87 +322,77 @@ class Trainer:
             "optimizers": rule.pop("optimizers"),
             "rule": rule,
             "loader": self.loader.state_dict(),
-            "random": random_state(),
+            "random": seeding.random_state(),
             "average": self._average.state_dict() if self._average else None,
             "trainer": {
-                "iteration": self.iteration,
-                "seconds": self.seconds,
-                "samples": self.samples,
-                "best": self.best,
-                "best_step": self.best_step,
-                "stale_evaluations": self.stale_evaluations,
-                "sums": self._sums,
-                "summed": self._summed,
+                **{name: getattr(self, name) for name in COUNTERS},
+                "settled": self._settled,
+                "measurements": self._measurements.state_dict(),
                 "reported": self._reported,
-                "metrics_size": self.run.metrics_size() if self.run else 0,
+                "metrics_size": self.run.settle_metrics() if self.run else 0,
             },
-            "about": self._about(),
+            "about": seeding.guarantees(self.device, self.settings.threads),
         }
 
-    def _about(self) -> dict[str, Any]:
-        """Return what must be the same for the bits to be the same."""
-        threads = self.settings.threads or torch.get_num_threads()
-        return {"torch": torch.__version__, "device": self.device.type, "threads": threads}
-
     def load_state_dict(self, state: dict[str, Any]) -> list[str]:
-        """Take over a state and return a sentence for everything that rules out bit-for-bit continuation."""
-        self.rule.load_state_dict({**state["rule"], "networks": state["networks"], "optimizers": state["optimizers"]})
-        self.loader.load_state_dict(state["loader"])
+        """Take over a state and return a sentence for everything that rules out bit-for-bit continuation.
+
+        Raises `CheckpointError` when the state is not one of this rule, loader and settings.
+        """
+        try:
+            self._load(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise CheckpointError(
+                "the checkpoint does not fit this run",
+                found=" ".join(f"{type(error).__name__}: {error}".split()),
+                remedy="its config.json was changed, or another version of ganglion wrote it: start a new run",
+            ) from error
+        return self._doubts(state)
+
+    def _load(self, state: dict[str, Any]) -> None:
         if (self._average is None) != (state["average"] is None):
             raise CheckpointError("the checkpoint and the settings disagree on ema_decay")
+        trainer = dict(state["trainer"])
+        self.rule.load_state_dict({**state["rule"], "networks": state["networks"], "optimizers": state["optimizers"]})
+        self.loader.load_state_dict(state["loader"])
         if self._average:
             self._average.load_state_dict(state["average"])
-        trainer = dict(state["trainer"])
-        self._sums = {name: value.to(self.device) for name, value in trainer.pop("sums").items()}
-        self._summed, self._reported = trainer.pop("summed"), trainer.pop("reported")
-        if self.run:
-            self.run.cut_metrics(trainer.pop("metrics_size"))
-        for name in ("iteration", "seconds", "samples", "best", "best_step", "stale_evaluations"):
+        for name in COUNTERS:
             setattr(self, name, trainer[name])
-        set_random_state(state["random"])
-        return [
-            f"not bit for bit: {name} was {value} and is {here}"
-            for name, value in state["about"].items()
-            if (here := self._about()[name]) != value
-        ]
+        self._measurements.load_state_dict(trainer["measurements"], self.device)
+        self._reported, self._settled = trainer["reported"], trainer["settled"]
+        self._saved_step = self.iteration
+        if self.run:
+            self.run.cut_metrics(trainer["metrics_size"])
+        seeding.set_random_state(state["random"])
 
-    def resume(self) -> list[str]:
-        """Continue from the newest usable checkpoint of the run; a run without one starts afresh."""
+    def _doubts(self, state: dict[str, Any]) -> list[str]:
+        return seeding.differences(state["about"], seeding.guarantees(self.device, self.settings.threads))
+
+    def resume(self, strict: bool = False, exact: bool = False) -> list[str]:
+        """Continue from the newest usable checkpoint of the run; a run without one starts afresh.
+
+        Returns sentences about what was passed over and what cannot be promised. Raises `CheckpointError` when no
+        checkpoint is usable, with `strict` when the newest one is not, and with `exact` when the bits may differ.
+        """
         assert self.run is not None
+        self.run.tidy()
         if not checkpoint.steps(self.run.checkpoints):
             self.run.cut_metrics(0)
             return []
-        _, state, complaints = checkpoint.load_newest(self.run.checkpoints)
-        return complaints + self.load_state_dict(state)
+        path, state, complaints = checkpoint.load_newest(self.run.checkpoints, strict=strict)
+        doubts = self._doubts(state)
+        if exact and doubts:
+            raise CheckpointError(
+                "the run cannot be continued bit for bit",
+                where=str(path),
+                found="; ".join(doubt.removeprefix("not bit for bit: ") for doubt in doubts),
+                remedy="continue it where it was started, or without --exact",
+            )
+        self.load_state_dict(state)
+        self.run.adopt(path, self.best_step)
+        return complaints + doubts
 
     def _announce(self, hook: str) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(self)
-
-
-def _tensors(network: torch.nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect the first stop signal, so that training ends after a step; a second one ends it at once."""
-    received: list[int] = []
-    owner = os.getpid()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if received or os.getpid() != owner:  # impatient user, or a forked worker that inherited the handler
-            raise KeyboardInterrupt
-        received.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
