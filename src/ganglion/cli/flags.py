@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, make_dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import tyro
 
@@ -133,7 +133,7 @@ def _group(arguments: dict[str, Any]) -> Any:
 def _from_fact(fact: dict[str, Any]) -> Any:
     # Where None stands for "not given", leaving the flag out says it; elsewhere the word None does.
     kind = fact["type"].removesuffix(" | None") if fact["optional"] else fact["type"]
-    return _argument(eval(kind, {"Literal": Literal}), fact["help"], fact["default"])
+    return _argument(facts.type_of(kind), fact["help"], fact["default"])
 
 
 def _argument(kind: Any, help: str, default: Any = None, **options: Any) -> Any:

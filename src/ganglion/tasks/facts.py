@@ -3,6 +3,7 @@
 `list`, `info` and `train NAME --help` read that file, so that they answer without importing torch.
 """
 
+import ast
 import copy
 import dataclasses
 import inspect
@@ -11,9 +12,10 @@ import re
 import types
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ganglion import models
+from ganglion.errors import ConfigurationError
 from ganglion.models import INDEX, System
 from ganglion.settings import field_documentation, to_dict
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ganglion.core import LearningRule
     from ganglion.inspect.summary import Summary
 
+TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, str, tuple, dict)}
 PATH = Path(models.__file__).with_name("facts.json")
 
 
@@ -142,6 +145,31 @@ def type_text(hint: Any) -> str:
     if hint is types.NoneType:
         return "None"
     return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")
+
+
+def type_of(text: str) -> Any:
+    """Return the type that `type_text` wrote, of the few kinds that configurations have.
+
+    >>> [type_of(text_) for text_ in ("int", "tuple[int, ...]", "float | None", "Literal['a', 'b']")]
+    [<class 'int'>, tuple[int, ...], float | None, typing.Literal['a', 'b']]
+    """
+    return _type_of(ast.parse(text, mode="eval").body)
+
+
+def _type_of(node: ast.expr) -> Any:
+    match node:
+        case ast.Name(id=name) if name in TYPES:
+            return TYPES[name]
+        case ast.Constant(value=None):
+            return None
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type_of(left) | _type_of(right)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
+            return Literal[ast.literal_eval(options)]
+        case ast.Subscript(value=ast.Name(id="tuple" | "dict" as name), slice=ast.Tuple(elts=parts)):
+            inner = tuple(... if isinstance(part, ast.Constant) else _type_of(part) for part in parts)
+            return TYPES[name][inner]
+    raise ConfigurationError("this is no type of a configuration", found=ast.unparse(node))
 
 
 def references(documentation: str) -> list[str]:

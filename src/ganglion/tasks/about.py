@@ -1,0 +1,122 @@
+"""What a run folder says of itself, believed only as far as it fits together."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib import import_module
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganglion.core import LearningRule
+from ganglion.errors import CheckpointError, ConfigurationError, GanglionError
+from ganglion.models import System
+from ganglion.settings import from_dict, unknown_name
+from ganglion.tasks.base import Task
+
+TASKS = ("classification", "regression", "reconstruction", "generation", "density", "forecasting", "control")
+"""The closed list of modules below `ganglion.tasks` that a run may name."""
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """The parts of `config.json` that are needed to open a run."""
+
+    format: int
+    system: str
+    task: str
+    data: str
+    fingerprint: str
+    config: dict[str, Any]
+    trainer: dict[str, Any]
+    data_settings: dict[str, Any]
+    state: dict[str, Any]
+
+
+def checked(about: dict[str, Any]) -> dict[str, Any]:
+    """Return the contents of `config.json` if every part that is needed is there and of its kind."""
+    names = {field.name for field in fields(About)}
+    known = from_dict(About, {name: about[name] for name in names & set(about)}, where="config.json")
+    if known.format > FORMAT:
+        raise CheckpointError(
+            "this run was written by a newer ganglion",
+            expected=f"format {FORMAT}",
+            found=f"format {known.format}",
+            remedy="upgrade ganglion",
+        )
+    return about
+
+
+def task_class(name: str) -> type[Task]:
+    """Return the class of a task, which is called like its module."""
+    if name not in TASKS:
+        raise unknown_name("task", name, list(TASKS))
+    cls: type[Task] = getattr(import_module(f"ganglion.tasks.{name}"), name.capitalize())
+    return cls
+
+
+def restored(about: dict[str, Any], config: Any) -> Task:
+    """Return the task that a run describes, without its data."""
+    try:
+        return task_class(about["task"]).restore(about["state"], config)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CheckpointError(
+            "config.json does not describe how the data was prepared",
+            where="state",
+            found=f"{type(error).__name__}: {error}",
+            remedy="put the original file back, or train again",
+        ) from error
+
+
+def build(system: System, config: Any) -> LearningRule:
+    """Build a system, unless the memory of this machine could not hold it.
+
+    Raises:
+        ConfigurationError: the networks are too large; found out without allocating any of them.
+    """
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            blank = system.load().build(config)
+        networks = blank.networks.values()
+        size = sum(
+            tensor.numel() * tensor.element_size()
+            for network in networks
+            for tensor in chain(network.parameters(), network.buffers())
+        )
+    except GanglionError:
+        raise
+    except (RuntimeError, OverflowError, MemoryError, ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"no such {system.name} can be built", found=str(error), remedy="choose smaller sizes"
+        ) from error
+    if size > _memory():
+        raise ConfigurationError(
+            f"this {system.name} does not fit into the memory of this machine",
+            expected=f"at most {_memory() / 2**30:.1f} GiB",
+            found=f"{size / 2**30:,.1f} GiB of weights",
+            remedy="choose smaller sizes",
+        )
+    return system.load().build(config)
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Put saved weights into a network. Raises `CheckpointError` where they are those of another one."""
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            "the weights of this run do not fit the network that its config.json describes",
+            where=where,
+            found=str(error),
+            remedy="put the original config.json back, or train again",
+        ) from error
+
+
+def _memory() -> int:
+    """Return the bytes of memory of this machine."""
+    if not hasattr(os, "sysconf"):
+        return 1 << 40
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
