@@ -1,5 +1,6 @@
 """Files that others made: opened only if they are plain files, read only as far as allowed, JSON without surprises."""
 
+import gzip
 import json
 import math
 import stat
@@ -132,7 +133,7 @@ def _integer(digits: str) -> int:
 class Bounded:
     """A stream that ends with `DataError` once more than `most` bytes have come out of it."""
 
-    def __init__(self, stream: IO[bytes], path: Path, most: int) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, path: Path, most: int) -> None:
         self.stream, self.path, self.left = stream, path, most
 
     def read(self, size: int = -1) -> bytes:
