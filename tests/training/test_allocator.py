@@ -12,11 +12,11 @@ from ganglion.training.allocator import keep_big_blocks
 kept = keep_big_blocks()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
-    torch.ones(2**22)
+for _ in range(8):
+    torch.ones(2**24)
 before = faults()
 for _ in range(10):
-    torch.ones(2**22)
+    torch.ones(2**24)
 print(kept, faults() - before)
 """
 
