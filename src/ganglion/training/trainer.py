@@ -236,8 +236,8 @@ class Trainer:
 
     def _report(self, evaluating: bool) -> None:
         """Average the measurements since the last report, judge the networks, and log one row."""
+        now = time.perf_counter()  # evaluation is not training time
         judged = self._judge_or_leave() if evaluating else {}
-        now = time.perf_counter()
         self.seconds += now - self._clock
         spent, samples = self.seconds - self._reported[0], self.samples - self._reported[1]
         self._reported = (self.seconds, self.samples)
