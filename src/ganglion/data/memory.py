@@ -116,7 +116,8 @@ def stored(folder: Path) -> Dataset:
     """Read what `store` wrote. Raises `DataError` where that is not what lies there."""
     path = folder / STORED
     tables = tuple(f"{name}.json" for name in PARTS)
-    parts: dict[str, Any] = {name: array for name, array in load_arrays(path, beside=(ABOUT, *tables)).items() if name in PARTS}
+    arrays = load_arrays(path, beside=(ABOUT, *tables))
+    parts: dict[str, Any] = {name: array for name, array in arrays.items() if name in PARTS}
     try:
         with zipfile.ZipFile(path) as file:
             about = from_dict(About, parse_json(file.read(ABOUT).decode()), where=ABOUT)
