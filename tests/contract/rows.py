@@ -170,6 +170,7 @@ def random_play_of_the_chain() -> ReplayLoader:
         batch_size=32,
         seed=0,
         epsilon=lambda _: 1.0,
+        discount=0.8,
         learning_starts=200,
     )
 

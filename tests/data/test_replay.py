@@ -31,6 +31,7 @@ def loader(make=cart_pole, act=by_sign, seed=0, **options) -> ReplayLoader:
         "capacity": 64,
         "batch_size": 8,
         "epsilon": linear_schedule(1.0, 0.1, 100),
+        "discount": 0.9,
         "train_every": 2,
         "learning_starts": 10,
     }

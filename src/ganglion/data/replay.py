@@ -121,10 +121,10 @@ class ReplayLoader:
         batch_size: transitions in a batch.
         seed: decides exploration and the choice of memories.
         epsilon: ε as a function of the environment steps taken so far.
+        discount: worth of a reward one step later; batches bring its powers along.
+        steps_ahead: environment steps that a transition leads on.
         train_every: environment steps, over all environments, from one batch to the next.
         learning_starts: environment steps before the first batch.
-        steps_ahead: environment steps that a transition leads on.
-        discount: worth of a reward one step later, for the rewards within a transition.
     """
 
     def __init__(
@@ -136,10 +136,10 @@ class ReplayLoader:
         batch_size: int,
         seed: int,
         epsilon: Callable[[int], float],
+        discount: float,
+        steps_ahead: int = 1,
         train_every: int = 1,
         learning_starts: int = 1,
-        steps_ahead: int = 1,
-        discount: float = 1.0,
     ) -> None:
         if capacity < len(environments):
             raise ConfigurationError(

@@ -89,10 +89,10 @@ class Control(Task):
             batch_size=self.batch_size,
             seed=seed,
             epsilon=linear_schedule(config.epsilon_start, config.epsilon_end, config.epsilon_steps),
+            discount=config.discount,
+            steps_ahead=config.steps_ahead,
             train_every=config.train_every,
             learning_starts=config.learning_starts,
-            steps_ahead=config.steps_ahead,
-            discount=config.discount,
         )
         return self._loader
 
