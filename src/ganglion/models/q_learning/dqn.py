@@ -225,7 +225,7 @@ class Config:
     """Transitions remembered."""
     learning_starts: int = 1000
     """Environment steps before the first update."""
-    train_every: int = 4
+    train_every: int = 8
     """Environment steps from one update to the next."""
     num_environments: int = 8
     """Environments that act side by side."""
@@ -233,7 +233,7 @@ class Config:
     """Probability of a random action at the beginning."""
     epsilon_end: float = 0.05
     """Probability of a random action once exploration has fallen."""
-    epsilon_steps: int = 10_000
+    epsilon_steps: int = 20_000
     """Environment steps over which exploration falls."""
     descent: Descent = Descent(learning_rate=1e-3)
     """How the gradient becomes an update."""
