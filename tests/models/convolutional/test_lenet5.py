@@ -89,7 +89,7 @@ def test_learns_digits(variant: str) -> None:
     inputs = torch.nn.functional.interpolate(pixels, size=32, mode="bilinear") * 1.275 - 0.1
     labels = torch.tensor(targets)
     rule = build(Config(variant=variant))
-    for _ in range(4):
+    for _ in range(8):
         for places in torch.randperm(1200).split(32):
             rule.step({"inputs": inputs[places], "targets": labels[places]})
     rule.network.eval()
