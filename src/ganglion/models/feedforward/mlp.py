@@ -21,7 +21,7 @@ Data it expects:
     Rows of numbers with classes or values; images are flattened. Columns are standardised on the training part.
 
 What to expect:
-    scikit-learn's digits: about 98 % of the test part after the default run, in seconds on two CPU cores. XOR is
+    scikit-learn's digits: about 97 % of the test part after the default run, in seconds on a CPU. XOR is
     solved by a handful of hidden units.
 
 Departures from the paper:
