@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -50,9 +51,18 @@ class LearningRule(ABC):
             network.load_state_dict(state["networks"][role])
         for role, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][role])
+            _lay_out_like_parameters(optimizer)
         self.counters.update(state["counters"])
         for name, tensor in state["tensors"].items():
             self.tensors[name] = tensor.to(self.tensors[name].device if name in self.tensors else tensor.device)
+
+
+def _lay_out_like_parameters(optimizer: Optimizer) -> None:
+    """Give loaded moments the memory layout of their parameters, which torch's fused steps take for granted."""
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if isinstance(moment, Tensor) and moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
 
 class Loader(Protocol):

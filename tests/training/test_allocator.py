@@ -26,7 +26,9 @@ def test_big_blocks_are_mapped_once_and_the_switch_switches() -> None:
     results = {}
     for name, environment in (("kept", {}), ("system", {"GANGLION_ALLOCATOR": "system"})):
         environment |= {"OMP_NUM_THREADS": "1", "PATH": ""}
-        done = subprocess.run([sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True
+        )
         results[name] = done.stdout.split()
     assert results["kept"][0] == "True"
     assert results["system"][0] == "False"

@@ -1,5 +1,6 @@
 """The trainer: counting, schedules, averages, early stopping, bad numbers, signals, and exact resume."""
 
+import copy
 import math
 import os
 import signal
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from ganglion.errors import CheckpointError, ConfigurationError, NonFiniteError, UsageError
-from ganglion.rules.descend import OPTIMIZERS, Descent
+from ganglion.rules.descend import OPTIMIZERS, Descent, descend
 from ganglion.training import checkpoint
 from ganglion.training.run import RunFolder
 from ganglion.training.settings import TrainerSettings
@@ -240,3 +241,31 @@ def test_settings_refuse_nonsense() -> None:
 def test_an_unknown_device_is_named() -> None:
     with pytest.raises(UsageError, match="warp"):
         trainer(device="warp")
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_moments_are_loaded_in_the_layout_of_their_weights(optimizer: str) -> None:
+    """torch's fused steps read all tensors of a parameter in one order, whatever their strides say."""
+
+    class Filter(Line):
+        def __init__(self, layout: torch.memory_format) -> None:
+            super().__init__()
+            arguments = ("momentum=0.9",) if optimizer == "sgd" else ()
+            self.descent = Descent(optimizer=optimizer, learning_rate=0.1, optimizer_arguments=arguments)
+            torch.manual_seed(0)
+            self.networks = {"filter": torch.nn.Conv2d(3, 4, 2).to(memory_format=layout)}
+            self.optimizers = {"filter": self.descent.make_optimizer(self.network)}
+
+        def step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            return descend(self.optimizers["filter"], batch, self.objective, self.descent)
+
+    batch = {"inputs": torch.randn(5, 3, 6, 6), "targets": torch.randn(5, 4, 5, 5)}
+    rules = [Filter(torch.contiguous_format), Filter(torch.channels_last)]
+    for rule in rules:
+        rule.noise = 0.0
+        rule.step(batch)
+    plain = {part: {"filter": value["filter"]} for part, value in rules[0].state_dict().items() if "filter" in value}
+    rules[1].load_state_dict(copy.deepcopy(plain) | {"counters": {}, "tensors": {}})
+    for rule in rules:
+        rule.step(batch)
+    assert torch.allclose(rules[0].network.weight, rules[1].network.weight, atol=1e-5)

@@ -144,7 +144,10 @@ def apply_gradients(optimizer: Optimizer, gradients: Iterable[Tensor], descent: 
     """Apply gradients that were derived by hand, in the order of the optimizer's parameters."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
+        # Laid out like the parameter, which torch's fused steps take for granted.
+        parameter.grad = (
+            gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+        )
     _condition(optimizer, parameters, descent)
     optimizer.step()
 
