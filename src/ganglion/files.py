@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import os
 import stat
 from pathlib import Path
 from typing import IO, Any
@@ -22,11 +23,15 @@ def named(path: str | Path) -> Path:
     """Return a path that the system can be asked about, `~` expanded.
 
     Raises:
-        UsageError: the name holds a NUL or is too long, so that there can be no such file.
+        UsageError: the name is empty, holds a NUL or is too long, so that there can be no such file.
     """
+    if not str(path).strip() or path == "":
+        raise UsageError("the name of the file is empty", expected="a file, a folder or a name")
     try:
         known = Path(path).expanduser()
-        known.exists()
+        os.stat(known)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return known
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError("this cannot be the name of a file", where=str(path), found=str(error)) from error
     return known

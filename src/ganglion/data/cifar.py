@@ -29,7 +29,8 @@ SHEET = 1000
 SHEET_NAME = re.compile(r"cifar10_batch_(\d{1,3})\.png")
 MOST_BYTES = 256 << 20
 """Whole set of 60000 images, as bytes or as JPEG files, unpacked."""
-MOST_MEMBERS = 100_000
+MOST_MEMBERS = 60_000
+MOST_MEMBER_BYTES = 32 << 20
 ARCHIVE = "cifar-10-binary.tar.gz"
 
 Part = tuple[np.ndarray, np.ndarray]
@@ -174,11 +175,17 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
 def _refuse_member(member: tarfile.TarInfo, number: int, archive: Path) -> None:
     """Refuse what an archive of images has no need of: links, devices, holes, paths that lead out of it."""
     outside = member.name.startswith(("/", "\\")) or ".." in Path(member.name.replace("\\", "/")).parts
-    if number >= MOST_MEMBERS or outside or member.issparse() or not (member.isfile() or member.isdir()):
+    if (
+        number >= MOST_MEMBERS
+        or member.size > MOST_MEMBER_BYTES
+        or outside
+        or member.issparse()
+        or not (member.isfile() or member.isdir())
+    ):
         raise DataError(
             "this archive holds what no archive of images has",
             where=f"{archive}, entry {number + 1}",
-            expected=f"at most {MOST_MEMBERS} plain files inside it",
+            expected=f"at most {MOST_MEMBERS} plain files of {MOST_MEMBER_BYTES >> 20} MiB each inside it",
             found=member.name,
             remedy="fetch it again",
         )

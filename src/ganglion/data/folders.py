@@ -42,10 +42,13 @@ def scan(folder: Path) -> Folder:
         DataError: there are no images, or some lie beside the folders of the classes.
     """
     files, others = _walk(folder)
+    links = sum(path.is_symlink() for path in files)
     said = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in others.most_common(5))
     if not files:
         raise DataError("there are no images in this folder", where=str(folder), found=said)
     found = Folder()
+    if links:
+        found.notes.append(f"{links} images are links to files elsewhere, which were followed; linked folders are not")
     if others:
         found.notes.append(f"files that are no images left out: {said}")
     parts = _parts(folder, files, found.notes)

@@ -2,8 +2,9 @@
 
 import io
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -90,9 +91,15 @@ def is_image(path: Path) -> bool:
 
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Map in threads, in order: decoders work outside Python's lock."""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        for results in threads.map(lambda chunk: [function(item) for item in chunk], batched(items, TOGETHER)):
-            yield from results
+    workers = min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as threads:
+        ahead: deque[Future[list[Result]]] = deque()  # Not all at once: whoever stops early waits for these only.
+        for chunk in batched(items, TOGETHER):
+            ahead.append(threads.submit(lambda chunk: [function(item) for item in chunk], chunk))
+            if len(ahead) > 2 * workers:
+                yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -152,7 +159,8 @@ class _opened:
 
 
 def _orientation(image: Image.Image) -> int:
-    return image.getexif().get(ORIENTATION, 1)
+    turned = image.getexif().get(ORIENTATION, 1)
+    return turned if isinstance(turned, int) else 1
 
 
 def _is_grey(image: Image.Image) -> bool:

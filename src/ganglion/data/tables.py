@@ -206,19 +206,21 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
 
 
 def _delimiter(text: str) -> str:
-    """Return the delimiter that cuts the first rows into the most columns, equally many in each."""
+    """Return the delimiter that cuts the first rows into the most columns, equally many in each if any does."""
     lines = [line.strip(" ") for line in text[:1_000_000].splitlines() if line.strip()][:SAMPLE_ROWS]
-    best, most = ",", 1  # The comma also for a table of one column.
+    best, rank = ",", (False, 1, 0)  # The comma also for a table of one column.
     for delimiter in DELIMITERS:
         try:
             counts = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row)
         except csv.Error:
             continue
         width, rows = counts.most_common(1)[0] if counts else (1, 0)
+        whole = rows == sum(counts.values())
         # Words between spaces are no columns unless every row agrees; of other delimiters a stray row may not.
-        agreed = rows >= (1.0 if delimiter == " " else MOSTLY) * sum(counts.values())
-        if agreed and width > most and (delimiter != " " or most == 1):
-            best, most = delimiter, width
+        if delimiter == " " and (rank[1] > 1 or not whole):
+            continue
+        if width > 1 and rows >= MOSTLY * sum(counts.values()) and (whole, width, rows) > rank:
+            best, rank = delimiter, (whole, width, rows)
     return best
 
 
@@ -237,7 +239,7 @@ def _cells(lines: Iterator[str], delimiter: str, path: Path) -> tuple[list[list[
                 numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(
-            "this table cannot be read",
+            "this table has a cell that is too long" if "limit" in str(error) else "this table cannot be read",
             where=f"{path}, line {reader.line_num}",
             found=str(error),
             remedy="look for a quotation mark that is not closed, or save the table again",

@@ -1,0 +1,41 @@
+"""Hostile and odd data: refused in words, within two seconds and 300 MB, or read with a note."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.hostile import archives, arrays, images, tables, texts
+from tests.hostile.bounded import attempt
+from tests.hostile.case import CASES, Case
+from tests.hostile.entries import command, contents, read_and_judge
+
+assert all((archives, arrays, images, tables, texts))  # They have registered their cases.
+CROWD = 10_000
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_data(case: Case, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    source = case.make(folder)
+    crowded = len(os.listdir(folder)) > CROWD
+    before = {} if crowded else contents(tmp_path)
+    outcome = attempt(read_and_judge, source)
+    assert not outcome.defect, outcome.defect
+    assert outcome.is_bounded(), f"{outcome.seconds:.1f} s, {outcome.bytes >> 20} MB"
+    if case.accepted:
+        assert outcome.error is None, str(outcome.error)
+        assert all(words in outcome.value for words in case.said), outcome.value
+    else:
+        assert outcome.error is not None, f"accepted: {outcome.value}"
+        assert all(words in str(outcome.error) for words in case.said), str(outcome.error)
+        assert len(str(outcome.error).splitlines()) > 1, f"says too little: {outcome.error}"
+        assert str(outcome.error).replace("\n", "").isprintable()
+    spoken = attempt(command, "data", "check", str(source))
+    assert not spoken.defect
+    assert spoken.value == "0" if case.accepted else spoken.value in ("1", "2"), spoken.output
+    assert "Traceback" not in spoken.output and "defect" not in spoken.output, spoken.output
+    assert crowded or contents(tmp_path) == before
+    shutil.rmtree(tmp_path)
