@@ -20,17 +20,20 @@ def random_state() -> dict[str, Any]:
     """Return the state of every random generator of the process."""
     legacy: Any = np.random.get_state(legacy=True)
     name, keys, position, has_gauss, cached = legacy
+    version, words, gauss = random.getstate()
     return {
-        "python": random.getstate(),
-        "numpy": (str(name), keys.tolist(), int(position), int(has_gauss), float(cached)),
+        "python": (version, torch.tensor(words), gauss),
+        "numpy": (str(name), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached)),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
     }
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    name, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,37 @@
+"""Faults leave a line in the table of faults, where one is being made, and use memory for a disk."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Record = Callable[..., None]
+
+
+@pytest.fixture
+def survived(request: pytest.FixtureRequest) -> Record:
+    """Return what records a fault, how often it was injected, and how often it was survived, and checks the latter."""
+    started = time.perf_counter()
+
+    def record(fault: str, how: str, tries: int, successes: int) -> None:
+        row = {"fault": fault, "how": how, "tries": tries, "survived": successes}
+        if results := os.environ.get("GANGLION_FAULT_RESULTS"):
+            with open(results, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row | {"seconds": time.perf_counter() - started}) + "\n")
+        assert successes == tries, row
+
+    return record
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Return a new folder, in memory where there is such a disk: what kills a process does not reach the disk."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    path = Path(tempfile.mkdtemp(prefix="ganglion-faults-", dir=memory))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,119 @@
+"""Processes that die without a word, at any moment, continue bit for bit."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.children import fork, wait
+from tests.faults.conftest import Record
+from tests.faults.families import VARIANTS
+from tests.faults.toy import At, finish, outcome, toy
+
+
+def nursery(place: Path, kills: int) -> list[dict[str, Any]]:
+    """Let a warm process do the killing; it starts without the threads that this one may have."""
+    command = [sys.executable, "-m", "tests.faults.nursery", str(place), str(kills), "0"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=7200)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.full)])
+def test_kills_at_random_moments(kills: int, place: Path, survived: Record) -> None:
+    results = nursery(place, kills)
+    assert [result["variant"] for result in results] == list(VARIANTS)
+    failures = [failure for result in results for failure in result["failures"]]
+    assert not failures, failures
+    # Moments that all lie before the first checkpoint would prove nothing.
+    assert sum(result["begun"] for result in results) > len(results)
+    total = sum(result["kills"] for result in results)
+    how = f"{len(VARIANTS)} variants of 7 families, a checkpoint every step, {kills} kills each, some during a save"
+    survived("SIGKILL at a random moment", how, total, total - len(failures))
+
+
+OPERATIONS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.scandir", "os.listdir")
+"""Audit events of file operations; flushes to the disk have none and are counted apart."""
+
+
+def die_at(operation: int) -> Callable[[], int]:
+    """Kill this process at the given file operation from now on; the returned function tells how many there were."""
+    count = 0
+
+    def happened(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == operation:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def audit(event: str, _: tuple[Any, ...]) -> None:
+        if event in OPERATIONS:
+            happened()
+
+    sync = os.fsync
+    os.fsync = lambda descriptor: (happened(), sync(descriptor))[1]  # type: ignore[assignment]
+    sys.addaudithook(audit)
+    return lambda: count
+
+
+def test_kills_at_every_file_operation_of_a_save(place: Path, survived: Record) -> None:
+    whole, begun, killed = place / "whole", place / "begun", place / "killed"
+    finish(whole)
+    assert wait(fork(lambda: toy(begun, (At(15, lambda: os._exit(7)),)).fit())) == 7
+
+    def save(operation: int) -> None:
+        trainer = toy(killed, steps=15)
+        trainer._next(iter(trainer.loader))  # what is read lazily is read now
+        trainer = toy(killed, steps=15)
+        told = die_at(operation)
+        trainer.fit()
+        (place / "count").write_text(str(told()))
+
+    shutil.copytree(begun, killed)
+    assert wait(fork(lambda: save(-1))) == 0
+    operations, good = int((place / "count").read_text()), 0
+    assert operations > 40
+    for operation in range(1, operations + 1):
+        shutil.rmtree(killed)
+        shutil.copytree(begun, killed)
+        status = wait(fork(lambda operation=operation: save(operation)))
+        assert status in (-signal.SIGKILL, 0)  # the child's own count of operations may vary by one or two
+        finish(killed)
+        drafts = [path for path in killed.rglob(".*") if not path.name.startswith(".lock")]
+        good += outcome(killed) == outcome(whole) and not drafts
+    how = "at every open, flush, mkdir, rename, remove and truncate from one checkpoint to the next"
+    survived("SIGKILL at every file operation of a save", how, operations, good)
+
+
+def test_a_checkpoint_that_replaces_one_is_never_missing(place: Path, survived: Record) -> None:
+    """A step is saved again when its evaluation was interrupted; a kill in between must leave one of the two."""
+    from ganglion.training import checkpoint
+
+    state = {"trainer": {"iteration": 1}}
+
+    def replace(operation: int) -> None:
+        told = die_at(operation)
+        checkpoint.save(place, 1, state)
+        (place.parent / f"{place.name}-count").write_text(str(told()))
+
+    counter = place.parent / f"{place.name}-count"
+    checkpoint.save(place, 1, state)
+    assert wait(fork(lambda: replace(-1))) == 0
+    operations, good = int(counter.read_text()), 0
+    counter.unlink()
+    for operation in range(1, operations + 1):
+        wait(fork(lambda operation=operation: replace(operation)))
+        counter.unlink(missing_ok=True)
+        checkpoint.tidy(place)
+        good += [path.name for path in place.iterdir()] == ["step-000001"]
+        checkpoint.verify(place / "step-000001")
+    survived("SIGKILL while a checkpoint is replaced", "at every file operation", operations, good)
