@@ -12,7 +12,7 @@ from tests.training.toys import Line, Points, error
 STEPS = 20
 
 
-def toy(folder: Path, callbacks: tuple[Callback, ...] = (), **fields: object) -> Trainer:
+def toy(folder: Path, callbacks: tuple[Callback, ...] = (), strict: bool = False, **fields: object) -> Trainer:
     """Return a trainer of the run in `folder`, continued where there is one; lock and folder are the caller's."""
     known = (folder / "config.json").exists()
     run = RunFolder.open(folder) if known else RunFolder.create(folder, "line", {"system": "line"})
@@ -21,7 +21,7 @@ def toy(folder: Path, callbacks: tuple[Callback, ...] = (), **fields: object) ->
     trainer = Trainer(Line(), Points(), TrainerSettings(**settings | fields), evaluate=error, run=run)
     trainer.callbacks = callbacks
     if known:
-        trainer.resume()
+        trainer.resume(strict=strict)
     return trainer
 
 

@@ -126,7 +126,8 @@ class RunFolder:
             return
         holder = self.path / HOLDER
         try:
-            self._lock.acquire(timeout=0)
+            with self._writing("the lock"):
+                self._lock.acquire(timeout=0)
         except filelock.Timeout:
             raise CheckpointError(
                 "the run is in use by another trainer",
@@ -162,6 +163,8 @@ class RunFolder:
         """Turn what keeps a file from being written into an error that says so."""
         try:
             yield
+        except filelock.Timeout:  # which is an OSError
+            raise
         except OSError as error:
             raise CheckpointError(
                 f"cannot write {name} of the run",
