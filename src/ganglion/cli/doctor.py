@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,7 @@ def _number(version: str | None) -> tuple[int, ...]:
 
 def _imports(module: str) -> bool:
     try:
-        __import__(module)
+        import_module(module)
     except Exception:
         return False
     return True

@@ -1,6 +1,5 @@
 """`runs list`, `compare` and `clean`, from the JSON files of the run folders alone."""
 
-import json as json_module
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ import filelock
 
 from ganglion.cli.arguments import Folders, Switch
 from ganglion.cli.output import answer, duration, note, print_table, size
-from ganglion.errors import UsageError
+from ganglion.errors import GanglionError, UsageError
+from ganglion.files import read_json
 from ganglion.training.wording import number, words
 
 
@@ -67,10 +67,9 @@ def open_folder(folder: Path) -> Found | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        value = json_module.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(file, finite=False)
+    except (GanglionError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def list_runs(root: Folders = ("runs",), *, json: Switch = False) -> None:
@@ -97,8 +96,11 @@ def _score(run: Found) -> tuple[str, str, str]:
     result = run.result
     if not result:
         return "", "", ""
-    baseline = "" if result["baseline"] is None else number(result["baseline"])
-    return f"{words(result['score_name'])} {number(result['score'])}", baseline, duration(result["seconds"])
+    try:
+        baseline = "" if result["baseline"] is None else number(result["baseline"])
+        return f"{words(result['score_name'])} {number(result['score'])}", baseline, duration(result["seconds"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "unreadable result.json", "", ""
 
 
 def compare(folders: Folders, *, json: Switch = False) -> None:

@@ -193,7 +193,8 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     from ganglion.data.pictures import is_image
 
     try:
-        content = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            content = {entry.name: entry.is_dir() for entry in entries}
     except OSError as error:
         raise DataError("this folder cannot be read", where=str(folder), found=error.strerror or str(error)) from error
     if find_cifar(folder):
@@ -201,13 +202,13 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     if find_idx(folder):
         known = PUBLISHED.get(folder.name)
         return read_idx_folder(folder, known.label_names if known else ())
-    tables = {path.stem.lower(): path for path in content if path.suffix.lower() in TABLES}
+    has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
+    files = [folder / name for name in sorted(content) if name.lower().endswith(tuple(READERS))]
+    tables = {path.stem.lower(): path for path in files if path.suffix.lower() in TABLES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.tabular import read_tabular
 
         return read_tabular(tables["train"], settings, tables["test"])
-    files = [path for path in content if path.suffix.lower() in READERS]
-    has_images = any(path.is_dir() or is_image(path) for path in content)
     if len(files) == 1 and not has_images:
         return _read_file(files[0], settings, kind)
     if files and not has_images:

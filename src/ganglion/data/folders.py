@@ -80,11 +80,10 @@ def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in sorted(names):
-            path = Path(root, name)
-            if is_image(path):
-                files.append(path)
+            if is_image(name):
+                files.append(Path(root, name))
             elif not name.startswith(".") and name != "Thumbs.db":
-                others[path.suffix.lower()] += 1
+                others[os.path.splitext(name)[1].lower()] += 1
     return files, others
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class EpochLoader(ABC):
 
     def __init__(self, size: int, batch_size: int | Literal["all"], seed: int, shuffle: bool) -> None:
         if size == 0:
-            raise DataError("there are no samples to load")
+            raise DataError("there are no samples to load", expected="at least one", found="0")
         if batch_size != "all" and batch_size < 1:
             raise ConfigurationError("batch_size must be at least 1, or 'all'", found=str(batch_size))
         self.size, self.seed, self.shuffle = size, seed, shuffle
@@ -127,6 +128,7 @@ class StreamingLoader(EpochLoader):
         transform: makes a float tensor of a stack of decoded images, in the worker.
         tensors: further tensors with one row per file, such as `targets`.
         workers: processes; 0 decodes in this one.
+        timeout: seconds to wait for a batch from the workers.
     """
 
     def __init__(
@@ -139,11 +141,12 @@ class StreamingLoader(EpochLoader):
         augment: Augmentation | None = None,
         workers: int = 0,
         shuffle: bool = True,
+        timeout: float = 300.0,
     ) -> None:
         super().__init__(len(files), batch_size, seed, shuffle)
         self.tensors = {"index": torch.arange(self.size), **tensors}
         self.augment = augment
-        self._decoder = _Decoder(files, transform, torch.zeros(max(1, workers), 2, dtype=torch.int64).share_memory_())
+        self._decoder = _Decoder(files, transform, torch.zeros(max(1, workers), 3, dtype=torch.int64).share_memory_())
         self._plan: list[Tensor] = []
         self._source: DataLoader = DataLoader(
             self._decoder,
@@ -152,6 +155,8 @@ class StreamingLoader(EpochLoader):
             num_workers=workers,
             persistent_workers=workers > 0,
             collate_fn=_as_is,
+            timeout=timeout if workers else 0,
+            worker_init_fn=_leave_stopping_to_the_trainer,
             # An own generator: the default one would lose a number every epoch, and a resumed run would differ.
             generator=torch.Generator(),
         )
@@ -171,12 +176,13 @@ class StreamingLoader(EpochLoader):
     def _next(self, decoded: Iterator[Any]) -> Tensor:
         try:
             result = next(decoded)
-        except RuntimeError as error:  # What DataLoader raises when a worker was killed.
+        except RuntimeError as error:  # What DataLoader raises when a worker was killed, or does not answer.
+            hangs = "timed out" in str(error)
             raise DataError(
-                "a process that decodes images died",
-                where=self._decoder.file_of_the_dead(str(error)),
+                "a process that decodes images does not answer" if hangs else "a process that decodes images died",
+                where=self._decoder.at_work("" if hangs else str(error)),
                 found=str(error).splitlines()[0],
-                remedy="look at that file, or read with fewer workers if memory ran out",
+                remedy="look at that file" + ("" if hangs else ", or read with fewer workers if memory ran out"),
             ) from error
         if isinstance(result, GanglionError):
             raise result
@@ -190,26 +196,48 @@ class _Decoder(MapDataset):
     files: ImageFiles
     transform: Callable[[np.ndarray], Tensor]
     progress: Tensor
-    """Process and place of the file that each worker is at `(workers, 2)`, in shared memory."""
+    """Process, place of the file that it is at, and whether it is at one, of every worker `(workers, 3)`, shared."""
 
     def __getitem__(self, places: Tensor) -> Tensor | GanglionError:
         worker = get_worker_info()
-        row = self.progress[worker.id if worker else 0]
+        number = worker.id if worker else 0
+        row = self.progress[number]
         row[0] = os.getpid()
         images = []
         for place in places.tolist():
-            row[1] = place
+            row[1], row[2] = place, 1
             try:
                 images.append(self.files[place])
             except GanglionError as error:
                 return error
-        return self.transform(np.stack(images))
+            except Exception as error:  # Errors of any kind cross to the trainer as one that names the file.
+                return self._cannot("decode an image", error, self._where(number, place))
+        try:
+            return self.transform(np.stack(images))
+        except Exception as error:
+            return self._cannot("prepare a batch of images", error, self._where(number, place))
+        finally:
+            row[2] = 0
 
-    def file_of_the_dead(self, message: str) -> str:
-        """Return the file that the process named in DataLoader's message was at."""
-        dead = {int(digits) for digits in re.findall(r"\d+", message)}
-        paths = [str(self.files.paths[place]) for process, place in self.progress.tolist() if process in dead]
-        return ", ".join(paths)
+    def _cannot(self, what: str, error: Exception, where: str) -> DataError:
+        return DataError(f"cannot {what}", where=where, found=f"{type(error).__name__}: {error}")
+
+    def _where(self, worker: int, place: int) -> str:
+        return f"{self.files.paths[place]} (sample {place}, worker {worker})"
+
+    def at_work(self, message: str) -> str:
+        """Return the files that the processes named in DataLoader's message were at, or all processes at work."""
+        named = {int(digits) for digits in re.findall(r"\d+", message)}
+        rows = enumerate(self.progress.tolist())
+        chosen = [(worker, place) for worker, (process, place, busy) in rows if (process in named if named else busy)]
+        return ", ".join(self._where(worker, place) for worker, place in chosen)
+
+
+def _leave_stopping_to_the_trainer(worker: int) -> None:
+    """Ignore Ctrl-C and a closed terminal, which reach every process: the trainer may still want a batch to the end."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _as_is(batch: Any) -> Any:

@@ -77,16 +77,16 @@ def read_pictures(paths: Sequence[Path]) -> list[np.ndarray]:
     """Decode image files, and all image files in folders among `paths`."""
     files: list[Path] = []
     for path in paths:
-        found = [child for child in named(path).rglob("*") if is_image(child)] if path.is_dir() else [path]
+        found = [child for child in named(path).rglob("*") if is_image(child.name)] if path.is_dir() else [path]
         files += sorted(found)
         if not found:
             raise DataError("there are no images in this folder", where=str(path))
     return list(in_threads(decode, files))
 
 
-def is_image(path: Path) -> bool:
+def is_image(name: str) -> bool:
     """Judge by its name whether a file is an image; hidden files and folders are none."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -143,7 +143,7 @@ def trace(
     if error.dim():
         raise UsageError("the loss must be a single number", found=f"shape {tuple(error.shape)}")
     if not isinstance(error.grad_fn, torch.autograd.graph.Node):
-        raise UsageError("the error does not depend on any parameter")
+        raise UsageError("the error does not depend on any parameter", where=type(network).__name__)
     (whole,) = torch.autograd.grad(error, weight, retain_graph=True, allow_unused=True)
     if whole is None:
         raise UsageError(f"the error does not depend on {name}", where=type(network).__name__)

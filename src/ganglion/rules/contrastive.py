@@ -109,4 +109,6 @@ def _check(descent: Descent, gibbs_steps: int, num_chains: int) -> None:
             remedy="leave it at 1: no graph is built, so a large batch needs little memory",
         )
     if descent.optimizer == "lbfgs":
-        raise ConfigurationError("contrastive divergence has no objective that LBFGS could look at twice")
+        raise ConfigurationError(
+            "contrastive divergence has no objective that LBFGS could look at twice", remedy="choose another optimizer"
+        )

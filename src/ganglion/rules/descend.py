@@ -103,7 +103,9 @@ def _argument(text: str, optimizer: str, accepted: list[str]) -> tuple[str, Any]
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError) as error:
-        raise ConfigurationError(f"cannot read the value of the optimizer argument {text!r}") from error
+        raise ConfigurationError(
+            f"cannot read the value of the optimizer argument {name!r}", expected="a number or a list", found=value
+        ) from error
 
 
 def descend(

@@ -2,14 +2,15 @@
 
 import base64
 import html
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ganglion import figures
+from ganglion.errors import DataError
 from ganglion.figures.style import number
+from ganglion.files import parse_json, read_json
 from ganglion.tables import Table
 from ganglion.training.checkpoint import write_synced
 
@@ -169,8 +170,8 @@ def _number(value: Any) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """Return a JSON object; nothing where there is none, because a report is better incomplete than missing."""
     try:
-        return _mapping(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return read_json(path, finite=False)
+    except (DataError, ValueError):
         return {}
 
 
@@ -182,7 +183,7 @@ def _log(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in lines:
         try:
-            rows.append(_mapping(json.loads(line)))
+            rows.append(_mapping(parse_json(line, finite=False)))
         except ValueError:
             continue  # the last line of a run that was killed while writing
     return rows

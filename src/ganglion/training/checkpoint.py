@@ -15,13 +15,17 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
-from ganglion.errors import CheckpointError
+from ganglion.errors import CheckpointError, DataError
+from ganglion.files import MOST_JSON_BYTES, parse_json, read_bytes, read_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 STRUCTURE = "state.json"
+DAMAGE = (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError)
+"""What comes of contents that ganglion never writes, although their digests are right."""
 
 
 def pack(state: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
@@ -165,52 +169,66 @@ def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def load(path: Path, parts: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Verify a checkpoint and return its state, or only the named parts of it."""
     verify(path)
-    structure = json.loads((path / STRUCTURE).read_text(encoding="utf-8"))
-    state = {}
-    for part in parts or tuple(structure):
-        file = path / f"{part}.safetensors"
-        state[part] = unpack(structure[part], safetensors.torch.load_file(file) if file.exists() else {})
-    return state
+    try:
+        structure = read_json(path / STRUCTURE, finite=False)
+        state = {}
+        for part in parts or tuple(structure):
+            file = path / f"{part}.safetensors"
+            state[part] = unpack(structure[part], safetensors.torch.load_file(file) if file.exists() else {})
+        return state
+    except (*DAMAGE, SafetensorError) as error:
+        raise _nonsense(path.name, path, error) from error
 
 
 def verify(path: Path, name: str = "") -> None:
     """Raise `CheckpointError`, naming the file, unless every file is the one that was written as checkpoint `name`."""
     name = name or path.name
     manifest = _read_manifest(path, name)
+    try:
+        _verify_contents(path, name, manifest)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise CheckpointError(f"{name} cannot be read", where=str(error.filename), found=found) from error
+    except DAMAGE as error:
+        raise _nonsense(name, path / MANIFEST, error) from error
+
+
+def _nonsense(name: str, where: Path, error: Exception) -> CheckpointError:
+    found = f"{type(error).__name__}: {error}"
+    return CheckpointError(f"{name} is damaged: it holds what ganglion never writes", where=str(where), found=found)
+
+
+def _verify_contents(path: Path, name: str, manifest: dict[str, Any]) -> None:
     if manifest["format"] > FORMAT:
         raise CheckpointError(f"{name} was written by a newer ganglion", where=str(path), remedy="upgrade ganglion")
     if f"step-{manifest['step']:06d}" != name:
         raise CheckpointError(f"{name} is another checkpoint renamed", found=f"step {manifest['step']}")
     expected: dict[str, dict[str, Any]] = manifest["files"]
-    try:
-        found = {file.name for file in path.iterdir()} - {MANIFEST}
-        if found != set(expected):
-            names = ", ".join(sorted(found ^ set(expected)))
-            raise CheckpointError(f"{name} has missing or extra files", where=str(path), found=names)
-        for file, entry in expected.items():
-            _verify_file(path / file, entry, name)
-    except OSError as error:
-        found_instead = error.strerror or str(error)
-        raise CheckpointError(f"{name} cannot be read", where=str(error.filename), found=found_instead) from error
+    found = {file.name for file in path.iterdir()} - {MANIFEST}
+    if found != set(expected):
+        names = ", ".join(sorted(found ^ set(expected)))
+        raise CheckpointError(f"{name} has missing or extra files", where=str(path), found=names)
+    for file, entry in expected.items():
+        _verify_file(path / file, entry, name)
 
 
 def _read_manifest(path: Path, name: str) -> dict[str, Any]:
     try:
-        text = (path / MANIFEST).read_text(encoding="utf-8")
-        manifest: dict[str, Any] = json.loads(text)
+        text = read_bytes(path / MANIFEST, MOST_JSON_BYTES).decode("utf-8")
+        manifest: dict[str, Any] = parse_json(text)
         del manifest["sha256"]
         intact = text == _manifest(manifest)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        found = error.strerror if isinstance(error, OSError) else "no manifest of ganglion"
-        raise CheckpointError(
-            f"{name} has no readable {MANIFEST}", where=str(path / MANIFEST), found=str(found)
-        ) from error
+    except (DataError, ValueError, KeyError, TypeError) as error:
+        found = error.found if isinstance(error, DataError) else "no manifest of ganglion"
+        raise CheckpointError(f"{name} has no readable {MANIFEST}", where=str(path / MANIFEST), found=found) from error
     if not intact:
         raise CheckpointError(f"{name} is damaged: {MANIFEST} was changed", where=str(path / MANIFEST))
     return manifest
 
 
 def _verify_file(file: Path, entry: dict[str, Any], name: str) -> None:
+    if not file.is_file():  # A device would be read without end.
+        raise CheckpointError(f"{name} is damaged: {file.name} is no file", where=str(file), expected="a plain file")
     if (length := file.stat().st_size) != entry["size"]:
         raise CheckpointError(
             f"{name} is damaged: {file.name} has another size",

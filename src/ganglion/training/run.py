@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from ganglion.errors import CheckpointError, UsageError
+from ganglion.files import read_json
 from ganglion.training import checkpoint
 from ganglion.training.checkpoint import write_synced
 
@@ -182,8 +183,9 @@ class RunFolder:
     def read(self, name: str) -> dict[str, Any]:
         """Return a JSON file of the run; raises `CheckpointError` when it is missing or unreadable."""
         try:
-            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+            # A metric may have come out as no number; of a setting that cannot be.
+            return read_json(self.path / name, finite=name != "result.json")
+        except ValueError as error:
             raise CheckpointError(f"cannot read {name} of the run", where=str(self.path), found=str(error)) from error
 
     def point(self, pointer: str, target: Path) -> None:

@@ -56,8 +56,12 @@ class TrainerSettings:
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be at least 1", found=str(value))
         if self.epochs is not None and self.steps is not None:
-            raise ConfigurationError("give epochs or steps, not both")
+            raise ConfigurationError(
+                "give epochs or steps, not both", found=f"epochs {self.epochs}, steps {self.steps}"
+            )
         if self.keep < 2:
-            raise ConfigurationError("keep must be at least 2, so that a damaged checkpoint has a predecessor")
+            raise ConfigurationError(
+                "keep must be at least 2, so that a damaged checkpoint has a predecessor", found=str(self.keep)
+            )
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ConfigurationError("ema_decay must lie between 0 and 1", found=str(self.ema_decay))

@@ -1,0 +1,93 @@
+"""Inputs that do not fit a network: the layer, what it expects, what it got, and what would fit."""
+
+import copy
+
+import pytest
+import torch
+
+from ganglion.errors import ShapeError
+from ganglion.inspect.shapes import with_clear_shapes
+from ganglion.models import INDEX, System
+from ganglion.tasks.facts import example
+
+SYSTEMS = pytest.mark.parametrize("system", INDEX, ids=lambda system: system.name)
+
+
+def taken_home(system: System) -> tuple[torch.nn.Module, tuple[int, ...]]:
+    module = system.load()
+    shape = tuple(example(module.TINY).shape[1:])
+    return with_clear_shapes(module.build(module.TINY).network.eval(), shape), shape
+
+
+@SYSTEMS
+def test_a_shape_that_does_not_fit_is_named_with_the_one_that_does(system: System) -> None:
+    network, shape = taken_home(system)
+    fits = f"(batch, {', '.join(map(str, shape))})"
+    wrong = [
+        (3, *(size + 1 for size in shape)),
+        (3, *shape, 2),
+        (),
+        (2, 5, 7, 9, 3),
+        (3, *(size - 1 for size in shape)),
+    ]
+    for size in wrong:
+        with pytest.raises(ShapeError) as caught:
+            network(torch.zeros(size))
+        error = caught.value
+        assert str(tuple(size)) in error.what
+        assert error.where and error.expected and error.found and fits in error.remedy
+        path = error.where.removeprefix("layer ").partition(" (")[0]
+        assert "layer" not in error.where or network.get_submodule(path)
+
+
+@SYSTEMS
+def test_numbers_of_another_type_are_named(system: System) -> None:
+    network, shape = taken_home(system)
+    with pytest.raises(ShapeError, match=r"(?s)torch.float64.*inputs.to"):
+        network(torch.zeros(2, *shape, dtype=torch.float64))
+    with pytest.raises(ShapeError, match="a network takes a tensor"):
+        network(torch.zeros(2, *shape).numpy())
+    if system.name != "dqn":  # which converts bytes, as observations are often stored
+        with pytest.raises(ShapeError, match=r"(?s)torch.int64.*inputs.to"):
+            network(torch.zeros(2, *shape, dtype=torch.int64))
+
+
+@SYSTEMS
+def test_what_fits_is_answered_as_without_the_check(system: System) -> None:
+    network, shape = taken_home(system)
+    plain = copy.deepcopy(network)
+    plain._forward_pre_hooks.clear()
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    inputs = torch.rand(4, *shape)
+    torch.manual_seed(0)
+    expected = plain(inputs)
+    with pytest.raises(ShapeError):
+        network(torch.zeros(3, *shape, 2))
+    torch.manual_seed(0)
+    assert torch.equal(network(inputs), expected)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_network_of_any_length_stays_one() -> None:
+    system = next(system for system in INDEX if system.name == "lstm-forecaster")
+    network, (window, features) = taken_home(system)
+    for length in (1, window - 1, window + 5):
+        assert torch.isfinite(network(torch.zeros(2, length, features))).all()
+
+
+def test_a_failure_that_is_not_of_the_shape_is_left_alone() -> None:
+    class Broken(torch.nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            raise ZeroDivisionError("broken for every shape")
+
+    with pytest.raises(ZeroDivisionError):
+        with_clear_shapes(Broken(), (4,))(torch.zeros(2, 5))
+
+
+def test_the_check_survives_copies_and_export() -> None:
+    network, shape = taken_home(INDEX[1])
+    with pytest.raises(ShapeError):
+        copy.deepcopy(network)(torch.zeros(2, *(size + 1 for size in shape)))
+    inputs = torch.rand(2, *shape)
+    exported = torch.export.export(network, (inputs,)).module()
+    assert torch.allclose(exported(inputs), network(inputs))

@@ -1,0 +1,107 @@
+"""What the package must not contain, and what every error in it must say."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ganglion
+from ganglion import errors
+
+ROOT = Path(ganglion.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+FORBIDDEN = re.compile(
+    r"\bc?pickle\b(?!=False)|\btorch\.load\(|\bjoblib\b|allow_pickle=True|\bcloudpickle\b|\bdill\b|\bshelve\b|\bmarshal\b"
+    r"|\byaml\b|(?<![\w.])eval\(|(?<![\w.])exec\(|\b__import__\(|\bos\.system\(|shell=True|\bextractall\("
+)
+MENTIONS = {"allow_pickle=False"}
+NAMES = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.GanglionError)
+}
+PARTS = {"where", "expected", "found", "remedy"}
+
+
+def code(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file without its texts and comments, which may speak of anything."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.Import | ast.ImportFrom | ast.Attribute | ast.keyword):
+            text = ast.unparse(node)
+            yield getattr(node, "lineno", 0), re.sub(r"'[^']*'|\"[^\"]*\"", "''", text)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_can_run_what_it_reads(path: Path) -> None:
+    for line, text in code(path):
+        found = FORBIDDEN.search(text)
+        assert not found, f"{path.relative_to(ROOT)}:{line}: {found[0]}"
+
+
+def test_the_net_catches_what_it_is_for() -> None:
+    for text in (
+        "import pickle", "torch.load(path)", "np.load(f, allow_pickle=True)", "import joblib", "eval(text)",
+        "exec(text)", "yaml.load(text)", "import marshal", "shelve.open(path)", "archive.extractall(folder)", "os.system(words)",
+    ):  # fmt: skip
+        assert FORBIDDEN.search(text), text
+    for text in ("network.eval()", "np.load(f, allow_pickle=False)", "ast.literal_eval(text)", "self.load(path)"):
+        assert not FORBIDDEN.search(text), text
+
+
+def raised(path: Path) -> Iterator[ast.Call]:
+    """Yield every call in a file that makes an error of ours."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in NAMES:
+                yield node
+
+
+def first_and_last(what: ast.expr) -> tuple[str, str]:
+    """Return how a sentence begins and ends, `{}` standing for what is filled in."""
+    if isinstance(what, ast.IfExp):
+        begin, _ = first_and_last(what.body)
+        _, end = first_and_last(what.orelse)
+        return begin, end
+    if isinstance(what, ast.Constant):
+        return str(what.value), str(what.value)
+    if isinstance(what, ast.JoinedStr):
+        texts = [str(part.value) if isinstance(part, ast.Constant) else "{}" for part in what.values]
+        return texts[0], texts[-1]
+    return "{}", "{}"
+
+
+ACRONYMS = ("IDX", "CIFAR-10", "Q-learning", "Gymnasium", "NumPy", "EMA", "SHA", "LSTM", "JSON", "CSV", "NPZ")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_error_says_what_and_something_to_go_by(path: Path) -> None:
+    for call in raised(path):
+        place = f"{path.relative_to(ROOT)}:{call.lineno}"
+        assert call.args, f"{place}: says nothing"
+        begin, end = first_and_last(call.args[0])
+        assert not end.endswith((".", "!")), f"{place}: ends with a full stop"
+        proper = begin.startswith("{}") or begin[:1].islower() or begin.startswith(ACRONYMS) or not begin[:1].isalpha()
+        assert proper, f"{place}: begins with a capital: {begin!r}"
+        given = {keyword.arg for keyword in call.keywords}
+        assert given & PARTS, f"{place}: says neither where, expected, found nor what to try"
+        assert given <= PARTS, f"{place}: {given - PARTS}"
+
+
+def test_there_is_one_hierarchy() -> None:
+    """Every exception class of the package is a `GanglionError`, save those that steer and never reach a user."""
+    steering = {"Interrupted", "KeyboardInterrupt"}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+                ours = bases & NAMES or node.name in {"GanglionError"} | steering
+                assert ours or not any(base.endswith(("Error", "Exception")) for base in bases), f"{path}: {node.name}"
+
+
+def test_parts_are_one_line_each_and_bounded() -> None:
+    error = errors.DataError("a\nb", where="\x1b[31m" + "x" * 10_000, found="\udcff\0", remedy="first\n  second")
+    assert str(error).count("\n") == 3 and len(str(error)) < 2000
+    assert "\x1b" not in str(error) and "\\x1b[31m" in str(error) and "\\udcff\\x00" in str(error)
+    str(error).encode()
