@@ -351,7 +351,11 @@ class Trainer:
 
     def _load(self, state: dict[str, Any]) -> None:
         if (self._average is None) != (state["average"] is None):
-            raise CheckpointError("the checkpoint and the settings disagree on ema_decay")
+            raise CheckpointError(
+                "the checkpoint and the settings disagree on ema_decay",
+                where="config.json",
+                remedy="put the original file back, or start a new run",
+            )
         trainer = dict(state["trainer"])
         self.rule.load_state_dict({**state["rule"], "networks": state["networks"], "optimizers": state["optimizers"]})
         self.loader.load_state_dict(state["loader"])
