@@ -32,8 +32,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.tasks.base import Part, Task
 
-EPISODES = {"train": 20, "validation": 20, "test": 100}
-"""Seeded episodes that are played to judge a network; while training, few enough to be quick."""
+EPISODES = {"train": 50, "validation": 50, "test": 100}
+"""Seeded episodes that are played to judge a network; while training, as few as still tell good from lucky."""
 RECENT = 100
 """Training episodes in the mean that is reported beside the evaluation."""
 

@@ -25,11 +25,14 @@ Learning rule:
     copied at intervals. `ganglion.data.replay.ReplayLoader` acts, explores and remembers.
 
 Data it expects:
-    A Gymnasium environment with discrete actions, by its registered name (`--data CartPole-v1`). Observations are used
-    as they are; bytes are scaled to [0, 1].
+    A Gymnasium environment with discrete actions, by its registered name (`--data CartPole-v1`). Observations
+    come raw: the network itself scales bytes to [0, 1] and standardises the rest.
 
 What to expect:
-    WHAT
+    CartPole-v1 with the defaults, best weights over 100 unseen episodes: mean return 497.8 to 500 on each of seeds 0 to
+    7, about 20 s on one core of a two-core CPU; random play has 22. The environment counts as solved at 475. Greedy
+    play is perfect long before training returns are, since those include exploration. On some seeds play gets worse
+    again late in training: keeping the best weights is part of the method.
 
 Departures from the paper:
     1. Small environments get a dense network and no repeated actions, stacked frames or clipped rewards.
