@@ -56,7 +56,8 @@ class Trainer:
         self.higher_is_better = higher_is_better if self.score == score else not self.score.endswith(LOWER_IS_BETTER)
         self.device = choose_device(settings.device)
         for network in rule.networks.values():
-            network.to(self.device).to(memory_format=torch.channels_last)  # what fast convolutions work in
+            # The layout in which convolutions are fast; torch accepts both at once, its types do not say so.
+            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         rule.tensors.update({name: tensor.to(self.device) for name, tensor in rule.tensors.items()})
         self.total_steps = self._count_steps()
         self.iteration = 0
