@@ -16,7 +16,7 @@ from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.replay import ReplayLoader
 from ganglion.data.settings import DataSettings
 from ganglion.rules.losses import accuracy
-from ganglion.tasks.generation import draw
+from ganglion.tasks.answering import ask
 from ganglion.tasks.sample_quality import SampleQuality
 from tests.environments import LENGTH, Chain, chain_values
 
@@ -78,7 +78,7 @@ def likeness(size: int, latent_features: int) -> Callable[[LearningRule], float]
     def measure(rule: LearningRule) -> float:
         patterns = drawn_bars(size).numpy()
         latent = torch.randn(500, latent_features, generator=torch.Generator().manual_seed(0))
-        generated = draw(rule.network, latent).numpy()
+        generated = ask(rule.network, latent).numpy()
         return -SampleQuality.fit(patterns).compare(patterns, generated)["frechet_distance"]
 
     return measure

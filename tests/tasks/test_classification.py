@@ -17,7 +17,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.models import find
 from ganglion.rules.descend import Descent
-from ganglion.tasks import labelled
+from ganglion.tasks import parts
 from ganglion.tasks.classification import Classification
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
@@ -97,7 +97,7 @@ def test_the_size_of_evaluation_batches_does_not_matter(monkeypatch: pytest.Monk
     task = prepared("mlp", "iris", hidden_features=(8,))
     rule = trained("mlp", task, epochs=1)
     whole = task.evaluate(rule, "train")
-    monkeypatch.setattr(labelled, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(parts, "EVALUATION_BATCH", 7)
     assert task.evaluate(rule, "train") == pytest.approx(whole, rel=1e-5)
 
 

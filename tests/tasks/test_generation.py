@@ -13,7 +13,8 @@ from ganglion.data.generators import generate
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.models.adversarial import dcgan, gan
-from ganglion.tasks.generation import Generation, draw, great_circle
+from ganglion.tasks.answering import ask
+from ganglion.tasks.generation import Generation, great_circle
 from ganglion.tasks.sample_quality import SampleQuality
 
 
@@ -129,7 +130,7 @@ def test_draws_figures_and_samples_also_after_restoring() -> None:
 def test_the_seed_decides_what_is_drawn() -> None:
     task = prepared()
     network = gan.build(task.config).network
-    one, same, other = (draw(network, task._latent(3, seed)) for seed in (1, 1, 2))
+    one, same, other = (ask(network, task._latent(3, seed)) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 

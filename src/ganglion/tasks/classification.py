@@ -10,23 +10,23 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
-from ganglion.data.preprocessing import ImagePreprocessing
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import decisions
 from ganglion.rules.supervised import Supervised
+from ganglion.tasks.answering import answers, ask
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.labelled import (
-    LabelledData,
+from ganglion.tasks.labelled import LabelledData
+from ganglion.tasks.parts import take
+from ganglion.tasks.preparing import (
+    Preprocessing,
     adapt,
-    answers,
-    ask,
     input_sizes,
     load_preprocessing,
     raw_inputs,
     save_preprocessing,
-    take,
 )
 
 SHOWN = 40
@@ -43,13 +43,12 @@ class Classification(Task):
     data: LabelledData
     """What the task was prepared with; a restored one has none."""
 
-    def __init__(self, config: Any, kind: str, preprocessing: Any, label_names: Sequence[str]) -> None:
-        self.config, self.kind, self.preprocessing = config, kind, preprocessing
-        self.label_names = tuple(label_names)
+    def __init__(self, config: Any, preprocessing: Preprocessing, label_names: Sequence[str]) -> None:
+        self.config, self.preprocessing, self.label_names = config, preprocessing, tuple(label_names)
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        data, notes = LabelledData.prepare(source, config, settings, seed)
+        data = LabelledData.prepare(source, config, settings, seed)
         dataset = data.dataset
         if not dataset.is_classification or dataset.targets is None:
             raise DataError(
@@ -58,39 +57,39 @@ class Classification(Task):
                 remedy="name a column of classes with --target, or use `mlp`, which predicts values too",
             )
         names = dataset.label_names or tuple(str(label) for label in range(int(dataset.targets.max()) + 1))
-        config = adapt(config, **input_sizes(data.preprocessing), num_classes=len(names))
-        task = cls(config, dataset.kind, data.preprocessing, names)
-        task.data, task.notes, task.fingerprint = data, notes, dataset.fingerprint
+        preprocessing = data.parts.preprocessing
+        task = cls(adapt(config, **input_sizes(preprocessing), num_classes=len(names)), preprocessing, names)
+        task.data, task.notes, task.fingerprint = data, data.notes, dataset.fingerprint
         task.has_validation = len(data.parts["validation"]) > 0
         return task
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        return cls(config, state["kind"], load_preprocessing(state), state["label_names"])
+        return cls(config, load_preprocessing(state), state["label_names"])
 
     def state(self) -> dict[str, Any]:
-        return save_preprocessing(self.kind, self.preprocessing) | {"label_names": list(self.label_names)}
+        return save_preprocessing(self.preprocessing) | {"label_names": list(self.label_names)}
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return self.data.loader(seed)
+        return self.data.parts.loader(seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         assert isinstance(rule, Supervised)
-        judged = rule.judge(*answers(rule.network, self.data.batches(part)))
+        judged = rule.judge(*answers(rule.network, self.data.parts.batches(part)))
         return {name: float(value) for name, value in judged.items()}
 
     def baseline(self) -> dict[str, float]:
         """Return what answering with the commonest class of the training part scores."""
-        train, test = self.data.part("train").targets, self.data.part("test").targets
+        train, test = self.data.parts.nearest("train").targets, self.data.parts.nearest("test").targets
         assert train is not None
         return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
 
     def example(self) -> Tensor:
-        return self.data.example()
+        return self.data.parts.example()
 
     def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """Return for every sample its likeliest class and probability, and those of the next in order."""
-        raw = raw_inputs(inputs, self.kind, self.preprocessing)
+        raw = raw_inputs(inputs, self.preprocessing)
         shares, labels = probabilities(ask(network, self.preprocessing(raw))).topk(min(TOP, len(self.label_names)))
         rows = [
             [{"label": self.label_names[label], "probability": share} for share, label in zip(*pair, strict=True)]
@@ -99,45 +98,49 @@ class Classification(Task):
         return [{**row[0], "top": row} for row in rows]
 
     def figures(self, rule: LearningRule) -> dict[str, Figure]:
-        outputs, targets = answers(rule.network, self.data.batches("test"))
+        outputs, targets = answers(rule.network, self.data.parts.batches("test"))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
         counts = np.bincount(truth * classes + said, minlength=classes**2).reshape(classes, classes)
         drawn = {"confusion_matrix": figures.confusion_matrix(counts, self.label_names)}
-        if isinstance(self.preprocessing, ImagePreprocessing):
-            drawn |= self._misclassified(truth, said) | self._filters(rule.network)
-        elif len(self.preprocessing.means) in (2, 3) and not self.preprocessing.categories:
-            drawn["decision_regions"] = self._decision_regions(rule.network)
+        preprocessing = self.preprocessing
+        if isinstance(preprocessing, ImagePreprocessing):
+            drawn |= self._misclassified(preprocessing, truth, said) | _filters(preprocessing, rule.network)
+        elif len(preprocessing.means) in (2, 3) and not preprocessing.categories:
+            drawn["decision_regions"] = self._decision_regions(preprocessing, rule.network)
         return drawn
 
-    def _misclassified(self, truth: np.ndarray, said: np.ndarray) -> dict[str, Figure]:
+    def _misclassified(
+        self, preprocessing: ImagePreprocessing, truth: np.ndarray, said: np.ndarray
+    ) -> dict[str, Figure]:
         wrong = np.flatnonzero(truth != said)[:SHOWN]
         if not len(wrong):
             return {}
-        images = self.preprocessing.inverse(self.preprocessing(take(self.data.part("test").inputs, wrong)))
+        images = preprocessing.inverse(preprocessing(take(self.data.parts.nearest("test").inputs, wrong)))
         titles = [f"{self.label_names[truth[place]]} → {self.label_names[said[place]]}" for place in wrong]
         return {"misclassified": figures.image_grid(images, titles, title="Misclassified: truth → answer")}
 
-    def _filters(self, network: nn.Module) -> dict[str, Figure]:
-        """Draw the weights that look at pixels: the first convolution, or the first dense layer."""
-        layers = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear))
-        first = next(layers, None)
-        if first is None:
-            return {}
-        shape = (-1, self.preprocessing.channels, *self.preprocessing.size)
-        weights = first.weight if isinstance(first, nn.Conv2d) else first.weight.reshape(shape)
-        return {"filters": figures.filters(weights[:SHOWN].detach().cpu().numpy(), "Filters of the first layer")}
-
-    def _decision_regions(self, network: nn.Module) -> Figure:
+    def _decision_regions(self, preprocessing: TabularPreprocessing, network: nn.Module) -> Figure:
         """Draw the answers over the two inputs that the first layer weighs most."""
         first = next(layer for layer in network.modules() if isinstance(layer, nn.Linear))
         heaviest = first.weight.detach().norm(dim=0).topk(2).indices.sort().values.tolist()
         rows = np.asarray(self.data.dataset.inputs, dtype=np.float32)
         return figures.decision_regions(
-            lambda points: decisions(ask(network, self.preprocessing(points))).numpy(),
+            lambda points: decisions(ask(network, preprocessing(points))).numpy(),
             rows,
             np.asarray(self.data.dataset.targets),
             self.label_names,
-            self.preprocessing.columns,
+            preprocessing.columns,
             (heaviest[0], heaviest[1]),
         )
+
+
+def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> dict[str, Figure]:
+    """Draw the weights that look at pixels: the first convolution, or the first dense layer."""
+    layers = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear))
+    first = next(layers, None)
+    if first is None:
+        return {}
+    shape = (-1, preprocessing.channels, *preprocessing.size)
+    weights = first.weight if isinstance(first, nn.Conv2d) else first.weight.reshape(shape)
+    return {"filters": figures.filters(weights[:SHOWN].detach().cpu().numpy(), "Filters of the first layer")}

@@ -20,7 +20,7 @@ from ganglion.data.splits import split
 from ganglion.errors import DataError
 from ganglion.nn.energy import BernoulliRBM, estimate_log_partition, sample_bernoulli
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.labelled import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
+from ganglion.tasks.preparing import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
 
 LARGEST_SIDE = 64
 """Longest side of images; larger ones are shrunk, for every pixel is a unit that is connected to all hidden ones."""
@@ -28,6 +28,8 @@ JUDGED = 100_000_000
 """Units of the hidden layer looked at to judge one part; fewer pixels of each sample are asked for above that."""
 SETTLING = 1000
 """Steps of Gibbs sampling from independent units to a sample."""
+CHAINS = 400
+"""Samples that the normaliser is estimated from: the log-likelihood then scatters by some hundredths of a nat."""
 SHOWN = 64
 """Pictures in a figure."""
 
@@ -77,11 +79,7 @@ class Density(Task):
         return cls(config, load_preprocessing(state), state["means"])
 
     def state(self) -> dict[str, Any]:
-        return save_preprocessing(self._kind, self.preprocessing) | {"means": self.means.tolist()}
-
-    @property
-    def _kind(self) -> str:
-        return "image" if isinstance(self.preprocessing, ImagePreprocessing) else "tabular"
+        return save_preprocessing(self.preprocessing) | {"means": self.means.tolist()}
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         return InMemoryLoader({"inputs": self.visible["train"]}, self.settings.batch_size, seed)
@@ -97,7 +95,7 @@ class Density(Task):
         }
         if part == "test":
             base_bias, generator = self.base_bias.to(visible.device), _generator(visible.device, 0)
-            log_partition = estimate_log_partition(machine, base_bias, generator=generator)
+            log_partition = estimate_log_partition(machine, base_bias, chains=CHAINS, generator=generator)
             metrics["log_likelihood"] = -free_energy - float(log_partition)
         return metrics
 
@@ -137,7 +135,7 @@ class Density(Task):
     def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
         machine = _machine(network)
-        raw = raw_inputs(inputs, self._kind, self.preprocessing)
+        raw = raw_inputs(inputs, self.preprocessing)
         visible = _binary(self.preprocessing, raw).to(machine.weight.device)
         with torch.no_grad():
             energies = machine.free_energy(visible).tolist()

@@ -13,7 +13,7 @@ from ganglion.data.dataset import Dataset, Kind
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
-from ganglion.tasks.labelled import ask
+from ganglion.tasks.answering import ask
 from ganglion.tasks.run import task_class
 from ganglion.tasks.session import settle
 from ganglion.training.seeding import random_state_kept, seed_all

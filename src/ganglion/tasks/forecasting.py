@@ -22,8 +22,8 @@ from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.figures.style import styled
 from ganglion.settings import from_dict, to_dict, unknown_name
+from ganglion.tasks.answering import evaluating
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.labelled import evaluating
 from ganglion.tasks.series_quality import (
     errors,
     estimate_season,

@@ -1,6 +1,5 @@
 """Generation: a network that draws new images like those of a set; no labels are needed."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self, final
 
@@ -11,16 +10,15 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
-from ganglion.data.augment import Augment
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.images import ImageFiles
-from ganglion.data.loaders import InMemoryLoader, StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
 from ganglion.errors import DataError
+from ganglion.tasks.answering import ask
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.parts import Parts
 from ganglion.tasks.sample_quality import NEIGHBOURS, SampleQuality
 
 SIZES = (16, 28, 32, 64)
@@ -47,9 +45,8 @@ class Generation(Task):
 
     score = "frechet_distance"
     higher_is_better = False
-    settings: DataSettings
-    inputs: np.ndarray | Sequence
-    """Raw training images; like the fields below, only a prepared task has them."""
+    parts: Parts
+    """Like the fields below, only a prepared task has them."""
     training: np.ndarray
     """Some training images, preprocessed `(samples, channels, height, width)`."""
     real: dict[Part, np.ndarray]
@@ -66,9 +63,8 @@ class Generation(Task):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = read(source, settings) if isinstance(source, str) else source
         task = cls(_adapted(config, dataset))
-        parts = split(dataset, settings, seed)
-        task.notes, task.fingerprint, task.settings = dataset.notes, dataset.fingerprint, settings
-        task.inputs = parts["train"].inputs
+        parts = Parts(split(dataset, settings, seed), task.preprocessing, settings)
+        task.parts, task.notes, task.fingerprint = parts, dataset.notes, dataset.fingerprint
         task.training = task._some(parts["train"], FITTED)
         task.quality = SampleQuality.fit(task.training)
         task.real = {"train": task.training[:JUDGED]}
@@ -94,16 +90,10 @@ class Generation(Task):
         return self.preprocessing(images[places]).numpy()
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        settings = self.settings
-        augment = None if settings.augment == "none" else Augment(settings.augment)
-        if isinstance(self.inputs, ImageFiles):
-            return StreamingLoader(
-                self.inputs, self.preprocessing, {}, settings.batch_size, seed, augment, workers=settings.workers
-            )
-        return InMemoryLoader({"inputs": self.preprocessing(self.inputs)}, settings.batch_size, seed, augment)
+        return self.parts.loader(seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        generated = draw(rule.network, self._latent(JUDGED, seed=0))
+        generated = ask(rule.network, self._latent(JUDGED, seed=0))
         return self.quality.compare(self.real[part], generated.numpy())
 
     def baseline(self) -> dict[str, float]:
@@ -114,7 +104,7 @@ class Generation(Task):
 
     def figures(self, rule: LearningRule) -> dict[str, Figure]:
         count = GRID * GRID
-        generated = draw(rule.network, self._latent(count, seed=0))
+        generated = ask(rule.network, self._latent(count, seed=0))
         return {
             "generated": self._grid(generated, "Generated"),
             "real": self._grid(torch.from_numpy(self.real["test"][:count]), "Real"),
@@ -130,7 +120,7 @@ class Generation(Task):
         """Draw images along great circles between pairs of latent vectors."""
         first, last = self._latent(2 * GRID, seed=1).unflatten(0, (2, GRID, 1))  # (rows, 1, features)
         share = torch.linspace(0, 1, GRID)[:, None]  # (columns, 1)
-        return draw(network, great_circle(first, last, share).flatten(0, 1))
+        return ask(network, great_circle(first, last, share).flatten(0, 1))
 
     def _beside_nearest(self, generated: Tensor) -> Tensor:
         """Put rows of training images between rows of generated ones: copies would show."""
@@ -144,7 +134,7 @@ class Generation(Task):
         return torch.zeros(2, self.config.latent_features)
 
     def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
-        return self._grid(draw(network, self._latent(count, seed)))
+        return self._grid(ask(network, self._latent(count, seed)))
 
     def _latent(self, count: int, seed: int) -> Tensor:
         """Return `count` normal vectors, a function of the seed alone."""
@@ -152,17 +142,6 @@ class Generation(Task):
 
     def _grid(self, images: Tensor, title: str = "") -> Figure:
         return figures.image_grid(self.preprocessing.inverse(images), columns=GRID, title=title)
-
-
-def draw(network: nn.Module, latent: Tensor, batch_size: int = 250) -> Tensor:
-    """Return a generator's images for latent vectors, in evaluation mode, on the CPU."""
-    device, was_training = next(network.parameters()).device, network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            return torch.cat([network(part.to(device)).float().cpu() for part in latent.split(batch_size)])
-    finally:
-        network.train(was_training)
 
 
 def great_circle(first: Tensor, last: Tensor, share: Tensor) -> Tensor:

@@ -12,29 +12,25 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Batch, LearningRule, Loader
-from ganglion.data.augment import Augment
+from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.images import ImageFiles
-from ganglion.data.loaders import EpochLoader, InMemoryLoader, StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import Samples, split
+from ganglion.data.splits import split
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.reconstruction import Reconstruction as ReconstructionRule
+from ganglion.tasks.answering import ask, evaluating
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.labelled import (
-    EVALUATION_BATCH,
+from ganglion.tasks.parts import Parts, take
+from ganglion.tasks.preparing import (
     Preprocessing,
     adapt,
-    evaluating,
     fit_preprocessing,
     input_sizes,
     load_preprocessing,
     raw_inputs,
     save_preprocessing,
-    take,
 )
 
 MAPPED = 2000
@@ -62,19 +58,13 @@ class Reconstruction(Task):
     score: ClassVar[str] = "reconstruction_error"
     higher_is_better: ClassVar[bool] = False
     dataset: Dataset
-    parts: dict[str, Samples]
-    settings: DataSettings
-    """Like the two fields above, only there in a prepared task."""
+    parts: Parts
+    """Like the field above, only there in a prepared task."""
 
     def __init__(self, config: Any, preprocessing: Preprocessing, kept: Tensor | None = None) -> None:
         self.config = config
         self.preprocessing = preprocessing
         self.kept = kept  # some training images (images, channels, height, width)
-        self._inputs: dict[Part, Tensor] = {}  # parts that were preprocessed already
-
-    @property
-    def kind(self) -> str:
-        return "image" if isinstance(self.preprocessing, ImagePreprocessing) else "tabular"
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -87,12 +77,12 @@ class Reconstruction(Task):
                 found="rows of standardised numbers",
                 remedy="loss squared-error",
             )
-        parts = split(dataset, settings, seed)
-        preprocessing, notes = fit_preprocessing(dataset, parts["train"], config)
+        samples = split(dataset, settings, seed)
+        preprocessing, notes = fit_preprocessing(dataset, samples["train"], config)
         task = cls(adapt(config, **input_sizes(preprocessing)), preprocessing)
-        task.dataset, task.parts, task.settings = dataset, parts, settings
+        task.dataset, task.parts = dataset, Parts(samples, preprocessing, settings)
         task.notes, task.fingerprint = (*dataset.notes, *notes), dataset.fingerprint
-        task.has_validation = len(parts["validation"]) > 0
+        task.has_validation = len(samples["validation"]) > 0
         if dataset.kind == "image":
             first = task._some("train", 1)
             task.kept = task._some("train", max(2, min(64, KEPT_VALUES // first.numel())))
@@ -105,47 +95,24 @@ class Reconstruction(Task):
 
     def state(self) -> dict[str, Any]:
         kept = None if self.kept is None else _packed(self.kept)
-        return {**save_preprocessing(self.kind, self.preprocessing), "kept": kept}
+        return {**save_preprocessing(self.preprocessing), "kept": kept}
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        augment = Augment(self.settings.augment) if self.settings.augment != "none" else None
-        if augment and self.kind != "image":
-            raise DataError("only images can be augmented", found=f"{self.kind} data", remedy="augment none")
-        return self._batches("train", self.settings.batch_size, seed, augment, shuffle=True)
-
-    def _batches(
-        self, part: Part, batch_size: Any, seed: int = 0, augment: Augment | None = None, shuffle: bool = False
-    ) -> EpochLoader:
-        samples = self._part(part)
-        tensors: Batch = {"index": torch.from_numpy(samples.index)}
-        if isinstance(samples.inputs, ImageFiles):
-            workers = self.settings.workers
-            return StreamingLoader(
-                samples.inputs, self.preprocessing, tensors, batch_size, seed, augment, workers, shuffle
-            )
-        if part not in self._inputs:
-            self._inputs[part] = self.preprocessing(samples.inputs)
-        tensors["inputs"] = self._inputs[part]
-        return InMemoryLoader(tensors, batch_size, seed, augment, shuffle)
-
-    def _part(self, part: Part) -> Samples:
-        """Return a part; where nothing was held back for it, the one that comes nearest."""
-        order: tuple[Part, ...] = ("train", "validation", "test")
-        return next(self.parts[name] for name in reversed(order[: order.index(part) + 1]) if len(self.parts[name]))
+        return self.parts.loader(seed)
 
     def _some(self, part: Part, most: int) -> Tensor:
         """Return the first of at most `most` evenly spread samples of a part, preprocessed."""
-        return self.preprocessing(take(self._part(part).inputs, self._places(part, most)))
+        return self.preprocessing(take(self.parts.nearest(part).inputs, self._places(part, most)))
 
     def _places(self, part: Part, most: int) -> np.ndarray:
-        return np.unique(np.linspace(0, len(self._part(part)) - 1, most).astype(int))
+        return np.unique(np.linspace(0, len(self.parts.nearest(part)) - 1, most).astype(int))
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         assert isinstance(rule, ReconstructionRule)
         network: Any = rule.network
         loss, squares, values, count = 0.0, 0.0, 0, 0
         with evaluating(network) as device:
-            for batch in self._batches(part, EVALUATION_BATCH):
+            for batch in self.parts.batches(part):
                 inputs = batch["inputs"].to(device)
                 loss += float(rule.judge(network(inputs), inputs)["loss"]) * len(inputs)
                 squares += float((network.reconstruct(inputs) - inputs).square().sum())
@@ -166,7 +133,7 @@ class Reconstruction(Task):
 
     def _measures(self, error: float) -> dict[str, float]:
         measures = {"reconstruction_error": error}
-        if self.kind == "image":
+        if isinstance(self.preprocessing, ImagePreprocessing):
             measures["psnr"] = float(10 * np.log10(1 / max(error, 1e-12)))
         return measures
 
@@ -174,7 +141,7 @@ class Reconstruction(Task):
         inputs = self._some("test", MAPPED)
         codes = _encoded(rule.network, inputs)
         places = self._places("test", MAPPED)
-        targets = self._part("test").targets if self.dataset.is_classification else None
+        targets = self.parts.nearest("test").targets if self.dataset.is_classification else None
         labels = None if targets is None else targets[places]
         drawn = {"code_map": figures.code_map(codes.numpy(), labels, self.dataset.label_names)}
         if isinstance(self.preprocessing, ImagePreprocessing):
@@ -204,7 +171,7 @@ class Reconstruction(Task):
 
     def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the code of every sample, and the error of what is rebuilt from it."""
-        samples = self.preprocessing(raw_inputs(inputs, self.kind, self.preprocessing))
+        samples = self.preprocessing(raw_inputs(inputs, self.preprocessing))
         codes = _encoded(network, samples)
         lost = (_decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
         return [
@@ -224,19 +191,12 @@ class Reconstruction(Task):
         return figures.image_grid(self._images(_decoded(network, between)), title="Between codes of training images")
 
 
-def _encoded(network: nn.Module, inputs: Tensor) -> Tensor:
-    return _mapped(network, "encode", inputs)
+def _encoded(network: Any, inputs: Tensor) -> Tensor:
+    return ask(network, inputs, by=network.encode)
 
 
-def _decoded(network: nn.Module, codes: Tensor) -> Tensor:
-    return _mapped(network, "decode", codes)
-
-
-def _mapped(network: nn.Module, way: str, inputs: Tensor) -> Tensor:
-    """Return what a method of the network makes of inputs, batch by batch, on the CPU."""
-    with evaluating(network) as device:
-        parts = [getattr(network, way)(part.to(device)).float().cpu() for part in inputs.split(EVALUATION_BATCH)]
-    return torch.cat(parts)
+def _decoded(network: Any, codes: Tensor) -> Tensor:
+    return ask(network, codes, by=network.decode)
 
 
 def _packed(images: Tensor) -> dict[str, Any]:

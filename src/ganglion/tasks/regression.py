@@ -16,12 +16,12 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict, to_dict
+from ganglion.tasks.answering import answers, ask
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.labelled import (
-    LabelledData,
+from ganglion.tasks.labelled import LabelledData, encode
+from ganglion.tasks.preparing import (
+    Preprocessing,
     adapt,
-    answers,
-    ask,
     input_sizes,
     load_preprocessing,
     raw_inputs,
@@ -42,60 +42,65 @@ class Regression(Task):
     """What the task was prepared with; a restored one has none."""
 
     def __init__(
-        self, config: Any, kind: str, preprocessing: Any, target_scale: SeriesPreprocessing, target_names: Sequence[str]
+        self,
+        config: Any,
+        preprocessing: Preprocessing,
+        target_scale: SeriesPreprocessing,
+        target_names: Sequence[str],
     ) -> None:
-        self.config, self.kind, self.preprocessing = config, kind, preprocessing
+        self.config, self.preprocessing = config, preprocessing
         self.target_scale, self.target_names = target_scale, tuple(target_names)
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        data, notes = LabelledData.prepare(source, config, settings, seed)
+        data = LabelledData.prepare(source, config, settings, seed)
         if data.target_scale is None:
             raise DataError("this task predicts values, and the targets are classes", where=data.dataset.source)
         outputs = len(data.target_scale.means)
         names = data.dataset.target_names or tuple(f"value {number + 1}" for number in range(outputs))
-        config = adapt(config, **input_sizes(data.preprocessing), num_classes=None, out_features=outputs)
-        task = cls(config, data.dataset.kind, data.preprocessing, data.target_scale, names)
-        task.data, task.notes, task.fingerprint = data, notes, data.dataset.fingerprint
+        preprocessing = data.parts.preprocessing
+        config = adapt(config, **input_sizes(preprocessing), num_classes=None, out_features=outputs)
+        task = cls(config, preprocessing, data.target_scale, names)
+        task.data, task.notes, task.fingerprint = data, data.notes, data.dataset.fingerprint
         task.has_validation = len(data.parts["validation"]) > 0
         return task
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         scale = from_dict(SeriesPreprocessing, state["target_scale"], where="target_scale")
-        return cls(config, state["kind"], load_preprocessing(state), scale, state["target_names"])
+        return cls(config, load_preprocessing(state), scale, state["target_names"])
 
     def state(self) -> dict[str, Any]:
-        return save_preprocessing(self.kind, self.preprocessing) | {
+        return save_preprocessing(self.preprocessing) | {
             "target_scale": to_dict(self.target_scale),
             "target_names": list(self.target_names),
         }
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return self.data.loader(seed)
+        return self.data.parts.loader(seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         assert isinstance(rule, Supervised)
-        outputs, targets = answers(rule.network, self.data.batches(part))
+        outputs, targets = answers(rule.network, self.data.parts.batches(part))
         judged = {name: float(value) for name, value in rule.judge(outputs, targets).items()}
         return judged | _errors(self.target_scale.inverse(targets), self.target_scale.inverse(outputs))
 
     def baseline(self) -> dict[str, float]:
         """Return what answering with the means of the training part scores."""
-        truth = self.target_scale.inverse(self.data.encode(self.data.part("test").targets))
+        truth = self.target_scale.inverse(encode(self.data.parts.nearest("test").targets, self.target_scale))
         return _errors(truth, np.broadcast_to(self.target_scale.means, truth.shape))
 
     def example(self) -> Tensor:
-        return self.data.example()
+        return self.data.parts.example()
 
     def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """Return for every sample its values by name, in their own units."""
-        raw = raw_inputs(inputs, self.kind, self.preprocessing)
+        raw = raw_inputs(inputs, self.preprocessing)
         values = self.target_scale.inverse(ask(network, self.preprocessing(raw)))
         return [dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]
 
     def figures(self, rule: LearningRule) -> dict[str, Figure]:
-        outputs, targets = answers(rule.network, self.data.batches("test"))
+        outputs, targets = answers(rule.network, self.data.parts.batches("test"))
         truth, said = self.target_scale.inverse(targets), self.target_scale.inverse(outputs)
         return {"predictions": figures.scatter(truth, said, self.target_names)}
 
