@@ -23,9 +23,9 @@ class BernoulliRBM(nn.Module):
     between 0 and 1 are taken as probabilities. Sampling uses `generator`, or torch's own random state.
 
     Args:
-        num_visible: Units that hold the data.
-        num_hidden: Units that explain it.
-        deviation: Standard deviation of the initial weights, small so that hidden units start undecided.
+        num_visible: units that hold the data.
+        num_hidden: units that explain it.
+        deviation: standard deviation of the initial weights, small so that hidden units start undecided.
 
     References:
         Smolensky (1986), Information processing in dynamical systems: foundations of harmony theory.
@@ -175,7 +175,7 @@ def estimate_log_partition(
     machine: BernoulliRBM,
     base_bias: Tensor,
     *,
-    chains: int = 100,
+    chains: int = 500,
     temperatures: int = 1000,
     generator: Generator | None = None,
 ) -> Tensor:
@@ -186,10 +186,10 @@ def estimate_log_partition(
     bias, so that of log Z errs on the low side, and a likelihood made with it on the high side.
 
     Args:
-        machine: The machine to judge.
-        base_bias: Log odds of the independent units, `(visible,)`; those of the data's means are best.
-        chains: Samples carried side by side.
-        temperatures: Steps from one end to the other; the more, the less the weights scatter.
+        machine: the machine to judge.
+        base_bias: log odds of the independent units, `(visible,)`; those of the data's means are best.
+        chains: samples carried side by side.
+        temperatures: steps from one end to the other; the more, the less the weights scatter.
 
     References:
         Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.
