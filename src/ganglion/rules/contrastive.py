@@ -40,12 +40,12 @@ class ContrastiveDivergence(LearningRule):
     data and chains are, not how good the model is: it stays near zero when both drift together.
 
     Args:
-        machine: The network, an `EnergyModel`.
-        descent: How the gradient becomes an update.
-        gibbs_steps: The k above.
-        persistent: Let the chains run on instead of starting them at the data.
-        num_chains: How many persistent chains.
-        start_from_means: Set the visible biases from the first batch, before the first update.
+        machine: the network, an `EnergyModel`.
+        descent: how the gradient becomes an update.
+        gibbs_steps: the k above.
+        persistent: let the chains run on instead of starting them at the data.
+        num_chains: how many persistent chains.
+        start_from_means: set the visible biases from the first batch, before the first update.
 
     References:
         Hinton (2002), Training products of experts by minimizing contrastive divergence.

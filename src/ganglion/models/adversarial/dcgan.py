@@ -6,7 +6,7 @@ Idea:
     first recipe with which adversarial training was stable on photographs, and whose latent space moves smoothly.
 
 Equations:
-    generator       h_0 = ReLU(BN(z * W_0)),  h_i = ReLU(BN(h_{i-1} *^T W_i)),  image = tanh(h_n *^T W_out)
+    generator       h_0 = ReLU(BN(W_0 z)),  h_i = ReLU(BN(h_{i-1} *^T W_i)),  image = tanh(h_n *^T W_out)
     discriminator   g_1 = lrelu(image * V_1), g_i = lrelu(BN(g_{i-1} * V_i)),   logit = g_n * V_out
     *^T is the transposed convolution of stride two that doubles the side; * of stride two halves it.
     The losses are those of `gan`.
@@ -28,18 +28,18 @@ Data it expects:
 
 What to expect:
     On scikit-learn's digits, without any flags, digits of all classes within half a minute on two cores, some of them
-    ambiguous: frechet_distance 2.4 (a trivial generator has 23) and coverage 0.72 on the test part, seed 0. On
+    ambiguous: `frechet_distance` 2.4 (a trivial generator has 23) and `coverage` 0.72 on the test part, seed 0. On
     Fashion-MNIST, shirts, trousers and boots before the end of the first epoch. A discriminator loss that falls to
     zero while the generator's rises means that the discriminator has won and the generator learns nothing.
 
 Departures from the paper:
-    Kernels of four instead of five, as in the widespread PyTorch rendition, whose parameter counts this has.
-    A side of 16, 28 or 32 uses fewer doublings; the paper draws 64 x 64 only.
-    Trained without flags, the networks have fewer channels and the generator a higher rate than here: with the paper's
-    rate it loses to the discriminator on small images.
-    The scales of batch normalisation start from N(1, 0.02), which the paper does not say.
-    Latent vectors are normal instead of uniform.
-    One-sided label smoothing (real_label), which came later; 1.0 switches it off.
+    1. Kernels of four instead of five, as in the widespread PyTorch rendition, whose parameter counts this has.
+    2. A side of 16, 28 or 32 uses fewer doublings; the paper draws 64 x 64 only.
+    3. `ganglion train dcgan` without flags uses fewer channels, and a higher rate for the generator: with the paper's
+       rate it loses to the discriminator on small images.
+    4. The scales of batch normalisation start from N(1, 0.02), which the paper does not say.
+    5. Latent vectors are normal instead of uniform.
+    6. One-sided label smoothing (`real_label`), which came later; 1.0 switches it off.
 
 References:
     Radford et al., Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, 2015,

@@ -17,26 +17,26 @@ Networks:
 
 Learning rule:
     Adversarial. Every batch: one Adam update of the discriminator on real and generated samples, then (every
-    discriminator_steps batches) one of the generator on fresh noise. Losses on logits; real samples are labelled
-    real_label, generated ones 0.
+    `discriminator_steps` batches) one of the generator on fresh noise. Losses are computed on logits; real samples are
+    labelled `real_label`, generated ones 0.
 
 Data it expects:
     Images of any size and channels, scaled to [-1, 1]; labels are not used.
 
 What to expect:
-    On scikit-learn's digits, without any flags, clean digits within half a minute on two cores: frechet_distance 2.4
-    (a trivial generator has 23, the training images themselves 0.7) and coverage 0.92 on the test part, seed 0.
-    The losses do not fall as in other networks, for the opponent improves too: healthy is a real_score somewhat above
-    the generated_score, both away from 0 and 1. A coverage near zero means collapse: always one and the same image.
+    On scikit-learn's digits, without any flags, clean digits within half a minute on two cores: `frechet_distance` 2.4
+    (a trivial generator has 23, the training images themselves 0.7) and `coverage` 0.92 on the test part, seed 0.
+    The losses do not fall as in other networks, for the opponent improves too: healthy is a `real_score` somewhat above
+    the `generated_score`, both away from 0 and 1. A coverage near zero means collapse: always one and the same image.
 
 Departures from the paper:
-    Latent vectors are normal instead of uniform.
-    Leaky ReLU in both networks instead of ReLU and sigmoid in the generator and maxout in the discriminator.
-    No dropout in the discriminator.
-    tanh output instead of sigmoid.
-    Adam instead of gradient ascent with momentum.
-    One-sided label smoothing (real_label), which came two years later; 1.0 switches it off.
-    The non-saturating loss is the default; the paper proposes it and writes its equation with minimax.
+    1. Latent vectors are normal instead of uniform.
+    2. Leaky ReLU in both networks instead of ReLU and sigmoid in the generator and maxout in the discriminator.
+    3. No dropout in the discriminator.
+    4. tanh output instead of sigmoid.
+    5. Adam instead of stochastic gradient descent with momentum.
+    6. One-sided label smoothing (`real_label`), which came two years later; 1.0 switches it off.
+    7. The non-saturating loss is the default; the paper proposes it and writes its equation with minimax.
 
 References:
     Goodfellow et al., Generative Adversarial Nets, 2014, https://arxiv.org/abs/1406.2661

@@ -1,4 +1,4 @@
-"""Squeezes inputs through a narrow code and rebuilds them, which makes a non-linear map of the data.
+"""The autoencoder: squeezes inputs through a narrow code and rebuilds them, which makes a map of the data.
 
 Idea:
     An encoder turns an input into a few numbers, the code; a decoder turns the code back into the input. Nothing but
@@ -149,7 +149,7 @@ class Config:
     code_size: int = 2
     """Numbers in the code; two make a map."""
     activation: PlainActivation = "relu"
-    """Of every layer but the code and the output."""
+    """Function of every layer but the code and the output."""
     tied: bool = False
     """Let the decoder use the transposed weights of the encoder: half the parameters."""
     loss: ReconstructionLoss = "squared-error"

@@ -99,6 +99,7 @@ class ConvNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         check_images(images, self.in_channels, self.image_size)
+        # Shapes at the default sizes.
         maps = self.activation(self.pool1(self.convolution1(images)))  # (batch, 32, 13, 13)
         maps = self.activation(self.pool2(self.convolution2(maps)))  # (batch, 64, 5, 5)
         maps = self.activation(self.convolution3(maps))  # (batch, 64, 3, 3)

@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machine: hidden causes of binary data, learnt by contrasting the data with the machine's dreams.
+"""The restricted Boltzmann machine: hidden causes of binary data, learnt by contrasting it with dreams.
 
 Idea:
     A network that assigns an energy to every picture, low for those like the data. Its hidden units are features that
@@ -66,6 +66,7 @@ class Config:
     start_from_means: bool = True
     """Start the visible biases at the log odds of the data's means, so that hidden units need not learn those."""
     descent: Descent = Descent(optimizer="sgd", learning_rate=0.1)
+    """How the gradient becomes an update."""
 
     def __post_init__(self) -> None:
         for name in ("in_features", "hidden_units"):
@@ -77,7 +78,6 @@ TINY = Config(in_features=16, hidden_units=8, num_chains=32, descent=Descent(opt
 
 
 def build(config: Config) -> LearningRule:
-    """Return contrastive divergence on a machine of the configured size."""
     return ContrastiveDivergence(
         BernoulliRBM(config.in_features, config.hidden_units),
         config.descent,

@@ -5,7 +5,7 @@ Idea:
     sent back through the layers by the chain rule; each weight is told how it contributed.
 
 Equations:
-    hidden    h_l = f(W_l h_(l-1) + b_l), with h_0 = x
+    hidden    a_l = W_l h_(l-1) + b_l,  h_l = f(a_l), with h_0 = x
     output    z = W_L h_(L-1) + b_L
     backward  d_l = (W_(l+1)^T d_(l+1)) f'(a_l),  dE/dW_l = d_l h_(l-1)^T
 
@@ -25,7 +25,8 @@ What to expect:
     solved by a handful of hidden units.
 
 Departures from the paper:
-    1. Today's defaults (rectifier, He's initial weights, Adam); the network of 1986 is sigmoid, uniform and sgd.
+    1. Today's defaults (rectifier, He's initial weights, Adam); the network of 1986 has `activation=sigmoid`,
+       `initialiser=uniform` and `optimizer=sgd` with momentum.
     2. Dropout rescales while training, so that nothing changes when it is switched off.
 
 References:

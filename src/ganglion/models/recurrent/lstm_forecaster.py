@@ -1,4 +1,4 @@
-"""Forecasts the next values of a time series from a window of past ones with long short-term memory.
+"""Long short-term memory: two recurrent layers forecast a time series from a window of its past.
 
 Idea:
     A recurrent network reads a window of the series value by value. Its cells decide by gates what to keep, what to
@@ -35,8 +35,8 @@ What to expect:
     better.
 
 Departures from the paper:
-    1. Hochreiter and Schmidhuber had no forget gate and one cell per memory block could be several; gates are those
-       of Gers et al. (2000), without peepholes.
+    1. The memory of 1997 had no forget gate, and several cells could share the gates of one block. Here every cell has
+       gates of its own, the forget gate of Gers et al. (2000) among them; there are no peepholes.
     2. The whole gradient is propagated; the original truncated it at the gates.
     3. One bias per gate, as in the papers; `torch.nn.LSTM` has two that only act as their sum.
     4. Dropout acts between layers, and after the last, as in Zaremba et al. (2014), never on the recurrence.
