@@ -1,11 +1,13 @@
 """One table, three ways: on a terminal, as plain text, and as static, escaped HTML in a notebook or a report."""
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import rich.box
 import rich.table
+from rich.console import Group
 from rich.text import Text
 
 
@@ -65,6 +67,36 @@ class Table:
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         footer = f"<p>{html.escape(self.footer)}</p>" if self.footer else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{footer}"
+
+
+class Tabled(ABC):
+    """Something that is shown as tables, wherever it is shown."""
+
+    @abstractmethod
+    def tables(self) -> Sequence[Table]:
+        """Return the tables from top to bottom."""
+
+    def __rich__(self) -> Group:
+        return Group(*self.tables())
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.tables()))
+
+    def _repr_html_(self) -> str:
+        return "".join(table._repr_html_() for table in self.tables())
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes in the largest fitting unit.
+
+    >>> size_text(640), size_text(5_300_000), size_text(128 * 2**30)
+    ('640 B', '5.1 MiB', '128 GiB')
+    """
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    while count >= 1024 and len(units) > 1:
+        count, units = count / 1024, units[1:]
+    unit = units[0]
+    return f"{count:,.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
 
 
 def _cell(tag: str, text: str, side: str) -> str:

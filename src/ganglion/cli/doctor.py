@@ -12,7 +12,8 @@ from typing import Any
 
 from ganglion import __version__
 from ganglion.cli.arguments import Switch
-from ganglion.cli.output import answer, print_table, size
+from ganglion.cli.output import answer, print_table
+from ganglion.tables import size_text
 
 REQUIRED = (
     "torch",
@@ -95,7 +96,7 @@ def _memory() -> str | None:
         page, total, free = (os.sysconf(name) for name in ("SC_PAGE_SIZE", "SC_PHYS_PAGES", "SC_AVPHYS_PAGES"))
     except (AttributeError, ValueError, OSError):
         return None
-    return f"{size(page * total)}, {size(page * free)} free"
+    return f"{size_text(page * total)}, {size_text(page * free)} free"
 
 
 def _disk_write() -> str:
@@ -107,7 +108,7 @@ def _disk_write() -> str:
             file.write(os.urandom(WRITTEN))
             file.flush()
             os.fsync(file.fileno())
-            return f"{size(WRITTEN / (time.perf_counter() - started))}/s"
+            return f"{size_text(WRITTEN / (time.perf_counter() - started))}/s"
     except OSError as error:
         return f"not possible: {error.strerror}"
 

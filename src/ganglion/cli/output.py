@@ -71,19 +71,6 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
 
 
-def size(count: float) -> str:
-    """Return a number of bytes in the largest fitting unit.
-
-    >>> size(640), size(5_300_000), size(128 * 2**30)
-    ('640 B', '5.1 MiB', '128 GiB')
-    """
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable")
-
-
 def _plain(value: Any) -> Any:
     """Return `value` as JSON knows it: arrays become lists, and numbers that JSON has no word for become null."""
     if isinstance(value, dict):

@@ -8,9 +8,10 @@ from typing import Any
 import filelock
 
 from ganglion.cli.arguments import Folders, Switch
-from ganglion.cli.output import answer, duration, note, print_table, size
+from ganglion.cli.output import answer, duration, note, print_table
 from ganglion.errors import GanglionError, UsageError
 from ganglion.files import read_json
+from ganglion.tables import size_text
 from ganglion.training.wording import number, words
 
 
@@ -169,7 +170,9 @@ def clean(root: Folders = ("runs",), *, yes: Switch = False, json: Switch = Fals
             note(f"nothing to clean in {' '.join(root)}")
             return
         print_table(
-            ("run", "state", "size"), [(row["run"], row["state"], size(row["bytes"])) for row in rows], right=("size",)
+            ("run", "state", "size"),
+            [(row["run"], row["state"], size_text(row["bytes"])) for row in rows],
+            right=("size",),
         )
         note("removed" if yes else "nothing was removed; --yes removes these, `ganglion resume DIR` continues one")
 

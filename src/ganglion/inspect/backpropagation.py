@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.console import Group
 from torch import Tensor, nn
 
 from ganglion.errors import UsageError
 from ganglion.inspect.chain import Call, Listener, dominates, locate, operations, vector_jacobian
 from ganglion.inspect.local_derivatives import NO_LOCAL, VECTOR_JACOBIAN, by_parameter, chosen, through
-from ganglion.tables import Table
+from ganglion.tables import Table, Tabled
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -35,7 +34,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(Tabled):
     """The chain rule of one weight; `gradient` is the product, `autograd` what torch finds in one go."""
 
     parameter: str
@@ -59,11 +58,15 @@ class Trace:
         forward = {name: _some(values) for name, values in self.forward.items()}
         return {**vars(self), "steps": steps, "forward": forward, "updated": self.updated}
 
-    def forward_table(self) -> Table:
+    def tables(self) -> tuple[Table, Table]:
+        """Return the values of the forward pass, and the chain rule."""
+        return self._forward_table(), self._chain_table()
+
+    def _forward_table(self) -> Table:
         rows = [(name, _numbers(values)) for name, values in self.forward.items()]
         return Table(("forward", "value"), [*rows, ("E", f"{self.error:.9g}")], words=("forward", "value"))
 
-    def table(self) -> Table:
+    def _chain_table(self) -> Table:
         rows = [
             (
                 step.derivative,
@@ -84,15 +87,6 @@ class Trace:
             footer=footer,
             words=("derivative", "layer", "formula"),
         )
-
-    def __rich__(self) -> Any:
-        return Group(self.forward_table().__rich__(), self.table().__rich__())
-
-    def __str__(self) -> str:
-        return f"{self.forward_table()}\n\n{self.table()}"
-
-    def _repr_html_(self) -> str:
-        return self.forward_table()._repr_html_() + self.table()._repr_html_()
 
 
 def trace(
@@ -129,10 +123,7 @@ def trace(
     >>> abs(found.gradient - found.autograd) < 1e-12
     True
     """
-    network = copy.deepcopy(network).double()
-    for module in network.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]  # would overwrite the net that its derivative needs
+    network = _double_copy(network)
     name, index = locate(network, parameter)
     inputs, targets = _double(inputs), _double(targets)
     weight = network.get_parameter(name).requires_grad_()
@@ -256,6 +247,15 @@ def _flat(values: Tensor) -> tuple[float, ...]:
 
 def _some(values: Sequence[float], most: int = 16) -> dict[str, Any]:
     return {"count": len(values), "values": list(values[:most])}
+
+
+def _double_copy(network: nn.Module) -> nn.Module:
+    """Return a copy in double precision in which no layer works in place: that would overwrite what others need."""
+    network = copy.deepcopy(network).double()
+    for module in network.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
+    return network
 
 
 def _double(values: Any) -> Any:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.errors import UsageError
-from ganglion.inspect.untouched import untouched
+from ganglion.inspect.untouched import first_tensor, untouched
 from ganglion.settings import unknown_name
 
 
@@ -23,8 +23,8 @@ def activations(network: nn.Module, inputs: Tensor, layer: str) -> Tensor:
     found: list[Tensor] = []
 
     def note(module: nn.Module, arguments: object, outputs: object) -> None:
-        output = outputs[0] if isinstance(outputs, tuple) else outputs
-        if isinstance(output, Tensor):
+        output = first_tensor(outputs)
+        if output is not None:
             found.append(output.detach().clone())
 
     hook = modules[layer].register_forward_hook(note)

@@ -13,7 +13,7 @@ from ganglion import figures
 from ganglion.errors import UsageError
 from ganglion.inspect.chain import Listener
 from ganglion.inspect.untouched import device_of, to_device, untouched
-from ganglion.tables import Table
+from ganglion.tables import Table, Tabled
 
 VANISHING = 1e-3
 """A first layer whose gradient is below this share of the last layer's hardly learns beside it."""
@@ -38,7 +38,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True)
-class GradientFlow:
+class GradientFlow(Tabled):
     """The layers from input to output, and what is wrong with them, if anything."""
 
     loss: float
@@ -90,27 +90,19 @@ class GradientFlow:
         ]
         return {"loss": self.loss, "verdict": self.verdict, "explanation": self.explanation, "layers": layers}
 
-    def table(self) -> Table:
+    def tables(self) -> tuple[Table]:
         rows = [
             (layer.name, layer.kind, f"{layer.gradient:.3g}", f"{layer.activation:.3g}", f"{layer.dead:.0%}")
             for layer in self.layers
         ]
-        return Table(
+        table = Table(
             ("layer", "type", "gradient", "activation", "dead units"),
             [tuple("unknown" if cell in ("nan", "nan%") else cell for cell in row) for row in rows],
             title=f"Gradient flow at loss {self.loss:.4g} (root mean squares)",
             footer=self.explanation,
             words=("layer", "type"),
         )
-
-    def __rich__(self) -> Any:
-        return self.table().__rich__()
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        return (table,)
 
 
 def gradient_flow(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganglion.inspect.untouched import first_tensor, layers_of, untouched
-from ganglion.tables import Table
+from ganglion.tables import Table, Tabled, size_text
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Tabled):
     """The layers of a network and what they add up to.
 
     `memory` estimates bytes while training on one batch: parameters, their gradients, the optimizer's state and the
@@ -58,10 +58,10 @@ class Summary:
         layers = [asdict(layer) | {"shape": list(layer.shape), "output": layer.shape_text} for layer in self.layers]
         return {**vars(self), "layers": layers, "memory": dict(self.memory)}
 
-    def table(self) -> Table:
+    def tables(self) -> tuple[Table]:
         frozen = self.parameters - self.trainable
         total = f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
-        memory = ", ".join(f"{name} {_bytes(size)}" for name, size in self.memory.items())
+        memory = ", ".join(f"{name} {size_text(size)}" for name, size in self.memory.items())
         rows = [
             (
                 layer.name,
@@ -72,23 +72,15 @@ class Summary:
             )
             for layer in self.layers
         ]
-        return Table(
+        table = Table(
             ("layer", "type", "output", "parameters", "multiply-adds"),
             rows,
             title=self.network,
             footer=f"{total}; {self.multiply_adds:,} multiply-adds a sample\n"
-            f"memory for a batch of {self.batch_size}: {_bytes(sum(self.memory.values()))} ({memory})",
+            f"memory for a batch of {self.batch_size}: {size_text(sum(self.memory.values()))} ({memory})",
             words=("layer", "type"),
         )
-
-    def __rich__(self) -> Any:
-        return self.table().__rich__()
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        return (table,)
 
 
 def summarise(
@@ -217,11 +209,3 @@ class _Recorder:
             if module not in self._rows and any(own not in self._owned for own in module.parameters(recurse=False)):
                 self._add(module, (), 0, calls=0)
                 self._rows[module].kind += " (not called)"
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
-        size /= 1024
-    return f"{size:,.1f} GiB"
