@@ -1,10 +1,13 @@
 """Loaders whose order is a function of (seed, epoch) and whose state is (epoch, position)."""
 
+import multiprocessing
 import os
 import re
 import signal
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -18,6 +21,11 @@ from ganglion.core import Batch
 from ganglion.data.images import ImageFiles
 from ganglion.data.noise import mixed_seed
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
+
+WORKER_ERRORS = (RuntimeError, OSError, EOFError)
+"""What DataLoader raises when a worker has died or does not answer, and what its sockets do."""
+LOOK_AFTER_WORKERS = 4.0
+"""Seconds after which one looks whether the worker that is waited for is still alive."""
 
 Augmentation = Callable[[Batch, int, int], Batch]
 """Changes a whole batch, given the seed and the epoch."""
@@ -146,6 +154,7 @@ class StreamingLoader(EpochLoader):
         super().__init__(len(files), batch_size, seed, shuffle)
         self.tensors = {"index": torch.arange(self.size), **tensors}
         self.augment = augment
+        self.timeout = timeout
         self._decoder = _Decoder(files, transform, torch.zeros(max(1, workers), 3, dtype=torch.int64).share_memory_())
         self._plan: list[Tensor] = []
         self._source: DataLoader = DataLoader(
@@ -155,7 +164,7 @@ class StreamingLoader(EpochLoader):
             num_workers=workers,
             persistent_workers=workers > 0,
             collate_fn=_as_is,
-            timeout=timeout if workers else 0,
+            timeout=LOOK_AFTER_WORKERS if workers else 0,
             worker_init_fn=_leave_stopping_to_the_trainer,
             # An own generator: the default one would lose a number every epoch, and a resumed run would differ.
             generator=torch.Generator(),
@@ -164,7 +173,7 @@ class StreamingLoader(EpochLoader):
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch
         self._plan[:] = self.order(epoch)[self.position :].split(self.batch_size)
-        decoded = iter(self._source)
+        decoded = self._begin()
         for places in tuple(self._plan):
             batch = {name: tensor.index_select(0, places) for name, tensor in self.tensors.items()}
             batch["inputs"] = self._next(decoded)
@@ -173,20 +182,41 @@ class StreamingLoader(EpochLoader):
             self.advance()
             yield batch
 
-    def _next(self, decoded: Iterator[Any]) -> Tensor:
+    def _begin(self) -> Iterator[Any]:
         try:
-            result = next(decoded)
-        except RuntimeError as error:  # What DataLoader raises when a worker was killed, or does not answer.
-            hangs = "timed out" in str(error)
-            raise DataError(
-                "a process that decodes images does not answer" if hangs else "a process that decodes images died",
-                where=self._decoder.at_work("" if hangs else str(error)),
-                found=str(error).splitlines()[0],
-                remedy="look at that file" + ("" if hangs else ", or read with fewer workers if memory ran out"),
-            ) from error
+            with _deaths.awaited():
+                return iter(self._source)
+        except WORKER_ERRORS as error:  # one died after its last batch of the epoch before
+            raise self._lost(error, "timed out" in str(error)) from error
+        finally:
+            _deaths.take_over()
+
+    def _next(self, decoded: Iterator[Any]) -> Tensor:
+        patience = self.timeout
+        while True:
+            try:
+                with _deaths.awaited():
+                    result = next(decoded)
+                break
+            except WORKER_ERRORS as error:
+                hangs = "timed out" in str(error)
+                patience -= LOOK_AFTER_WORKERS
+                if not hangs or patience <= 0:
+                    raise self._lost(error, hangs) from error
         if isinstance(result, GanglionError):
             raise result
         return result
+
+    def _lost(self, error: Exception, hangs: bool) -> DataError:
+        where = self._decoder.at_work("" if hangs else str(error))
+        if hangs:
+            self._decoder.end_workers()
+        return DataError(
+            "a process that decodes images does not answer" if hangs else "a process that decodes images died",
+            where=where,
+            found=str(error).partition("\n")[0],
+            remedy="look at that file" + ("" if hangs else ", or read with fewer workers if memory ran out"),
+        )
 
 
 @dataclass
@@ -225,12 +255,53 @@ class _Decoder(MapDataset):
     def _where(self, worker: int, place: int) -> str:
         return f"{self.files.paths[place]} (sample {place}, worker {worker})"
 
+    def end_workers(self) -> None:
+        """End the processes that do not answer, which would not end either when asked to."""
+        known = set(self.progress[:, 0].tolist())
+        for process in multiprocessing.active_children():
+            if process.pid in known:
+                process.kill()
+
     def at_work(self, message: str) -> str:
         """Return the files that the processes named in DataLoader's message were at, or all processes at work."""
-        named = {int(digits) for digits in re.findall(r"\d+", message)}
+        named = {int(digits) for digits in re.findall(r"\d+", message)} & set(self.progress[:, 0].tolist())
         rows = enumerate(self.progress.tolist())
         chosen = [(worker, place) for worker, (process, place, busy) in rows if (process in named if named else busy)]
         return ", ".join(self._where(worker, place) for worker, place in chosen)
+
+
+class _Deaths:
+    """Keeps DataLoader from raising wherever the program may be when a worker dies: only where a batch is awaited.
+
+    A death at another moment is found by looking.
+    """
+
+    def __init__(self) -> None:
+        self._raise: Any = None
+        self._waiting = False
+
+    def take_over(self) -> None:
+        """Stand before the signal handler that DataLoader has installed."""
+        if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
+            handler = signal.getsignal(signal.SIGCHLD)
+            if callable(handler) and handler != self._handle:
+                self._raise = handler
+                signal.signal(signal.SIGCHLD, self._handle)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self._waiting:
+            self._raise(number, frame)
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+
+
+_deaths = _Deaths()
 
 
 def _leave_stopping_to_the_trainer(worker: int) -> None:

@@ -26,6 +26,8 @@ class DataSettings:
     """Random changes to training images, a function of (seed, epoch, sample)."""
     workers: int = 0
     """Processes that decode images of a folder too large for memory."""
+    worker_timeout: float = 300.0
+    """Seconds to wait for a batch from these processes before training stops."""
     stream: Literal["auto", "yes", "no"] = "auto"
     """Read a folder of images batch by batch instead of holding it in memory."""
     download: bool = False
@@ -38,6 +40,8 @@ class DataSettings:
     def __post_init__(self) -> None:
         if self.batch_size != "all" and self.batch_size < 1:
             raise ConfigurationError("batch_size must be at least 1, or 'all'", found=str(self.batch_size))
+        if not self.worker_timeout > 0:
+            raise ConfigurationError("worker_timeout must be above zero", found=str(self.worker_timeout))
         if not (0 <= self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
             raise ConfigurationError(
                 "validation and test shares must leave something to train on",
