@@ -28,7 +28,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("demo", "train:demo", "train one network of each family and write a report", "Start"),
+    Command("demo", "train:demo", "train every system once and write a report", "Start"),
     Command("list", "show:list_systems", "all systems: family, task, parameters", "Start"),
     Command("info", "show:info", "one system: idea, equations, layers, flags", "Start"),
     Command("train", "train:train", "train a system on bundled data or your own", "Train", unparsed=True),
@@ -38,7 +38,7 @@ COMMANDS = (
     Command("generate", "answer:generate", "draw new samples", "Use a run"),
     Command("forecast", "answer:forecast", "continue a time series", "Use a run"),
     Command("play", "answer:play", "let an agent play episodes", "Use a run"),
-    Command("inspect", "look:LOOK", "look inside: backpropagation, summary, features, ...", "Look"),
+    Command("inspect", "look:LOOK", "look inside: backpropagation, layers, features, gradients", "Look"),
     Command("data", "data:DATA", "list the data sets, check your own data", "Look"),
     Command("runs", "runs:RUNS", "list, compare and clean run folders", "Look"),
     Command("doctor", "doctor:doctor", "what this machine and this installation can do", "Machine"),
@@ -129,7 +129,7 @@ def overview() -> str:
     usage: ganglion COMMAND ...
     <BLANKLINE>
     Start
-      demo      train one network of each family and write a report
+      demo      train every system once and write a report
     ...
     """
     lines = ["Every network of the deep-learning canon, on your own data, in one command.", ""]

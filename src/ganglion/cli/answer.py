@@ -117,7 +117,7 @@ def play(
         folder: Folder of the run.
         episodes: Episodes to play.
         seed: Decides their starts.
-        animation: Animated GIF to write of them.
+        animation: Animated GIF to write of the first one.
         json: Print one JSON object.
     """
     from ganglion.tasks.run import open_run

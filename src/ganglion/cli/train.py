@@ -69,7 +69,7 @@ def resume(
 
 
 def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False) -> None:
-    """Train one network of each family and write one report that opens without a network.
+    """Train every system once and write one report that opens offline.
 
     Args:
         out: Folder for the runs and the report; a number is added when it exists.

@@ -1,4 +1,4 @@
-"""A tour of the families: one system of each, trained on bundled or generated data, in one report."""
+"""A tour of the systems: each trained once, on bundled or generated data or an environment, in one report."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
