@@ -42,7 +42,12 @@ class Claim:
 
 CLAIMS = (
     Claim("lenet5", "digits", seeds=(0, 1, 2)),
-    Claim("lenet5", "mnist", {"epochs": 10, "augment": "none"}, published="LeCun et al. 1998: 0.9905 (0.992 with distortions)"),
+    Claim(
+        "lenet5",
+        "mnist",
+        {"epochs": 10, "augment": "none"},
+        published="LeCun et al. 1998: 0.9905 (0.992 with distortions)",
+    ),
     Claim("convnet", "mnist", {"epochs": 10}),
     Claim("mlp", "digits", seeds=(0, 1, 2)),
     Claim("lstm-forecaster", "mackey-glass"),
