@@ -73,6 +73,7 @@ def measure(claim: Claim) -> dict[str, Any]:
         "system": claim.system,
         "data": claim.data,
         "score_name": results[0]["score_name"],
+        "higher_is_better": results[0]["higher_is_better"],
         "scores": [result["score"] for result in results],
         "baseline": statistics.median(result["baseline"] for result in results),
         "seconds": statistics.median(result["seconds"] for result in results),
@@ -90,7 +91,8 @@ def table(measured: dict[str, Any]) -> str:
     ]
     for row in measured["rows"].values():
         scores = row["scores"]
-        score = f"{row['score_name'].replace('_', ' ')} **{statistics.median(scores):.4g}**"
+        name = row["score_name"].replace("_", " ") + ("" if row["higher_is_better"] else " (lower is better)")
+        score = f"{name} **{statistics.median(scores):.4g}**"
         if len(scores) > 1:
             score += f" (median of {len(scores)} seeds, {min(scores):.4g} to {max(scores):.4g})"
         cells = (row["system"], row["data"], score, f"{row['baseline']:.4g}", row["published"] or "–")

@@ -50,7 +50,7 @@ def test_a_second_trainer_changes_nothing_and_is_told_who_holds_the_run(place: P
 def test_the_lock_of_the_dead_holds_nobody_up(place: Path, survived: Record) -> None:
     folder, good = place / "run", 0
     for _ in range(10):
-        child = fork(lambda: (toy(folder), time.sleep(60)))
+        child = fork(lambda: (toy(folder).run.lock(), time.sleep(60)))  # type: ignore[union-attr, func-returns-value]
         while not (folder / ".lock-holder.json").exists():
             time.sleep(0.01)
         os.kill(child, signal.SIGKILL)

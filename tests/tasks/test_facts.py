@@ -1,11 +1,13 @@
 """The generated facts: current, complete, and in agreement with what was published."""
 
+import dataclasses
 import re
 
 import pytest
 import torch
 
 from ganglion.models import INDEX, System, find, names
+from ganglion.settings import field_documentation
 from ganglion.tasks import facts
 
 HEADINGS = (
@@ -58,6 +60,13 @@ def test_every_field_is_explained_in_a_sentence(name: str, made: dict[str, dict]
     for field in made[name]["fields"]:
         assert field["help"].endswith("."), field["name"]
         assert field["name"] == field["name"].strip() and " " not in field["name"]
+
+
+@pytest.mark.parametrize("system", INDEX, ids=names())
+def test_every_field_has_its_sentence_in_the_source(system: System) -> None:
+    """Those that hold nested settings too, which are flattened in the facts."""
+    config = system.load().Config
+    assert set(field_documentation(config)) >= {field.name for field in dataclasses.fields(config)}
 
 
 @pytest.mark.parametrize("system", INDEX, ids=names())

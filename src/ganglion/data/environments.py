@@ -8,18 +8,19 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
-from gymnasium.wrappers import FlattenObservation, TransformAction
+from gymnasium.wrappers import FlattenObservation, TimeLimit, TransformAction
 from torch import Tensor
 
 from ganglion.core import Batch
+from ganglion.data.conduct import name_of, started, stepped
 from ganglion.errors import CheckpointError, ConfigurationError, MissingExtraError
 
 Act = Callable[[Tensor], Tensor]
 """A policy: observations `(batch, ...)` to action numbers `(batch)`, both on the CPU."""
 MakeEnvironment = Callable[[], gymnasium.Env]
 
-EPISODE_LIMIT = 100_000
-"""Steps after which `play_episodes` gives up on an environment that has no time limit of its own."""
+EPISODE_LIMIT = 10_000
+"""Steps after which an episode is cut off in an environment that has no time limit of its own."""
 
 
 def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env:
@@ -44,14 +45,17 @@ def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env
         environment = gymnasium.make(name, disable_env_checker=True, **options)
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(f"the environment {name} needs a package that is missing", found=str(error)) from error
-    except gymnasium.error.Error as error:
-        raise ConfigurationError(f"Gymnasium cannot make the environment {name}", found=str(error)) from error
+    except Exception as error:  # Environments are code of others, which raises what it likes.
+        found = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"Gymnasium cannot make the environment {name}", found=found) from error
     return with_plain_spaces(environment)
 
 
 def with_plain_spaces(environment: gymnasium.Env) -> gymnasium.Env:
     """Wrap where needed so that observations are one array and actions are numbered from 0."""
-    actions, name = environment.action_space, _name(environment)
+    actions, name = environment.action_space, name_of(environment)
+    if environment.spec is None or environment.spec.max_episode_steps is None:
+        environment = TimeLimit(environment, EPISODE_LIMIT)
     if not isinstance(actions, spaces.Discrete):
         raise ConfigurationError(
             f"Q-learning cannot act in {name}", expected="a discrete action space", found=f"{actions}"
@@ -69,10 +73,6 @@ def with_plain_spaces(environment: gymnasium.Env) -> gymnasium.Env:
             found=f"{observations}",
         )
     return FlattenObservation(environment)
-
-
-def _name(environment: gymnasium.Env) -> str:
-    return environment.spec.id if environment.spec else type(environment.unwrapped).__name__
 
 
 def observation_dtype(environment: gymnasium.Env) -> torch.dtype:
@@ -134,10 +134,10 @@ class Environments:
         shown = following.numpy()
         rewards, terminated, ended = [], [], []
         for number, action in enumerate(actions.tolist()):
-            shown[number], reward, terminal, truncated, _ = self.environments[number].step(action)
-            rewards.append(float(reward))
-            terminated.append(bool(terminal))
-            ended.append(bool(terminal or truncated))
+            shown[number], reward, terminal, truncated = stepped(self.environments[number], action)
+            rewards.append(reward)
+            terminated.append(terminal)
+            ended.append(terminal or truncated)
             self.actions[number].append(action)
             self.rewards[number] += rewards[-1]
         self.steps += len(self)
@@ -160,7 +160,7 @@ class Environments:
     def _start(self, number: int, observations: Tensor) -> None:
         """Start the episode that `episodes` names, and write its first observation."""
         seed = episode_seed("training", self.seed, number, self.episodes[number])
-        observations.numpy()[number] = self.environments[number].reset(seed=seed)[0]
+        observations.numpy()[number] = started(self.environments[number], seed)
         self.actions[number], self.rewards[number] = [], 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class Environments:
             self._replay(number, actions.tolist())
         if not np.array_equal(self.observations.numpy(), state["observations"].numpy(), equal_nan=True):
             raise CheckpointError(
-                f"the environment {_name(self.environments[0])} does not repeat itself",
+                f"the environment {name_of(self.environments[0])} does not repeat itself",
                 expected="the observations of the checkpoint after the same seed and the same actions",
                 found="others: the environment is of another version, or draws on chance outside its seed",
                 remedy="install the version that the run was started with, or start again",
@@ -191,9 +191,9 @@ class Environments:
         self.observations = self.observations.clone()
         self._start(number, self.observations)
         for action in actions:
-            observation, reward, *_ = self.environments[number].step(action)
+            observation, reward, *_ = stepped(self.environments[number], action)
             self.observations.numpy()[number] = observation
-            self.rewards[number] += float(reward)
+            self.rewards[number] += reward
         self.actions[number] = actions
 
 
@@ -201,20 +201,18 @@ class Environments:
 def play_episodes(make: MakeEnvironment, act: Act, seeds: Sequence[int]) -> list[float]:
     """Play one episode from each seed, all side by side, and return the sums of their rewards."""
     environments = [with_plain_spaces(make()) for _ in seeds]
-    shown = [environment.reset(seed=seed)[0] for environment, seed in zip(environments, seeds, strict=True)]
+    shown = [started(environment, seed) for environment, seed in zip(environments, seeds, strict=True)]
     returns = [0.0] * len(environments)
     running = list(range(len(environments)))
-    for _ in range(EPISODE_LIMIT):
+    while running:
         actions = act(as_observations([shown[number] for number in running], environments[0])).tolist()
         remaining = []
         for number, action in zip(running, actions, strict=True):
-            shown[number], reward, terminated, truncated, _ = environments[number].step(action)
-            returns[number] += float(reward)
+            shown[number], reward, terminated, truncated = stepped(environments[number], action)
+            returns[number] += reward
             if not (terminated or truncated):
                 remaining.append(number)
         running = remaining
-        if not running:
-            break
     for environment in environments:
         environment.close()
     return returns

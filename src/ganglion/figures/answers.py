@@ -77,17 +77,7 @@ def decision_regions(
     truth = np.asarray(targets).astype(int).ravel()
     if points.shape[1] < 2:
         raise UsageError("decision regions need inputs of at least two columns", found=str(points.shape))
-    pair = points[:, list(columns)]
-    low, high = pair.min(axis=0), pair.max(axis=0)
-    margin = 0.12 * np.where(high > low, high - low, 1.0)
-    resolution = 240
-    across, up = np.meshgrid(*(np.linspace(low[i] - margin[i], high[i] + margin[i], resolution) for i in (0, 1)))
-    grid = np.tile(points.mean(axis=0), (resolution**2, 1))
-    grid[:, columns[0]], grid[:, columns[1]] = across.ravel(), up.ravel()
-    answers = np.asarray(predict_function(grid.astype(np.float32)))
-    answers = answers.argmax(axis=1) if answers.ndim == 2 and answers.shape[1] > 1 else answers.ravel().round()
-    regions = answers.reshape(across.shape).astype(int)
-
+    across, up, regions = _regions(predict_function, points, columns)
     classes = max(int(truth.max(initial=0)), int(regions.max()), len(names) - 1, 1) + 1
     shades = colours(classes)
     figure, (panel,) = panels(1, width=5.8, height=4.3)
@@ -104,12 +94,28 @@ def decision_regions(
     )
     for border in range(classes - 1):
         panel.contour(across, up, regions > border, levels=[0.5], colors=INK, linewidths=0.7, alpha=0.6)
-    _by_class(panel, pair, truth, names, shades, size=26)
+    _by_class(panel, points[:, list(columns)], truth, names, shades, size=26)
     held = points.shape[1] - 2
     panel.set_title("Decision regions" + (f"  ({held} more column{'s' * (held > 1)} held at the mean)" if held else ""))
     axis_names = [column_names[i] if i < len(column_names) else f"input {i + 1}" for i in columns]
     panel.set(xlabel=text(axis_names[0], 40), ylabel=text(axis_names[1], 40))
     return figure
+
+
+def _regions(
+    predict_function: Callable[[np.ndarray], np.ndarray], points: np.ndarray, columns: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a grid over two columns of the points, as coordinates across and up, and the class answered at each."""
+    pair = points[:, list(columns)]
+    low, high = pair.min(axis=0), pair.max(axis=0)
+    margin = 0.12 * np.where(high > low, high - low, 1.0)
+    resolution = 240
+    across, up = np.meshgrid(*(np.linspace(low[i] - margin[i], high[i] + margin[i], resolution) for i in (0, 1)))
+    grid = np.tile(points.mean(axis=0), (resolution**2, 1))
+    grid[:, columns[0]], grid[:, columns[1]] = across.ravel(), up.ravel()
+    answers = np.asarray(predict_function(grid.astype(np.float32)))
+    answers = answers.argmax(axis=1) if answers.ndim == 2 and answers.shape[1] > 1 else answers.ravel().round()
+    return across, up, answers.reshape(across.shape).astype(int)
 
 
 @styled

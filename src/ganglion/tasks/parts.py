@@ -67,7 +67,7 @@ class Parts:
         if isinstance(samples.inputs, ImageFiles):
             workers, beside = self.settings.workers, self._beside(samples)
             return StreamingLoader(
-                samples.inputs, self.preprocessing, beside, batch_size, seed, augment, workers, shuffle
+                samples.inputs, self.preprocessing, beside, batch_size, seed, augment, workers, shuffle, patience
             )
         if name not in self._tensors:
             self._tensors[name] = {"inputs": self.preprocessing(samples.inputs), **self._beside(samples)}
