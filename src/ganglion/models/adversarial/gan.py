@@ -144,8 +144,6 @@ TINY = Config(
     latent_features=16,
     generator_features=(64,),
     discriminator_features=(64,),
-    generator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS),
-    discriminator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS),
 )
 
 
