@@ -65,7 +65,8 @@ class Parts:
     ) -> EpochLoader:
         samples = self.nearest(name)
         if isinstance(samples.inputs, ImageFiles):
-            workers, beside = self.settings.workers, self._beside(samples)
+            workers, patience = self.settings.workers, self.settings.worker_timeout
+            beside = self._beside(samples)
             return StreamingLoader(
                 samples.inputs, self.preprocessing, beside, batch_size, seed, augment, workers, shuffle, patience
             )

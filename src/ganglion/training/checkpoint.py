@@ -300,7 +300,7 @@ def write_synced(path: Path, text: str) -> None:
     """Replace a text file so that a reader sees the old or the new content, never a part, also after a power cut."""
     draft = path.with_name(f".draft-{path.name}-{os.getpid()}")
     try:
-        _write_synced(draft, text.encode())
+        _write_synced(draft, text.encode("utf-8", "backslashreplace"))  # a path may hold bytes that are no text
         os.replace(draft, path)
         _sync_folder(path.parent)
     except OSError:

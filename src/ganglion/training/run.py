@@ -210,7 +210,10 @@ class RunFolder:
 
     def log(self, text: str) -> None:
         stamp = datetime.datetime.now().isoformat(timespec="seconds")
-        with self._writing("log.txt"), open(self.path / "log.txt", "a", encoding="utf-8") as file:
+        with (
+            self._writing("log.txt"),
+            open(self.path / "log.txt", "a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             file.write(f"{stamp} {text}\n")
 
     def append_metrics(self, row: dict[str, Any]) -> None:
