@@ -1,5 +1,6 @@
 """Processes that read data and die, fail or hang; and their number, which must not matter."""
 
+import gc
 import json
 import os
 import signal
@@ -73,6 +74,7 @@ def test_a_worker_in_trouble_is_named(
     order = sorted(range(40), key=lambda number: (number == 20, number % 2 == 0))
     files = ImageFiles(tuple(paths[number] for number in order if number % 2 or number == 20), (9, 9), 3)
     loader = StreamingLoader(files, Harm(act), {}, 1, seed=0, workers=2, shuffle=False, timeout=timeout)
+    gc.collect()  # a loader of the test before, which waits for its workers
     started = time.monotonic()
     with pytest.raises(DataError) as caught:
         list(loader)

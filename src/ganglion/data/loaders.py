@@ -7,7 +7,6 @@ import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -184,19 +183,17 @@ class StreamingLoader(EpochLoader):
 
     def _begin(self) -> Iterator[Any]:
         try:
-            with _deaths.awaited():
-                return iter(self._source)
+            return iter(self._source)
         except WORKER_ERRORS as error:  # one died after its last batch of the epoch before
             raise self._lost(error, "timed out" in str(error)) from error
         finally:
-            _deaths.take_over()
+            _hear_no_deaths()
 
     def _next(self, decoded: Iterator[Any]) -> Tensor:
         patience = self.timeout
         while True:
             try:
-                with _deaths.awaited():
-                    result = next(decoded)
+                result = next(decoded)
                 break
             except WORKER_ERRORS as error:
                 hangs = "timed out" in str(error)
@@ -209,8 +206,7 @@ class StreamingLoader(EpochLoader):
 
     def _lost(self, error: Exception, hangs: bool) -> DataError:
         where = self._decoder.at_work("" if hangs else str(error))
-        if hangs:
-            self._decoder.end_workers()
+        self._decoder.end_workers()
         return DataError(
             "a process that decodes images does not answer" if hangs else "a process that decodes images died",
             where=where,
@@ -256,7 +252,7 @@ class _Decoder(MapDataset):
         return f"{self.files.paths[place]} (sample {place}, worker {worker})"
 
     def end_workers(self) -> None:
-        """End the processes that do not answer, which would not end either when asked to."""
+        """End the processes, which may not answer: each would be waited for when the loader goes."""
         known = set(self.progress[:, 0].tolist())
         for process in multiprocessing.active_children():
             if process.pid in known:
@@ -270,38 +266,15 @@ class _Decoder(MapDataset):
         return ", ".join(self._where(worker, place) for worker, place in chosen)
 
 
-class _Deaths:
-    """Keeps DataLoader from raising wherever the program may be when a worker dies: only where a batch is awaited.
+def _hear_no_deaths() -> None:
+    """Take back the signal handler of DataLoader, which raises wherever the program may be when any worker dies.
 
-    A death at another moment is found by looking.
+    It could be in the middle of an update or of a save. Who waits for a batch finds the dead by looking.
     """
-
-    def __init__(self) -> None:
-        self._raise: Any = None
-        self._waiting = False
-
-    def take_over(self) -> None:
-        """Stand before the signal handler that DataLoader has installed."""
-        if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
-            handler = signal.getsignal(signal.SIGCHLD)
-            if callable(handler) and handler != self._handle:
-                self._raise = handler
-                signal.signal(signal.SIGCHLD, self._handle)
-
-    def _handle(self, number: int, frame: Any) -> None:
-        if self._waiting:
-            self._raise(number, frame)
-
-    @contextmanager
-    def awaited(self) -> Iterator[None]:
-        self._waiting = True
-        try:
-            yield
-        finally:
-            self._waiting = False
-
-
-_deaths = _Deaths()
+    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+        return
+    if "torch.utils.data" in str(getattr(signal.getsignal(signal.SIGCHLD), "__module__", "")):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _leave_stopping_to_the_trainer(worker: int) -> None:
