@@ -51,7 +51,7 @@ INDEX = (
         "convolutional.lenet5",
         "classification",
         "digits",
-        {"epochs": 50, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss", "threads": 1},
+        {"epochs": 25, "batch_size": 8, "augment": "shift", "schedule": "cosine", "monitor": "loss", "threads": 1},
     ),
     System(
         "convnet",
