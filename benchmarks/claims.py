@@ -45,7 +45,7 @@ CLAIMS = (
     Claim(
         "lenet5",
         "mnist",
-        {"epochs": 10, "augment": "none"},
+        {"epochs": 10, "augment": "none", "batch_size": 32},
         published="LeCun et al. 1998: 0.9905 (0.992 with distortions)",
     ),
     Claim("convnet", "mnist", {"epochs": 10}),
