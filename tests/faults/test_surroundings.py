@@ -56,7 +56,12 @@ def test_output_that_nobody_reads(place: Path, survived: Record) -> None:
     status = int(done.stdout.split()[-1])
     assert "Traceback" not in done.stderr
     again, output = ganglion("resume", str(folder)) if folder.exists() else ganglion(*TRAIN, str(folder))
-    survived("a closed stdout pipe", "`ganglion train | head`, then resumed", 1, int(status in (0, 141) and again == 0))
+    survived(
+        "a closed stdout pipe",
+        "`ganglion train` piped into `head`, then resumed",
+        1,
+        int(status in (0, 141) and again == 0),
+    )
     assert "Traceback" not in output
 
 
