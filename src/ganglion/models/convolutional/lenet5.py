@@ -26,8 +26,8 @@ Data it expects:
 
 What to expect:
     scikit-learn's digits: over 98 % of the test part after the default run, in under a minute on two CPU cores. MNIST:
-    about 99 % after ten epochs in batches of 32 without augmentation; shifted images need more epochs to pay off. The paper reports
-    99.05 % plain and 99.2 % with distorted training images, after twenty.
+    about 99 % after ten epochs in batches of 32 without augmentation; shifted images need more epochs to pay off. The
+    paper reports 99.05 % plain and 99.2 % with distorted training images, after twenty.
 
 Departures from the paper:
     1. Momentum and a clipped gradient instead of stochastic diagonal Levenberg-Marquardt: distances in 84 dimensions
