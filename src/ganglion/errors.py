@@ -36,8 +36,16 @@ def _line(text: str) -> str:
     """
     if len(text) > LONGEST_PART:
         text = f"{text[: LONGEST_PART // 2]} ... {text[-LONGEST_PART // 2 :]}"
-    line = "; ".join(filter(None, map(str.strip, text.splitlines())))
-    return line if line.isprintable() else "".join(map(_spelt, line))
+    return printable("; ".join(filter(None, map(str.strip, text.splitlines()))))
+
+
+def printable(text: str) -> str:
+    r"""Return a text that does nothing to a terminal but show: control characters and the like are spelt out.
+
+    >>> print(printable("a\x1b[31mb"))
+    a\x1b[31mb
+    """
+    return text if text.isprintable() else "".join(map(_spelt, text))
 
 
 def _spelt(character: str) -> str:

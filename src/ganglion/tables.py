@@ -10,6 +10,8 @@ import rich.table
 from rich.console import Group
 from rich.text import Text
 
+from ganglion.errors import printable
+
 
 @dataclass(frozen=True)
 class Table:
@@ -44,9 +46,10 @@ class Table:
         return table
 
     def __str__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
-        lines = [self._line(self.header, widths), "-" * (sum(widths) + 2 * (len(widths) - 1))]
-        lines += [self._line(row, widths) for row in self.rows]
+        header, *rows = [[printable(cell) for cell in cells] for cells in (self.header, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        lines = [self._line(header, widths), "-" * (sum(widths) + 2 * (len(widths) - 1))]
+        lines += [self._line(row, widths) for row in rows]
         return "\n".join(filter(None, [self.title, *lines, self.footer]))
 
     def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:

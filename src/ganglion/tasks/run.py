@@ -10,7 +10,6 @@ from torch import nn
 
 from ganglion import figures
 from ganglion.data.settings import DataSettings
-from ganglion.files import named
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.settings import from_dict
@@ -31,7 +30,7 @@ class Run:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._files = RunFolder.open(named(folder))
+        self._files = RunFolder.open(folder)
         self.folder = self._files.path
         self._about = checked(self._files.read("config.json"))
         self.system: System = find(self._about["system"])

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from ganglion.errors import CheckpointError, UsageError
-from ganglion.files import read_json
+from ganglion.files import named, read_json
 from ganglion.training import checkpoint
 from ganglion.training.checkpoint import write_synced
 
@@ -41,9 +41,9 @@ class RunFolder:
     @classmethod
     def create(cls, out: str | Path | None, name: str, config: dict[str, Any]) -> "RunFolder":
         """Make a new folder, `out` itself where given, lock it, and write its configuration and environment."""
-        path = Path(out) if out else Path("runs")
+        path = Path("runs") if out is None else named(out)
         try:
-            if out:
+            if out is not None:
                 path.mkdir(parents=True, exist_ok=True)
             else:
                 path = _new_folder(path, f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}")
@@ -77,7 +77,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        path = Path(path)
+        path = named(path)
         if not (path / "config.json").is_file():
             raise UsageError(
                 "not a run folder",
