@@ -68,6 +68,7 @@ class RunFolder:
                     where=str(self.path),
                     remedy=f"`ganglion resume {self.path}` continues it; choose another --out for a new one",
                 )
+            self.tidy()
             self.checkpoints.mkdir(exist_ok=True)
             write_synced(self.path / "environment.json", json.dumps(environment(), indent=1))
             write_synced(self.path / "config.json", json.dumps(config, indent=1))
@@ -153,10 +154,14 @@ class RunFolder:
             draft.unlink(missing_ok=True)
 
     def adopt(self, path: Path, best_step: int) -> None:
-        """Go on from a checkpoint: newer ones, which are damaged, step aside, and `best` names its best."""
+        """Go on from a checkpoint: newer ones, which are damaged, step aside, `last` names it and `best` its best.
+
+        A kill between a checkpoint and the pointers to it would be felt otherwise.
+        """
         checkpoint.set_aside(self.checkpoints, path)
+        self.point("last", path)
         best = self.checkpoints / f"step-{best_step:06d}"
-        if best_step and best.exists():  # or else a kill between a checkpoint and the pointer to it would be felt
+        if best_step and best.exists():
             self.point("best", best)
 
     @contextmanager
