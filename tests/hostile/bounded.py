@@ -3,6 +3,7 @@
 import contextlib
 import io
 import multiprocessing
+import sys
 import threading
 import time
 import traceback
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from ganglion.errors import GanglionError
 
@@ -48,7 +51,8 @@ def attempt(function: Callable[..., Any], *arguments: Any, patience: float = PAT
     """Call a function of a module in a new process. One that hangs, or that the system kills, is a defect."""
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = _context().Process(target=_run, args=(sending, function, arguments))
-    process.start()
+    with patch.dict(sys.modules, __main__=ModuleType("__main__")):  # or pytest would be imported in every process
+        process.start()
     sending.close()
     try:
         if receiving.poll(patience):

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from ganglion.errors import CheckpointError, UsageError
-from ganglion.files import named, read_json
+from ganglion.files import named, parse_json, read_json
 from ganglion.training import checkpoint
 from ganglion.training.checkpoint import write_synced
 
@@ -248,7 +248,7 @@ class RunFolder:
         rows = []
         for line in _text(self.path / METRICS).splitlines():
             try:
-                row = json.loads(line)
+                row = parse_json(line, finite=False)
             except ValueError:
                 continue
             if isinstance(row, dict):

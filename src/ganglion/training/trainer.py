@@ -372,7 +372,9 @@ class Trainer:
         seeding.set_random_state(state["random"])
 
     def _doubts(self, state: dict[str, Any]) -> list[str]:
-        return seeding.differences(state["about"], seeding.guarantees(self.device, self.settings.threads))
+        now = seeding.guarantees(self.device, self.settings.threads)
+        then = state.get("about")
+        return seeding.differences(then if isinstance(then, dict) else dict.fromkeys(now), now)
 
     def resume(self, strict: bool = False, exact: bool = False) -> list[str]:
         """Continue from the newest usable checkpoint of the run; a run without one starts afresh.
