@@ -10,6 +10,7 @@ from tests.hostile import archives, arrays, images, tables, texts
 from tests.hostile.bounded import attempt
 from tests.hostile.case import CASES, Case
 from tests.hostile.entries import command, contents, read_and_judge
+from tests.hostile.table import KINDS, PATH
 
 assert all((archives, arrays, images, tables, texts))  # They have registered their cases.
 CROWD = 10_000
@@ -39,3 +40,11 @@ def test_data(case: Case, tmp_path: Path) -> None:
     assert "Traceback" not in spoken.output and "defect" not in spoken.output, spoken.output
     assert crowded or contents(tmp_path) == before
     shutil.rmtree(tmp_path)
+
+
+def test_the_table_in_the_documentation_counts_the_same_cases() -> None:
+    lines = PATH.read_text(encoding="utf-8").splitlines()
+    said = {cells[1].strip(): cells[2].strip() for line in lines if len(cells := line.split("|")) > 3}
+    for kind, title in KINDS.items():
+        expected = sum(case.kind == kind for case in CASES)
+        assert said[title] == f"{expected:,}", "run `python -m tests.hostile.table 10000`"

@@ -23,11 +23,13 @@ def digests(inputs: np.ndarray | Sequence, seed: int = 0) -> np.ndarray:
 def _contents(inputs: np.ndarray | Sequence) -> Iterable:
     """Return the bytes that tell samples apart."""
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+        if not inputs.size:
+            return [b""] * len(inputs)
         rows = inputs.reshape(len(inputs), -1)
         if rows.dtype.kind == "f":
             rows = rows + 0.0  # Minus zero equals zero, and shall have the same bytes.
         rows = np.ascontiguousarray(rows)
-        return rows.view(np.uint8).reshape(len(rows), -1) if rows.size else [b""] * len(rows)
+        return rows.view(np.uint8).reshape(len(rows), -1)
     if isinstance(inputs, np.ndarray):
         return [repr(row.tolist()).encode() for row in inputs]
     if hasattr(inputs, "contents"):

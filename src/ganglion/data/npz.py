@@ -2,7 +2,6 @@
 
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO
 
@@ -11,7 +10,7 @@ import numpy as np
 from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.tabular import MOST_CLASSES
-from ganglion.errors import DataError
+from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
 
 MOST_ARRAYS = 1000
@@ -19,8 +18,6 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 """Readers of what stands before the numbers, by version."""
 MOST_CLASS_NUMBERS = 65_536
 """Larger whole numbers are names of classes, not their numbers."""
-DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, NotImplementedError)
-"""What NumPy and zipfile raise for files that are cut off, damaged or made to harm."""
 INPUT_NAMES = ("inputs", "x", "images", "data", "features")
 SAMPLES_OF_A_CLASS = 10
 """Samples that each of many classes has on average at least, where whole numbers are taken for classes."""
@@ -105,7 +102,9 @@ def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarra
                         continue
                     with archive.open(entry) as member:
                         arrays[entry.filename.removesuffix(".npy")] = _array(member, entry.file_size, path)
-    except (*DAMAGE, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+    except GanglionError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise anything for files that are cut off, damaged or made to harm.
         raise DataError(
             "this file cannot be read", where=str(path), found=str(error) or type(error).__name__
         ) from error

@@ -1,0 +1,173 @@
+"""Writes `docs/input-table.md`: python -m tests.hostile.table [broken files for each reader]."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ganglion
+from tests.hostile import archives, arrays, images, tables, test_run_folders, texts
+from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
+from tests.hostile.case import CASES, Case
+from tests.hostile.conftest import TINY
+from tests.hostile.entries import read_and_judge
+from tests.hostile.mutation import READERS, fuzz
+from tests.hostile.payloads import files
+from tests.hostile.test_fuzz import BLOCK
+from tests.hostile.test_payloads import MOST_TOGETHER, doors, knock
+
+PATH = Path(__file__).parents[2] / "docs" / "input-table.md"
+KINDS = {
+    "table": "Tables: CSV of all dialects, Parquet",
+    "text": "Texts",
+    "image": "Folders of images",
+    "archive": "Archives: tar, gzip, IDX",
+    "array": "Arrays: NPY, NPZ",
+    "path": "Names that are no paths",
+}
+assert all((archives, arrays, images, tables, texts))  # They have registered their cases.
+
+
+@dataclass
+class Row:
+    """A line of the table."""
+
+    kind: str
+    cases: int = 0
+    refused: int = 0
+    read: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        if outcome.defect:
+            raise RuntimeError(f"{self.kind}: {outcome.defect}")
+        self.cases += 1
+        self.refused += outcome.error is not None
+        self.read += outcome.error is None
+        self.measure(outcome)
+
+    def measure(self, outcome: Outcome) -> None:
+        self.seconds, self.bytes = max(self.seconds, outcome.seconds), max(self.bytes, outcome.bytes)
+
+    def __str__(self) -> str:
+        cells = (
+            f"{self.cases:,}",
+            f"{self.refused:,}",
+            f"{self.read:,}",
+            f"{self.seconds:.2f} s",
+            f"{self.bytes >> 20} MB",
+        )
+        return f"| {self.kind} | {' | '.join(cells)} |"
+
+
+def data_rows(folder: Path) -> Iterator[Row]:
+    for kind, title in KINDS.items():
+        row = Row(title)
+        for number, case in enumerate(case for case in CASES if case.kind == kind):
+            row.add(_tried(case, folder / f"{kind}-{number}"))
+        yield row
+
+
+def _tried(case: Case, place: Path) -> Outcome:
+    place.mkdir()
+    try:
+        return attempt(read_and_judge, case.make(place))
+    finally:
+        shutil.rmtree(place)
+
+
+def run_rows(folder: Path, run: Path) -> Iterator[Row]:
+    def damaged(damage: Callable[[Path], None]) -> Outcome:
+        copy = folder / "copy"
+        shutil.copytree(run, copy)
+        try:
+            damage(copy)
+            return attempt(test_run_folders.use, copy)
+        finally:
+            shutil.rmtree(copy)
+
+    def with_weights(content: bytes) -> Callable[[Path], None]:
+        def damage(copy: Path) -> None:
+            for path in (copy / "checkpoints").glob("step-*/weights.safetensors"):
+                path.write_bytes(content)
+            test_run_folders.resign(copy)
+
+        return damage
+
+    def with_text(content: str | bytes) -> Callable[[Path], None]:
+        raw = content if isinstance(content, bytes) else content.encode()
+        return lambda copy: (copy / "config.json").write_bytes(raw) and None
+
+    weights, texts_, settings = (Row(f"Run folders: {what}") for what in ("headers of tensors", "JSON", "settings"))
+    for content in test_run_folders.SAFETENSORS.values():
+        weights.add(damaged(with_weights(content)))
+    for text in test_run_folders.BROKEN.values():
+        texts_.add(damaged(with_text(text)))
+    for values, _ in test_run_folders.SETTINGS.values():
+        settings.add(damaged(lambda copy, values=values: test_run_folders.changed(copy, **values)))
+    yield from (weights, texts_, settings)
+
+
+def payload_row(folder: Path, run: Path, pictures: Path) -> Row:
+    """Try every way in with every pickle. One attempt opens many files, so its time is shared among them."""
+    canary, place = folder / "canary", folder / "payloads"
+    place.mkdir()
+    paths = files(place, canary)
+    row = Row(f"Pickles, each by {len(doors(place, run, pictures))} ways in (0 executed)")
+    for start in range(0, len(paths), MOST_TOGETHER):
+        chunk = paths[start : start + MOST_TOGETHER]
+        outcome = attempt(knock, chunk, run, pictures)
+        if outcome.defect or outcome.value != "[]" or canary.exists():
+            raise RuntimeError(f"{outcome.defect} {outcome.value}")
+        row.cases, row.refused = row.cases + len(chunk), row.refused + len(chunk)
+        row.seconds, row.bytes = max(row.seconds, outcome.seconds / len(chunk)), max(row.bytes, outcome.bytes)
+    return row
+
+
+def fuzz_rows(folder: Path, count: int) -> Iterator[Row]:
+    """Read files that chance has broken. The time is the mean of the slowest block."""
+    for reader in READERS:
+        row = Row(f"Chance: {reader}", cases=count)
+        for start in range(0, count, BLOCK):
+            size = min(BLOCK, count - start)
+            outcome = attempt(fuzz, reader, start, size, folder, patience=600)
+            if outcome.defect or outcome.error:
+                raise RuntimeError(f"{reader}: {outcome.defect} {outcome.error}")
+            refused, read = map(int, outcome.value.strip("()").split(","))
+            row.refused, row.read = row.refused + refused, row.read + read
+            row.seconds, row.bytes = max(row.seconds, outcome.seconds / size), max(row.bytes, outcome.bytes)
+        yield row
+
+
+def write(count: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run, pictures = (
+            ganglion.train(system, out=folder / system, **TINY[system]).folder for system in ("mlp", "lenet5")
+        )
+        rows = [
+            *data_rows(folder),
+            *run_rows(folder, run),
+            payload_row(folder, run, pictures),
+            *fuzz_rows(folder, count),
+        ]
+    head = "| input | cases | refused | read | slowest | most memory |\n|---|---:|---:|---:|---:|---:|\n"
+    PATH.write_text(
+        "# Inputs that are refused\n\n"
+        "Written by `python -m tests.hostile.table`; do not edit. Every input is read in a process of its own. A refusal is\n"
+        "one error that says what is wrong and where, what was expected and found, and what to do; never a traceback. What\n"
+        "is odd but harmless is read, and said so in a note.\n\n"
+        f"Bounds: {MOST_SECONDS:g} s of one processor and {MOST_BYTES >> 20} MB beyond what the process had before.\n\n"
+        + head
+        + "\n".join(map(str, rows))
+        + "\n",
+        encoding="utf-8",
+    )
+    print(PATH.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    write(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
