@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Writes `docs/input-table.md`: python -m tests.hostile.table [broken files for each reader]."""
 
 import shutil
