@@ -21,8 +21,6 @@ ENDINGS = (
     ".npy",
     ".npz",
     ".bin",
-    ".csv",
-    ".txt",
     ".png",
     ".safetensors",
 )

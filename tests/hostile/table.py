@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ganglion
+from ganglion.data.pictures import MOST_PIXELS
 from tests.hostile import archives, arrays, images, tables, test_run_folders, texts
 from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
 from tests.hostile.case import CASES, Case
@@ -146,22 +147,17 @@ def fuzz_rows(folder: Path, count: int) -> Iterator[Row]:
 def write(count: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run, pictures = (
-            ganglion.train(system, out=folder / system, **TINY[system]).folder for system in ("mlp", "lenet5")
-        )
-        rows = [
-            *data_rows(folder),
-            *run_rows(folder, run),
-            payload_row(folder, run, pictures),
-            *fuzz_rows(folder, count),
-        ]
+        run, pictures = (ganglion.train(name, out=folder / name, **TINY[name]).folder for name in ("mlp", "lenet5"))
+        rows = [*data_rows(folder), *run_rows(folder, run), payload_row(folder, run, pictures)]
+        rows += fuzz_rows(folder, count)
     head = "| input | cases | refused | read | slowest | most memory |\n|---|---:|---:|---:|---:|---:|\n"
     PATH.write_text(
         "# Inputs that are refused\n\n"
-        "Written by `python -m tests.hostile.table`; do not edit. Every input is read in a process of its own. A refusal is\n"
-        "one error that says what is wrong and where, what was expected and found, and what to do; never a traceback. What\n"
-        "is odd but harmless is read, and said so in a note.\n\n"
-        f"Bounds: {MOST_SECONDS:g} s of one processor and {MOST_BYTES >> 20} MB beyond what the process had before.\n\n"
+        "Written by `python -m tests.hostile.table`; do not edit. Every input is read in a process of its own. A\n"
+        "refusal is one error that says what is wrong and where, what was expected and found, and what to do; never a\n"
+        "traceback. What is odd but harmless is read, and said so in a note.\n\n"
+        f"Bounds: {MOST_SECONDS:g} s of one processor and {MOST_BYTES >> 20} MB beyond what the process had before. An\n"
+        f"image of up to {MOST_PIXELS:,} pixels is none too large, and takes what its pixels take.\n\n"
         + head
         + "\n".join(map(str, rows))
         + "\n",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 
@@ -379,15 +379,17 @@ def _read_parquet(path: Path) -> Table:
         if file.metadata.num_columns > MOST_COLUMNS:
             raise DataError("this table has too many columns", where=str(path), expected=f"at most {MOST_COLUMNS}")
         content = file.read()
-    except (pyarrow.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        columns = tuple(_from_arrow(column, pyarrow.types) for column in content.columns)
+    except DataError:
+        raise
+    except Exception as error:  # Arrow raises anything for files that are cut off, damaged or made to harm.
         raise DataError("this Parquet file cannot be read", where=str(path), found=str(error)) from error
-    columns = []
-    for column in content.columns:
-        kind = column.type
-        if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind):
-            values = [np.nan if value is None else float(value) for value in column.to_pylist()]
-            columns.append(_finite(np.array(values)))
-        else:
-            texts = [None if value is None else str(value) for value in column.to_pylist()]
-            columns.append(np.array(texts, dtype=object))
-    return Table(tuple(_unique(content.column_names)), tuple(columns), True, str(path))
+    return Table(tuple(_unique(content.column_names)), columns, True, str(path))
+
+
+def _from_arrow(column: Any, types: Any) -> np.ndarray:
+    """Return a column of Arrow as numbers or as texts."""
+    kind = column.type
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
+        return _finite(np.array([np.nan if value is None else float(value) for value in column.to_pylist()]))
+    return np.array([None if value is None else str(value) for value in column.to_pylist()], dtype=object)
