@@ -53,28 +53,48 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def kill_at_random(variant: str, kills: int, seed: int, root: Path) -> dict[str, Any]:
-    """Kill runs at random moments, continue them, and compare with one that was left alone."""
+    """Kill a run at random moments, again and again until it comes to its end, and compare it with one left alone.
+
+    `begun` counts the kills after a first checkpoint, `in_save` those that left a half-written one behind.
+    """
     train(variant, root / "whole")  # in this process, which is warm from here on
     started = time.monotonic()
     assert wait(fork(lambda: train(variant, root / "timed"))) == 0
     longest = max(0.25, time.monotonic() - started)
     expected, moments = digests(root / "whole"), random.Random(seed)
+    counts = {"kills": 0, "survived": 0, "begun": 0, "in_save": 0}
     failures: list[Any] = []
-    reached: list[int] = []
-    while len(reached) < kills and len(failures) < 3:
-        folder = root / "killed"
-        delay = moments.uniform(0.01, longest)
-        child = fork(lambda folder=folder: train(variant, folder))
-        time.sleep(delay)
-        os.kill(child, signal.SIGKILL)
-        if wait(child) != 0:  # or it was quicker
-            reached.append(len(list((folder / "checkpoints").glob("step-*"))))
-            status = wait(fork(lambda folder=folder: train(variant, folder)))
-            found = digests(folder) if status == 0 else None
-            if found != expected or leftovers(folder):
-                failures.append({"delay": delay, "status": status, "left": leftovers(folder), "found": found})
+    while counts["survived"] < kills and len(failures) < 3:
+        folder, delays = root / "killed", []
+        while True:
+            delays.append(moments.uniform(0.01, longest))
+            patience = delays[-1] if counts["kills"] + len(delays) <= kills else 60.0
+            status = _killed_after(patience, variant, folder)
+            if status != -signal.SIGKILL:
+                break
+            counts["begun"] += any((folder / "checkpoints").glob("step-*"))
+            counts["in_save"] += any((folder / "checkpoints").glob(".*"))
+        counts["kills"] += len(delays) - 1
+        found = digests(folder) if status == 0 else None
+        if found == expected and not leftovers(folder):
+            counts["survived"] += len(delays) - 1
+        else:
+            failures.append({"delays": delays, "status": status, "left": leftovers(folder), "found": found})
         shutil.rmtree(folder)
-    return {"variant": variant, "kills": len(reached), "failures": failures, "begun": sum(map(bool, reached))}
+    return {"variant": variant, **counts, "failures": failures}
+
+
+def _killed_after(seconds: float, variant: str, folder: Path) -> int:
+    """Let a child start or continue the run, kill it after so many seconds, and return its exit status."""
+    child = fork(lambda: train(variant, folder))
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        process, status = os.waitpid(child, os.WNOHANG)
+        if process:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    return wait(child)
 
 
 def main(root: str, kills: str, seed: str, *variants: str) -> None:
