@@ -85,7 +85,9 @@ class Descent:
             optimizer = cls(named, lr=self.learning_rate, **arguments)  # type: ignore[call-arg]
         except (ValueError, TypeError) as error:
             raise ConfigurationError(
-                f"the optimizer {self.optimizer} refuses its arguments", found=str(error)
+                f"the optimizer {self.optimizer} refuses its arguments",
+                found=str(error),
+                remedy="look at optimizer_arguments",
             ) from error
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", self.learning_rate)
