@@ -169,7 +169,11 @@ def _type_of(node: ast.expr) -> Any:
         case ast.Subscript(value=ast.Name(id="tuple" | "dict" as name), slice=ast.Tuple(elts=parts)):
             inner = tuple(... if isinstance(part, ast.Constant) else _type_of(part) for part in parts)
             return TYPES[name][inner]
-    raise ConfigurationError("this is no type of a configuration", found=ast.unparse(node))
+    raise ConfigurationError(
+        "this is no type of a configuration",
+        found=ast.unparse(node),
+        expected="a number, a text, a truth value, or lists and choices of them",
+    )
 
 
 def references(documentation: str) -> list[str]:
