@@ -196,7 +196,12 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
         with os.scandir(folder) as entries:
             content = {entry.name: entry.is_dir() for entry in entries}
     except OSError as error:
-        raise DataError("this folder cannot be read", where=str(folder), found=error.strerror or str(error)) from error
+        raise DataError(
+            "this folder cannot be read",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="look at its rights, or give another folder",
+        ) from error
     if find_cifar(folder):
         return read_cifar(folder)
     if find_idx(folder):
