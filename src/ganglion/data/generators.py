@@ -26,7 +26,7 @@ def generate(name: str, seed: int = 0, count: int | None = None) -> Dataset:
     if name not in GENERATORS:
         raise unknown_name("generator", name, list(GENERATORS))
     if count is not None and count < 2:
-        raise ConfigurationError("a generator makes at least 2 samples", found=str(count))
+        raise ConfigurationError("a generator makes at least 2 samples", found=str(count), remedy="a larger limit")
     dataset = GENERATORS[name](np.random.default_rng(seed), count)
     identity = {"name": name, "source": name, "fingerprint": fingerprint(dataset.inputs, dataset.targets)}
     return Dataset(**{**vars(dataset), **identity})
