@@ -1,11 +1,15 @@
 """descend(): micro-batches, clipping, ownership and refusal, against plain torch."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from ganglion.errors import ConfigurationError, NonFiniteError
-from ganglion.rules.descend import OPTIMIZERS, Descent, apply_gradients, descend
+from ganglion.rules.descend import Descent, apply_gradients, descend
+from ganglion.rules.optimizers import FUSED, OPTIMIZERS
 
 
 def problem(seed: int = 0) -> tuple[nn.Linear, dict[str, torch.Tensor]]:
@@ -21,7 +25,8 @@ def objective_of(network: nn.Module):
 def test_equals_the_optimizer_of_torch(name: str) -> None:
     (ours, batch), (theirs, _) = problem(), problem()
     descent = Descent(optimizer=name, learning_rate=0.01)
-    optimizer, reference = descent.make_optimizer(ours), OPTIMIZERS[name](theirs.parameters(), lr=0.01)
+    torchs = next(cls for key, cls in vars(torch.optim).items() if key.lower() == name and isinstance(cls, type))
+    optimizer, reference = descent.make_optimizer(ours), torchs(theirs.parameters(), lr=0.01)
     for _ in range(5):
         descend(optimizer, batch, objective_of(ours), descent)
         reference.zero_grad()
@@ -85,6 +90,44 @@ def test_bad_numbers_stop_before_the_update(spoil: str) -> None:
     assert torch.equal(network.weight, before)
     assert "0.25" in caught.value.found
     assert spoil == "loss" or "weight" in caught.value.where
+
+
+@pytest.mark.parametrize("name", FUSED)
+@pytest.mark.parametrize("spoil", ["loss", "gradient"])
+def test_a_guarded_optimizer_stands_still_from_the_first_bad_number_on(name: str, spoil: str) -> None:
+    """What a device does by itself, without anybody waiting for it."""
+    (network, batch), (unguarded, _) = problem(), problem()
+    descent = Descent(optimizer=name, learning_rate=0.1)
+    optimizer, reference = descent.make_optimizer(network), descent.make_optimizer(unguarded)
+    guard = optimizer.found_inf = torch.zeros(())
+
+    def bad(part: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        outputs = network(part["inputs"])
+        return {"loss": outputs.mean() / 0 if spoil == "loss" else (outputs * 0).abs().sqrt().sum()}
+
+    descend(optimizer, batch, objective_of(network), descent)
+    descend(reference, batch, objective_of(unguarded), descent)
+    assert float(guard) == 0 and torch.equal(network.weight, unguarded.weight)
+    for objective in (bad, objective_of(network)):
+        descend(optimizer, batch, objective, descent)
+        assert float(guard) == 1 and torch.equal(network.weight, unguarded.weight)
+    assert "found_inf" not in optimizer.state_dict()
+
+
+def test_making_and_using_optimizers_imports_no_compiler() -> None:
+    program = """
+import sys, torch
+from ganglion.rules.descend import Descent, apply_gradients
+from ganglion.rules.optimizers import OPTIMIZERS
+for name in OPTIMIZERS:
+    if name != "lbfgs":
+        network, descent = torch.nn.Linear(2, 2), Descent(optimizer=name)
+        optimizer = descent.make_optimizer(network)
+        apply_gradients(optimizer, [torch.ones(2, 2), torch.ones(2)], descent)
+        optimizer.load_state_dict(optimizer.state_dict())
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_hand_made_gradients_are_applied() -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from ganglion.errors import CheckpointError, ConfigurationError, NonFiniteError, UsageError
-from ganglion.rules.descend import OPTIMIZERS, Descent, descend
+from ganglion.rules.descend import Descent, descend
+from ganglion.rules.optimizers import OPTIMIZERS
 from ganglion.training import checkpoint
 from ganglion.training.run import RunFolder
 from ganglion.training.settings import TrainerSettings

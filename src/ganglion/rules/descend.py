@@ -2,9 +2,10 @@
 
 import ast
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,32 +13,8 @@ from torch.optim import Optimizer
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
+from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
 from ganglion.settings import unknown_name
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    cls.__name__.lower(): cls
-    for cls in (
-        torch.optim.SGD,
-        torch.optim.Adagrad,
-        torch.optim.Adadelta,
-        torch.optim.RMSprop,
-        torch.optim.Rprop,
-        torch.optim.Adam,
-        torch.optim.AdamW,
-        torch.optim.Adamax,
-        torch.optim.NAdam,
-        torch.optim.RAdam,
-        torch.optim.ASGD,
-        torch.optim.Adafactor,
-        torch.optim.LBFGS,
-    )
-}
-FUSED = ("sgd", "adagrad", "adam", "adamw")
-
-OptimizerName = Literal[
-    "sgd", "adagrad", "adadelta", "rmsprop", "rprop", "adam", "adamw", "adamax", "nadam", "radam", "asgd", "adafactor",
-    "lbfgs",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,23 +94,16 @@ def descend(
 
     Only the parameters that `optimizer` owns receive a gradient, so a phase cannot touch another role's network. The
     loss must be a mean over samples: micro-batches are weighted by their size. Raises `NonFiniteError` before the
-    update if the loss or the gradient is not finite.
+    update if the loss or the gradient is not finite. An optimizer with a tensor `found_inf`, as torch's fused steps
+    take it, gets that set to 1 instead: then this and all later updates change nothing, and no host waits for a device.
     """
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parameters = owned(optimizer)
     measured: dict[str, Tensor] = {}
 
     def closure() -> Tensor:
         nonlocal measured
-        optimizer.zero_grad(set_to_none=True)
-        measured = {}
-        for part, share in micro_batches(batch, descent.accumulate):
-            measures = objective(part)
-            with torch.autocast(measures["loss"].device.type, enabled=False):
-                (measures["loss"] * share).backward(inputs=parameters)
-            for name, value in measures.items():
-                measured[name] = measured.get(name, 0) + value.detach() * share
-        _check_loss(measured["loss"], optimizer)
-        _condition(optimizer, parameters, descent)
+        measured = backward(batch, objective, parameters, descent.accumulate)
+        condition(optimizer, parameters, descent, measured["loss"])
         return measured["loss"]
 
     if isinstance(optimizer, torch.optim.LBFGS):
@@ -144,16 +114,38 @@ def descend(
     return measured
 
 
+def backward(
+    batch: Batch, objective: Callable[[Batch], dict[str, Tensor]], parameters: list[nn.Parameter], count: int
+) -> dict[str, Tensor]:
+    """Leave the gradient of the mean loss in `parameters`, and return the means of all measurements, detached."""
+    for parameter in parameters:
+        parameter.grad = None
+    measured: dict[str, Tensor] = {}
+    for part, share in micro_batches(batch, count):
+        measures = objective(part)
+        loss = measures["loss"] if share == 1 else measures["loss"] * share
+        with torch.autocast(loss.device.type, enabled=False):
+            loss.backward(inputs=parameters)
+        for name, value in measures.items():
+            value = value.detach() if share == 1 else value.detach() * share
+            measured[name] = measured[name] + value if name in measured else value
+    return measured
+
+
 def apply_gradients(optimizer: Optimizer, gradients: Iterable[Tensor], descent: Descent) -> None:
     """Apply gradients that were derived by hand, in the order of the optimizer's parameters."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parameters = owned(optimizer)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         # Laid out like the parameter, which torch's fused steps take for granted.
         parameter.grad = (
             gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
         )
-    _condition(optimizer, parameters, descent)
+    condition(optimizer, parameters, descent)
     optimizer.step()
+
+
+def owned(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def micro_batches(batch: Batch, count: int) -> list[tuple[Batch, float]]:
@@ -166,31 +158,51 @@ def micro_batches(batch: Batch, count: int) -> list[tuple[Batch, float]]:
     return [(part, len(next(iter(part.values()))) / samples) for part in cut]
 
 
-def _check_loss(loss: Tensor, optimizer: Optimizer) -> None:
-    if not torch.isfinite(loss):
-        rate = optimizer.param_groups[0]["lr"]
-        raise NonFiniteError(
+def condition(
+    optimizer: Optimizer, parameters: list[nn.Parameter], descent: Descent, loss: Tensor | None = None
+) -> None:
+    """Refuse a loss or gradient that is not finite, then clip the gradient as asked."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = None if descent.clip_norm is None else torch.nn.utils.get_total_norm(gradients)
+    evidence = total(gradients) if norm is None else norm
+    evidence = evidence if loss is None else evidence + loss
+    guard = getattr(optimizer, "found_inf", None)
+    if guard is not None:
+        torch.maximum(guard, (~evidence.isfinite()).to(guard.dtype), out=guard)
+    elif not math.isfinite(evidence.item()):
+        raise _not_finite(optimizer, gradients, loss)
+    if descent.clip_value is not None:
+        torch.nn.utils.clip_grad_value_(parameters, descent.clip_value)
+    if descent.clip_norm is not None and norm is not None:
+        if descent.clip_value is not None:
+            norm = torch.nn.utils.get_total_norm(gradients)
+        torch.nn.utils.clip_grads_with_norm_(parameters, descent.clip_norm, norm)
+
+
+def total(tensors: list[Tensor]) -> Tensor:
+    """Return the sum of everything, which is finite only where all of it is; cheaper than any norm.
+
+    Infinities of both signs make NaN. What overflows the sum would overflow the norm.
+    """
+    return torch.stack([tensor.sum() for tensor in tensors] or [torch.zeros(())]).sum()
+
+
+def _not_finite(optimizer: Optimizer, gradients: list[Tensor], loss: Tensor | None) -> NonFiniteError:
+    """Return the error that says what is not finite: the loss, or else the gradient, and of which layer."""
+    rate = f"at learning rate {float(optimizer.param_groups[0]['lr']):g}"
+    if loss is not None and not math.isfinite(loss.item()):
+        return NonFiniteError(
             "the loss is not finite",
-            found=f"loss {float(loss)} at learning rate {float(rate):g}",
+            found=f"loss {loss.item()} {rate}",
             remedy="lower the learning rate, set clip_norm, or look for extreme values in the inputs",
         )
-
-
-def _condition(optimizer: Optimizer, parameters: list[nn.Parameter], descent: Descent) -> None:
-    """Refuse a gradient that is not finite, then clip it as asked."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-    if not torch.isfinite(norm):
-        raise NonFiniteError(
-            "the gradient is not finite",
-            where=f"layer {_first_non_finite(optimizer)}",
-            found=f"gradient norm {float(norm)} at learning rate {float(optimizer.param_groups[0]['lr']):g}",
-            remedy="lower the learning rate or set clip_norm",
-        )
-    if descent.clip_value is not None:
-        torch.nn.utils.clip_grad_value_(parameters, descent.clip_value, foreach=True)
-    if descent.clip_norm is not None:
-        torch.nn.utils.clip_grad_norm_(parameters, descent.clip_norm, foreach=True)
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    return NonFiniteError(
+        "the gradient is not finite",
+        where=f"layer {_first_non_finite(optimizer)}",
+        found=f"gradient norm {norm} {rate}",
+        remedy="lower the learning rate or set clip_norm",
+    )
 
 
 def _first_non_finite(optimizer: Optimizer) -> str:
