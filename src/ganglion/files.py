@@ -33,7 +33,12 @@ def named(path: str | Path) -> Path:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return known
     except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError("this cannot be the name of a file", where=str(path), found=str(error)) from error
+        raise UsageError(
+            "this cannot be the name of a file",
+            where=str(path),
+            found=str(error),
+            remedy="give the path of a file or folder, or a name that `ganglion list` shows",
+        ) from error
     return known
 
 
@@ -46,8 +51,7 @@ def regular(path: Path, most: int | None = None) -> Path:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        found = getattr(error, "strerror", None) or str(error)
-        raise DataError("this file cannot be read", where=str(path), found=found) from error
+        raise unreadable(path, error) from error
     if not stat.S_ISREG(status.st_mode):
         kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
         found = kinds.get(stat.S_IFMT(status.st_mode), "a device")
@@ -68,7 +72,13 @@ def read_bytes(path: Path, most: int) -> bytes:
     try:
         return regular(path, most).read_bytes()
     except OSError as error:
-        raise DataError("this file cannot be read", where=str(path), found=error.strerror or str(error)) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error for a file that the system does not hand out."""
+    found = getattr(error, "strerror", None) or str(error)
+    return DataError("this file cannot be read", where=str(path), found=found, remedy="look at its name and rights")
 
 
 def refuse_bomb(path: Path, packed: int, unpacked: int) -> None:

@@ -55,7 +55,8 @@ def attempt(function: Callable[..., Any], *arguments: Any, patience: float = PAT
         process.start()
     sending.close()
     try:
-        if receiving.poll(patience):
+        # Counted in tenths, so that a machine that stands still for a while is not taken for an attempt that does.
+        if any(receiving.poll(0.1) for _ in range(int(10 * patience))):
             return receiving.recv()
         return Outcome(patience, 0, None, f"it hung for {patience} seconds", "", "")
     except EOFError:

@@ -28,7 +28,6 @@ BLOCK = 500
 """Files that one process reads."""
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("reader", READERS)
 def test_a_hundred_broken_files(reader: str, tmp_path: Path) -> None:
     broken(reader, 0, 100, tmp_path)
@@ -102,7 +101,6 @@ def test_tables_of_any_text_are_read_or_refused(tmp_path: Path, rows: list[list[
 ANY = st.floats(width=64) | st.integers(-(2**70), 2**70) | st.booleans() | st.none() | st.text(max_size=3)
 
 
-@pytest.mark.full
 @BRIEF
 @given(st.lists(st.lists(ANY, min_size=2, max_size=2), min_size=1, max_size=12))
 def test_rows_of_any_cells_become_finite_numbers_or_are_refused(rows: list[list[Any]]) -> None:
@@ -118,7 +116,6 @@ def test_rows_of_any_cells_become_finite_numbers_or_are_refused(rows: list[list[
         assert made.isfinite().all() and made.shape == (len(rows), len(fitted.features))
 
 
-@pytest.mark.full
 @BRIEF
 @given(
     st.sampled_from([np.uint8, np.int32, np.float16, np.float32, np.float64, np.bool_, "U2", object, "M8[s]", complex]),

@@ -57,7 +57,6 @@ def knock(paths: list[Path], run: Path, images: Path) -> list[str]:
     ]
 
 
-@pytest.mark.full
 def test_no_pickle_is_ever_run(tmp_path: Path, runs: Callable[[str], Path]) -> None:
     canary, folder = tmp_path / "canary", tmp_path / "payloads"
     folder.mkdir()

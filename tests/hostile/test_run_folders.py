@@ -223,7 +223,6 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(("values", "said"), SETTINGS.values(), ids=SETTINGS)
 def test_settings_that_cannot_be(values: dict[str, Any], said: str, folder: Path) -> None:
     changed(folder, **values)
@@ -270,7 +269,6 @@ def test_checkpoints_with_strange_names(folder: Path) -> None:
     assert spoken(folder, "runs", "list", "RUN")[0] == "0"
 
 
-@pytest.mark.full
 def test_a_log_of_rubbish_is_skipped(folder: Path) -> None:
     (folder / "metrics.jsonl").write_bytes(
         b'{"step": 1}\n' + DEEP.encode() + b"\n\xff\xfe\n[1]\n" + b"9" * 10_000 + b"\n"

@@ -129,11 +129,21 @@ def _read_jpeg(folder: Path) -> tuple[Part, Part]:
         unknown = sorted(set(classes) - set(CLASSES))
         if unknown or not members:
             found = ", ".join(unknown[:10]) or "nothing"
-            raise DataError("these are not the classes of CIFAR-10", where=str(archive), found=found)
+            raise DataError(
+                "these are not the classes of CIFAR-10",
+                where=str(archive),
+                found=found,
+                remedy="unpack the archive: a folder of images may have any classes",
+            )
         images = list(in_threads(decode, (content for _, content in members)))
         shapes = {image.shape for image in images} - {(SIDE, SIDE, 3)}
         if shapes:
-            raise DataError("these are not the images of CIFAR-10", where=str(archive), found=f"{shapes.pop()}")
+            raise DataError(
+                "these are not the images of CIFAR-10",
+                where=str(archive),
+                found=f"{shapes.pop()}",
+                expected="colour images of 32 x 32",
+            )
         parts.append((np.stack(images), np.array([CLASSES.index(name) for name in classes], dtype=np.int64)))
     return parts[0], parts[1]
 
@@ -150,10 +160,15 @@ def _read_lossless(folder: Path) -> tuple[Part, Part]:
         part = decode(path), labels[number * SHEET : (number + 1) * SHEET]
         if part[0].shape != (SHEET, PIXELS, 3) or len(part[1]) != SHEET:
             found_shape = f"{part[0].shape} and {len(part[1])} labels"
-            raise DataError("this is no sheet of CIFAR-10", where=str(path), found=found_shape)
+            raise DataError("this is no sheet of CIFAR-10", where=str(path), found=found_shape, remedy="fetch it again")
         (train if number < 50 else test).append((part[0].reshape(-1, SIDE, SIDE, 3), part[1]))
     if not train or not test:
-        raise DataError("CIFAR-10 is not complete here", where=str(inside), found=f"{len(train)} training sheets")
+        raise DataError(
+            "CIFAR-10 is not complete here",
+            where=str(inside),
+            found=f"{len(train)} training sheets",
+            expected="five training sheets and one of tests",
+        )
     return _joined(train), _joined(test)
 
 
@@ -169,7 +184,9 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                     if file is not None:
                         yield member.name, file.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise DataError("this archive is damaged", where=str(archive), found=str(error)) from error
+        raise DataError(
+            "this archive is damaged", where=str(archive), found=str(error), remedy="fetch it again"
+        ) from error
 
 
 def _refuse_member(member: tarfile.TarInfo, number: int, archive: Path) -> None:

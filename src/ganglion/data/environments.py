@@ -44,10 +44,16 @@ def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env
         options: dict[str, Any] = {"render_mode": render_mode} if render_mode else {}
         environment = gymnasium.make(name, disable_env_checker=True, **options)
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
-        raise MissingExtraError(f"the environment {name} needs a package that is missing", found=str(error)) from error
+        raise MissingExtraError(
+            f"the environment {name} needs a package that is missing", found=str(error), remedy="install that package"
+        ) from error
     except Exception as error:  # Environments are code of others, which raises what it likes.
         found = f"{type(error).__name__}: {error}"
-        raise ConfigurationError(f"Gymnasium cannot make the environment {name}", found=found) from error
+        raise ConfigurationError(
+            f"Gymnasium cannot make the environment {name}",
+            found=found,
+            remedy="make it with gymnasium.make, which says more",
+        ) from error
     return with_plain_spaces(environment)
 
 

@@ -45,7 +45,12 @@ def scan(folder: Path) -> Folder:
     links = sum(path.is_symlink() for path in files)
     said = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in others.most_common(5))
     if not files:
-        raise DataError("there are no images in this folder", where=str(folder), found=said)
+        raise DataError(
+            "there are no images in this folder",
+            where=str(folder),
+            found=said,
+            expected="a folder of images for each class",
+        )
     found = Folder()
     if links:
         found.notes.append(f"{links} images are links to files elsewhere, which were followed; linked folders are not")

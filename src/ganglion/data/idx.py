@@ -40,7 +40,9 @@ def read_idx(path: Path) -> np.ndarray:
             # Not more than the file holds is asked for, whatever its header says.
             content = stream.read(min(expected, packed if not compressed else expected) + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
+        raise DataError(
+            "this file cannot be read", where=str(path), found=str(error), remedy="fetch it again"
+        ) from error
     if len(content) != expected:
         raise DataError(
             "this IDX file is cut off" if len(content) < expected else "this IDX file is too long",
@@ -63,7 +65,7 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[np.dtype, tuple[int, ..
         )
     shape = tuple(np.frombuffer(sizes, ">u4").tolist())
     if len(shape) > MOST_AXES:
-        raise DataError("this IDX file is damaged", where=str(path), found=f"{len(shape)} axes")
+        raise DataError("this IDX file is damaged", where=str(path), found=f"{len(shape)} axes", expected="1 to 4 axes")
     return np.dtype(TYPES[start[2]]), shape
 
 
@@ -121,10 +123,20 @@ def read_idx_folder(source: Path, label_names: tuple[str, ...] = ()) -> Dataset:
 def _images(array: np.ndarray, folder: Path) -> np.ndarray:
     """Return images with a channel axis."""
     if array.dtype != np.uint8 or array.ndim not in (3, 4):
-        raise DataError("these IDX files hold no images", where=str(folder), found=f"{array.dtype} {array.shape}")
+        raise DataError(
+            "these IDX files hold no images",
+            where=str(folder),
+            found=f"{array.dtype} {array.shape}",
+            expected="grey images (samples, height, width), bytes",
+        )
     images = array[..., None] if array.ndim == 3 else array
     if not images.size or images.shape[-1] not in (1, 3):
-        raise DataError("these IDX files hold no images", where=str(folder), found=f"images of shape {images.shape}")
+        raise DataError(
+            "these IDX files hold no images",
+            where=str(folder),
+            found=f"images of shape {images.shape}",
+            expected="grey images (samples, height, width), bytes",
+        )
     return images
 
 

@@ -104,7 +104,11 @@ class InMemoryLoader(EpochLoader):
     ) -> None:
         sizes = {name: len(tensor) for name, tensor in tensors.items()}
         if len(set(sizes.values())) != 1:
-            raise DataError("the tensors of a loader differ in their number of samples", found=str(sizes))
+            raise DataError(
+                "the tensors of a loader differ in their number of samples",
+                found=str(sizes),
+                expected="one row of each for every sample",
+            )
         super().__init__(next(iter(sizes.values())), batch_size, seed, shuffle)
         device = next(iter(tensors.values())).device
         self.tensors = {"index": torch.arange(self.size, device=device), **tensors}
@@ -246,7 +250,12 @@ class _Decoder(MapDataset):
             row[2] = 0
 
     def _cannot(self, what: str, error: Exception, where: str) -> DataError:
-        return DataError(f"cannot {what}", where=where, found=f"{type(error).__name__}: {error}")
+        return DataError(
+            f"cannot {what}",
+            where=where,
+            found=f"{type(error).__name__}: {error}",
+            remedy="`ganglion data check` looks at every file",
+        )
 
     def _where(self, worker: int, place: int) -> str:
         return f"{self.files.paths[place]} (sample {place}, worker {worker})"

@@ -72,7 +72,9 @@ def _array(values: Any, what: str) -> np.ndarray:
     try:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise DataError(f"the {what} are no array", found=str(error)) from error
+        raise DataError(
+            f"the {what} are no array", found=str(error), expected="numbers, one row for every sample"
+        ) from error
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
@@ -126,4 +128,9 @@ def stored(folder: Path) -> Dataset:
                 parts[table.removesuffix(".json")] = np.array(rows, dtype=object)
         return Dataset(**vars(about), **parts, source=STORED)
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError("the data of this run is damaged", where=str(path), found=str(error)) from error
+        raise DataError(
+            "the data of this run is damaged",
+            where=str(path),
+            found=str(error),
+            remedy="put back the file that training saved, or name the data anew",
+        ) from error

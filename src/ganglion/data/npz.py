@@ -41,7 +41,12 @@ def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
             found=", ".join(arrays),
         )
     if not inputs.size or inputs.ndim == 0:
-        raise DataError("there are no inputs in this file", where=str(path), found=f"shape {inputs.shape}")
+        raise DataError(
+            "there are no inputs in this file",
+            where=str(path),
+            found=f"shape {inputs.shape}",
+            expected="one row for every sample",
+        )
     test_inputs = _find(arrays, INPUT_NAMES, "test")
     if test_inputs is not None and (test_inputs.ndim == 0 or test_inputs.shape[1:] != inputs.shape[1:]):
         raise DataError(
@@ -78,7 +83,12 @@ def read_array(path: Path) -> np.ndarray:
     found = _find(arrays, INPUT_NAMES, "train")
     array = next(iter(arrays.values())) if found is None else found
     if array.dtype.kind not in "iufb" or array.ndim == 0:
-        raise DataError("these are no numbers", where=str(path), found=f"{array.dtype} of shape {array.shape}")
+        raise DataError(
+            "these are no numbers",
+            where=str(path),
+            found=f"{array.dtype} of shape {array.shape}",
+            remedy="save plain numbers with numpy.save",
+        )
     return array
 
 
@@ -106,7 +116,10 @@ def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarra
         raise
     except Exception as error:  # NumPy and zipfile raise anything for files that are cut off, damaged or made to harm.
         raise DataError(
-            "this file cannot be read", where=str(path), found=str(error) or type(error).__name__
+            "this file cannot be read",
+            where=str(path),
+            found=str(error) or type(error).__name__,
+            remedy="save it again with numpy.save or numpy.savez",
         ) from error
     if not arrays:
         raise DataError("this file holds no arrays", where=str(path), expected="at least one")
@@ -166,7 +179,12 @@ def _find(arrays: dict[str, np.ndarray], names: tuple[str, ...], part: str) -> n
 def _refuse_uneven(inputs: np.ndarray | None, targets: np.ndarray | None, path: Path) -> None:
     if inputs is not None and targets is not None and targets.shape[:1] != inputs.shape[:1]:
         found = f"inputs of shape {inputs.shape}, targets of shape {targets.shape}"
-        raise DataError("inputs and targets differ in number", where=str(path), found=found)
+        raise DataError(
+            "inputs and targets differ in number",
+            where=str(path),
+            found=found,
+            remedy="save one target for every input",
+        )
 
 
 def _targets(parts: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[str, ...]]:
@@ -218,7 +236,10 @@ def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or values.dtype.kind not in "iufb":
             raise DataError(
-                "these are no rows of numbers", where=str(path), found=f"{values.dtype} of shape {values.shape}"
+                "these are no rows of numbers",
+                where=str(path),
+                found=f"{values.dtype} of shape {values.shape}",
+                expected="(samples, columns)",
             )
         with np.errstate(over="ignore"):  # What is too large becomes infinite, which the data check finds.
             return values.astype(np.float32)

@@ -80,7 +80,11 @@ def read_pictures(paths: Sequence[Path]) -> list[np.ndarray]:
         found = [child for child in named(path).rglob("*") if is_image(child.name)] if path.is_dir() else [path]
         files += sorted(found)
         if not found:
-            raise DataError("there are no images in this folder", where=str(path))
+            raise DataError(
+                "there are no images in this folder",
+                where=str(path),
+                expected="files that end in .png, .jpg and the like",
+            )
     return list(in_threads(decode, files))
 
 

@@ -234,9 +234,12 @@ class SeriesPreprocessing:
 
 
 def _moments(column: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation of the numbers that are there; a column without any is taken as constant 0."""
+    """Return mean and standard deviation of the numbers that are there; a column without any is taken as constant 0.
+
+    Numbers beyond single precision, whose squares may overflow, are left out: whoever converts them is told.
+    """
     numbers = _numbers(column)
-    numbers = numbers[np.isfinite(numbers)]
+    numbers = numbers[np.abs(numbers) <= LARGEST]
     if not len(numbers):
         return 0.0, 1.0
     mean, deviation = float(numbers.mean()), float(numbers.std())

@@ -125,5 +125,7 @@ def _rendered(environment: gymnasium.Env, name: str) -> np.ndarray:
     try:
         picture = environment.render()
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
-        raise MissingExtraError(f"{name} cannot be drawn: a package is missing", found=str(error)) from error
+        raise MissingExtraError(
+            f"{name} cannot be drawn: a package is missing", found=str(error), remedy="install that package"
+        ) from error
     return np.asarray(picture)

@@ -164,7 +164,11 @@ def _filled(values: np.ndarray, names: list[str], notes: list[str], path: Path) 
     missing = np.isnan(values)
     empty = [name for name, column in zip(names, missing.T, strict=True) if column.all()]
     if empty:
-        raise DataError("a column of this series is empty", where=f"{path}, column {', '.join(empty)}")
+        raise DataError(
+            "a column of this series is empty",
+            where=f"{path}, column {', '.join(empty)}",
+            remedy="leave it out with columns",
+        )
     if not missing.any():
         return values
     counts = {name: int(column.sum()) for name, column in zip(names, missing.T, strict=True) if column.any()}

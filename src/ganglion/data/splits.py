@@ -44,7 +44,12 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
     True
     """
     if len(dataset) < 2:
-        raise DataError("there are too few samples to train on", where=dataset.source, found=f"{len(dataset)} samples")
+        raise DataError(
+            "there are too few samples to train on",
+            where=dataset.source,
+            expected="at least 2",
+            found=f"{len(dataset)} samples",
+        )
     published = dataset.test_inputs is not None
     shares = (settings.validation, 0.0 if published else settings.test)
     keys = digests(dataset.inputs, seed)

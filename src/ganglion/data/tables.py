@@ -12,7 +12,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from ganglion.errors import DataError, MissingExtraError, ShapeError
-from ganglion.files import refuse_bomb, regular
+from ganglion.files import refuse_bomb, regular, unreadable
 from ganglion.settings import unknown_name
 
 MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none", "missing"})
@@ -126,7 +126,7 @@ def decode_text(path: Path, most: int = MOST_BYTES) -> tuple[str, str]:
         with path.open(encoding=encoding, newline="") as file:
             return file.read(), encoding.removesuffix("-sig")
     except OSError as error:
-        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
+        raise unreadable(path, error) from error
 
 
 def find_encoding(path: Path, most: int = MOST_BYTES) -> str:
@@ -156,7 +156,7 @@ def find_encoding(path: Path, most: int = MOST_BYTES) -> str:
                     continue
                 return encoding
     except OSError as error:
-        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
+        raise unreadable(path, error) from error
     raise DataError("this is not a text file", where=str(path), expected="UTF-8 or UTF-16", found="broken UTF-16")
 
 
@@ -168,7 +168,7 @@ def _read_csv(path: Path) -> Table:
             file.seek(0)
             rows, lines = _cells(_lines(file, path), delimiter, path)
     except OSError as error:
-        raise DataError("this file cannot be read", where=str(path), found=str(error)) from error
+        raise unreadable(path, error) from error
     if not rows:
         raise DataError("this file is empty", where=str(path), expected="rows of cells")
     _refuse_ragged(rows, lines, path)
@@ -383,7 +383,9 @@ def _read_parquet(path: Path) -> Table:
     except DataError:
         raise
     except Exception as error:  # Arrow raises anything for files that are cut off, damaged or made to harm.
-        raise DataError("this Parquet file cannot be read", where=str(path), found=str(error)) from error
+        raise DataError(
+            "this Parquet file cannot be read", where=str(path), found=str(error), remedy="write it again, or give CSV"
+        ) from error
     return Table(tuple(_unique(content.column_names)), columns, True, str(path))
 
 

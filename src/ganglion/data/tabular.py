@@ -104,7 +104,11 @@ def _find_inputs(table: Table, target: str | None, settings: DataSettings, notes
     if settings.columns:
         chosen = table.only(settings.columns).names
         if target in chosen:
-            raise UsageError("the target cannot be one of the columns it is predicted from", found=str(target))
+            raise UsageError(
+                "the target cannot be one of the columns it is predicted from",
+                found=str(target),
+                remedy="leave it out of columns",
+            )
         return list(chosen)
     inputs, running, wordy = [], [], []
     for name, column in zip(table.names, table.columns, strict=True):
@@ -147,7 +151,11 @@ def _with_target(table: Table, target: str | None, notes: list[str]) -> np.ndarr
     column = table[target]
     missing = np.isnan(column) if is_numeric(column) else np.array([cell is None for cell in column])
     if missing.all():
-        raise DataError("the target column is empty", where=f"{table.source}, column {target}")
+        raise DataError(
+            "the target column is empty",
+            where=f"{table.source}, column {target}",
+            remedy="choose another column with target",
+        )
     if missing.any():
         notes.append(f"{int(missing.sum())} rows without a target left out")
     return np.flatnonzero(~missing)
@@ -173,7 +181,11 @@ def _encode(values: np.ndarray, labels: Sequence[str], path: Path) -> np.ndarray
     """Return class numbers, or float32 quantities."""
     if not labels:
         if not is_numeric(values):
-            raise DataError("the target is text here, but was numbers before", where=str(path))
+            raise DataError(
+                "the target is text here, but was numbers before",
+                where=str(path),
+                remedy="write the same kind of target into both files",
+            )
         return values.astype(np.float32)
     numbers = {label: number for number, label in enumerate(labels)}
     texts = (
@@ -182,6 +194,9 @@ def _encode(values: np.ndarray, labels: Sequence[str], path: Path) -> np.ndarray
     unknown = sorted({text for text in texts if text not in numbers})
     if unknown:
         raise DataError(
-            "the test part has classes that the training part lacks", where=str(path), found=", ".join(unknown[:10])
+            "the test part has classes that the training part lacks",
+            where=str(path),
+            found=", ".join(unknown[:10]),
+            remedy="put some of them into the training file, or leave those rows out",
         )
     return np.array([numbers[text] for text in texts], dtype=np.int64)

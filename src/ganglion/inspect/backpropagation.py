@@ -134,10 +134,18 @@ def trace(
     if error.dim():
         raise UsageError("the loss must be a single number", found=f"shape {tuple(error.shape)}")
     if not isinstance(error.grad_fn, torch.autograd.graph.Node):
-        raise UsageError("the error does not depend on any parameter", where=type(network).__name__)
+        raise UsageError(
+            "the error does not depend on any parameter",
+            where=type(network).__name__,
+            remedy="compute the error from what the network answers",
+        )
     (whole,) = torch.autograd.grad(error, weight, retain_graph=True, allow_unused=True)
     if whole is None:
-        raise UsageError(f"the error does not depend on {name}", where=type(network).__name__)
+        raise UsageError(
+            f"the error does not depend on {name}",
+            where=type(network).__name__,
+            remedy="choose a parameter that the answer depends on",
+        )
     descent = _Descent(error, loss, listener.calls, weight, name, index)
     gradient = descent.run()
     return Trace(

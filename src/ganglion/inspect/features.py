@@ -34,7 +34,11 @@ def activations(network: nn.Module, inputs: Tensor, layer: str) -> Tensor:
     finally:
         hook.remove()
     if not found:
-        raise UsageError(f"the layer {layer} was not called", where=type(network).__name__)
+        raise UsageError(
+            f"the layer {layer} was not called",
+            where=type(network).__name__,
+            remedy="choose a layer that these inputs pass through",
+        )
     return found[-1]
 
 
@@ -64,4 +68,4 @@ def first_filters(network: nn.Module) -> Figure:
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             return figures.filters(module.weight.detach().float().cpu().numpy(), title=f"Filters of {name}")
-    raise UsageError("the network has no convolution", where=type(network).__name__)
+    raise UsageError("the network has no convolution", where=type(network).__name__, remedy="name a layer")

@@ -125,7 +125,11 @@ def gradient_flow(
     }
     owners = {name: own for name, own in owners.items() if own}
     if not owners or value.grad_fn is None:
-        raise UsageError("nothing to learn: the loss depends on no trainable parameter", where=type(network).__name__)
+        raise UsageError(
+            "nothing to learn: the loss depends on no trainable parameter",
+            where=type(network).__name__,
+            remedy="look for parameters that are frozen, or an answer that is detached",
+        )
     outputs = {call.name: call.output for call in listener.calls if call.name in owners}
     called = [name for name in dict.fromkeys(listener.order) if name in owners]
     ordered = [*called, *(name for name in owners if name not in called)]

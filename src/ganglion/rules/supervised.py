@@ -61,5 +61,9 @@ class Supervised(LearningRule):
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         if "targets" not in batch:
-            raise DataError("this system learns from labelled data", found="samples without targets")
+            raise DataError(
+                "this system learns from labelled data",
+                found="samples without targets",
+                remedy="give targets, or choose a system that needs none",
+            )
         return self.judge(self.network(batch["inputs"]), batch["targets"])

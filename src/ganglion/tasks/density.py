@@ -196,7 +196,10 @@ def _fitted(dataset: Dataset, training: np.ndarray | Sequence) -> Preprocessing:
         return TabularPreprocessing.fit(np.asarray(training), dataset.column_names)
     if dataset.kind != "image":
         raise DataError(
-            "this system models images or rows of a table", where=dataset.source, found=f"{dataset.kind} data"
+            "this system models images or rows of a table",
+            where=dataset.source,
+            found=f"{dataset.kind} data",
+            remedy="give images or a table",
         )
     height, width = ImagePreprocessing.fit(training).size
     shrink = min(1.0, LARGEST_SIDE / max(height, width))

@@ -71,7 +71,12 @@ class Forecasting(Task):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = read(source, settings, kind="series") if isinstance(source, str) else source
         if dataset.kind != "series":
-            raise DataError("forecasting needs a series", where=dataset.source, found=f"{dataset.kind} data")
+            raise DataError(
+                "forecasting needs a series",
+                where=dataset.source,
+                found=f"{dataset.kind} data",
+                remedy="give a table of numbers in the order of time",
+            )
         raw = np.asarray(dataset.inputs, dtype=np.float64)  # (time, columns)
         columns = dataset.column_names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
         parts = {name: samples.index for name, samples in split_series(dataset, settings).items()}
@@ -136,9 +141,17 @@ class Forecasting(Task):
         changes = np.abs(np.diff(series[targets["train"], self.target]))
         self._scale = float(np.nanmean(changes)) if np.isfinite(changes).any() else 0.0
         if not self._scale:
-            raise DataError("the target does not change over the training part", where=self.columns[self.target])
+            raise DataError(
+                "the target does not change over the training part",
+                where=self.columns[self.target],
+                remedy="choose another target, or a longer training part",
+            )
         if not len(self._judged["test"]):
-            raise DataError("the test part has no known value of the target", where=self.columns[self.target])
+            raise DataError(
+                "the test part has no known value of the target",
+                where=self.columns[self.target],
+                remedy="a larger test share, or another target",
+            )
 
     def loader(self, rule: LearningRule, seed: int) -> InMemoryLoader:
         rows = self._targets["train"]

@@ -37,6 +37,7 @@ class LabelledData:
                 "this system learns from labelled images or rows",
                 where=dataset.source or dataset.name,
                 found=f"{dataset.kind} data" + (" without targets" if dataset.targets is None else ""),
+                remedy="give data with targets, or choose a system that needs none",
             )
         samples = split(dataset, settings, seed)
         preprocessing, notes = fit_preprocessing(dataset, samples["train"], config)

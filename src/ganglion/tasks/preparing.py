@@ -45,7 +45,12 @@ def fit_preprocessing(dataset: Dataset, train: Samples, config: Any) -> tuple[Pr
     looks = hasattr(config, "image_size")
     if dataset.kind == "tabular":
         if looks:
-            raise DataError("this system looks at images", where=dataset.source, found="rows of numbers")
+            raise DataError(
+                "this system looks at images",
+                where=dataset.source,
+                found="rows of numbers",
+                remedy="give images, or choose a system for rows, such as mlp",
+            )
         rows = np.asarray(train.inputs)
         return TabularPreprocessing.fit(rows, dataset.column_names), ()
     low, high = getattr(config, "image_range", (0.0, 1.0))

@@ -70,7 +70,12 @@ class Reconstruction(Task):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = read(source, settings) if isinstance(source, str) else source
         if dataset.kind not in ("image", "tabular"):
-            raise DataError("cannot reconstruct this", where=dataset.source, found=f"{dataset.kind} data")
+            raise DataError(
+                "cannot reconstruct this",
+                where=dataset.source,
+                found=f"{dataset.kind} data",
+                expected="images or rows of numbers",
+            )
         if dataset.kind != "image" and getattr(config, "loss", "") == "binary-cross-entropy":
             raise ConfigurationError(
                 "binary cross-entropy needs values in [0, 1]",

@@ -55,7 +55,11 @@ class Regression(Task):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         data = LabelledData.prepare(source, config, settings, seed)
         if data.target_scale is None:
-            raise DataError("this task predicts values, and the targets are classes", where=data.dataset.source)
+            raise DataError(
+                "this task predicts values, and the targets are classes",
+                where=data.dataset.source,
+                remedy="the task Classification predicts classes",
+            )
         outputs = len(data.target_scale.means)
         names = data.dataset.target_names or tuple(f"value {number + 1}" for number in range(outputs))
         preprocessing = data.parts.preprocessing

@@ -188,14 +188,24 @@ def verify(path: Path, name: str = "") -> None:
         _verify_contents(path, name, manifest)
     except OSError as error:
         found = error.strerror or str(error)
-        raise CheckpointError(f"{name} cannot be read", where=str(error.filename), found=found) from error
+        raise CheckpointError(
+            f"{name} cannot be read",
+            where=str(error.filename),
+            found=found,
+            remedy="look at its rights and at the disk",
+        ) from error
     except DAMAGE as error:
         raise _nonsense(name, path / MANIFEST, error) from error
 
 
 def _nonsense(name: str, where: Path, error: Exception) -> CheckpointError:
     found = f"{type(error).__name__}: {error}"
-    return CheckpointError(f"{name} is damaged: it holds what ganglion never writes", where=str(where), found=found)
+    return CheckpointError(
+        f"{name} is damaged: it holds what ganglion never writes",
+        where=str(where),
+        found=found,
+        remedy="use another checkpoint, or train again",
+    )
 
 
 def _verify_contents(path: Path, name: str, manifest: dict[str, Any]) -> None:
@@ -207,7 +217,12 @@ def _verify_contents(path: Path, name: str, manifest: dict[str, Any]) -> None:
     found = {file.name for file in path.iterdir()} - {MANIFEST}
     if found != set(expected):
         names = ", ".join(sorted(found ^ set(expected)))
-        raise CheckpointError(f"{name} has missing or extra files", where=str(path), found=names)
+        raise CheckpointError(
+            f"{name} has missing or extra files",
+            where=str(path),
+            found=names,
+            expected="the files that its manifest names",
+        )
     for file, entry in expected.items():
         _verify_file(path / file, entry, name)
 
@@ -220,9 +235,18 @@ def _read_manifest(path: Path, name: str) -> dict[str, Any]:
         intact = text == _manifest(manifest)
     except (DataError, ValueError, KeyError, TypeError) as error:
         found = error.found if isinstance(error, DataError) else "no manifest of ganglion"
-        raise CheckpointError(f"{name} has no readable {MANIFEST}", where=str(path / MANIFEST), found=found) from error
+        raise CheckpointError(
+            f"{name} has no readable {MANIFEST}",
+            where=str(path / MANIFEST),
+            found=found,
+            remedy="use another checkpoint, or train again",
+        ) from error
     if not intact:
-        raise CheckpointError(f"{name} is damaged: {MANIFEST} was changed", where=str(path / MANIFEST))
+        raise CheckpointError(
+            f"{name} is damaged: {MANIFEST} was changed",
+            where=str(path / MANIFEST),
+            remedy="use another checkpoint, or train again",
+        )
     return manifest
 
 
@@ -268,7 +292,12 @@ def load_newest(
             complaints.append(sentence(error))
         else:
             return path, state, [f"{complaint}; using {path.name} instead" for complaint in complaints]
-    raise CheckpointError("no usable checkpoint", where=str(folder), found="; ".join(complaints) or "none was written")
+    raise CheckpointError(
+        "no usable checkpoint",
+        where=str(folder),
+        found="; ".join(complaints) or "none was written",
+        remedy="start a new run",
+    )
 
 
 def sentence(error: CheckpointError) -> str:

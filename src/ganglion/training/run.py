@@ -191,7 +191,12 @@ class RunFolder:
             # A metric may have come out as no number; of a setting that cannot be.
             return read_json(self.path / name, finite=name != "result.json")
         except ValueError as error:
-            raise CheckpointError(f"cannot read {name} of the run", where=str(self.path), found=str(error)) from error
+            raise CheckpointError(
+                f"cannot read {name} of the run",
+                where=str(self.path),
+                found=str(error),
+                remedy="put the original file back, or start a new run",
+            ) from error
 
     def point(self, pointer: str, target: Path) -> None:
         """Let the pointer file `best` or `last` name a checkpoint."""

@@ -46,7 +46,9 @@ def undone_if_not_finite(rule: LearningRule, batch: Batch) -> Iterator[None]:
     That is running statistics, chains and counters; weights need no undoing, as such a gradient is never applied.
     """
     if name := first_non_finite(batch):
-        raise NonFiniteError("the batch has values that are not finite", where=name)
+        raise NonFiniteError(
+            "the batch has values that are not finite", where=name, remedy="`ganglion data check` finds them"
+        )
     buffers = [buffer for network in rule.networks.values() for buffer in network.buffers()]
     kept = [buffer.clone() for buffer in buffers]
     counters, tensors = dict(rule.counters), {name: tensor.clone() for name, tensor in rule.tensors.items()}

@@ -96,7 +96,9 @@ class LSTMForecaster(nn.Module):
         super().__init__()
         if relative and in_features != out_features:
             raise ConfigurationError(
-                "a relative forecast is one of every column", found=f"{in_features} columns, {out_features} forecasts"
+                "a relative forecast is one of every column",
+                found=f"{in_features} columns, {out_features} forecasts",
+                remedy="set relative to false, or forecast every column",
             )
         self.relative = relative
         self.recurrent = LSTM(in_features, hidden_features, num_layers, dropout=dropout)
