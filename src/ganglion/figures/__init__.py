@@ -5,6 +5,7 @@ from ganglion.figures.answers import confusion_matrix as confusion_matrix
 from ganglion.figures.answers import decision_regions as decision_regions
 from ganglion.figures.answers import forecast as forecast
 from ganglion.figures.answers import scatter as scatter
+from ganglion.figures.gates import gates as gates
 from ganglion.figures.images import filters as filters
 from ganglion.figures.images import frames as frames
 from ganglion.figures.images import image_grid as image_grid

@@ -143,11 +143,13 @@ def heat_map(
     *,
     title: str = "",
     label: str = "",
+    axis: str = "",
     logarithmic: bool = False,
 ) -> Figure:
     """Draw a matrix `(rows, columns)` in shades: gradient norms of layers over steps, weights, similarities.
 
-    With `logarithmic` the shades are powers of ten; zeros and values that are not finite stay grey.
+    `label` says what the shades are, `axis` what the columns are. With `logarithmic` the shades are powers of ten;
+    zeros and values that are not finite stay grey.
     """
     values = np.atleast_2d(np.asarray(matrix, dtype=float)).copy()
     if not values.size:
@@ -155,7 +157,7 @@ def heat_map(
     values[~np.isfinite(values) | (logarithmic & (values <= 0))] = np.nan
     if logarithmic:
         values = np.log10(values)
-    height = float(np.clip(0.26 * len(rows) + 1.0, 1.9, 14))
+    height = float(np.clip(0.26 * len(rows) + 1.0, 2.4, 14))
     figure, (panel,) = panels(1, width=float(np.clip(0.3 * values.shape[1] + 3, 5.2, 10)), height=height)
     panel.set_facecolor("#c9ced4")
     image = panel.imshow(values, cmap="cividis", aspect="auto", interpolation="nearest")
@@ -163,6 +165,7 @@ def heat_map(
     bar.outline.set_visible(False)
     bar.set_label(f"{label} (power of ten)" if logarithmic else label)
     panel.set_title(text(title, 70))
+    panel.set_xlabel(axis)
     ticks(panel, rows, columns)
     return figure
 

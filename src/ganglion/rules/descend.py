@@ -92,6 +92,8 @@ def descend(
 ) -> dict[str, Tensor]:
     """Apply one update that lowers `objective(batch)["loss"]`, and return the objective's detached measurements.
 
+    Where the gradient is clipped to a norm, `clipped` is added to them: 1 if it was too long, else 0.
+
     Only the parameters that `optimizer` owns receive a gradient, so a phase cannot touch another role's network. The
     loss must be a mean over samples: micro-batches are weighted by their size. Raises `NonFiniteError` before the
     update if the loss or the gradient is not finite. An optimizer with a tensor `found_inf`, as torch's fused steps
@@ -103,7 +105,9 @@ def descend(
     def closure() -> Tensor:
         nonlocal measured
         measured = backward(batch, objective, parameters, descent.accumulate)
-        condition(optimizer, parameters, descent, measured["loss"])
+        norm = condition(optimizer, parameters, descent, measured["loss"])
+        if norm is not None and descent.clip_norm is not None:
+            measured["clipped"] = (norm > descent.clip_norm).float()
         return measured["loss"]
 
     if isinstance(optimizer, torch.optim.LBFGS):
@@ -160,8 +164,8 @@ def micro_batches(batch: Batch, count: int) -> list[tuple[Batch, float]]:
 
 def condition(
     optimizer: Optimizer, parameters: list[nn.Parameter], descent: Descent, loss: Tensor | None = None
-) -> None:
-    """Refuse a loss or gradient that is not finite, then clip the gradient as asked."""
+) -> Tensor | None:
+    """Refuse a loss or gradient that is not finite, then clip the gradient as asked; return the norm if it was needed."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = None if descent.clip_norm is None else torch.nn.utils.get_total_norm(gradients)
     evidence = total(gradients) if norm is None else norm
@@ -177,6 +181,7 @@ def condition(
         if descent.clip_value is not None:
             norm = torch.nn.utils.get_total_norm(gradients)
         torch.nn.utils.clip_grads_with_norm_(parameters, descent.clip_norm, norm)
+    return norm
 
 
 def total(tensors: list[Tensor]) -> Tensor:
