@@ -13,3 +13,10 @@ from ganglion.nn.lenet import RadialBasisOutput as RadialBasisOutput
 from ganglion.nn.lenet import ScaledTanh as ScaledTanh
 from ganglion.nn.lenet import Subsampling as Subsampling
 from ganglion.nn.lenet import character_codes as character_codes
+from ganglion.nn.recurrent import GRU as GRU
+from ganglion.nn.recurrent import LSTM as LSTM
+from ganglion.nn.recurrent import Cell as Cell
+from ganglion.nn.recurrent import ConvLSTM as ConvLSTM
+from ganglion.nn.recurrent import ElmanRNN as ElmanRNN
+from ganglion.nn.recurrent import JordanRNN as JordanRNN
+from ganglion.nn.recurrent import Recurrent as Recurrent

@@ -21,7 +21,7 @@ def test_answers_from_the_last_hidden_state() -> None:
     network = build(replace(TINY, relative=False)).network.eval()
     windows = torch.randn(3, TINY.window, 1)
     hidden, state = network.recurrent(windows)
-    torch.testing.assert_close(network(windows), network.head(state.hidden[-1]))
+    torch.testing.assert_close(network(windows), network.head(state[-1].hidden))
     torch.testing.assert_close(network(windows), network.head(hidden[:, -1]))
 
 
