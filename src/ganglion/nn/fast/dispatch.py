@@ -1,0 +1,39 @@
+"""When the compiled scans apply."""
+
+import os
+from functools import cache
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+
+@cache
+def installed() -> bool:
+    """Return whether there is a compiler of kernels here, and whether it is wanted: `GANGLION_FAST=0` says no."""
+    return os.environ.get("GANGLION_FAST", "1") != "0" and find_spec("numba") is not None
+
+
+def suits(*tensors: Tensor | None) -> bool:
+    """Return whether the compiled path can take these: numbers of 32 or 16 bits in main memory, differentiated once.
+
+    Transforms of functions (`torch.func`), forward-mode derivatives, tracing and compilation need operations that they
+    can see, so they take the path of plain torch.
+    """
+    return installed() and not _watched() and all(_plain(tensor) for tensor in tensors if tensor is not None)
+
+
+def _plain(tensor: Tensor) -> bool:
+    known = type(tensor) is Tensor or type(tensor) is nn.Parameter
+    return known and tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.bfloat16)
+
+
+def _watched() -> bool:
+    """Return whether something follows the operations of torch one by one."""
+    return (
+        torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+    )

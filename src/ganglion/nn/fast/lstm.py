@@ -1,0 +1,121 @@
+"""All steps of an LSTM in one call: the equations as they are written, and the same compiled."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from ganglion.nn.fast.dispatch import suits
+from ganglion.nn.fast.products import array, mask_slope, pack, recurrent_weight_slope
+from ganglion.nn.fast.threads import in_slices, parts_of
+
+
+def lstm_scan(
+    projected: Tensor,
+    recurrent_weight: Tensor,
+    peepholes: Tensor | None,
+    hidden: Tensor,
+    cell: Tensor,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    r"""Return the hidden states and the cells of every step, (time, batch, hidden) each.
+
+    i, f = sigmoid(x_t + U h_{t-1} + p c_{t-1}),  z = tanh(x_t + U h_{t-1}),  c_t = f * c_{t-1} + i * z
+    o = sigmoid(x_t + U h_{t-1} + p_o c_t),  h_t = o * tanh(c_t)
+
+    Args:
+        projected: x_t, what inputs and biases add to the gates i, f, z, o at each step, (time, batch, 4 * hidden).
+        recurrent_weight: U, (4 * hidden, hidden).
+        peepholes: p_i, p_f and p_o, (3, hidden).
+        hidden: h before the first step, (batch, hidden).
+        cell: c before the first step, (batch, hidden).
+        mask: factors of h_{t-1} in the recurrent product, the same at every step, (batch, hidden).
+
+    Differentiable once on the compiled path, any number of times on the other.
+
+    >>> hiddens, cells = lstm_scan(torch.zeros(5, 2, 12), torch.zeros(12, 3), None, torch.zeros(2, 3), torch.ones(2, 3))
+    >>> cells[:, 0, 0]
+    tensor([0.5000, 0.2500, 0.1250, 0.0625, 0.0312])
+    """
+    arguments = (projected, recurrent_weight, peepholes, hidden, cell, mask)
+    if suits(*arguments):
+        hiddens, cells = _Scan.apply(*(None if tensor is None else tensor.float() for tensor in arguments))
+        return hiddens.to(projected.dtype), cells.to(projected.dtype)
+    return lstm_reference(*arguments)
+
+
+def lstm_reference(
+    projected: Tensor,
+    recurrent_weight: Tensor,
+    peepholes: Tensor | None,
+    hidden: Tensor,
+    cell: Tensor,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Do what `lstm_scan` does step by step, in operations of torch."""
+    hiddens, cells = [], []
+    for from_input in projected:
+        shown = hidden if mask is None else hidden * mask
+        i, f, z, o = (from_input + functional.linear(shown, recurrent_weight)).chunk(4, dim=-1)
+        if peepholes is not None:
+            i, f = i + peepholes[0] * cell, f + peepholes[1] * cell
+        cell = f.sigmoid() * cell + i.sigmoid() * z.tanh()
+        if peepholes is not None:
+            o = o + peepholes[2] * cell
+        hidden = o.sigmoid() * cell.tanh()
+        hiddens.append(hidden)
+        cells.append(cell)
+    return torch.stack(hiddens), torch.stack(cells)
+
+
+class _Scan(torch.autograd.Function):
+    """The compiled scan and its gradient, in single precision."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        projected: Tensor,
+        recurrent_weight: Tensor,
+        peepholes: Tensor | None,
+        hidden: Tensor,
+        cell: Tensor,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        from ganglion.nn.fast import compiled, lstm_kernels
+
+        time, batch, width = len(projected), *hidden.shape
+        packed = pack(recurrent_weight.t(), compiled.COLUMNS)
+        gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 4 * width)
+        hiddens, cells = (torch.empty(time, batch, width) for _ in range(2))
+        fixed = [array(projected), array(packed), *(array(tensor, (0, width)) for tensor in (peepholes, mask))]
+        states = [array(tensor) for tensor in (hidden, cell, gates, hiddens, cells)]
+        in_slices(lambda first, last, _: lstm_kernels.forward(first, last, *fixed, *states), batch)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells)
+        return hiddens, cells
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, hidden_slopes: Tensor | None, cell_slopes: Tensor | None) -> tuple[Tensor | None, ...]:
+        from ganglion.nn.fast import compiled, lstm_kernels
+
+        recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells = ctx.saved_tensors
+        batch, width = hidden.shape
+        slopes = torch.empty_like(gates)
+        hidden_slope, cell_slope = (torch.zeros(batch, width) for _ in range(2))
+        peephole_slopes = torch.zeros(parts_of(batch), 3, width)
+        given = [array(tensor, (0, batch, width)) for tensor in (hidden_slopes, cell_slopes)]
+        given += [array(pack(recurrent_weight, compiled.COLUMNS))]
+        given += [array(tensor, (0, width)) for tensor in (peepholes, mask)]
+        states = [array(tensor) for tensor in (cell, gates, cells, slopes, hidden_slope, cell_slope, peephole_slopes)]
+        in_slices(lambda first, last, part: lstm_kernels.backward(first, last, part, *given, *states), batch)
+        return (
+            slopes,
+            recurrent_weight_slope(slopes, hidden, hiddens, mask) if ctx.needs_input_grad[1] else None,
+            None if peepholes is None else peephole_slopes.sum(0),
+            hidden_slope,
+            cell_slope,
+            mask_slope(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[5] else None,
+        )

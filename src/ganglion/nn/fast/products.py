@@ -1,0 +1,49 @@
+"""Weights as the compiled matrix product takes them, and the product over all steps that their gradient is."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def pack(weight: Tensor, columns: int) -> Tensor:
+    """Return a weight (depth, width) as panels of columns, (panels, depth, columns), the last filled up with zeros.
+
+    >>> pack(torch.arange(6.0).view(2, 3), columns=2)
+    tensor([[[0., 1.],
+             [3., 4.]],
+    <BLANKLINE>
+            [[2., 0.],
+             [5., 0.]]])
+    """
+    padded = functional.pad(weight, (0, -weight.shape[1] % columns))
+    return padded.unflatten(1, (-1, columns)).transpose(0, 1).contiguous()
+
+
+def array(tensor: Tensor | None, shape_of_none: tuple[int, ...] = ()) -> np.ndarray:
+    """Return a tensor as the contiguous single-precision array that kernels take, without a copy where it is one."""
+    if tensor is None:
+        return np.empty(shape_of_none, np.float32)
+    return tensor.detach().to(torch.float32).contiguous().numpy()
+
+
+def recurrent_weight_slope(slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None) -> Tensor:
+    """Return dL/dU = sum over steps and samples of dL/d(U m h_{t-1}) (m h_{t-1})^T, as one product over all steps.
+
+    Args:
+        slopes: dL/d(U m h_{t-1}), (time, batch, gates * hidden).
+        hidden: h before the first step, (batch, hidden).
+        hiddens: h of every step, (time, batch, hidden).
+        mask: m, (batch, hidden).
+    """
+    before = hiddens[:-1]
+    if mask is not None:
+        hidden, before = hidden * mask, before * mask
+    slope = slopes[0].t() @ hidden
+    return slope.addmm_(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1))
+
+
+def mask_slope(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
+    """Return dL/dm, the sum over steps of U^T dL/d(U m h_{t-1}) h_{t-1}; arguments as above."""
+    slope = slopes @ recurrent_weight  # (time, batch, hidden)
+    return slope[0] * hidden + (slope[1:] * hiddens[:-1]).sum(0)
