@@ -1,7 +1,11 @@
-"""Where a run computes."""
+"""Where a run computes, and in which numbers."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 
+from ganglion.core import Batch, LearningRule
 from ganglion.errors import UsageError
 
 
@@ -25,3 +29,42 @@ def choose_device(name: str) -> torch.device:
             remedy="use --device auto or --device cpu; `ganglion doctor` lists what is here",
         ) from error
     return device
+
+
+def settle_precision(name: str, device: torch.device, is_safe: bool) -> str:
+    """Return what `auto` means: bf16 where the device has units for it and the system keeps its score with it.
+
+    >>> settle_precision("auto", torch.device("cpu"), is_safe=False)
+    'fp32'
+    """
+    if name != "auto":
+        return name
+    return "bf16" if is_safe and has_bf16_units(device) else "fp32"
+
+
+def has_bf16_units(device: torch.device) -> bool:
+    """Say whether products of sixteen-bit numbers are faster here than those of 32-bit ones."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return device.type == "cpu" and any(known.get(unit, False) for unit in ("avx512_bf16", "amx_bf16"))
+
+
+def computing(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the surroundings in which products are made in this precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def place(rule: LearningRule, device: torch.device) -> None:
+    """Move a rule to where it computes, convolutions into the layout in which they are fast."""
+    for network in rule.networks.values():
+        # torch accepts both at once, its types do not say so.
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rule.tensors.update({name: tensor.to(device) for name, tensor in rule.tensors.items()})
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """Return a batch on the device, without waiting for the copy."""
+    if device.type == "cpu":
+        return batch
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}

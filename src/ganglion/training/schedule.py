@@ -1,11 +1,21 @@
-"""Learning-rate schedules as functions of the iteration: nothing to save, nothing to restore wrongly."""
+"""How long a run is, and learning rates as functions of the iteration: nothing to save, nothing to restore wrongly."""
 
 import math
 from collections.abc import Iterable
 
 from torch.optim import Optimizer
 
+from ganglion.errors import UsageError
 from ganglion.training.settings import TrainerSettings
+
+
+def total_steps(settings: TrainerSettings, batches_per_epoch: int | None) -> int:
+    """Return the iterations of the whole run, in which an epoch is a pass over the loader."""
+    if settings.steps is not None:
+        return settings.steps
+    if batches_per_epoch is None:
+        raise UsageError("this loader has no epochs", remedy="say how long to train with steps")
+    return (settings.epochs or 1) * batches_per_epoch
 
 
 def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int) -> float:

@@ -20,8 +20,9 @@ class TrainerSettings:
     """auto, cpu, cuda, cuda:1, mps."""
     threads: int | None = None
     """CPU threads; bits are only reproduced at the same number."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the forward pass; weights and updates stay fp32."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Number format of the forward pass; weights and updates stay fp32. auto is bf16 where the processor has units for
+    it and the system is known to score as well with it."""
     deterministic: bool = True
     """Use only algorithms that give the same bits every time."""
     schedule: Literal["constant", "linear", "cosine", "exponential", "step", "inverse-sqrt"] = "constant"

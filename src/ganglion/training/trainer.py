@@ -3,10 +3,9 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ganglion.core import Batch, LearningRule, Loader
@@ -14,10 +13,12 @@ from ganglion.errors import CheckpointError, NonFiniteError, UsageError
 from ganglion.training import checkpoint, seeding, trouble
 from ganglion.training.averaging import WeightAverage
 from ganglion.training.callback import Callback as Callback
-from ganglion.training.device import choose_device
+from ganglion.training.denormals import denormals_flushed
+from ganglion.training.device import choose_device, computing, place, to_device
+from ganglion.training.guard import guard
 from ganglion.training.measurements import Measurements
 from ganglion.training.run import RunFolder
-from ganglion.training.schedule import learning_rate_factor, scale_learning_rates
+from ganglion.training.schedule import learning_rate_factor, scale_learning_rates, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.signals import Interrupted as Interrupted
 from ganglion.training.signals import StopRequest, stop_requests
@@ -55,11 +56,9 @@ class Trainer:
         self.score = settings.monitor or score
         self.higher_is_better = higher_is_better if self.score == score else not self.score.endswith(LOWER_IS_BETTER)
         self.device = choose_device(settings.device)
-        for network in rule.networks.values():
-            # The layout in which convolutions are fast; torch accepts both at once, its types do not say so.
-            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rule.tensors.update({name: tensor.to(self.device) for name, tensor in rule.tensors.items()})
-        self.total_steps = self._count_steps()
+        place(rule, self.device)
+        self._period = loader.batches_per_epoch
+        self.total_steps = total_steps(settings, self._period)
         self.iteration = 0
         self.seconds = 0.0
         self.samples = 0
@@ -80,17 +79,9 @@ class Trainer:
         self._reported = (0.0, 0)  # seconds and samples at the last report
         self._stop = StopRequest()
         self._average = WeightAverage(rule.network, settings.ema_decay) if settings.ema_decay else None
+        self._guard = guard(rule.optimizers.values(), self.device) if settings.non_finite == "stop" else None
         if settings.non_finite == "roll-back" and not run:
             raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
-
-    def _count_steps(self) -> int:
-        """Return the iterations of the whole run, in which an epoch is a pass over the loader."""
-        self._period = self.loader.batches_per_epoch
-        if self.settings.steps is not None:
-            return self.settings.steps
-        if self._period is None:
-            raise UsageError("this loader has no epochs", remedy="say how long to train with steps")
-        return (self.settings.epochs or 1) * self._period
 
     @property
     def epoch(self) -> float:
@@ -112,7 +103,8 @@ class Trainer:
         and the samples when a loss or gradient stops being finite and `settings.non_finite` knows no way out,
         `ResourceError` when memory runs out, and `CheckpointError` when the run folder cannot be written.
         """
-        with seeding.surroundings(self.settings.threads, self.settings.deterministic), stop_requests() as self._stop:
+        surroundings = seeding.surroundings(self.settings.threads, self.settings.deterministic)
+        with surroundings, denormals_flushed(), stop_requests() as self._stop:
             self._announce("on_start")
             self._clock = time.perf_counter()
             if self.run and not self.finished:
@@ -166,12 +158,13 @@ class Trainer:
         if self.settings.schedule != "constant" or self.settings.warmup_steps or self.roll_backs:
             factor = learning_rate_factor(self.settings, self.iteration, self.total_steps)
             scale_learning_rates(self.rule.optimizers.values(), factor / 2**self.roll_backs)
-        if self.device.type != "cpu":
-            batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        batch = to_device(batch, self.device)
         measured = {} if self._learning in self.passed_over else self._learn(batch)
         self.iteration += 1
         self._settled = False
         self.samples += len(next(iter(batch.values())))
+        if self._guard:
+            self._guard.count()
         if measured:
             self._measurements.add(measured)
             if self._average:
@@ -181,8 +174,9 @@ class Trainer:
         """Let the rule learn from a batch; nothing was learnt when the answer is empty."""
         skipping = self.settings.non_finite == "skip"
         undone = trouble.undone_if_not_finite(self.rule, batch) if skipping else nullcontext()
+        precision = computing(self.settings.precision, self.device)
         try:
-            with trouble.memory_watched(f"at step {self._learning}", batch), undone, self._precision():
+            with trouble.memory_watched(f"at step {self._learning}", batch), undone, precision:
                 return self.rule.step(batch)
         except NonFiniteError as error:
             before = range(self._learning - trouble.MOST_SKIPS, self._learning)
@@ -208,11 +202,6 @@ class Trainer:
         share = f"learning rate divided by {2**roll_backs}"
         self.run.log(f"{error.what}: back to {path.name}, {share}, batch {self._learning} passed over")
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.settings.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
-
     def _leave(self, number: int) -> None:
         if self.run and (self._saved_step != self.iteration or not self._settled):
             self.save()
@@ -237,6 +226,8 @@ class Trainer:
 
     def _report(self, evaluating: bool) -> None:
         """Average the measurements since the last report, judge the networks, and log one row."""
+        if self._guard:
+            self._guard.look(self.iteration)
         now = time.perf_counter()  # evaluation is not training time
         judged = self._judge_or_leave() if evaluating else {}
         self.seconds += now - self._clock
@@ -303,6 +294,8 @@ class Trainer:
         """Write a checkpoint of this moment, unless there are weights in it that are not finite."""
         assert self.run is not None
         self.run.check()
+        if self._guard:
+            self._guard.look(self.iteration)
         state = self.state_dict()
         finite = ("weights", "networks", "average")
         trouble.check_finite({part: state[part] for part in finite} | self.rule.tensors, self.iteration)
