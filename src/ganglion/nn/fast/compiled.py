@@ -186,7 +186,7 @@ def _last_panel(left: Any, panel: Any, start: Any, out: Any, rest: int) -> None:
             out[row, first + column] = sums[column]
 
 
-ONE, HALF = np.float32(1), np.float32(0.5)
+ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _LARGEST = np.float32(7.90531110763549805)
 _ODD = [np.float32(value) for value in (
     4.89352455891786e-03, 6.37261928875436e-04, 1.48572235717979e-05, 5.12229709037114e-08, -8.60467152213735e-11,

@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.nn.fast.dispatch import suits
-from ganglion.nn.fast.products import array, mask_slope, pack, recurrent_weight_slope
+from ganglion.nn.fast.products import array, mask_slope, pack, recurrent_weight_slope, single
 from ganglion.nn.fast.threads import in_slices, parts_of
 
 
@@ -41,7 +41,7 @@ def lstm_scan(
     """
     arguments = (projected, recurrent_weight, peepholes, hidden, cell, mask)
     if suits(*arguments):
-        hiddens, cells = _Scan.apply(*(None if tensor is None else tensor.float() for tensor in arguments))
+        hiddens, cells = _Scan.apply(*single(*arguments))
         return hiddens.to(projected.dtype), cells.to(projected.dtype)
     return lstm_reference(*arguments)
 

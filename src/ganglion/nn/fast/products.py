@@ -1,7 +1,6 @@
 """Weights as the compiled matrix product takes them, and the product over all steps that their gradient is."""
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -9,6 +8,7 @@ from torch.nn import functional
 def pack(weight: Tensor, columns: int) -> Tensor:
     """Return a weight (depth, width) as panels of columns, (panels, depth, columns), the last filled up with zeros.
 
+    >>> import torch
     >>> pack(torch.arange(6.0).view(2, 3), columns=2)
     tensor([[[0., 1.],
              [3., 4.]],
@@ -20,11 +20,16 @@ def pack(weight: Tensor, columns: int) -> Tensor:
     return padded.unflatten(1, (-1, columns)).transpose(0, 1).contiguous()
 
 
+def single(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Return tensors in single precision."""
+    return tuple(None if tensor is None else tensor.float() for tensor in tensors)
+
+
 def array(tensor: Tensor | None, shape_of_none: tuple[int, ...] = ()) -> np.ndarray:
-    """Return a tensor as the contiguous single-precision array that kernels take, without a copy where it is one."""
+    """Return a tensor as the contiguous array that kernels take, without a copy where it is one."""
     if tensor is None:
         return np.empty(shape_of_none, np.float32)
-    return tensor.detach().to(torch.float32).contiguous().numpy()
+    return tensor.detach().contiguous().numpy()
 
 
 def recurrent_weight_slope(slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None) -> Tensor:
