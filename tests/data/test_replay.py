@@ -246,17 +246,35 @@ def test_same_seed_same_batches() -> None:
     assert first == again != other
 
 
+@pytest.mark.parametrize("steps_ahead", [1, 3])
+def test_batches_drawn_together_are_those_drawn_alone(steps_ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"count": 6, "train_every": 1, "steps_ahead": steps_ahead}
+    together = take(loader(**options), 40)
+    monkeypatch.setattr("ganglion.data.replay.MOST_AT_ONCE", 1)
+    assert digest({"batches": together}) == digest({"batches": take(loader(**options), 40)})
+
+
+def test_one_step_ahead_needs_no_walk() -> None:
+    source = loader()
+    batch = next(iter(source))
+    walked = multi_step(source.memory, batch["index"], 1, 3, 0.9)
+    assert walked.pop("discounts").tolist() == pytest.approx([0.9] * 8)
+    assert all(torch.equal(batch[name], walked[name]) for name in walked)
+
+
 @pytest.mark.parametrize("at", [0, 1, 20])
-def test_resuming_is_exact(at: int, tmp_path) -> None:
-    whole = loader(steps_ahead=3)
-    expected = take(whole, 40)
-    first = loader(steps_ahead=3)
+@pytest.mark.parametrize("train_every", [1, 2])
+def test_resuming_is_exact(at: int, train_every: int, tmp_path) -> None:
+    whole = loader(steps_ahead=3, train_every=train_every)
+    expected = take(whole, 80)
+    first = loader(steps_ahead=3, train_every=train_every)
     take(first, at)
     path = save(tmp_path, at, {"loader": first.state_dict()})
-    second = loader(seed=9, steps_ahead=3)  # everything that matters must come from the state
+    # Everything that matters must come from the state.
+    second = loader(seed=9, steps_ahead=3, train_every=train_every)
     second.environments.seed = 0
     second.load_state_dict(load(path)["loader"])
-    rest = take(second, 40 - at)
+    rest = take(second, 80 - at)
     assert digest({"batches": rest}) == digest({"batches": expected[at:]})
     assert digest(second.state_dict()) == digest(whole.state_dict())
     assert whole.returns, "an episode must have ended, or the test shows little"

@@ -1,5 +1,6 @@
 """Experience replay: a preallocated memory, and the loader that fills it by acting and draws batches from it."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -109,6 +110,10 @@ def multi_step(memory: ReplayMemory, rows: Tensor, steps: int, stride: int, disc
     }
 
 
+MOST_AT_ONCE = 16
+"""Batches that are drawn from the memory in one go."""
+
+
 class ReplayLoader:
     """Acts in environments, remembers what happened, and yields batches of memories without end.
 
@@ -169,18 +174,34 @@ class ReplayLoader:
         """Batches handed out so far."""
         self.epoch = 0
         self.batches_per_epoch: int | None = None
+        self._ready: deque[Batch] = deque()
+        """Batches that were drawn already: the memory stays as it is until the next step."""
+        self._drawn_from = self.generator.get_state(), 0
+        """State of the generator before they were drawn, and how many they were."""
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
             while self.environments.steps < self.learning_starts + self.train_every * self.batches:
                 self.collect()
+            if not self._ready:
+                due = (self.environments.steps - self.learning_starts) // self.train_every + 1 - self.batches
+                self._draw(min(due, MOST_AT_ONCE))
             self.batches += 1
-            yield self.sample()
+            yield self._ready.popleft()
 
-    def sample(self) -> Batch:
-        """Draw a batch from the memory and say in `index` where it begins."""
-        rows = self.memory.draw(self.batch_size, self.generator)
-        batch = multi_step(self.memory, rows, self.steps_ahead, len(self.environments), self.discount)
+    def _draw(self, count: int) -> None:
+        """Gather batches in one go; each is what it would have been if drawn alone."""
+        self._drawn_from = self.generator.get_state(), count
+        pieces = {name: values.split(self.batch_size) for name, values in self.sample(count).items()}
+        self._ready.extend(dict(zip(pieces, part, strict=True)) for part in zip(*pieces.values(), strict=True))
+
+    def sample(self, batches: int = 1) -> Batch:
+        """Draw transitions from the memory and say in `index` where they begin."""
+        rows = self.memory.draw(batches * self.batch_size, self.generator)
+        if self.steps_ahead == 1:
+            batch = self.memory.take(rows, "observations", "actions", "rewards", "next_observations", "terminated")
+        else:
+            batch = multi_step(self.memory, rows, self.steps_ahead, len(self.environments), self.discount)
         return batch | {"index": rows}
 
     def collect(self) -> None:
@@ -201,12 +222,23 @@ class ReplayLoader:
     def state_dict(self) -> dict[str, Any]:
         return {
             "batches": self.batches,
-            "generator": self.generator.get_state(),
+            "generator": self._generator_state(),
             "memory": self.memory.state_dict(),
             "environments": self.environments.state_dict(),
         }
 
+    def _generator_state(self) -> Tensor:
+        """Return the state after what was handed out, as if the batches that wait had not been drawn yet."""
+        state, count = self._drawn_from
+        if not self._ready:
+            return self.generator.get_state()
+        generator = Generator()
+        generator.set_state(state)
+        self.memory.draw((count - len(self._ready)) * self.batch_size, generator)
+        return generator.get_state()
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._ready.clear()
         self.batches = state["batches"]
         self.generator.set_state(state["generator"].cpu())
         self.memory.load_state_dict(state["memory"])
