@@ -13,6 +13,7 @@ from ganglion.nn.lenet import RadialBasisOutput as RadialBasisOutput
 from ganglion.nn.lenet import ScaledTanh as ScaledTanh
 from ganglion.nn.lenet import Subsampling as Subsampling
 from ganglion.nn.lenet import character_codes as character_codes
+from ganglion.nn.linear import Linear as Linear
 from ganglion.nn.recurrent import GRU as GRU
 from ganglion.nn.recurrent import LSTM as LSTM
 from ganglion.nn.recurrent import Cell as Cell

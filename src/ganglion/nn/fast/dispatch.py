@@ -1,4 +1,4 @@
-"""When the compiled scans apply."""
+"""When the fast paths apply."""
 
 import os
 from functools import cache
@@ -16,21 +16,22 @@ def installed() -> bool:
 
 
 def suits(*tensors: Tensor | None) -> bool:
-    """Return whether the compiled path can take these: numbers of 32 or 16 bits in main memory, differentiated once.
-
-    Transforms of functions (`torch.func`), forward-mode derivatives, tracing and compilation need operations that they
-    can see, so they take the path of plain torch.
-    """
-    return installed() and not _watched() and all(_plain(tensor) for tensor in tensors if tensor is not None)
+    """Return whether the compiled path can take these: numbers of 32 or 16 bits in main memory, differentiated once."""
+    return installed() and not is_watched() and all(is_plain(tensor) for tensor in tensors if tensor is not None)
 
 
-def _plain(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor is nothing but numbers of 32 or 16 bits in main memory."""
     known = type(tensor) is Tensor or type(tensor) is nn.Parameter
     return known and tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.bfloat16)
 
 
-def _watched() -> bool:
-    """Return whether something follows the operations of torch one by one."""
+def is_watched() -> bool:
+    """Return whether something follows the operations of torch one by one.
+
+    Transforms of functions (`torch.func`), forward-mode derivatives, tracing and compilation do, and have to be given
+    operations that they know.
+    """
     return (
         torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
