@@ -2,13 +2,15 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from ganglion.nn import fast
 
 State = tuple[Tensor, ...]
 """What a cell carries from step to step; the first tensor is its output."""
@@ -127,6 +129,20 @@ class ElmanCell(Cell):
         total = projected + functional.linear(state[0], self.recurrent_weight)
         return (total.tanh() if self.nonlinearity == "tanh" else total.relu(),)
 
+    def scan(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
+        if is_fast() and fast.suits(projected, self.recurrent_weight, *state, mask):
+            return fast.elman_scan(projected, self.recurrent_weight, state[0], self.nonlinearity, mask)
+        return super().scan(projected, state, mask)
+
+    def forward(
+        self, inputs: Tensor, state: State, *, mask: Tensor | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        if not _vendor_fits(self, inputs, mask):
+            return super().forward(inputs, state, mask=mask, lengths=lengths)
+        kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
+        outputs, _ = _vendor(self, kernel, inputs, state[0][None])
+        return outputs, at_the_end((outputs.transpose(0, 1),), lengths)
+
     def activities(self, projected: Tensor, state: State) -> dict[str, Tensor]:
         return {"hidden": self.step(projected, state)[0]}
 
@@ -197,17 +213,18 @@ class LSTMCell(Cell):
             "hidden": o * cell.tanh(),
         }  # fmt: skip
 
+    def scan(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
+        weights, (hidden, cell) = (self.recurrent_weight, self.peepholes), state
+        if is_fast() and fast.suits(projected, *weights, hidden, cell, mask):
+            return LSTMState(*fast.lstm_scan(projected, *weights, hidden, cell, mask))
+        return super().scan(projected, state, mask)
+
     def forward(
         self, inputs: Tensor, state: State, *, mask: Tensor | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        if self.peepholes is not None or not _vendor_fits(self, mask, lengths):
+        if self.peepholes is not None or lengths is not None or not _vendor_fits(self, inputs, mask):
             return super().forward(inputs, state, mask=mask, lengths=lengths)
-        hidden, cell = state
-        # The kernel wants torch's second bias. It adds nothing, so nothing of it is kept or learnt.
-        weights = _vendor_weights(self, torch.zeros_like(self.bias))
-        outputs, hidden, cell = torch.lstm(
-            inputs, (hidden[None], cell[None]), weights, True, 1, 0.0, self.training, False, True
-        )
+        outputs, hidden, cell = _vendor(self, torch.lstm, inputs, tuple(part[None] for part in state))
         return outputs, LSTMState(hidden[0], cell[0])
 
     def named(self, state: Sequence[Tensor]) -> LSTMState:
@@ -275,14 +292,29 @@ class GRUCell(Cell):
         return {"reset gate": r, "update gate": u, "candidate": n, "hidden": n + u * (hidden - n)}
 
     def scan(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
+        weights, (hidden,) = (self.recurrent_weight, self.recurrent_bias), state
+        if is_fast() and fast.suits(projected, *weights, hidden, mask):
+            return fast.gru_scan(projected, *weights, hidden, self.reset_after, mask)
         states = []
         for projected_t in projected.unbind(0):
             state = self.step(projected_t, state, mask)
             states.append(state)
         return stacked(states)
 
+    def forward(
+        self, inputs: Tensor, state: State, *, mask: Tensor | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        if self.recurrent_bias is None or not _vendor_fits(self, inputs, mask):
+            return super().forward(inputs, state, mask=mask, lengths=lengths)
+        second_bias = functional.pad(self.recurrent_bias, (2 * len(self.recurrent_bias), 0))
+        outputs, _ = _vendor(self, torch.gru, inputs, state[0][None], second_bias)
+        return outputs, at_the_end((outputs.transpose(0, 1),), lengths)
+
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.state_features[0]}, reset {'after' if self.reset_after else 'before'}"
+
+
+Dense = ElmanCell | LSTMCell | GRUCell
 
 
 def stacked(states: Sequence[State]) -> State:
@@ -307,14 +339,14 @@ def is_fast() -> bool:
     return not watched and os.environ.get("GANGLION_FAST") != "0"
 
 
-def _add_weights(cell: ElmanCell | LSTMCell | GRUCell, gates: int, in_features: int, hidden_features: int) -> None:
+def _add_weights(cell: Dense, gates: int, in_features: int, hidden_features: int) -> None:
     cell.input_weight = nn.Parameter(torch.empty(gates * hidden_features, in_features))
     cell.recurrent_weight = nn.Parameter(torch.empty(gates * hidden_features, hidden_features))
     cell.bias = nn.Parameter(torch.empty(gates * hidden_features))
 
 
 @torch.no_grad()
-def _draw_weights(cell: ElmanCell | LSTMCell | GRUCell, gates: int) -> None:
+def _draw_weights(cell: Dense, gates: int) -> None:
     """Draw input weights uniformly (Glorot) and recurrent ones orthogonally, gate by gate; biases start at zero."""
     for weight in cell.input_weight.chunk(gates):
         if weight.numel():
@@ -324,17 +356,23 @@ def _draw_weights(cell: ElmanCell | LSTMCell | GRUCell, gates: int) -> None:
     cell.bias.zero_()
 
 
-def _vendor_fits(cell: Cell, mask: Tensor | None, lengths: Tensor | None) -> bool:
-    """Return whether torch's fused kernels can run all steps; they keep the last state only, and no mask."""
-    # Whoever replaced `scan` wants to see the steps.
-    return is_fast() and mask is None and lengths is None and cell.in_features != 0 and "scan" not in vars(cell)
+def _vendor_fits(cell: Dense, inputs: Tensor, mask: Tensor | None) -> bool:
+    """Return whether torch's fused kernels shall run all steps: where ours do not apply and nobody watches the steps."""
+    ours = fast.suits(inputs, *cell.parameters())
+    replaced = "scan" in vars(cell)  # by whoever wants to see the steps
+    return is_fast() and not ours and not replaced and mask is None and cell.in_features != 0
 
 
-def _vendor_weights(cell: ElmanCell | LSTMCell | GRUCell, second_bias: Tensor) -> list[Tensor]:
+def _vendor(
+    cell: Dense, kernel: Callable[..., Any], inputs: Tensor, state: Any, second_bias: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Run one of torch's fused kernels over (batch, time, features)."""
+    # The kernel wants torch's second bias. Where it adds nothing, nothing of it is kept or learnt.
+    second_bias = torch.zeros_like(cell.bias) if second_bias is None else second_bias
     weights: list[Tensor] = [cell.input_weight, cell.recurrent_weight, cell.bias, second_bias]
-    if not cell.input_weight.is_cuda:
-        return weights
-    # One after the other in memory, as cuDNN wants them; else it warns and does so itself.
-    buffer = torch.cat([weight.flatten() for weight in weights])
-    pieces = buffer.split([weight.numel() for weight in weights])
-    return [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+    if inputs.is_cuda:
+        # One after the other in memory, as cuDNN wants them; else it warns and does so itself.
+        pieces = torch.cat([weight.flatten() for weight in weights]).split([weight.numel() for weight in weights])
+        weights = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+    result: tuple[Tensor, ...] = kernel(inputs, state, weights, True, 1, 0.0, cell.training, False, True)
+    return result
