@@ -131,6 +131,23 @@ def test_inspect_looks_into_runs(command: Command, runs: Runs, tmp_path: Path) -
     assert refused.code == 2 and "no single loss" in refused.err
 
 
+def test_inspect_looks_through_time(command: Command, runs: Runs, tmp_path: Path) -> None:
+    picture = tmp_path / "flow.png"
+    flow = command("inspect", "gradient-flow", runs("lstm-forecaster"), "--out", picture, "--json").json
+    assert {layer["name"] for layer in flow["through_time"]["layers"]} == {"recurrent.layers.0", "recurrent.layers.1"}
+    assert 0 <= flow["through_time"]["clipped"] <= 1
+    assert picture.stat().st_size > 0
+    series = tmp_path / "series.csv"
+    series.write_text("value\n" + "".join(f"{step % 7}\n" for step in range(100)), encoding="utf-8")
+    drawn = command("inspect", "gates", runs("lstm-forecaster"), series, "--out", tmp_path / "gates.png", "--json").json
+    assert len(drawn["figures"]) == 2 and all(Path(path).stat().st_size > 0 for path in drawn["figures"])
+    assert drawn["labels"][-1] == "1"
+    followed = command("inspect", "gradient-flow", runs("lstm-forecaster"), "--input", series, "--json").json
+    assert followed["verdict"] in ("vanishing", "healthy", "exploding")
+    refused = command("inspect", "gates", runs("mlp"), series)
+    assert refused.code == 2 and "step by step" in refused.err
+
+
 def test_inspect_works_through_the_textbook_example(command: Command) -> None:
     document = command("inspect", "backpropagation", "--example", "--json").json
     assert document["gradient"] == pytest.approx(0.082167041, abs=1e-9)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
     Folders: TypeAlias = tuple[str, ...]
     Image: TypeAlias = str
     Inputs: TypeAlias = tuple[str, ...]
+    InputText: TypeAlias = str
     OptionalCount: TypeAlias = int | None
     OptionalFile: TypeAlias = Path | None
     OptionalFolder: TypeAlias = str | None
@@ -35,6 +36,7 @@ else:
     Folders = _positional(tuple[str, ...], "DIR ...")
     Image = _positional(str, "IMAGE")
     Inputs = _positional(tuple[str, ...], "INPUT ...")
+    InputText = _positional(str, "INPUT")
     OptionalCount = _optional(int, "N")
     OptionalFile = _optional(Path, "FILE")
     OptionalFolder = _optional(str, "DIR")

@@ -1,15 +1,29 @@
-"""`inspect`: the chain rule of one weight, the layers, what they see, and where gradients die."""
+"""`inspect`: the chain rule of one weight, the layers, what they see, where gradients die, and what gates do."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganglion.cli.arguments import Folder, Folders, Image, Name, OptionalFile, OptionalText, Switch, refuse_unwritable
+from ganglion.cli.arguments import (
+    Folder,
+    Folders,
+    Image,
+    InputText,
+    Name,
+    OptionalFile,
+    OptionalText,
+    Switch,
+    refuse_unwritable,
+)
 from ganglion.cli.output import answer
 from ganglion.errors import UsageError
 from ganglion.models import find, names
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ganglion.core import Batch, LearningRule
+    from ganglion.tasks.run import Run
 
 
 def backpropagation(
@@ -84,23 +98,73 @@ def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: P
     print(out)
 
 
-def gradient_flow(folder: Folder, *, out: OptionalFile = None, json: Switch = False) -> None:
-    """Measure the gradient, the activation and the dead units of every layer on one batch of the training part.
+def gradient_flow(
+    folder: Folder, *, input: OptionalText = None, out: OptionalFile = None, json: Switch = False
+) -> None:
+    """Measure the gradient, the activation and the dead units of every layer, and follow errors back through time.
 
     Args:
         folder: Folder of the run.
-        out: Picture to write as well.
+        input: Text, or file of a text or series, to follow errors through; a batch of the training part when not given.
+        out: Picture to write as well; of a recurrent network that of the gradient through time.
         json: Print one JSON object.
     """
     from ganglion import figures, inspect
+    from ganglion.tasks.run import open_run
 
     if out:
         refuse_unwritable(out)
-    rule, batch = _rule_and_batch(folder)
-    flow = inspect.gradient_flow(rule.network, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule))
+    if input is not None:
+        run = open_run(folder)
+        inputs, _ = run.task.steps(input)
+        found: Any = inspect.gradient_through_time(run.network, inputs, inputs, _size, clipped=_clipped(run))
+        document, shown = found.to_dict(), [found]
+    else:
+        rule, batch = _rule_and_batch(folder)
+        sample = rule.network, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule)
+        found = inspect.gradient_flow(*sample)
+        document, shown = found.to_dict(), [found]
+        if inspect.has_time(rule.network):
+            found = inspect.gradient_through_time(*sample, clipped=_clipped(open_run(folder)))
+            document["through_time"] = found.to_dict()
+            shown.append(found)
     if out:
-        figures.save(flow.figure, out)
-    answer(flow.to_dict(), json, lambda: print(flow))
+        figures.save(found.figure, out)
+    answer(document, json, lambda: print(*shown, sep="\n\n"))
+
+
+def gates(folder: Folder, input: InputText, *, out: Path = Path("gates.png"), json: Switch = False) -> None:
+    """Draw what the gates and cells of a recurrent network do while it reads a text or a series.
+
+    Args:
+        folder: Folder of the run.
+        input: Text, or file of a text or series.
+        out: Picture to write; of several layers one each, with the layer's name added.
+        json: Print one JSON object.
+    """
+    from ganglion import figures, inspect
+    from ganglion.tasks.run import open_run
+
+    refuse_unwritable(out)
+    run = open_run(folder)
+    found = inspect.gates(run.network, *run.task.steps(input))
+    drawn = found.figures
+    paths = {layer: out.with_stem(f"{out.stem}-{layer}") if len(drawn) > 1 else out for layer in drawn}
+    for layer, figure in drawn.items():
+        figures.save(figure, paths[layer])
+    document = found.to_dict() | {"figures": [str(path) for path in paths.values()]}
+    answer(document, json, lambda: print(found, *paths.values(), sep="\n"))
+
+
+def _size(outputs: "Tensor", _: "Tensor") -> "Tensor":
+    """Stand in for the loss where the truth is not known: half the mean square of the outputs."""
+    return outputs.square().mean() / 2
+
+
+def _clipped(run: "Run") -> float | None:
+    """Return the share of updates that were clipped, from the log of the training."""
+    shares = [row["clipped"] for row in run.history if isinstance(row.get("clipped"), float | int)]
+    return sum(shares) / len(shares) if shares else None
 
 
 def _rule_and_batch(folder: str) -> "tuple[LearningRule, Batch]":
@@ -114,15 +178,15 @@ def _rule_and_batch(folder: str) -> "tuple[LearningRule, Batch]":
     return rule, next(iter(run.prepared_task().loader(rule, seed=0)))
 
 
-def _loss(rule: "LearningRule") -> Any:
-    loss = getattr(rule, "loss", None)
-    if not callable(loss):
+def _loss(rule: "LearningRule") -> "Callable[[Tensor, Tensor], Tensor]":
+    judge = getattr(rule, "judge", None)
+    if not callable(judge):
         raise UsageError(
             "there is no single loss to follow back",
             found=f"the rule {type(rule).__name__.lower()}",
             remedy="choose a run of a supervised system or of an autoencoder",
         )
-    return loss
+    return lambda outputs, targets: judge(outputs, targets)["loss"]
 
 
 def _prepared_input(task: Any, path: str) -> Any:
@@ -140,4 +204,5 @@ LOOK = {
     "summary": summary,
     "features": features,
     "gradient-flow": gradient_flow,
+    "gates": gates,
 }

@@ -13,3 +13,4 @@ from ganglion.inspect.summary import Summary as Summary
 from ganglion.inspect.summary import summarise as summarise
 from ganglion.inspect.through_time import TimeFlow as TimeFlow
 from ganglion.inspect.through_time import gradient_through_time as gradient_through_time
+from ganglion.inspect.through_time import has_time as has_time

@@ -15,7 +15,7 @@ from ganglion.errors import ShapeError
 Shape = tuple[int, ...]
 
 
-def with_clear_shapes(network: nn.Module, sample_shape: Shape) -> nn.Module:
+def with_clear_shapes(network: nn.Module, sample_shape: Shape, dtype: torch.dtype | None = None) -> nn.Module:
     """Let `network` refuse inputs that do not fit with an error that names the layer, and return it.
 
     Inputs of the usual shape cost one comparison. Others are first sent through a copy of the network that has shapes
@@ -23,6 +23,7 @@ def with_clear_shapes(network: nn.Module, sample_shape: Shape) -> nn.Module:
 
     Args:
         sample_shape: a shape that fits, without the axis of the batch.
+        dtype: the type of the inputs, where that is not the type of the parameters.
 
     >>> network = with_clear_shapes(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), (4,))
     >>> network(torch.zeros(5, 6))
@@ -33,15 +34,17 @@ def with_clear_shapes(network: nn.Module, sample_shape: Shape) -> nn.Module:
       found: (5, 6) there
       try: give inputs of shape (batch, 4)
     """
-    hook = partial(_examine, sample_shape=tuple(sample_shape), accepted=set())
+    hook = partial(_examine, sample_shape=tuple(sample_shape), dtype=dtype, accepted=set())
     network.register_forward_pre_hook(hook)
     return network
 
 
-def _examine(network: nn.Module, arguments: tuple[Any, ...], *, sample_shape: Shape, accepted: set) -> None:
+def _examine(
+    network: nn.Module, arguments: tuple[Any, ...], *, sample_shape: Shape, dtype: torch.dtype | None, accepted: set
+) -> None:
     """Raise `ShapeError` where the network would fail on inputs of this shape and type but not on the usual ones."""
     inputs = arguments[0] if arguments else None
-    usual_type = next((weight.dtype for weight in network.parameters()), torch.float32)
+    usual_type = dtype or next((weight.dtype for weight in network.parameters()), torch.float32)
     if not isinstance(inputs, Tensor):
         raise ShapeError(
             "a network takes a tensor",

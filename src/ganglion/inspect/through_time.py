@@ -206,6 +206,11 @@ def gradient_through_time(
     return TimeFlow(tuple(cells), clipped)
 
 
+def has_time(network: nn.Module) -> bool:
+    """Return whether there are recurrent layers to look into."""
+    return any(isinstance(module, Cell) for module in network.modules())
+
+
 def recurrent_cells(network: nn.Module) -> dict[str, Cell]:
     """Return the recurrent cells of a network by their dotted names; `UsageError` if it has none."""
     cells = {name: module for name, module in network.named_modules() if isinstance(module, Cell)}

@@ -33,6 +33,10 @@ class Task(ABC):
     """What the user should know about how the data was read."""
     fingerprint: str = ""
     """SHA-256 of the data, empty where there is none."""
+    reads_text: ClassVar[bool] = False
+    """Whether it can be asked about texts as they are, not only about files."""
+    writes: ClassVar[bool] = False
+    """Whether what it generates is text."""
     has_validation: bool = True
     """Whether anything was held back to choose the best weights by."""
 
@@ -78,6 +82,12 @@ class Task(ABC):
         """Draw `count` new samples."""
         raise self._cannot("generate")
 
+    def write(
+        self, network: nn.Module, prompt: str, length: int, temperature: float, top_k: int | None, seed: int
+    ) -> str:
+        """Write on from a prompt by `length` tokens."""
+        raise self._cannot("write")
+
     def forecast(self, network: nn.Module, steps: int) -> list[dict[str, float]]:
         """Continue the series by `steps`, one row of named values a step."""
         raise self._cannot("forecast")
@@ -85,6 +95,10 @@ class Task(ABC):
     def play(self, network: nn.Module, episodes: int, seed: int, animation: Path | None = None) -> list[float]:
         """Play episodes greedily and return their returns; write an animated GIF where a path is given."""
         raise self._cannot("play")
+
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""
+        raise self._cannot("read step by step")
 
     def _cannot(self, verb: str) -> UsageError:
         return UsageError(

@@ -218,6 +218,11 @@ class Forecasting(Task):
             for row, (answer, value) in enumerate(zip(answers, [*observed, None], strict=True), start=window)
         ]
 
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return the last window of the series in a file, and the target's value at each step."""
+        raw = fill_gaps(self._rows([source]))[-self.config.window :]
+        return self.preprocessing(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
+
     def forecast(self, network: nn.Module, steps: int) -> list[dict[str, float]]:
         """Continue all columns after the end of the data, each step from the forecasts of the steps before."""
         if steps < 1:
