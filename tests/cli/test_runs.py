@@ -145,7 +145,7 @@ def test_inspect_looks_through_time(command: Command, runs: Runs, tmp_path: Path
     assert drawn["labels"][-1] == "1"
     followed = command("inspect", "gradient-flow", runs("lstm-forecaster"), "--input", series, "--json").json
     assert followed["verdict"] in ("vanishing", "healthy", "exploding")
-    refused = command("inspect", "gates", runs("mlp"), series)
+    refused = command("inspect", "gates", runs("perceptron"), series)
     assert refused.code == 2 and "step by step" in refused.err
 
 
