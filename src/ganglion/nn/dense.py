@@ -7,6 +7,7 @@ from torch import nn
 
 from ganglion.nn.activations import ActivationName, activation
 from ganglion.nn.initialisers import InitialiserName, initialise
+from ganglion.nn.linear import Linear
 
 
 def dense_layers(
@@ -37,9 +38,9 @@ def dense_layers(
     layers: list[nn.Module] = []
     group = pieces if activation_name == "maxout" else 1
     for before, after in pairwise(widths[:-1]):
-        layers += [nn.Linear(before, after * group), activation(activation_name, pieces)]
+        layers += [Linear(before, after * group), activation(activation_name, pieces)]
         layers += [nn.Dropout(dropout)] if dropout else []
-    layers.append(nn.Linear(widths[-2], widths[-1]))
+    layers.append(Linear(widths[-2], widths[-1]))
     for layer in layers:
         if isinstance(layer, nn.Linear):
             initialise(layer, initialiser_name)

@@ -52,6 +52,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.linear import Linear
 from ganglion.rules.adversarial import Adversarial, GeneratorLoss
 from ganglion.rules.descend import Descent
 
@@ -73,7 +74,7 @@ class Generator(nn.Module):
         self.latent_features = latent_features
         self.layers = nn.Sequential(
             *_hidden(latent_features, hidden_features),
-            nn.Linear([latent_features, *hidden_features][-1], prod(image_shape)),
+            Linear([latent_features, *hidden_features][-1], prod(image_shape)),
             nn.Tanh(),
             nn.Unflatten(1, tuple(image_shape)),
         )
@@ -91,7 +92,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(
             nn.Flatten(),
             *_hidden(pixels, hidden_features),
-            nn.Linear([pixels, *hidden_features][-1], 1),
+            Linear([pixels, *hidden_features][-1], 1),
             nn.Flatten(0),
         )
 
@@ -102,7 +103,7 @@ class Discriminator(nn.Module):
 def _hidden(in_features: int, widths: Sequence[int]) -> list[nn.Module]:
     """Return dense layers of these widths, each followed by a leaky ReLU."""
     pairs = pairwise([in_features, *widths])
-    return [layer for pair in pairs for layer in (nn.Linear(*pair), nn.LeakyReLU(NEGATIVE_SLOPE))]
+    return [layer for pair in pairs for layer in (Linear(*pair), nn.LeakyReLU(NEGATIVE_SLOPE))]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,7 @@ from torch.nn import functional
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import activation as make_activation
+from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
 
@@ -106,8 +107,8 @@ class Autoencoder(nn.Module):
         back = list(pairwise(reversed(widths)))
         self.logistic = logistic
         self.activation = make_activation(activation)
-        self.encoder = nn.ModuleList(nn.Linear(width, narrow) for width, narrow in pairwise(widths))
-        self.decoder = nn.ModuleList(TransposedLinear(wide) if tied else nn.Linear(width, wide) for width, wide in back)
+        self.encoder = nn.ModuleList(Linear(width, narrow) for width, narrow in pairwise(widths))
+        self.decoder = nn.ModuleList(TransposedLinear(wide) if tied else Linear(width, wide) for width, wide in back)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return reconstructions in the shape of `inputs`; their logits where the network is logistic."""

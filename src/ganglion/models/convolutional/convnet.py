@@ -40,6 +40,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn.convolution import Padding, check_images, output_size
+from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy, cross_entropy
 from ganglion.rules.supervised import Supervised
@@ -93,8 +94,8 @@ class ConvNet(nn.Module):
         self.convolution3 = nn.Conv2d(second, third, KERNEL, padding=padding)
         self.flatten = nn.Flatten()
         self.dropout = nn.Dropout(dropout)
-        self.dense = nn.Linear(third * size * size, hidden_features)
-        self.output = nn.Linear(hidden_features, num_classes)
+        self.dense = Linear(third * size * size, hidden_features)
+        self.output = Linear(hidden_features, num_classes)
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, images: Tensor) -> Tensor:

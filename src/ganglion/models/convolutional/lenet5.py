@@ -59,6 +59,7 @@ from ganglion.nn.lenet import (
     Subsampling,
     character_codes,
 )
+from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
@@ -91,7 +92,7 @@ class LeNet5(nn.Module):
         self.c3 = PartialConvolution(C3_TABLE, in_channels=6, kernel_size=5)
         self.s4 = Subsampling(16)
         self.c5 = nn.Conv2d(16, 120, kernel_size=5)
-        self.f6 = nn.Linear(120, CODE_LENGTH)
+        self.f6 = Linear(120, CODE_LENGTH)
         self.output = RadialBasisOutput(character_codes(num_classes))
         self.squash = ScaledTanh()
         self.reset_parameters()
@@ -129,8 +130,8 @@ class ModernLeNet5(nn.Module):
         self.c1 = nn.Conv2d(1, 6, kernel_size=5)
         self.c3 = nn.Conv2d(6, 16, kernel_size=5)
         self.c5 = nn.Conv2d(16, 120, kernel_size=5)
-        self.f6 = nn.Linear(120, CODE_LENGTH)
-        self.output = nn.Linear(CODE_LENGTH, num_classes)
+        self.f6 = Linear(120, CODE_LENGTH)
+        self.output = Linear(CODE_LENGTH, num_classes)
         self.pool = nn.MaxPool2d(2)
         self.activation = nn.ReLU()
 

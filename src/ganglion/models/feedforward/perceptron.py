@@ -41,6 +41,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
@@ -58,7 +59,7 @@ class Perceptron(nn.Module):
     def __init__(self, in_features: int) -> None:
         super().__init__()
         self.flatten = nn.Flatten()
-        self.unit = nn.Linear(in_features, 1)
+        self.unit = Linear(in_features, 1)
         # Nothing has to be told apart from a twin here, so there is no symmetry that random weights would break.
         nn.init.zeros_(self.unit.weight)
         nn.init.zeros_(self.unit.bias)

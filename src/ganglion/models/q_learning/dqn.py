@@ -63,6 +63,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError, ShapeError
+from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
 
@@ -142,11 +143,11 @@ class DenseQNetwork(nn.Module):
         self.in_features = in_features
         self.standardise = RunningStandardisation(in_features)
         widths = (in_features, *hidden_features)
-        self.hidden = nn.Sequential(*(layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())))
+        self.hidden = nn.Sequential(*(layer for a, b in pairwise(widths) for layer in (Linear(a, b), nn.ReLU())))
         if dueling:
-            self.head: nn.Module = DuelingHead(nn.Linear(widths[-1], 1), nn.Linear(widths[-1], num_actions))
+            self.head: nn.Module = DuelingHead(Linear(widths[-1], 1), Linear(widths[-1], num_actions))
         else:
-            self.head = nn.Linear(widths[-1], num_actions)
+            self.head = Linear(widths[-1], num_actions)
 
     def forward(self, observations: Tensor) -> Tensor:
         inputs = as_float(observations.flatten(1))  # (batch, features)
@@ -180,7 +181,7 @@ class NatureQNetwork(nn.Module):
         )
 
         def stream(outputs: int) -> nn.Module:
-            return nn.Sequential(nn.Linear(64 * 7 * 7, 512), nn.ReLU(), nn.Linear(512, outputs))
+            return nn.Sequential(Linear(64 * 7 * 7, 512), nn.ReLU(), Linear(512, outputs))
 
         self.head = DuelingHead(stream(1), stream(num_actions)) if dueling else stream(num_actions)
 

@@ -57,6 +57,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.linear import Linear
 from ganglion.nn.recurrent import LSTM
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
@@ -104,9 +105,9 @@ class LSTMForecaster(nn.Module):
         self.recurrent = LSTM(in_features, hidden_features, num_layers, dropout=dropout)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(hidden_features, dense_features),
+            Linear(hidden_features, dense_features),
             nn.ReLU(),
-            nn.Linear(dense_features, out_features),
+            Linear(dense_features, out_features),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
