@@ -1,7 +1,8 @@
 """What a run folder says of itself, believed only as far as it fits together."""
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
 from itertools import chain
@@ -75,10 +76,11 @@ def build(system: System, config: Any) -> LearningRule:
     """Build a system, unless the memory of this machine could not hold it.
 
     Raises:
-        ConfigurationError: the networks are too large; found out without allocating any of them.
+        ConfigurationError: the networks are too large or have layers of nothing; found out without allocating any.
     """
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        with torch.device("meta"), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on layers without units
             blank = system.load().build(config)
         networks = blank.networks.values()
         size = sum(
@@ -86,6 +88,7 @@ def build(system: System, config: Any) -> LearningRule:
             for network in networks
             for tensor in chain(network.parameters(), network.buffers())
         )
+        _refuse_hollow(system, networks)
     except GanglionError:
         raise
     except (RuntimeError, OverflowError, MemoryError, ValueError, TypeError) as error:
@@ -100,6 +103,18 @@ def build(system: System, config: Any) -> LearningRule:
             remedy="choose smaller sizes",
         )
     return system.load().build(config)
+
+
+def _refuse_hollow(system: System, networks: Iterable[nn.Module]) -> None:
+    """Raise `ConfigurationError` for a layer of no units, through which nothing can be learnt."""
+    hollow = [name for network in networks for name, weight in network.named_parameters() if not weight.numel()]
+    if hollow:
+        raise ConfigurationError(
+            f"a layer of this {system.name} has no units",
+            where=hollow[0].rpartition(".")[0],
+            found="a size of 0",
+            remedy="choose sizes of at least 1",
+        )
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
