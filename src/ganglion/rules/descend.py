@@ -41,6 +41,9 @@ class Descent:
             raise ConfigurationError("accumulate must be at least 1", found=str(self.accumulate))
         if not self.learning_rate >= 0:
             raise ConfigurationError("learning_rate must not be negative", found=str(self.learning_rate))
+        for name in ("clip_norm", "clip_value"):
+            if (value := getattr(self, name)) is not None and not value > 0:  # it would stop or turn round the descent
+                raise ConfigurationError(f"{name} must be above 0", found=str(value))
 
     def make_optimizer(self, *networks: nn.Module) -> Optimizer:
         """Return the optimizer of all trainable parameters of `networks`, which it knows by their dotted names."""
