@@ -1,0 +1,95 @@
+"""Ganglion, as `ganglion train` runs it: its own trainer with a run folder, checkpoints and a progress line."""
+
+import io
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.sides.outcome import Outcome, judged
+from benchmarks.workloads import Workload
+from ganglion.core import LearningRule
+from ganglion.data.loaders import InMemoryLoader
+from ganglion.models import find
+from ganglion.settings import from_dict, to_dict
+from ganglion.training.allocator import keep_big_blocks
+from ganglion.training.callback import Callback
+from ganglion.training.progress import Lines, Progress
+from ganglion.training.run import RunFolder
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Trainer
+
+
+class EpochClock(Callback):
+    """Reads the clock whenever an epoch is over and everything that belongs to it is done."""
+
+    def __init__(self, outcome: Outcome, steps: int) -> None:
+        self.outcome, self.steps = outcome, steps
+
+    def on_start(self, trainer: Trainer) -> None:
+        self.started = time.perf_counter()
+
+    def on_step(self, trainer: Trainer) -> None:
+        if trainer.iteration % self.steps == 1 and trainer.iteration > 1:
+            self.read()
+
+    def on_end(self, trainer: Trainer) -> None:
+        self.read()
+
+    def read(self) -> None:
+        now = time.perf_counter()
+        self.outcome.epochs.append(now - self.started)
+        self.started = now
+
+
+def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
+    keep_big_blocks()
+    torch.manual_seed(0)
+    rule, outcome = build(workload), Outcome()
+    tensors = {name: torch.from_numpy(data[name]) for name in ("inputs", "targets")}
+    loader = InMemoryLoader(tensors, workload.batch_size, seed=0)
+    assert loader.batches_per_epoch
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            rule,
+            loader,
+            TrainerSettings(epochs=workload.epochs, device="cpu", **workload.settings),
+            run=RunFolder.create(Path(folder) / "run", "run", {}),
+            callbacks=[EpochClock(outcome, loader.batches_per_epoch), Progress(Lines(io.StringIO()))],
+        )
+        trainer.fit()
+    outcome.score = score(rule, trainer.row, data)
+    return outcome
+
+
+def build(workload: Workload) -> LearningRule:
+    module = find(workload.system).load()
+    config = to_dict(module.Config())
+    for name, value in workload.fields.items():
+        config[name] = {**config[name], **value} if isinstance(value, dict) else value
+    return module.build(from_dict(module.Config, config))
+
+
+@torch.no_grad()
+def score(rule: LearningRule, row: dict[str, Any], data: dict[str, np.ndarray]) -> float:
+    inputs = torch.from_numpy(data["test_inputs"])
+    if "discriminator_loss" in row:
+        return float(row["discriminator_loss"])
+    network: Any = rule.network.eval()
+    if hasattr(network, "free_energy"):
+        return pseudo_log_likelihood(network, inputs)
+    targets = data["test_inputs"] if hasattr(network, "reconstruct") else data["test_targets"]
+    return judged(network(inputs).numpy(), targets)
+
+
+def pseudo_log_likelihood(machine: Any, visible: torch.Tensor, asked: int = 32) -> float:
+    """Return the mean pseudo-log-likelihood, estimated from some units of every row."""
+    generator = torch.Generator().manual_seed(0)
+    total = 0.0
+    for rows in visible[:256].split(64):
+        units = torch.randint(machine.num_visible, (len(rows), asked), generator=generator)
+        total += float(machine.conditional_log_likelihood(rows, units).sum()) * machine.num_visible / asked
+    return total / len(visible[:256])

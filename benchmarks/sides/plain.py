@@ -1,0 +1,184 @@
+"""Plain PyTorch as the tutorials write it: TensorDataset, DataLoader, an eager loop; optionally `torch.compile`."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.sides.outcome import Outcome, judged
+from benchmarks.workloads import Workload
+
+
+class Forecaster(nn.Module):
+    """Two layers of LSTM and two dense layers on the last hidden state; windows relative to their last value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recurrent = nn.LSTM(1, 256, num_layers=2, dropout=0.4, batch_first=True)
+        self.head = nn.Sequential(nn.Dropout(0.4), nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        last = inputs[:, -1]
+        hidden, _ = self.recurrent(inputs - last[:, None])
+        return self.head(hidden[:, -1]) + last
+
+
+def convnet() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, 64, 3), nn.ReLU(),
+        nn.Flatten(), nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, 10),
+    )  # fmt: skip
+
+
+def lenet5() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(16, 120, 5), nn.ReLU(),
+        nn.Flatten(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def mlp() -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
+    )  # fmt: skip
+
+
+def autoencoder() -> nn.Module:
+    widths = [784, 1000, 500, 250, 30]
+    layers: list[nn.Module] = []
+    for before, after in zip([*widths, *widths[-2::-1]], [*widths[1:], *widths[-2::-1]], strict=False):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    del layers[-1], layers[7]  # none after the output and none after the code
+    return nn.Sequential(*layers)
+
+
+NETWORKS = {
+    "convnet": convnet, "lenet5": lenet5, "mlp": mlp, "autoencoder": autoencoder, "lstm-forecaster": Forecaster
+}  # fmt: skip
+
+
+def loss_of(workload: Workload) -> nn.Module:
+    return nn.CrossEntropyLoss() if workload.score == "accuracy" else nn.MSELoss()
+
+
+def tensors_of(workload: Workload, data: dict[str, np.ndarray]) -> tuple[Tensor, Tensor]:
+    inputs = torch.from_numpy(data["inputs"])
+    return inputs, inputs if workload.system == "autoencoder" else torch.from_numpy(data["targets"])
+
+
+def run(workload: Workload, data: dict[str, np.ndarray], compiled: bool = False) -> Outcome:
+    torch.manual_seed(0)
+    if workload.system in OTHERS:
+        return OTHERS[workload.system](workload, data)
+    plain = NETWORKS[workload.system]()
+    network = torch.compile(plain) if compiled else plain
+    optimizer = torch.optim.Adam(network.parameters(), lr=workload.learning_rate)
+    criterion = loss_of(workload)
+    loader = DataLoader(TensorDataset(*tensors_of(workload, data)), batch_size=workload.batch_size, shuffle=True)
+
+    def epoch() -> None:
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = criterion(network(inputs), targets)
+            loss.backward()
+            if workload.system == "lstm-forecaster":
+                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+
+    outcome = Outcome()
+    for _ in range(workload.epochs):
+        outcome.timed(epoch)
+    with torch.no_grad():
+        outputs = plain.eval()(torch.from_numpy(data["test_inputs"])).numpy()
+    targets = data["test_inputs"] if workload.system == "autoencoder" else data["test_targets"]
+    outcome.score = judged(outputs, targets)
+    return outcome
+
+
+def dcgan(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
+    """The tutorial's loop: real batch, generated batch, then the generator through the discriminator."""
+    generator = nn.Sequential(
+        nn.ConvTranspose2d(100, 128, 7, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 1, 7, bias=False), nn.Flatten(0),
+    )  # fmt: skip
+    for module in [*generator, *discriminator]:
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+    adams = [
+        torch.optim.Adam(network.parameters(), lr=workload.learning_rate, betas=(0.5, 0.999))
+        for network in (generator, discriminator)
+    ]
+    criterion = nn.BCEWithLogitsLoss()
+    loader = DataLoader(TensorDataset(torch.from_numpy(data["inputs"])), batch_size=workload.batch_size, shuffle=True)
+    losses: list[float] = []
+
+    def epoch() -> None:
+        losses.clear()
+        for (real,) in loader:
+            discriminator.zero_grad()
+            judged_real = discriminator(real)
+            loss_real = criterion(judged_real, torch.full((len(real),), 0.9))
+            loss_real.backward()
+            fake = generator(torch.randn(len(real), 100, 1, 1))
+            judged_fake = discriminator(fake.detach())
+            loss_fake = criterion(judged_fake, torch.zeros(len(real)))
+            loss_fake.backward()
+            adams[1].step()
+            generator.zero_grad()
+            loss = criterion(discriminator(fake), torch.ones(len(real)))
+            loss.backward()
+            adams[0].step()
+            losses.append(loss_real.item() + loss_fake.item())
+
+    outcome = Outcome()
+    for _ in range(workload.epochs):
+        outcome.timed(epoch)
+    outcome.score = float(np.mean(losses))
+    return outcome
+
+
+def rbm(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
+    """Contrastive divergence with autograd on the free energy, as the widespread renditions write it."""
+    from benchmarks.sides.ganglion import pseudo_log_likelihood
+    from ganglion.nn.energy import BernoulliRBM
+
+    weight = nn.Parameter(torch.randn(500, 784) * 0.01)
+    visible_bias, hidden_bias = nn.Parameter(torch.zeros(784)), nn.Parameter(torch.zeros(500))
+    optimizer = torch.optim.SGD([weight, visible_bias, hidden_bias], lr=workload.learning_rate)
+    loader = DataLoader(TensorDataset(torch.from_numpy(data["inputs"])), batch_size=workload.batch_size, shuffle=True)
+
+    def free_energy(visible: Tensor) -> Tensor:
+        hidden = F.softplus(F.linear(visible, weight, hidden_bias)).sum(1)
+        return (-visible.mv(visible_bias) - hidden).mean()
+
+    def epoch() -> None:
+        for (visible,) in loader:
+            hidden = torch.bernoulli(torch.sigmoid(F.linear(visible, weight, hidden_bias)))
+            model = torch.bernoulli(torch.sigmoid(F.linear(hidden, weight.t(), visible_bias))).detach()
+            loss = free_energy(visible) - free_energy(model)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    outcome = Outcome()
+    for _ in range(workload.epochs):
+        outcome.timed(epoch)
+    machine = BernoulliRBM(784, 500)
+    machine.load_state_dict({"weight": weight.data, "visible_bias": visible_bias.data, "hidden_bias": hidden_bias.data})
+    outcome.score = pseudo_log_likelihood(machine, torch.from_numpy(data["test_inputs"]))
+    return outcome
+
+
+OTHERS = {"dcgan": dcgan, "rbm": rbm}
+"""What is no regression on targets."""
