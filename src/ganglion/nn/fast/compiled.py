@@ -4,7 +4,9 @@ Imported only where Numba is installed. Everything here is single precision: the
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import llvmlite.binding
 import numpy as np
@@ -21,9 +23,14 @@ for _option in ("-runtime-memory-check-threshold=256", "-hoist-runtime-checks=fa
     llvmlite.binding.set_option("ganglion", _option)
 
 
+_EDITION = crc32(Path(__file__).read_bytes())
+"""Numba keeps compiled functions by the file that they stand in, but this file goes into all of them."""
+
+
 def compiled(function: Kernel) -> Kernel:
     """Compile a function that holds no lock of Python's; NaN and infinity keep their meaning."""
     flags = {"contract", "arcp", "nsz"}
+    function.__qualname__ = f"{function.__qualname__}-{_EDITION:08x}"
     return njit(nogil=True, error_model="numpy", fastmath=flags, cache=True)(function)
 
 
@@ -89,6 +96,8 @@ def _block_product(rows: int) -> Kernel:
                     build.store(build.load(place, align=4), total)
             lefts = [row(left, left_stride, number) for number in range(rows)]
             with cgutils.for_range(build, depth) as loop:
+                for place in vectors(row(panel, build.add(depth, loop.index), COLUMNS)):
+                    _prefetch(build, place)
                 right = [build.load(place, align=4) for place in vectors(row(panel, loop.index, COLUMNS))]
                 for number in range(rows):
                     factor = spread(build.gep(lefts[number], [loop.index]))
@@ -113,6 +122,14 @@ def _address(_: Any, array: Any, offset: Any) -> Any:
         return build.gep(data, [arguments[1]])
 
     return types.CPointer(types.float32)(array, types.intp), generate
+
+
+def _prefetch(build: Any, place: Any) -> None:
+    """Ask for what the next panel needs: weights that do not fit the cache of a core stream past it at every step."""
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    signature = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+    fetch = cgutils.get_or_insert_function(build.module, signature, "llvm.prefetch.p0")
+    build.call(fetch, [build.bitcast(place, byte), word(0), word(2), word(1)])  # to read, into the second cache, data
 
 
 _block, _one_row = _block_product(ROWS), _block_product(1)
@@ -200,7 +217,7 @@ _A1, _A3, _A5, _A7, _A9, _A11, _A13 = _ODD
 _B0, _B2, _B4, _B6 = _EVEN
 
 
-@njit(fastmath={"arcp", "ninf", "contract"}, error_model="numpy", cache=True)
+@njit(fastmath={"arcp", "ninf", "contract"}, error_model="numpy")
 def _quotient(x: Any, y: Any) -> Any:
     """Return x / y by the processor's estimate of 1 / y and a step of Newton's, for numbers that are finite or NaN."""
     return x / y

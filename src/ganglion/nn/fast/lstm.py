@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.nn.fast.dispatch import suits
-from ganglion.nn.fast.products import array, mask_slope, pack, recurrent_weight_slope, single
+from ganglion.nn.fast.products import array, mask_slope, own_or_copy, pack, recurrent_weight_slope, single
 from ganglion.nn.fast.threads import in_slices, parts_of
 
 
@@ -103,13 +103,13 @@ class _Scan(torch.autograd.Function):
 
         recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells = ctx.saved_tensors
         batch, width = hidden.shape
-        slopes = torch.empty_like(gates)
+        slopes = own_or_copy(gates)
         hidden_slope, cell_slope = (torch.zeros(batch, width) for _ in range(2))
         peephole_slopes = torch.zeros(parts_of(batch), 3, width)
         given = [array(tensor, (0, batch, width)) for tensor in (hidden_slopes, cell_slopes)]
         given += [array(pack(recurrent_weight, compiled.COLUMNS))]
         given += [array(tensor, (0, width)) for tensor in (peepholes, mask)]
-        states = [array(tensor) for tensor in (cell, gates, cells, slopes, hidden_slope, cell_slope, peephole_slopes)]
+        states = [array(tensor) for tensor in (cell, cells, slopes, hidden_slope, cell_slope, peephole_slopes)]
         in_slices(lambda first, last, part: lstm_kernels.backward(first, last, part, *given, *states), batch)
         return (
             slopes,

@@ -64,7 +64,7 @@ def _step(gates: Any, peepholes: Any, before: Any, cell: Any, hidden: Any) -> No
 @compiled
 def backward(
     first: int, last: int, part: int, hidden_slopes: Any, cell_slopes: Any, packed: Any, peepholes: Any, mask: Any,
-    cell_before: Any, gates: Any, cell: Any, slopes: Any, hidden_slope: Any, cell_slope: Any, peephole_slopes: Any,
+    cell_before: Any, cell: Any, gates: Any, hidden_slope: Any, cell_slope: Any, peephole_slopes: Any,
 ) -> None:  # fmt: skip
     """Run all steps backwards for rows `first` to `last` of the batch.
 
@@ -72,8 +72,8 @@ def backward(
         part: the row of `peephole_slopes` that belongs to this slice.
         hidden_slopes, cell_slopes: dL/dh and dL/dc from outside at each step, (time, batch, hidden); (0, ...) for none.
         packed: the recurrent weight, packed.
-        peepholes, mask, cell_before, gates, cell: as in `forward`.
-        slopes: receives dL/d(sums of the gates), (time, batch, 4 * hidden).
+        peepholes, mask, cell_before, cell: as in `forward`.
+        gates: those of every step, (time, batch, 4 * hidden); dL/d(their sums) take their place.
         hidden_slope, cell_slope: zeros; receive dL/dh and dL/dc of the first state, (batch, hidden).
         peephole_slopes: zeros; receives dL/d(peepholes), (parts, 3, hidden).
     """
@@ -85,22 +85,19 @@ def backward(
         if len(cell_slopes):
             dc += cell_slopes[step, rows]
         before = cell[step - 1, rows] if step else cell_before[rows]
-        gate, slope = gates[step, rows].reshape(last - first, 4, width), slopes[step, rows]
+        gate = gates[step, rows]
         _slopes(
-            gate, peepholes, before, cell[step, rows], dh, dc, slope.reshape(last - first, 4, width),
-            peephole_slopes[part],
-        )  # fmt: skip
+            gate.reshape(last - first, 4, width), peepholes, before, cell[step, rows], dh, dc, peephole_slopes[part]
+        )
         dh[:] = 0
-        product(slope, packed, dh, dh)
+        product(gate, packed, dh, dh)
         if len(mask):
             dh *= mask[rows]
 
 
 @compiled
-def _slopes(
-    gates: Any, peepholes: Any, before: Any, cell: Any, dh: Any, dc: Any, slopes: Any, peephole_slopes: Any
-) -> None:
-    """Carry dL/dh and dL/dc over one step: to the sums of the gates, and to the cells before."""
+def _slopes(gates: Any, peepholes: Any, before: Any, cell: Any, dh: Any, dc: Any, peephole_slopes: Any) -> None:
+    """Carry dL/dh and dL/dc over one step: to the sums of the gates, in place of the gates, and to the cells before."""
     rows, width = cell.shape
     for row in range(rows):
         if len(peepholes):
@@ -111,8 +108,8 @@ def _slopes(
                 slope = dc[row, unit] + dh[row, unit] * o * (ONE - shown * shown) + do * peepholes[2, unit]
                 di = slope * z * i * (ONE - i)
                 df = slope * before[row, unit] * f * (ONE - f)
-                slopes[row, 0, unit], slopes[row, 1, unit], slopes[row, 3, unit] = di, df, do
-                slopes[row, 2, unit] = slope * i * (ONE - z * z)
+                gates[row, 0, unit], gates[row, 1, unit], gates[row, 3, unit] = di, df, do
+                gates[row, 2, unit] = slope * i * (ONE - z * z)
                 dc[row, unit] = slope * f + di * peepholes[0, unit] + df * peepholes[1, unit]
                 peephole_slopes[0, unit] += di * before[row, unit]
                 peephole_slopes[1, unit] += df * before[row, unit]
@@ -122,8 +119,8 @@ def _slopes(
                 i, f, z, o = gates[row, 0, unit], gates[row, 1, unit], gates[row, 2, unit], gates[row, 3, unit]
                 shown = tanh(cell[row, unit])
                 slope = dc[row, unit] + dh[row, unit] * o * (ONE - shown * shown)
-                slopes[row, 0, unit] = slope * z * i * (ONE - i)
-                slopes[row, 1, unit] = slope * before[row, unit] * f * (ONE - f)
-                slopes[row, 2, unit] = slope * i * (ONE - z * z)
-                slopes[row, 3, unit] = dh[row, unit] * shown * o * (ONE - o)
+                gates[row, 0, unit] = slope * z * i * (ONE - i)
+                gates[row, 1, unit] = slope * before[row, unit] * f * (ONE - f)
+                gates[row, 2, unit] = slope * i * (ONE - z * z)
+                gates[row, 3, unit] = dh[row, unit] * shown * o * (ONE - o)
                 dc[row, unit] = slope * f

@@ -1,6 +1,7 @@
 """Weights as the compiled matrix product takes them, and the product over all steps that their gradient is."""
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -30,6 +31,12 @@ def array(tensor: Tensor | None, shape_of_none: tuple[int, ...] = ()) -> np.ndar
     if tensor is None:
         return np.empty(shape_of_none, np.float32)
     return tensor.detach().contiguous().numpy()
+
+
+def own_or_copy(saved: Tensor) -> Tensor:
+    """Return what was saved for a backward pass as something to be written over: itself, unless the graph is kept."""
+    kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()
+    return saved.clone() if kept else saved
 
 
 def recurrent_weight_slope(slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None) -> Tensor:
