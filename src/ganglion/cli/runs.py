@@ -37,6 +37,8 @@ class Found:
                 return False
         except filelock.Timeout:
             return True
+        except OSError:  # a folder that cannot be written, in which nobody trains
+            return False
 
     @property
     def last_step(self) -> int:

@@ -40,6 +40,10 @@ class DataSettings:
     def __post_init__(self) -> None:
         if self.batch_size != "all" and self.batch_size < 1:
             raise ConfigurationError("batch_size must be at least 1, or 'all'", found=str(self.batch_size))
+        for name, least in (("limit", 1), ("season", 1), ("workers", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigurationError(f"{name} must be at least {least}", found=str(value))
         if not self.worker_timeout > 0:
             raise ConfigurationError("worker_timeout must be above zero", found=str(self.worker_timeout))
         if not (0 <= self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):

@@ -244,8 +244,8 @@ class RunFolder:
         file = self.path / METRICS
         if not file.exists():
             return
-        kept = file.read_bytes()[:size]
         with self._writing(METRICS):
+            kept = file.read_bytes()[:size]
             os.truncate(file, kept.rfind(b"\n") + 1)
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -281,11 +281,18 @@ def environment() -> dict[str, Any]:
 
 
 def _text(file: Path) -> str:
-    """Return what a small text file says, nothing where there is none."""
+    """Return what a small text file of a run says, nothing where there is none."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {file.name} of the run",
+            where=str(file.parent),
+            found=error.strerror or str(error),
+            remedy="put the original file back, or start a new run",
+        ) from error
 
 
 def _new_folder(parent: Path, name: str) -> Path:

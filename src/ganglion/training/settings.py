@@ -5,6 +5,12 @@ from typing import Literal
 
 from ganglion.errors import ConfigurationError
 
+MOST_THREADS = 1024
+"""More would only be refused by the system, in the middle of something and without a word."""
+POSITIVE = (
+    "epochs", "steps", "threads", "schedule_every", "evaluate_every", "report_every", "checkpoint_every", "patience",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings:
@@ -52,10 +58,14 @@ class TrainerSettings:
     the batch and halve the learning rate."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "steps", "threads", "evaluate_every", "report_every", "checkpoint_every", "patience"):
+        for name in POSITIVE:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"{name} must be at least 1", found=str(value))
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise ConfigurationError(f"threads must be at most {MOST_THREADS}", found=str(self.threads))
+        if self.warmup_steps < 0:
+            raise ConfigurationError("warmup_steps must not be negative", found=str(self.warmup_steps))
         if self.epochs is not None and self.steps is not None:
             raise ConfigurationError(
                 "give epochs or steps, not both", found=f"epochs {self.epochs}, steps {self.steps}"
@@ -64,5 +74,7 @@ class TrainerSettings:
             raise ConfigurationError(
                 "keep must be at least 2, so that a damaged checkpoint has a predecessor", found=str(self.keep)
             )
+        if not 0 <= self.schedule_floor <= 1:
+            raise ConfigurationError("schedule_floor must lie between 0 and 1", found=str(self.schedule_floor))
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ConfigurationError("ema_decay must lie between 0 and 1", found=str(self.ema_decay))

@@ -158,8 +158,9 @@ class Config:
 
     def __post_init__(self) -> None:
         factor(STANDARD_SIZE if self.image_size is None else self.image_size)
-        if min(self.in_channels, self.latent_features, self.features) < 1:
-            raise ConfigurationError("channels and features must be at least 1", found=str(self))
+        for name in ("in_channels", "latent_features", "features"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
 
 
 STANDARD_SIZE = 64

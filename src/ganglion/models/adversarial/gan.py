@@ -132,9 +132,11 @@ class Config:
     """How the discriminator descends."""
 
     def __post_init__(self) -> None:
-        sizes = (self.in_channels, self.image_size or 1, self.latent_features)
-        if min(*sizes, *self.generator_features, *self.discriminator_features) < 1:
-            raise ConfigurationError("channels, sizes and widths must be at least 1", found=str(self))
+        sizes = {"in_channels": (self.in_channels,), "latent_features": (self.latent_features,)}
+        sizes |= {"generator_features": self.generator_features, "discriminator_features": self.discriminator_features}
+        for name, values in (sizes | {"image_size": (self.image_size or 1,)}).items():
+            if min(values, default=1) < 1:
+                raise ConfigurationError(f"{name} must be at least 1", found=str(min(values)))
 
 
 STANDARD_SIZE = 28

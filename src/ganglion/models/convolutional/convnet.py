@@ -39,6 +39,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
+from ganglion.errors import ConfigurationError
 from ganglion.nn.convolution import Padding, check_images, output_size
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
@@ -133,6 +134,11 @@ class Config:
 
     smallest_image: ClassVar[int] = 18
     largest_image: ClassVar[int] = 96
+
+    def __post_init__(self) -> None:
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be a share below 1", found=str(getattr(self, name)))
 
 
 TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=16, descent=Descent(learning_rate=1e-2))

@@ -123,8 +123,9 @@ class Config:
     def __post_init__(self) -> None:
         if self.num_classes is not None and self.num_classes < 2:
             raise ConfigurationError("there must be at least two classes", found=str(self.num_classes))
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError("dropout must be a share below 1", found=str(self.dropout))
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be a share below 1", found=str(getattr(self, name)))
         if self.loss == "cross-entropy" and (self.num_classes or 0) < 3:
             raise ConfigurationError(
                 "the cross-entropy of a softmax needs three classes or more",
