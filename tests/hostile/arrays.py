@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.hostile.case import accepted, put, refused
+from tests.hostile.payloads import zipped
 
 
 def npy(header: str, data: bytes = b"", version: int = 1) -> bytes:
@@ -161,6 +162,27 @@ def _(folder: Path) -> Path:
     content = io.BytesIO()
     np.save(content, np.random.default_rng(0).normal(size=(30, 2)))
     return archive(folder, {"../../inputs.npy": content.getvalue()})
+
+
+LINK = 0xA1FF << 16
+"""How a zip says that a member is a symbolic link."""
+
+
+@refused("array", "NPZ with a symbolic link for an array", "not an array in NumPy's format")
+def _(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "a.npz", "w") as file:
+        info = zipfile.ZipInfo("inputs.npy")
+        info.create_system, info.external_attr = 3, LINK
+        file.writestr(info, "/etc/passwd")
+    return folder / "a.npz"
+
+
+@refused("array", "NPZ in twenty NPZ")
+def _(folder: Path) -> Path:
+    content = saved(inputs=np.zeros((4, 2)))
+    for _level in range(20):
+        content = zipped({"inputs.npy": content})
+    return put(folder / "a.npz", content)
 
 
 REFUSED = {

@@ -12,12 +12,13 @@ from ganglion.errors import DataError
 
 
 def read_and_judge(source: Path | str) -> tuple[str, ...]:
-    """Do what training does with data before anything is built, and return the notes."""
+    """Do what training does with data before anything is built, and return the notes and warnings."""
     dataset = read(source, DataSettings())
-    stops = [finding for finding in check(dataset) if finding.level == "stop"]
+    findings = check(dataset)
+    stops = [finding for finding in findings if finding.level == "stop"]
     if stops:
         raise DataError(stops[0].message, where=dataset.source, found=", ".join(stops[0].examples))
-    return dataset.notes
+    return (*dataset.notes, *(finding.message for finding in findings))
 
 
 def command(*words: str) -> int:

@@ -83,6 +83,18 @@ for _name, _content in DAMAGED.items():
     _register(_name, _content)
 
 
+for _kind in ("EPS", "PSD", "SVG", "PDF"):
+
+    @refused("image", f"a folder of {_kind} by its own ending", "no images in this folder", f"1 .{_kind.lower()}")
+    def _(folder: Path, kind: str = _kind) -> Path:
+        put(folder / "cat" / f"1.{kind.lower()}", DAMAGED[kind])
+        return folder
+
+    @refused("image", f"a file of {_kind} by its own ending", f"1.{_kind.lower()}")
+    def _(folder: Path, kind: str = _kind) -> Path:
+        return put(folder / f"1.{kind.lower()}", DAMAGED[kind])
+
+
 @refused("image", "text without end in a PNG", "1.png")
 def _(folder: Path) -> Path:
     text = PngImagePlugin.PngInfo()

@@ -158,6 +158,21 @@ def _(folder: Path) -> Path:
     return put(folder / "t.csv", "age,dose,cured\n" + rows)
 
 
+@accepted("table", "columns that never change", "columns that never change: 1")
+def _(folder: Path) -> Path:
+    return put(folder / "t.csv", "age,ward,cured\n" + "".join(f"{n},7,{n % 2}\n" for n in range(40)))
+
+
+@refused("table", "only columns that never change", "are the same")
+def _(folder: Path) -> Path:
+    return put(folder / "t.csv", "age,dose,cured\n" + "".join(f"1,2,{'yes' if n % 3 else 'no'}\n" for n in range(40)))
+
+
+@accepted("table", "a column without a value", "missing in most rows: 1")
+def _(folder: Path) -> Path:
+    return put(folder / "t.csv", "age,empty,cured\n" + "".join(f"{n},,{n % 2}\n" for n in range(40)))
+
+
 @refused("table", "only a header", "no rows", "header of age, dose")
 def _(folder: Path) -> Path:
     return put(folder / "t.csv", "age,dose,cured\n")

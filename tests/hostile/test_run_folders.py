@@ -106,8 +106,11 @@ SAFETENSORS = {
     "a shape that does not fit": header(a=tensor(shape=(3, 3))) + DATA,
     "a type that is none": header(a=tensor("O64")) + DATA,
     "bytes left over": header(a=tensor()) + DATA + DATA,
-    "a name twice": struct.pack("<Q", 2) + b"{}",
-    "200,000 tensors": header(**{f"t{n}": tensor(shape=(0,), offsets=(0, 0)) for n in range(20_000)}),
+    "a name twice": (lambda text: struct.pack("<Q", len(text)) + text + DATA)(
+        header(a=tensor())[8:-1] + b", " + header(a=tensor())[9:]
+    ),
+    "no tensors": struct.pack("<Q", 2) + b"{}",
+    "20,000 tensors": header(**{f"t{n}": tensor(shape=(0,), offsets=(0, 0)) for n in range(20_000)}),
     "tensors of other names": header(strange=tensor()) + DATA,
     "a pickle": b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00echo\x85R.",
 }
