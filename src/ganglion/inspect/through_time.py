@@ -196,7 +196,11 @@ def gradient_through_time(
     with untouched(network, evaluating=True) as call, torch.enable_grad(), recorded(network) as records:
         value = loss(call(inputs), targets)
     if not value.requires_grad:
-        raise UsageError("nothing to follow back: the loss depends on no trainable parameter")
+        raise UsageError(
+            "nothing to follow back: the loss depends on no trainable parameter",
+            where=type(network).__name__,
+            remedy="look for parameters that are frozen, or an answer that is detached",
+        )
     cells = []
     for name, cell in recurrent_cells(network).items():
         if states := records[name].states:
