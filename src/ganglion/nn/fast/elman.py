@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.nn.fast.dispatch import suits
-from ganglion.nn.fast.products import array, mask_slope, pack, recurrent_weight_slope, single
+from ganglion.nn.fast.products import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
 from ganglion.nn.fast.threads import in_slices
 
 Nonlinearity = Literal["tanh", "relu"]
@@ -39,7 +39,9 @@ def elman_scan(
     """
     if not suits(projected, recurrent_weight, hidden, mask):
         return elman_reference(projected, recurrent_weight, hidden, nonlinearity, mask)
-    hiddens = _Scan.apply(*single(projected, recurrent_weight, hidden, mask), nonlinearity == "relu")
+    hiddens = _Scan.apply(
+        *single(projected, recurrent_weight, hidden, mask), nonlinearity == "relu", fits_tiles(projected)
+    )
     return (hiddens.to(projected.dtype),)
 
 
@@ -65,36 +67,41 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, recurrent_weight: Tensor, hidden: Tensor, mask: Tensor | None, rectified: bool
+        ctx: Any,
+        projected: Tensor,
+        recurrent_weight: Tensor,
+        hidden: Tensor,
+        mask: Tensor | None,
+        rectified: bool,
+        in_tiles: bool,
     ) -> Tensor:
-        from ganglion.nn.fast import compiled, elman_kernels
+        from ganglion.nn.fast import elman_kernels
 
         hiddens = torch.empty_like(projected, memory_format=torch.contiguous_format)
-        weight = pack(recurrent_weight.t(), compiled.COLUMNS)
-        fixed = [array(projected), array(weight), array(mask, (0, hidden.shape[1]))]
+        fixed = [array(projected), packed(recurrent_weight.t(), in_tiles), array(mask, (0, hidden.shape[1]))]
         states = [array(hidden), array(hiddens)]
         in_slices(lambda first, last, _: elman_kernels.forward(first, last, rectified, *fixed, *states), len(hidden))
-        ctx.rectified = rectified
+        ctx.rectified, ctx.in_tiles = rectified, in_tiles
         ctx.save_for_backward(recurrent_weight, hidden, mask, hiddens)
         return hiddens
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from ganglion.nn.fast import compiled, elman_kernels
+        from ganglion.nn.fast import elman_kernels
 
         recurrent_weight, hidden, mask, hiddens = ctx.saved_tensors
         slopes, hidden_slope = torch.empty_like(hiddens), torch.zeros(hidden.shape)
-        weight = pack(recurrent_weight, compiled.COLUMNS)
-        given = [array(hidden_slopes), array(weight), array(mask, (0, hidden.shape[1]))]
+        given = [array(hidden_slopes), packed(recurrent_weight, ctx.in_tiles), array(mask, (0, hidden.shape[1]))]
         states = [array(hiddens), array(slopes), array(hidden_slope)]
         in_slices(
             lambda first, last, _: elman_kernels.backward(first, last, ctx.rectified, *given, *states), len(hidden)
         )
         return (
             slopes,
-            recurrent_weight_slope(slopes, hidden, hiddens, mask) if ctx.needs_input_grad[1] else None,
+            recurrent_weight_slope(slopes, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
             hidden_slope,
             mask_slope(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[3] else None,
+            None,
             None,
         )

@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.nn.fast.dispatch import suits
-from ganglion.nn.fast.products import array, mask_slope, pack, recurrent_weight_slope, single
+from ganglion.nn.fast.products import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
 from ganglion.nn.fast.threads import in_slices
 
 
@@ -43,9 +43,9 @@ def gru_scan(
     if not suits(*arguments):
         return gru_reference(projected, recurrent_weight, recurrent_bias, hidden, reset_after, mask)
     if reset_after:
-        hiddens = _ScanAfter.apply(*single(*arguments))
+        hiddens = _ScanAfter.apply(*single(*arguments), fits_tiles(projected))
     else:
-        hiddens = _ScanBefore.apply(*single(projected, recurrent_weight, hidden, mask))
+        hiddens = _ScanBefore.apply(*single(projected, recurrent_weight, hidden, mask), fits_tiles(projected))
     return (hiddens.to(projected.dtype),)
 
 
@@ -85,41 +85,42 @@ class _ScanAfter(torch.autograd.Function):
         recurrent_bias: Tensor | None,
         hidden: Tensor,
         mask: Tensor | None,
+        in_tiles: bool,
     ) -> Tensor:
-        from ganglion.nn.fast import compiled, gru_kernels
+        from ganglion.nn.fast import gru_kernels
 
         time, batch, width = len(projected), *hidden.shape
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 4, width)
         hiddens = torch.empty(time, batch, width)
-        weight = pack(recurrent_weight.t(), compiled.COLUMNS)
         bias = torch.zeros(width) if recurrent_bias is None else recurrent_bias
-        fixed = [array(projected), array(weight), array(bias), array(mask, (0, width))]
+        fixed = [array(projected), packed(recurrent_weight.t(), in_tiles), array(bias), array(mask, (0, width))]
         states = [array(tensor) for tensor in (hidden, gates, hiddens)]
         in_slices(lambda first, last, _: gru_kernels.forward_after(first, last, *fixed, *states), batch)
+        ctx.in_tiles = in_tiles
         ctx.save_for_backward(recurrent_weight, hidden, mask, gates, hiddens)
         return hiddens
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from ganglion.nn.fast import compiled, gru_kernels
+        from ganglion.nn.fast import gru_kernels
 
         recurrent_weight, hidden, mask, gates, hiddens = ctx.saved_tensors
         time, batch, width = hiddens.shape
         slopes, product_slopes = (torch.empty(time, batch, 3, width) for _ in range(2))
         hidden_slope = torch.zeros(batch, width)
-        weight = pack(recurrent_weight, compiled.COLUMNS)
-        given = [array(hidden_slopes), array(weight), array(mask, (0, width))]
+        given = [array(hidden_slopes), packed(recurrent_weight, ctx.in_tiles), array(mask, (0, width))]
         states = [array(tensor) for tensor in (hidden, gates, hiddens, slopes, product_slopes, hidden_slope)]
         in_slices(lambda first, last, _: gru_kernels.backward_after(first, last, *given, *states), batch)
         slopes, product_slopes = slopes.flatten(2), product_slopes.flatten(2)
-        _, needs_weight, needs_bias, _, needs_mask = ctx.needs_input_grad
+        _, needs_weight, needs_bias, _, needs_mask, _ = ctx.needs_input_grad
         return (
             slopes,
-            recurrent_weight_slope(product_slopes, hidden, hiddens, mask) if needs_weight else None,
+            recurrent_weight_slope(product_slopes, hidden, hiddens, mask, ctx.in_tiles) if needs_weight else None,
             product_slopes[..., 2 * width :].sum((0, 1)) if needs_bias else None,
             hidden_slope,
             mask_slope(product_slopes, recurrent_weight, hidden, hiddens) if needs_mask else None,
+            None,
         )
 
 
@@ -127,30 +128,33 @@ class _ScanBefore(torch.autograd.Function):
     """The compiled scan with the reset before the product, and its gradient, in single precision."""
 
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, recurrent_weight: Tensor, hidden: Tensor, mask: Tensor | None) -> Tensor:
-        from ganglion.nn.fast import compiled, gru_kernels
+    def forward(
+        ctx: Any, projected: Tensor, recurrent_weight: Tensor, hidden: Tensor, mask: Tensor | None, in_tiles: bool
+    ) -> Tensor:
+        from ganglion.nn.fast import gru_kernels
 
         time, batch, width = len(projected), *hidden.shape
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 3, width)
         hiddens = torch.empty(time, batch, width)
-        weights = [pack(part.t(), compiled.COLUMNS) for part in recurrent_weight.split([2 * width, width])]
-        fixed = [array(projected), *map(array, weights), array(mask, (0, width))]
+        weights = [packed(part.t(), in_tiles) for part in recurrent_weight.split([2 * width, width])]
+        fixed = [array(projected), *weights, array(mask, (0, width))]
         states = [array(tensor) for tensor in (hidden, gates, hiddens)]
         in_slices(lambda first, last, _: gru_kernels.forward_before(first, last, *fixed, *states), batch)
+        ctx.in_tiles = in_tiles
         ctx.save_for_backward(recurrent_weight, hidden, mask, gates, hiddens)
         return hiddens
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from ganglion.nn.fast import compiled, gru_kernels
+        from ganglion.nn.fast import gru_kernels
 
         recurrent_weight, hidden, mask, gates, hiddens = ctx.saved_tensors
         width = hidden.shape[1]
         slopes, hidden_slope = torch.empty_like(gates), torch.zeros(hidden.shape)
         gate_weight, candidate_weight = recurrent_weight.split([2 * width, width])
-        weights = [pack(part, compiled.COLUMNS) for part in (gate_weight, candidate_weight)]
-        given = [array(hidden_slopes), *map(array, weights), array(mask, (0, width))]
+        weights = [packed(part, ctx.in_tiles) for part in (gate_weight, candidate_weight)]
+        given = [array(hidden_slopes), *weights, array(mask, (0, width))]
         states = [array(tensor) for tensor in (hidden, gates, hiddens, slopes, hidden_slope)]
         in_slices(lambda first, last, _: gru_kernels.backward_before(first, last, *given, *states), len(hidden))
         reset, slopes = gates[:, :, 0], slopes.flatten(2)
@@ -162,7 +166,7 @@ class _ScanBefore(torch.autograd.Function):
             weight_slope = torch.cat([_outer(gate_slopes, read), _outer(candidate_slopes, reset * read)])
         if ctx.needs_input_grad[3]:
             mask_slope_ = ((gate_slopes @ gate_weight + candidate_slopes @ candidate_weight * reset) * before).sum(0)
-        return slopes, weight_slope, hidden_slope, mask_slope_
+        return slopes, weight_slope, hidden_slope, mask_slope_, None
 
 
 def _outer(slopes: Tensor, inputs: Tensor) -> Tensor:

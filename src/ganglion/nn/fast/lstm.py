@@ -8,7 +8,15 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.nn.fast.dispatch import suits
-from ganglion.nn.fast.products import array, mask_slope, own_or_copy, pack, recurrent_weight_slope, single
+from ganglion.nn.fast.products import (
+    array,
+    fits_tiles,
+    mask_slope,
+    own_or_copy,
+    packed,
+    recurrent_weight_slope,
+    single,
+)
 from ganglion.nn.fast.threads import in_slices, parts_of
 
 
@@ -41,7 +49,7 @@ def lstm_scan(
     """
     arguments = (projected, recurrent_weight, peepholes, hidden, cell, mask)
     if suits(*arguments):
-        hiddens, cells = _Scan.apply(*single(*arguments))
+        hiddens, cells = _Scan.apply(*single(*arguments), fits_tiles(projected))
         return hiddens.to(projected.dtype), cells.to(projected.dtype)
     return lstm_reference(*arguments)
 
@@ -82,16 +90,21 @@ class _Scan(torch.autograd.Function):
         hidden: Tensor,
         cell: Tensor,
         mask: Tensor | None,
+        in_tiles: bool,
     ) -> tuple[Tensor, Tensor]:
-        from ganglion.nn.fast import compiled, lstm_kernels
+        from ganglion.nn.fast import lstm_kernels
 
         time, batch, width = len(projected), *hidden.shape
-        packed = pack(recurrent_weight.t(), compiled.COLUMNS)
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 4 * width)
         hiddens, cells = (torch.empty(time, batch, width) for _ in range(2))
-        fixed = [array(projected), array(packed), *(array(tensor, (0, width)) for tensor in (peepholes, mask))]
+        fixed = [
+            array(projected),
+            packed(recurrent_weight.t(), in_tiles),
+            *(array(tensor, (0, width)) for tensor in (peepholes, mask)),
+        ]
         states = [array(tensor) for tensor in (hidden, cell, gates, hiddens, cells)]
         in_slices(lambda first, last, _: lstm_kernels.forward(first, last, *fixed, *states), batch)
+        ctx.in_tiles = in_tiles
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells)
         return hiddens, cells
@@ -99,7 +112,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor | None, cell_slopes: Tensor | None) -> tuple[Tensor | None, ...]:
-        from ganglion.nn.fast import compiled, lstm_kernels
+        from ganglion.nn.fast import lstm_kernels
 
         recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells = ctx.saved_tensors
         batch, width = hidden.shape
@@ -107,15 +120,16 @@ class _Scan(torch.autograd.Function):
         hidden_slope, cell_slope = (torch.zeros(batch, width) for _ in range(2))
         peephole_slopes = torch.zeros(parts_of(batch), 3, width)
         given = [array(tensor, (0, batch, width)) for tensor in (hidden_slopes, cell_slopes)]
-        given += [array(pack(recurrent_weight, compiled.COLUMNS))]
+        given += [packed(recurrent_weight, ctx.in_tiles)]
         given += [array(tensor, (0, width)) for tensor in (peepholes, mask)]
         states = [array(tensor) for tensor in (cell, cells, slopes, hidden_slope, cell_slope, peephole_slopes)]
         in_slices(lambda first, last, part: lstm_kernels.backward(first, last, part, *given, *states), batch)
         return (
             slopes,
-            recurrent_weight_slope(slopes, hidden, hiddens, mask) if ctx.needs_input_grad[1] else None,
+            recurrent_weight_slope(slopes, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
             None if peepholes is None else peephole_slopes.sum(0),
             hidden_slope,
             cell_slope,
             mask_slope(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[5] else None,
+            None,
         )

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ganglion.nn.fast.compiled import ONE, compiled, product, sigmoid, tanh
+from ganglion.nn.fast.compiled import ONE, compiled, sigmoid, tanh
+from ganglion.nn.fast.matrix import product
 
 
 @compiled

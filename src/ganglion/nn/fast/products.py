@@ -9,7 +9,6 @@ from torch.nn import functional
 def pack(weight: Tensor, columns: int) -> Tensor:
     """Return a weight (depth, width) as panels of columns, (panels, depth, columns), the last filled up with zeros.
 
-    >>> import torch
     >>> pack(torch.arange(6.0).view(2, 3), columns=2)
     tensor([[[0., 1.],
              [3., 4.]],
@@ -19,6 +18,34 @@ def pack(weight: Tensor, columns: int) -> Tensor:
     """
     padded = functional.pad(weight, (0, -weight.shape[1] % columns))
     return padded.unflatten(1, (-1, columns)).transpose(0, 1).contiguous()
+
+
+def pack_pairs(weight: Tensor, side: int) -> Tensor:
+    """Return a weight (depth, width) in sixteen bits as panels, (panels, depth / 2, side, 2), of pairs along the depth.
+
+    >>> pack_pairs(torch.arange(6.0).view(2, 3), side=2)[0]
+    tensor([[[0., 3.],
+             [1., 4.]]], dtype=torch.bfloat16)
+    """
+    depth, width = weight.shape
+    padded = functional.pad(weight.bfloat16(), (0, -width % side, 0, -depth % side))
+    return padded.unflatten(1, (-1, side)).unflatten(0, (-1, 2)).permute(2, 0, 3, 1).contiguous()
+
+
+def packed(weight: Tensor, in_tiles: bool) -> np.ndarray:
+    """Return a weight as kernels take it: for tiles of sixteen bits, or for registers of single precision."""
+    from ganglion.nn.fast import matrix
+
+    if in_tiles:
+        return pack_pairs(weight, 2 * matrix.TILE).view(torch.int16).numpy().view(np.uint16)
+    return pack(weight, matrix.COLUMNS).numpy()
+
+
+def fits_tiles(tensor: Tensor) -> bool:
+    """Return whether the products of a scan over this are those of sixteen bits."""
+    from ganglion.nn.fast import matrix
+
+    return tensor.dtype is torch.bfloat16 and matrix.has_tiles()
 
 
 def single(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -39,7 +66,9 @@ def own_or_copy(saved: Tensor) -> Tensor:
     return saved.clone() if kept else saved
 
 
-def recurrent_weight_slope(slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None) -> Tensor:
+def recurrent_weight_slope(
+    slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None, in_tiles: bool
+) -> Tensor:
     """Return dL/dU = sum over steps and samples of dL/d(U m h_{t-1}) (m h_{t-1})^T, as one product over all steps.
 
     Args:
@@ -47,12 +76,15 @@ def recurrent_weight_slope(slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask
         hidden: h before the first step, (batch, hidden).
         hiddens: h of every step, (time, batch, hidden).
         mask: m, (batch, hidden).
+        in_tiles: multiply in sixteen bits.
     """
     before = hiddens[:-1]
     if mask is not None:
         hidden, before = hidden * mask, before * mask
+    if in_tiles:
+        slopes, hidden, before = slopes.bfloat16(), hidden.bfloat16(), before.bfloat16()
     slope = slopes[0].t() @ hidden
-    return slope.addmm_(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1))
+    return slope.addmm_(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1)).float()
 
 
 def mask_slope(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
