@@ -1,5 +1,9 @@
 """Small data sets that come with the package or with scikit-learn: nothing to fetch in the first minute."""
 
+import gzip
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from ganglion.data.contents import fingerprint
@@ -24,7 +28,9 @@ def read_bundled(name: str) -> Dataset:
     >>> read_bundled("iris").label_names
     ('setosa', 'versicolor', 'virginica')
     """
-    return _exam_marks() if name == "exam-marks" else _from_sklearn(name)
+    if name == "exam-marks":
+        return _exam_marks()
+    return (_digits() if name == "digits" else None) or _from_sklearn(name)
 
 
 def _exam_marks() -> Dataset:
@@ -39,6 +45,31 @@ def _exam_marks() -> Dataset:
         column_names=("first mark", "second mark", "third mark"),
         target_names=("result",),
         source="exam-marks",
+        fingerprint=fingerprint(inputs, targets),
+    )
+
+
+def _digits() -> Dataset | None:
+    """Read the digits from the file inside scikit-learn, whose import would take longer than a short training run.
+
+    Returns None where another version keeps that file elsewhere.
+    """
+    found = find_spec("sklearn")
+    path = Path(found.origin if found and found.origin else "").parent / "datasets" / "data" / "digits.csv.gz"
+    if not path.is_file():
+        return None
+    with gzip.open(path, "rt", encoding="ascii") as file:
+        rows = np.loadtxt(file, delimiter=",")
+    inputs = np.round(rows[:, :-1].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)  # pixels from 0 to 16
+    targets = rows[:, -1].astype(np.int64)
+    return Dataset(
+        name="digits",
+        kind="image",
+        inputs=inputs,
+        targets=targets,
+        label_names=tuple(str(label) for label in range(10)),
+        target_names=("class",),
+        source="digits",
         fingerprint=fingerprint(inputs, targets),
     )
 

@@ -74,14 +74,15 @@ def random_state_kept() -> Iterator[None]:
 @contextmanager
 def surroundings(threads: int | None, deterministic: bool) -> Iterator[None]:
     """Set the number of threads and the choice of algorithms, and put both back afterwards."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     if threads:
         torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    # The same switch as `use_deterministic_algorithms`, which would also import torch's compiler to tell it.
+    torch.set_deterministic_debug_mode("warn" if deterministic else "default")
     fill = torch.utils.deterministic
     fill.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # would cost time: nothing reads such memory
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        torch.set_deterministic_debug_mode(before[1])
