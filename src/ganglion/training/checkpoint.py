@@ -122,7 +122,10 @@ def preflight(folder: Path, need: int) -> None:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise CheckpointError(
-            "cannot write checkpoints", where=str(folder), found=error.strerror or str(error), remedy="choose --out"
+            "cannot write checkpoints",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="make it a folder that can be written, or choose another --out",
         ) from error
     finally:
         shutil.rmtree(probe, ignore_errors=True)
