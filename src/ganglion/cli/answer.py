@@ -5,9 +5,17 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from ganglion.cli.arguments import Folder, Inputs, OptionalFile, Switch, refuse_unwritable
+from ganglion.cli.arguments import (
+    Folder,
+    Inputs,
+    OptionalCount,
+    OptionalFile,
+    OptionalText,
+    Switch,
+    refuse_unwritable,
+)
 from ganglion.cli.output import answer, note, print_scores, print_table, text
-from ganglion.errors import DataError, UsageError
+from ganglion.errors import DataError, UsageError, printable
 
 SHOWN = 3
 """Answers of several that fit into a table."""
@@ -42,7 +50,7 @@ def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
 
     Args:
         folder: Folder of the run.
-        inputs: Image files, CSV files or NPZ files.
+        inputs: Image files, CSV files, NPZ files, or texts.
         json: Print a list with one JSON object for each sample.
     """
     from ganglion.tasks.run import open_run
@@ -50,7 +58,7 @@ def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
     if not inputs:
         raise UsageError("name at least one input", remedy=f"ganglion predict {folder} image.png")
     run = open_run(folder)
-    missing = [path for path in inputs if not Path(path).exists()]
+    missing = [] if run.task.reads_text else [path for path in inputs if not Path(path).exists()]
     if missing:
         raise DataError("no such input", where=missing[0], remedy="give files that exist: images, CSV or NPZ")
     rows = run.predict(list(inputs))
@@ -64,22 +72,52 @@ def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
     answer(rows, json, show)
 
 
-def generate(folder: Folder, *, count: int = 64, seed: int = 0, out: Path = Path("generated.png")) -> None:
-    """Draw new samples and write them as one picture.
+def generate(
+    folder: Folder,
+    *,
+    count: int = 64,
+    prompt: OptionalText = None,
+    length: int = 500,
+    temperature: float = 1.0,
+    top_k: OptionalCount = None,
+    seed: int = 0,
+    out: OptionalFile = None,
+    json: Switch = False,
+) -> None:
+    """Draw new samples as one picture, or write text on from a prompt.
 
     Args:
         folder: Folder of the run.
-        count: Samples to draw.
-        seed: Decides which.
-        out: Picture to write.
+        count: Pictures to draw.
+        prompt: Beginning of a text.
+        length: Characters to write after it.
+        temperature: Below 1 the likelier is preferred, 0 always takes the likeliest.
+        top_k: Draw from this many likeliest characters only.
+        seed: Decides what is drawn.
+        out: File to write; generated.png for pictures when not given.
+        json: Print one JSON object.
     """
     from ganglion.tasks.run import open_run
 
     if count < 1:
         raise UsageError("count must be at least 1", found=str(count))
-    refuse_unwritable(out)
-    open_run(folder).generate(count, seed=seed, out=out)
-    print(out)
+    if out:
+        refuse_unwritable(out)
+    run = open_run(folder)
+    if out is None and prompt is None and not run.task.writes:
+        out = Path("generated.png")
+    made = run.generate(count, prompt=prompt, length=length, temperature=temperature, top_k=top_k, seed=seed, out=out)
+    if isinstance(made, str):
+        _note_unknown(run.task, prompt or "")
+        answer({"run": folder, "prompt": prompt or "", "text": made}, json, lambda: print(made))
+    else:
+        answer({"run": folder, "out": str(out)}, json, lambda: print(out))
+
+
+def _note_unknown(task: Any, prompt: str) -> None:
+    unknown = task.vocabulary.unknown(prompt)
+    if unknown:
+        note(f"note: read as unknown, for training has not met it twice: {printable(''.join(unknown))}")
 
 
 def forecast(folder: Folder, *, steps: int = 10, out: OptionalFile = None, json: Switch = False) -> None:

@@ -48,6 +48,10 @@ ENTRIES = (
     Entry("mackey-glass", "series", "generated", "2000 steps of a chaotic equation with delay 17"),
     Entry("geometric-brownian-motion", "series", "generated", "2520 days of a share price that cannot be foreseen"),
     Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
+    Entry("tales", "text", "generated", "3000 sentences of a small grammar, with clauses within clauses"),
+    Entry("opinions", "documents", "generated", "2000 opinions on films, for or against"),
+    Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),
+    Entry("lift", "tagged", "generated", "600 rides of a lift: commands, and the floor that each leads to"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),
@@ -187,7 +191,11 @@ def _read_path(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 
 
 def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    """Read a folder by what lies in it."""
+    """Read a folder by what lies in it, or as what is wanted."""
+    if kind == "documents":
+        from ganglion.data.documents import read_documents
+
+        return read_documents(folder, settings)
     from ganglion.data.cifar import find_cifar, read_cifar
     from ganglion.data.idx import find_idx, read_idx_folder
     from ganglion.data.pictures import is_image
@@ -229,7 +237,9 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
 
 
 def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    """Read a file by its ending."""
+    """Read a file by its ending, or as what is wanted."""
+    if kind in TEXTS and path.suffix.lower() not in PROGRAMS:
+        return TEXTS[kind](regular(path), settings, kind)
     if ".idx" in path.name.lower() or "-idx" in path.name.lower():
         from ganglion.data.idx import read_idx_folder
 
@@ -276,9 +286,23 @@ def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_texts(path)
 
 
+def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.documents import read_documents
+
+    return read_documents(path, settings)
+
+
+def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.tagged import read_tagged
+
+    return read_tagged(path)
+
+
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
+TEXTS: dict[Kind | None, Reader] = {"text": _text, "documents": _documents, "tagged": _tagged}
+"""How a file of any ending is read for those who want its text."""
 TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet")
 READERS: dict[str, Reader] = {
     **dict.fromkeys(TABLES, _table),

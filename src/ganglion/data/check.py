@@ -47,7 +47,7 @@ def check(dataset: Dataset) -> list[Finding]:
     findings = [*_count(dataset), *_classes(dataset), *_targets(dataset)]
     if dataset.kind in ("tabular", "series"):
         findings += _columns(dataset)
-    if dataset.kind in ("tabular", "image") and len(dataset):
+    if dataset.kind in ("tabular", "image", "documents") and len(dataset):
         findings += _repetitions(dataset)
     return sorted(findings, key=lambda finding: finding.level != "stop")
 

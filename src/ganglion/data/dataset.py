@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-Kind = Literal["image", "tabular", "series", "text"]
+Kind = Literal["image", "tabular", "series", "text", "documents", "tagged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,8 @@ class Dataset:
     """Raw samples of one kind.
 
     `inputs`: images `(samples, height, width, channels)` uint8, rows `(samples, columns)` float32, a series
-    `(time, columns)` float32, or a list of texts. Images too many for memory are an `ImageFiles` sequence instead.
+    `(time, columns)` float32; for `text` a list of one long text, for `documents` a list of texts, for `tagged` a list
+    of sentences, each as pairs of a word and its tag. Images too many for memory are an `ImageFiles` sequence instead.
     `targets`: class numbers `(samples,)` int64, or values `(samples,)` or `(samples, outputs)` float32, or None.
     """
 

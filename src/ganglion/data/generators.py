@@ -7,6 +7,7 @@ import numpy as np
 
 from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
 
@@ -122,6 +123,10 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "mackey-glass": mackey_glass,
     "geometric-brownian-motion": geometric_brownian_motion,
     "bars-and-stripes": bars_and_stripes,
+    "tales": tales,
+    "opinions": opinions,
+    "tagged-sentences": tagged_sentences,
+    "lift": lift,
 }
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, final
+from typing import Literal, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganglion.data.dataset import Kind
 from ganglion.errors import ConfigurationError, DataError, ShapeError
 from ganglion.files import named
 
@@ -298,7 +297,9 @@ def _one_hot(column: np.ndarray, categories: Sequence[str]) -> Tensor:
     return torch.from_numpy(matches.reshape(len(column), len(categories)))
 
 
-def read_inputs(paths: Sequence[str | Path], kind: Kind, columns: Sequence[str] = ()) -> np.ndarray:
+def read_inputs(
+    paths: Sequence[str | Path], kind: Literal["image", "tabular", "series", "text"], columns: Sequence[str] = ()
+) -> np.ndarray:
     """Read raw inputs of a trained network: image files or folders of them, CSV, NPZ or Parquet files, or texts.
 
     Args:

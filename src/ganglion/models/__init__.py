@@ -63,6 +63,28 @@ INDEX = (
     System(
         "lstm-forecaster", "recurrent.lstm_forecaster", "forecasting", "mackey-glass", {"epochs": 6, "batch_size": 64}
     ),
+    System(
+        "char-rnn",
+        "recurrent.char_rnn",
+        "language",
+        "tales",
+        {"epochs": 8, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
+    ),
+    System(
+        "sentiment",
+        "recurrent.sentiment",
+        "categorisation",
+        "opinions",
+        {"epochs": 12, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
+    ),
+    System(
+        "elman-tagger",
+        "recurrent.elman_tagger",
+        "tagging",
+        "tagged-sentences",
+        {"epochs": 12, "batch_size": 16, "schedule": "cosine", "monitor": "loss"},
+    ),
+    System("jordan", "recurrent.jordan", "tagging", "lift", {"epochs": 30, "batch_size": 16, "monitor": "loss"}),
     System("autoencoder", "autoencoder.autoencoder", "reconstruction", "digits", {"epochs": 60, "batch_size": 64}),
     System("gan", "adversarial.gan", "generation", "digits", {"epochs": 125, "batch_size": 64, "ema_decay": 0.99}),
     System(

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
 from itertools import chain
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ganglion.core import LearningRule
 from ganglion.errors import CheckpointError, ConfigurationError, GanglionError
@@ -17,7 +18,10 @@ from ganglion.models import System
 from ganglion.settings import from_dict, unknown_name
 from ganglion.tasks.base import Task
 
-TASKS = ("classification", "regression", "reconstruction", "generation", "density", "forecasting", "control")
+TASKS = (
+    "classification", "regression", "reconstruction", "generation", "density", "forecasting", "control", "language",
+    "categorisation", "tagging",
+)  # fmt: skip
 """The closed list of modules below `ganglion.tasks` that a run may name."""
 FORMAT = 1
 
@@ -79,7 +83,7 @@ def build(system: System, config: Any) -> LearningRule:
         ConfigurationError: the networks are too large or have layers of nothing; found out without allocating any.
     """
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        with torch.device("meta"), _Undrawn(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on layers without units
             blank = system.load().build(config)
         networks = blank.networks.values()
@@ -103,6 +107,15 @@ def build(system: System, config: Any) -> LearningRule:
             remedy="choose smaller sizes",
         )
     return system.load().build(config)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights without memory undrawn: torch would import its compiler, as slowly as itself, to draw them."""
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
 
 
 def _refuse_hollow(system: System, networks: Iterable[nn.Module]) -> None:

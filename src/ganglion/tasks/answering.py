@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -41,3 +42,11 @@ def answers(network: nn.Module, batches: Iterable[Batch]) -> tuple[Tensor, Tenso
         pairs = [(network(batch["inputs"].to(device)), batch["targets"].to(device)) for batch in batches]
     outputs, targets = zip(*pairs, strict=True)
     return torch.cat(outputs), torch.cat(targets)
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with signs that no name has
+        return False

@@ -100,6 +100,8 @@ def example(config: Any) -> "Tensor":
         shape = (config.latent_features,)
     elif getattr(config, "image_size", None):
         shape = (config.in_channels, config.image_size, config.image_size)
+    elif hasattr(config, "vocabulary_size"):
+        return torch.ones(1, config.window, dtype=torch.int64)
     elif hasattr(config, "window"):
         shape = (config.window, config.in_features)
     else:

@@ -22,14 +22,18 @@ CAPTIONS = {
     "confusion_matrix": "What the test samples are (rows) and what the network answers (columns)",
     "curves": "The metric log; numbers in the legends are the last ones",
     "decision_regions": "What the network answers over two inputs, and the samples",
+    "evidence": "How much of the answer to some test texts is lost when a word is unknown",
     "episode": "Frames of one greedy episode, from first to last",
     "filters": "Weights of the first layer; blue is positive, orange negative",
     "forecast": "The end of the series: truth, forecast, and what naive methods say",
     "misclassified": "Test samples that the network gets wrong",
+    "next_characters": "How likely each character of the test part was, and what was expected in its place",
     "predictions": "Predicted against true values of the test samples",
     "receptive_fields": "What each hidden unit responds to; blue is positive, orange negative",
     "reconstructions": "Test samples, what is left of them after the code, and the difference",
     "returns": "Return of every training episode",
+    "step_by_step": "What the network answers at each step of some test sequences, and the truth",
+    "sample": "What the network writes on from the first characters of the test part",
 }
 """What the pictures of the tasks show; others are captioned with their names."""
 

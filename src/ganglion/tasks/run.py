@@ -73,18 +73,38 @@ class Run:
             for sentence in filter(None, (f"{complaint}; using {path.name} instead" if complaint else "", *others)):
                 warnings.warn(sentence, stacklevel=2)
         fill(network, weights, str(self.folder))
-        return with_clear_shapes(network.eval(), tuple(example(self.config).shape[1:]))
+        usual = example(self.config)
+        return with_clear_shapes(network.eval(), tuple(usual.shape[1:]), usual.dtype)
 
     def predict(self, inputs: Any) -> list[dict[str, Any]]:
         """Answer for raw inputs: arrays, or one or more paths of images, CSV or NPZ files."""
         return self.task.predict(self.network, [inputs] if isinstance(inputs, str | Path) else inputs)
 
-    def generate(self, count: int = 64, *, seed: int = 0, out: str | Path | None = None) -> Figure:
-        """Draw new samples, and save the picture where `out` is given."""
-        figure = self.task.generate(self.network, count, seed)
+    def generate(
+        self,
+        count: int = 64,
+        *,
+        prompt: str | None = None,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int = 0,
+        out: str | Path | None = None,
+    ) -> Figure | str:
+        """Draw `count` new samples as a picture, or write `length` characters of text on from a prompt.
+
+        Texts are drawn at a temperature, 0 always taking the likeliest character, from the `top_k` likeliest. The
+        picture or the text is saved where `out` is given.
+        """
+        if prompt is None and not self.task.writes:
+            figure = self.task.generate(self.network, count, seed)
+            if out:
+                figures.save(figure, Path(out))
+            return figure
+        text = self.task.write(self.network, prompt or "", length, temperature, top_k, seed)
         if out:
-            figures.save(figure, Path(out))
-        return figure
+            Path(out).write_text(text, encoding="utf-8", errors="replace")
+        return text
 
     def forecast(self, steps: int) -> list[dict[str, float]]:
         return self.task.forecast(self.network, steps)

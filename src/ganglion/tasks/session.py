@@ -10,7 +10,7 @@ from ganglion import __version__, figures
 from ganglion.core import LearningRule
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
-from ganglion.data.dataset import Dataset
+from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.memory import STORED, from_arrays, store, stored
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError
@@ -25,7 +25,7 @@ from ganglion.tasks.run import load as load
 from ganglion.tasks.run import open_run as open_run
 from ganglion.training import checkpoint
 from ganglion.training.allocator import keep_big_blocks
-from ganglion.training.device import choose_device
+from ganglion.training.device import choose_device, settle_precision
 from ganglion.training.run import RunFolder
 from ganglion.training.seeding import seed_all
 from ganglion.training.settings import TrainerSettings
@@ -35,6 +35,13 @@ from ganglion.training.trainer import Callback, Trainer
 Source = str | Path | Dataset | tuple[Any, Any] | Any
 FORMAT = 1
 REPORT = "report.html"
+KINDS: dict[str, Kind] = {
+    "forecasting": "series",
+    "language": "text",
+    "categorisation": "documents",
+    "tagging": "tagged",
+}
+"""What a file is read as for tasks that do not take whatever it holds."""
 
 
 @dataclasses.dataclass
@@ -122,7 +129,9 @@ def _prepare(
 ) -> Session:
     system = find(name)
     config, trainer_settings, data_settings = settle(system, options)
-    choose_device(trainer_settings.device)  # a device that is not here is refused before anything is written
+    device = choose_device(trainer_settings.device)  # one that is not here is refused before anything is written
+    precision = settle_precision(trainer_settings.precision, device, getattr(config, "bf16_is_safe", False))
+    trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
     source = _source(system, system.data if data is None else data)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     about = {
@@ -305,7 +314,7 @@ def prepare_task(
     elif source == STORED and folder:
         dataset = stored(folder)
     else:
-        dataset = read(source, settings, kind="series" if system.task == "forecasting" else None)
+        dataset = read(source, settings, kind=KINDS.get(system.task))
     doubts = _doubts(dataset, settings)
     task = task_class(_task_name(system, dataset)).prepare(dataset, config, settings, seed)
     task.notes = (*task.notes, *doubts)

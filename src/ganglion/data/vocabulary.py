@@ -1,0 +1,96 @@
+"""Characters and words as numbers: a vocabulary of the training part, with a sign for whatever is not in it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self, final
+
+import numpy as np
+
+from ganglion.errors import DataError
+
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+"""How an unknown character or word is written; its number is always 0."""
+CODE_POINTS = 0x110000
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
+"""A word with its apostrophes, or one sign of punctuation."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """Tokens by number; 0 stands for all that are unknown.
+
+    A token that occurs less than `least` times in the training part is unknown as well, so that the unknown is
+    something that training has seen.
+
+    >>> vocabulary = Vocabulary.fit("to be or not to be", least=2)
+    >>> vocabulary.tokens
+    ('�', ' ', 'o', 't', 'b', 'e')
+    >>> vocabulary.encode("beet").tolist(), vocabulary.decode([4, 5, 0])
+    ([4, 5, 5, 3], ['b', 'e', '�'])
+    """
+
+    tokens: tuple[str, ...]
+    """The token of every number."""
+
+    @classmethod
+    def fit(cls, tokens: Iterable[str], *, least: int = 2, most: int | None = None) -> Self:
+        """Number the tokens of the training part, the commonest first.
+
+        Args:
+            least: how often a token must occur.
+            most: how many tokens are kept at most, the unknown among them.
+
+        Raises `DataError` if no token occurs often enough.
+        """
+        counts = Counter(tokens)
+        known = [token for token, count in counts.most_common() if count >= least and token != UNKNOWN]
+        if not known:
+            raise DataError(
+                "there is nothing to learn from: no character or word occurs often enough",
+                expected=f"some that occur at least {least} times in the training part",
+                found=f"{len(counts)} different ones",
+                remedy="give more text",
+            )
+        return cls(tokens=(UNKNOWN, *known[: None if most is None else most - 1]))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, tokens: str | Sequence[str]) -> np.ndarray:
+        """Return the number of each token `(tokens,)` int64; a string is taken character by character."""
+        if isinstance(tokens, str):
+            return self._by_code_point[np.frombuffer(tokens.encode("utf-32-le", "surrogatepass"), dtype="<u4")]
+        return np.array([self._numbers.get(token, 0) for token in tokens], dtype=np.int64)
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """Return the tokens of numbers."""
+        return [self.tokens[number] for number in numbers]
+
+    def unknown(self, tokens: Iterable[str]) -> list[str]:
+        """Return those tokens that are not known, each once, in their order."""
+        return [token for token in dict.fromkeys(tokens) if token not in self._numbers]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {token: number for number, token in enumerate(self.tokens)}
+
+    @cached_property
+    def _by_code_point(self) -> np.ndarray:
+        table = np.zeros(CODE_POINTS, dtype=np.int64)
+        for number, token in enumerate(self.tokens):
+            if len(token) == 1:
+                table[ord(token)] = number
+        return table
+
+
+def words(text: str) -> list[str]:
+    """Return the words and signs of a text in small letters.
+
+    >>> words("Don't you like it?  I do!")
+    ["don't", 'you', 'like', 'it', '?', 'i', 'do', '!']
+    """
+    return WORD.findall(text.lower())

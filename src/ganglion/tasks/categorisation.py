@@ -1,0 +1,213 @@
+"""Categorisation: say which of several classes a text belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from ganglion import figures
+from ganglion.core import LearningRule, Loader
+from ganglion.data.buckets import BucketLoader
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset
+from ganglion.data.documents import read_texts_of
+from ganglion.data.settings import DataSettings
+from ganglion.data.splits import Samples, split
+from ganglion.data.vocabulary import Vocabulary, words
+from ganglion.errors import DataError
+from ganglion.figures.passages import coloured_words
+from ganglion.nn import probabilities
+from ganglion.rules.losses import decisions
+from ganglion.rules.supervised import Supervised
+from ganglion.settings import from_dict
+from ganglion.tasks.answering import EVALUATION_BATCH, answers, ask, is_file
+from ganglion.tasks.base import Part, Task
+
+TOP = 5
+SHOWN = 8
+"""Texts in the figure of what spoke for the answer."""
+LONGEST_SHOWN = 60
+MOST_COUNTED = 50_000
+"""Texts that the linear model of word counts learns from."""
+
+
+@final
+class Categorisation(Task):
+    """Labelled texts, judged by the share of right answers. A text is the numbers of its words, 1 for unknown ones."""
+
+    score: ClassVar[str] = "accuracy"
+    higher_is_better: ClassVar[bool] = True
+    reads_text: ClassVar[bool] = True
+    parts: dict[str, Samples]
+    """Texts and classes of each part; only a prepared task has them, and the settings."""
+    settings: DataSettings
+
+    def __init__(self, config: Any, vocabulary: Vocabulary, label_names: Sequence[str], column: str) -> None:
+        self.config, self.vocabulary, self.label_names = config, vocabulary, tuple(label_names)
+        self.column = column
+        """What the column of texts is called, where they come from a table."""
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        dataset = read(source, settings, kind="documents") if isinstance(source, str) else source
+        if dataset.kind != "documents" or not dataset.is_classification:
+            raise DataError(
+                "this system reads texts with labels",
+                where=dataset.source,
+                found=f"{dataset.kind} data",
+                expected="a table with a column of each, a folder for each class, or a file for each class",
+            )
+        parts = split(dataset, settings, seed)
+        known = (word for text in parts["train"].inputs for word in words(text))
+        vocabulary = Vocabulary.fit(known, most=config.most_words)
+        names = dataset.label_names
+        config = replace(config, vocabulary_size=len(vocabulary), num_classes=len(names))
+        task = cls(config, vocabulary, names, next(iter(dataset.column_names), ""))
+        task.parts, task.settings, task.fingerprint = parts, settings, dataset.fingerprint
+        task.has_validation = len(parts["validation"]) > 0
+        task.notes = (*dataset.notes, *task._describe())
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        vocabulary = from_dict(Vocabulary, {"tokens": state["vocabulary"]}, where="vocabulary of the run")
+        return cls(config, vocabulary, state["label_names"], state["column"])
+
+    def state(self) -> dict[str, Any]:
+        names = list(self.label_names)
+        return {"vocabulary": list(self.vocabulary.tokens), "label_names": names, "column": self.column}
+
+    def _describe(self) -> list[str]:
+        train = [words(text) for text in self.parts["train"].inputs]
+        notes = [
+            f"{len(self.vocabulary)} different words; those that training has not twice are one unknown word",
+            f"{np.mean([len(text) for text in train]):.0f} words a text, at most {max(map(len, train))}",
+        ]
+        cut = sum(len(text) > self.config.window for text in train)
+        if cut:
+            notes.append(f"{cut} texts are cut after {self.config.window} words")
+        return notes
+
+    def loader(self, rule: LearningRule, seed: int) -> Loader:
+        return self._batches("train", self.settings.batch_size, seed, shuffle=True)
+
+    def _batches(self, part: Part, batch_size: int | str, seed: int = 0, shuffle: bool = False) -> BucketLoader:
+        samples = self._nearest(part)
+        assert samples.targets is not None
+        sequences = [self._numbers(text) for text in samples.inputs]
+        return BucketLoader(sequences, samples.targets, batch_size, seed, shuffle, samples.index)
+
+    def _numbers(self, text: str) -> np.ndarray:
+        """Return the numbers of the words of a text; one without words is one unknown word."""
+        numbers: np.ndarray = self.vocabulary.encode(words(text)[: self.config.window]) + 1
+        return numbers if len(numbers) else np.ones(1, dtype=np.int64)
+
+    def _nearest(self, part: Part) -> Samples:
+        """Return a part; where nothing was held back for it, the one before."""
+        order: tuple[Part, ...] = ("train", "validation", "test")
+        return next(self.parts[name] for name in reversed(order[: order.index(part) + 1]) if len(self.parts[name]))
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        """Judge the network on a part; on the test part beside a linear model of word counts."""
+        assert isinstance(rule, Supervised)
+        judged = rule.judge(*answers(rule.network, self._batches(part, EVALUATION_BATCH)))
+        measures = {name: float(value) for name, value in judged.items()}
+        if part == "test":
+            measures["bag_of_words_accuracy"] = bag_of_words_accuracy(self.parts["train"], self._nearest("test"))
+        return measures
+
+    def baseline(self) -> dict[str, float]:
+        """Return what answering with the commonest class of the training part scores."""
+        train, test = self.parts["train"].targets, self._nearest("test").targets
+        assert train is not None and test is not None
+        return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
+
+    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+        outputs, targets = answers(rule.network, self._batches("test", EVALUATION_BATCH))
+        said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
+        classes = len(self.label_names)
+        counts = np.bincount(truth * classes + said, minlength=classes**2).reshape(classes, classes)
+        texts = self._nearest("test").inputs
+        short = [place for place, text in enumerate(texts) if 1 < len(words(text)) <= LONGEST_SHOWN]
+        wrong = [place for place in short if said[place] != truth[place]][: SHOWN // 2]
+        right = [place for place in short if said[place] == truth[place]][: SHOWN - len(wrong)]
+        return {
+            "confusion_matrix": figures.confusion_matrix(counts, self.label_names),
+            "evidence": self._evidence(rule.network, [(texts[place], int(truth[place])) for place in right + wrong]),
+        }
+
+    def _evidence(self, network: nn.Module, pairs: Sequence[tuple[str, int]]) -> Figure:
+        """Draw texts with each word in the colour of what the answer loses without it."""
+        weights, captions, rows = [], [], []
+        for text, truth in pairs:
+            said, effects = self.effects(network, text)
+            mistaken = "" if said == truth else f", and is {self.label_names[truth]}"
+            rows.append(words(text))
+            weights.append(effects)
+            captions.append(f"read as {self.label_names[said]}{mistaken}")
+        return coloured_words(rows, weights, captions, "Blue words speak for the answer, orange ones against it")
+
+    def effects(self, network: nn.Module, text: str) -> tuple[int, list[float]]:
+        """Return the answer to a text, and by how much each word raises its log-odds: without the word they fall."""
+        numbers = torch.from_numpy(self._numbers(text))
+        without = numbers.repeat(len(numbers) + 1, 1)
+        without[1:].fill_diagonal_(1)  # each word in turn is read as the unknown one
+        logs = probabilities(ask(network, without)).double().clamp(1e-9, 1 - 1e-9).logit()
+        said = int(logs[0].argmax())
+        return said, (logs[0, said] - logs[1:, said]).tolist()
+
+    def example(self) -> Tensor:
+        return torch.ones(2, min(self.config.window, 32), dtype=torch.int64)
+
+    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return for every text its likeliest class and probability, and those of the next in order.
+
+        `inputs` are texts, or paths of files with a text in each line or row. Words that are unknown are named.
+        """
+        texts = [text for item in inputs for text in self._texts(item)]
+        if not texts:
+            raise DataError("there is no text to answer for", expected="at least one text or file")
+        sequences = [self._numbers(text) for text in texts]
+        loader = BucketLoader(sequences, np.zeros(len(texts), dtype=np.int64), EVALUATION_BATCH, 0, shuffle=False)
+        outputs, _ = answers(network, loader)
+        shares, labels = probabilities(outputs).cpu().topk(min(TOP, len(self.label_names)))
+        rows = []
+        for text, *pair in zip(texts, shares.tolist(), labels.tolist(), strict=True):
+            top = [{"label": self.label_names[label], "probability": share} for share, label in zip(*pair, strict=True)]
+            unknown = self.vocabulary.unknown(words(text))
+            rows.append({"text": text, **top[0], "top": top, "unknown": unknown})
+        return rows
+
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        text = self._texts(source)[0]
+        return torch.from_numpy(self._numbers(text))[None], words(text)[: self.config.window]
+
+    def _texts(self, item: Any) -> list[str]:
+        if isinstance(item, Path) or (isinstance(item, str) and is_file(item)):
+            return read_texts_of(Path(item), self.column)
+        text = str(item)
+        if not words(text):
+            raise DataError("there are no words in this text", found=repr(text[:40]), expected="at least one word")
+        return [text]
+
+
+def bag_of_words_accuracy(train: Samples, test: Samples) -> float:
+    """Return the share of test texts that logistic regression on word counts gets right.
+
+    >>> train = Samples(["good film", "bad film"] * 10, np.array([1, 0] * 10), np.arange(20))
+    >>> bag_of_words_accuracy(train, Samples(["a good one"], np.array([1]), np.arange(1)))
+    1.0
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    assert train.targets is not None and test.targets is not None
+    counter = CountVectorizer(analyzer=words, binary=True)
+    rows = counter.fit_transform(train.inputs[:MOST_COUNTED])
+    model = LogisticRegression(max_iter=1000).fit(rows, train.targets[:MOST_COUNTED])
+    return float(model.score(counter.transform(test.inputs), test.targets))

@@ -1,0 +1,263 @@
+"""Language: foretell the next character of a text, and write on from a beginning."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self, final
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ganglion.core import LearningRule, Loader
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset
+from ganglion.data.preprocessing import read_inputs
+from ganglion.data.settings import DataSettings
+from ganglion.data.streams import StreamLoader
+from ganglion.data.vocabulary import Vocabulary
+from ganglion.errors import ConfigurationError, DataError
+from ganglion.figures.passages import next_tokens, passage
+from ganglion.rules.truncated import Reader
+from ganglion.settings import from_dict
+from ganglion.tasks.answering import evaluating, is_file
+from ganglion.tasks.base import Part, Task
+from ganglion.tasks.language_quality import bigram_judgement, judge, unigram_judgement
+
+SHOWN = 64
+"""Characters of a passage in the figure of what was expected next."""
+GUESSES = 5
+SAMPLE = 1200
+"""Characters of the sample in the figure."""
+
+
+@final
+class Language(Task):
+    """Models a text character by character, judged by how surprised it is by the part it has not seen.
+
+    The text is cut into training, validation and test part in its own order. `loss` is in nats per character: the
+    mean of -log p(character | all before it in the part, and a window before the part).
+    """
+
+    score: ClassVar[str] = "loss"
+    higher_is_better: ClassVar[bool] = False
+    reads_text: ClassVar[bool] = True
+    writes: ClassVar[bool] = True
+    _numbers: np.ndarray
+    """The whole text as numbers of characters; only a prepared task has it, its parts and the settings."""
+    _borders: dict[str, tuple[int, int]]
+    _settings: DataSettings
+
+    def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
+        self.config, self.vocabulary = config, vocabulary
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        dataset = read(source, settings, kind="text") if isinstance(source, str) else source
+        if dataset.kind != "text":
+            raise DataError(
+                "this system reads a text",
+                where=dataset.source,
+                found=f"{dataset.kind} data",
+                remedy="give the path of a text file",
+            )
+        text = "\n".join(dataset.inputs)
+        borders = _borders(len(text), settings)
+        _refuse_short(borders, config.window, dataset.source)
+        vocabulary = Vocabulary.fit(text[slice(*borders["train"])])
+        task = cls(replace(config, vocabulary_size=len(vocabulary)), vocabulary)
+        task._numbers, task._borders, task._settings = vocabulary.encode(text), borders, settings
+        task.fingerprint, task.has_validation = dataset.fingerprint, len(range(*borders["validation"])) > 0
+        task.notes = (*dataset.notes, *task._describe())
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        return cls(config, from_dict(Vocabulary, {"tokens": state["vocabulary"]}, where="vocabulary of the run"))
+
+    def state(self) -> dict[str, Any]:
+        return {"vocabulary": list(self.vocabulary.tokens)}
+
+    def _describe(self) -> list[str]:
+        counts = ", ".join(f"{name} {last - first:,}" for name, (first, last) in self._borders.items())
+        notes = [
+            f"characters in the order of the text: {counts}",
+            f"{len(self.vocabulary)} different characters, the sign for unknown ones among them",
+        ]
+        unknown = {name: int((self._numbers[slice(*part)] == 0).sum()) for name, part in self._borders.items()}
+        if any(unknown.values()):
+            said = ", ".join(f"{count} of the {name} part" for name, count in unknown.items() if count)
+            notes.append(f"characters that training has not met twice count as unknown: {said}")
+        return notes
+
+    def loader(self, rule: LearningRule, seed: int) -> Loader:
+        first, last = self._borders["train"]
+        streams = last - first if self._settings.batch_size == "all" else self._settings.batch_size
+        return StreamLoader(self._numbers[first:last], streams, self.config.window, seed)
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        """Judge the network on a part; on the test part beside what frequencies of characters and pairs say."""
+        first, last = self._nearest(part)
+        with evaluating(rule.network):
+            judgement = judge(_reader(rule.network), self._numbers, first, last, self.config.window)
+        measures = judgement.measures()
+        if part == "test":
+            train = self._numbers[slice(*self._borders["train"])]
+            numbers, size = self._numbers[first - 1 : last], len(self.vocabulary)
+            measures["unigram_loss"] = unigram_judgement(train, numbers, size).loss
+            measures["bigram_loss"] = bigram_judgement(train, numbers, size).loss
+        return measures
+
+    def baseline(self) -> dict[str, float]:
+        """Judge the frequencies of pairs of characters in the training part."""
+        first, last = self._nearest("test")
+        train = self._numbers[slice(*self._borders["train"])]
+        return bigram_judgement(train, self._numbers[first - 1 : last], len(self.vocabulary)).measures()
+
+    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+        first, last = self._nearest("test")
+        first, last = max(first, last - 4 * SHOWN), last
+        prompt = "".join(self.vocabulary.decode(self._numbers[first : first + SHOWN]))
+        return {
+            "sample": passage(
+                self.write(rule.network, prompt, SAMPLE, 0.8, None, 0),
+                f"Written at temperature 0.8 after the first {len(prompt)} characters",
+            ),
+            "next_characters": self._expectations(rule.network, first, min(last, first + 2 * SHOWN)),
+        }
+
+    def _expectations(self, network: nn.Module, first: int, last: int) -> Figure:
+        """Draw what was expected next along the second half of a passage, the first being there to read it in."""
+        with evaluating(network) as device:
+            numbers = torch.from_numpy(self._numbers[first:last]).to(device)
+            outputs, _ = _reader(network).read(numbers[None, :-1])
+            shares = outputs[0].float().softmax(1).cpu()  # (steps, characters)
+        came = torch.from_numpy(self._numbers[first + 1 : last])
+        shares, came = shares[-SHOWN:], came[-SHOWN:]
+        best, guesses = shares.topk(min(GUESSES, shares.shape[1]), dim=1)
+        return next_tokens(
+            self.vocabulary.decode(came.tolist()),
+            [self.vocabulary.decode(row) for row in guesses.tolist()],
+            best.numpy(),
+            shares.gather(1, came[:, None])[:, 0].numpy(),
+        )
+
+    def example(self) -> Tensor:
+        return torch.zeros(2, self.config.window, dtype=torch.int64)
+
+    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return how surprising each text is to the network, and what it expects after it.
+
+        `inputs` are texts, or paths of text files.
+        """
+        answers = []
+        for text in _texts(inputs):
+            numbers = self.vocabulary.encode(text)
+            if not len(numbers):
+                raise DataError("there is no text to answer for", found="nothing", expected="a character at least")
+            with evaluating(network) as device:
+                outputs, _ = _reader(network).read(torch.from_numpy(numbers)[None].to(device))
+                shares = outputs[0].float().softmax(1).cpu()
+            came = shares[:-1].gather(1, torch.from_numpy(numbers[1:, None]))
+            surprise = float(-came.log().mean()) if len(came) else None
+            best, guesses = shares[-1].topk(min(GUESSES, len(self.vocabulary)))
+            following = zip(self.vocabulary.decode(guesses.tolist()), best.tolist(), strict=True)
+            top = [{"label": token, "probability": share} for token, share in following]
+            unknown = "".join(self.vocabulary.unknown(text))
+            answers.append({"characters": len(numbers), "loss": surprise, "unknown": unknown, "next": top})
+        return answers
+
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        (text,) = _texts([source])
+        if not text:
+            raise DataError("there is no text to read", found="nothing", expected="a character at least")
+        return torch.from_numpy(self.vocabulary.encode(text))[None], list(text)
+
+    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+        """Draw a text of `count` characters."""
+        return passage(self.write(network, "", count, 1.0, None, seed), "Written at temperature 1")
+
+    def write(
+        self, network: nn.Module, prompt: str, length: int, temperature: float, top_k: int | None, seed: int
+    ) -> str:
+        """Write on from a prompt, each character drawn from softmax(z / temperature) over the `top_k` likeliest.
+
+        Temperature 0 takes the likeliest. Without a prompt the text begins as after a line's end. Characters of the
+        prompt that the network does not know are read as the unknown; it never writes one.
+        """
+        _refuse_sampling(length, temperature, top_k)
+        generator = torch.Generator().manual_seed(seed)
+        given = self.vocabulary.encode(prompt or self._beginning())
+        written: list[int] = []
+        with evaluating(network) as device:
+            outputs, state = _reader(network).read(torch.from_numpy(given)[None].to(device))
+            for _ in range(length):
+                logits = outputs[0, -1].float().cpu()
+                logits[0] = -math.inf
+                written.append(_drawn(logits, temperature, top_k, generator))
+                outputs, state = _reader(network).read(torch.tensor([written[-1:]], device=device), state)
+        return prompt + "".join(self.vocabulary.decode(written))
+
+    def _beginning(self) -> str:
+        known = self.vocabulary.tokens
+        return next((sign for sign in ("\n", " ") if sign in known), known[1])
+
+    def _nearest(self, part: Part) -> tuple[int, int]:
+        """Return the borders of a part; of the training part where nothing was held back for it."""
+        first, last = self._borders[part]
+        first, last = (first, last) if first < last else self._borders["train"]
+        return max(1, first), last  # nothing stands before the first character to foretell it from
+
+
+def _borders(length: int, settings: DataSettings) -> dict[str, tuple[int, int]]:
+    """Return where each part begins and ends."""
+    test, validation = round(length * settings.test), round(length * settings.validation)
+    end = length - test - validation
+    first = 0 if settings.limit is None else max(0, end - settings.limit)
+    return {"train": (first, end), "validation": (end, length - test), "test": (length - test, length)}
+
+
+def _refuse_short(borders: dict[str, tuple[int, int]], window: int, where: str) -> None:
+    length = borders["train"][1] - borders["train"][0]
+    if length < window + 1:
+        raise DataError(
+            "the training part of this text is shorter than a window",
+            where=where,
+            expected=f"at least {window + 1} characters",
+            found=str(length),
+            remedy="give more text, or a smaller window",
+        )
+
+
+def _refuse_sampling(length: int, temperature: float, top_k: int | None) -> None:
+    if length < 1:
+        raise ConfigurationError("length must be at least 1", found=str(length))
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ConfigurationError("temperature must not be negative", found=str(temperature))
+    if top_k is not None and top_k < 1:
+        raise ConfigurationError("top_k must be at least 1", found=str(top_k))
+
+
+def _drawn(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> int:
+    """Return the number of a token drawn from logits `(tokens,)`."""
+    if temperature == 0:
+        return int(logits.argmax())
+    best, tokens = logits.topk(min(top_k or len(logits), len(logits)))
+    shares = functional.softmax((best - best[0]) / temperature, dim=0)
+    return int(tokens[torch.multinomial(shares, 1, generator=generator)])
+
+
+def _texts(inputs: Sequence[Any]) -> list[str]:
+    """Return texts as they are, and those that are in files."""
+    return [
+        str(read_inputs([item], "text")[0]) if isinstance(item, Path) or is_file(str(item)) else str(item)
+        for item in inputs
+    ]
+
+
+def _reader(network: nn.Module) -> Reader:
+    assert isinstance(network, Reader)
+    return network

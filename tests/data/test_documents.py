@@ -1,0 +1,156 @@
+"""Labelled texts from every form that they come in, and sentences with tags; what is wrong is said."""
+
+from pathlib import Path
+
+import pytest
+
+from ganglion.data.catalogue import read
+from ganglion.data.check import check
+from ganglion.data.dataset import Dataset
+from ganglion.data.documents import read_texts_of
+from ganglion.data.settings import DataSettings
+from ganglion.errors import ConfigurationError, DataError, GanglionError
+
+ROWS = [("good, very good", "pos"), ("bad film", "neg"), ("so so", "neg"), ("a joy", "pos")]
+
+
+def documents(path: Path, **settings: object) -> Dataset:
+    return read(str(path), DataSettings(**settings), kind="documents")  # type: ignore[arg-type]
+
+
+def pairs(dataset: Dataset) -> list[tuple[str, str]]:
+    assert dataset.targets is not None
+    names = [dataset.label_names[target] for target in dataset.targets]
+    return list(zip(dataset.inputs, names, strict=True))
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_table_with_named_columns(tmp_path: Path) -> None:
+    lines = [f'{number},"{text}",{label}' for number, (text, label) in enumerate(ROWS)]
+    dataset = documents(write(tmp_path / "films.csv", "\n".join(["id,review,sentiment", *lines])))
+    assert pairs(dataset) == ROWS
+    assert dataset.column_names == ("review",)
+    assert "'review'" in dataset.notes[0] and "'sentiment'" in dataset.notes[0]
+
+
+def test_a_table_without_names(tmp_path: Path) -> None:
+    lines = [f'{number % 2},"{text} and more words","{text}"' for number, (text, _) in enumerate(ROWS * 3)]
+    dataset = documents(write(tmp_path / "news.csv", "\n".join(lines)))
+    assert pairs(dataset)[0] == ("good, very good and more words", "0")
+
+
+def test_columns_that_are_asked_for(tmp_path: Path) -> None:
+    lines = [f"{text}\t{label}\t{len(text)}" for text, label in ROWS * 4]
+    path = write(tmp_path / "films.tsv", "\n".join(["text\tlabel\tsize", *lines]))
+    assert documents(path, columns=("label",), target="size").inputs[0] == "pos"
+    with pytest.raises(ConfigurationError, match="unknown column 'labels'"):
+        documents(path, target="labels")
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    lines = [f'{{"label": {int(label == "pos")}, "text": "{text}"}}' for text, label in ROWS]
+    dataset = documents(write(tmp_path / "films.jsonl", "\n".join([*lines, "", '{"text": "no label"}'])))
+    assert dataset.label_names == ("0", "1") and dataset.inputs == [text for text, _ in ROWS]
+    assert any("1 rows" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", '{"text": "a", "text": "b"}'])
+def test_broken_json_lines_are_named(tmp_path: Path, line: str) -> None:
+    with pytest.raises(DataError) as error:
+        documents(write(tmp_path / "films.jsonl", f'{{"text": "a", "label": 1}}\n{line}'))
+    assert "line 2" in error.value.where
+
+
+def test_a_folder_for_each_class_and_part(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for number, (text, label) in enumerate(ROWS):
+            write(tmp_path / part / label / f"{number}.txt", f"{text} ({part})\n")
+    dataset = documents(tmp_path)
+    assert sorted(pairs(dataset)) == sorted((f"{text} (train)", label) for text, label in ROWS)
+    assert dataset.test_inputs is not None and len(dataset.test_inputs) == 4
+    assert dataset.label_names == ("neg", "pos")
+
+
+@pytest.mark.parametrize("name", ["rt-polarity.{}", "{}.txt"])
+def test_a_file_for_each_class(tmp_path: Path, name: str) -> None:
+    for label in ("pos", "neg"):
+        texts = [text for text, own in ROWS if own == label]
+        write(tmp_path / name.format(label), "\r\n".join(texts) + "\n\n")
+    assert sorted(pairs(documents(tmp_path))) == sorted(ROWS)
+
+
+def test_latin_letters_of_old_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.pos").write_bytes("un film très léger\n".encode("latin-1"))
+    (tmp_path / "a.neg").write_bytes(b"no\n")
+    assert "un film très léger" in documents(tmp_path).inputs
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"a.pos": "good"}, "two classes"),
+        ({"a.pos": "", "a.neg": "\n"}, "two classes"),
+        ({"pos/1.txt": "good"}, "two classes"),
+        ({"train/a/1.txt": "x", "train/b/1.txt": "y", "test/c/1.txt": "z", "test/a/1.txt": "z"}, "lacks"),
+        ({}, "two classes"),
+    ],
+)
+def test_refuses_folders_without_classes(tmp_path: Path, files: dict[str, str], words: str) -> None:
+    for name, text in files.items():
+        write(tmp_path / name, text)
+    with pytest.raises(DataError, match=words):
+        documents(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "text,label\n", "text\none\ntwo\n", "{}"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.txt"])
+def test_refuses_files_without_texts_and_labels(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(GanglionError):
+        documents(write(tmp_path / name, text))
+
+
+def test_labels_that_do_not_recur_are_no_classes(tmp_path: Path) -> None:
+    lines = [f"some text,label {number}" for number in range(60)]
+    with pytest.raises(DataError, match="no class"):
+        documents(write(tmp_path / "a.csv", "\n".join(["text,label", *lines])))
+
+
+def test_one_class_is_a_stop_of_the_data_check(tmp_path: Path) -> None:
+    dataset = documents(write(tmp_path / "a.csv", "\n".join(["text,label", *["words,pos"] * 30])))
+    assert any("one class" in finding.message for finding in check(dataset))
+
+
+def test_texts_to_answer_for(tmp_path: Path) -> None:
+    assert read_texts_of(write(tmp_path / "a.txt", "one\n\n two \n"), "") == ["one", "two"]
+    table = write(tmp_path / "a.csv", "id,review\n1,good one\n2,bad one\n")
+    assert read_texts_of(table, "review") == ["good one", "bad one"]
+    with pytest.raises(ConfigurationError, match="unknown column"):
+        read_texts_of(table, "text")
+    with pytest.raises(DataError, match="no texts"):
+        read_texts_of(write(tmp_path / "b.txt", "\n"), "")
+
+
+def test_words_with_tags(tmp_path: Path) -> None:
+    text = "# a remark\nThe DT B-NP\ncat NN I-NP\n\n\nIt\tPRP\tB-NP\n"
+    dataset = read(str(write(tmp_path / "a.conll", text)), DataSettings(), kind="tagged")
+    assert dataset.inputs == [(("The", "B-NP"), ("cat", "I-NP")), (("It", "B-NP"),)]
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "no sentences"), ("\n\n", "no sentences"), ("a A\nb\n", "no tag")])
+def test_refuses_words_without_tags(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read(str(write(tmp_path / "a.conll", text)), DataSettings(), kind="tagged")
+
+
+def test_a_text_is_read_from_a_file_of_any_ending(tmp_path: Path) -> None:
+    for name in ("a.py", "b.csv", "c"):
+        assert read(str(write(tmp_path / name, "x = 1\n")), DataSettings(), kind="text").inputs == ["x = 1\n"]
+    with pytest.raises(DataError, match="run programs"):
+        read(str(write(tmp_path / "a.pkl", "x")), DataSettings(), kind="text")
+    with pytest.raises(DataError, match="empty"):
+        read(str(write(tmp_path / "empty.txt", "")), DataSettings(), kind="text")

@@ -1,0 +1,107 @@
+"""Categorisation: nothing of the test part is learnt from, unknown words, answers from texts and files, learning."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganglion.data.dataset import Dataset
+from ganglion.data.generators import generate
+from ganglion.data.settings import DataSettings
+from ganglion.data.vocabulary import words
+from ganglion.errors import DataError
+from ganglion.figures import save
+from ganglion.models.recurrent.sentiment import TINY, build
+from ganglion.tasks.categorisation import Categorisation, bag_of_words_accuracy
+
+
+def prepared(dataset: Dataset | None = None, **settings: object) -> Categorisation:
+    dataset = dataset or generate("opinions", count=600)
+    return Categorisation.prepare(dataset, TINY, DataSettings(**settings), seed=0)  # type: ignore[arg-type]
+
+
+def test_the_vocabulary_is_that_of_the_training_part() -> None:
+    task = prepared()
+    counts: dict[str, int] = {}
+    for text in task.parts["train"].inputs:
+        for word in words(text):
+            counts[word] = counts.get(word, 0) + 1
+    assert set(task.vocabulary.tokens[1:]) == {word for word, count in counts.items() if count > 1}
+
+
+def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
+    task = prepared(batch_size=20)
+    torch.manual_seed(0)
+    rule = build(task.config)
+    loader = task.loader(rule, seed=0)
+    for _ in range(12):
+        for batch in loader:
+            rule.step(batch)
+    measures = task.evaluate(rule, "test")
+    assert measures["accuracy"] > 0.85 > measures["bag_of_words_accuracy"] > task.baseline()["accuracy"]
+    for name, figure in task.figures(rule).items():
+        save(figure, tmp_path / f"{name}.png")
+    assert {path.stem for path in tmp_path.iterdir()} == {"confusion_matrix", "evidence"}
+
+    answers = task.predict(rule.network, ["the film is very good", "the film is not good", "the zebra seems dull"])
+    assert [answer["label"] for answer in answers] == ["positive", "negative", "negative"]
+    assert [answer["unknown"] for answer in answers] == [[], [], ["zebra"]]
+    said, effects = task.effects(rule.network, "the story is dull")
+    assert task.label_names[said] == "negative" and int(np.argmax(effects)) == 3
+
+
+def test_word_counts_against_an_explicit_count() -> None:
+    task = prepared()
+    assert bag_of_words_accuracy(task.parts["train"], task.parts["train"]) < 0.8  # `not good` has the same words
+
+
+def test_answers_do_not_depend_on_what_else_is_asked() -> None:
+    task = prepared()
+    torch.manual_seed(0)
+    network = build(task.config).network
+    long, short = "the film is good , but the story is very flat .", "dull"
+    together = task.predict(network, [long, short])
+    alone = [task.predict(network, [text])[0] for text in (long, short)]
+    for one, other in zip(together, alone, strict=True):
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
+
+
+def test_answers_for_files(tmp_path: Path) -> None:
+    task, network = prepared(), build(prepared().config).network
+    path = tmp_path / "new.txt"
+    path.write_text("the film is good\n\nthe film is flat\n")
+    assert [row["text"] for row in task.predict(network, [path])] == ["the film is good", "the film is flat"]
+    assert task.predict(network, [str(path)]) == task.predict(network, ["the film is good", "the film is flat"])
+
+
+def test_a_text_of_unknown_words_is_answered_and_one_without_words_refused() -> None:
+    task = prepared()
+    network = build(task.config).network
+    (answer,) = task.predict(network, ["Ωμέγα"])
+    assert answer["unknown"] == ["ωμέγα"]
+    for text in ("", "   "):
+        with pytest.raises(DataError, match="no words"):
+            task.predict(network, [text])
+
+
+def test_long_texts_are_cut_and_it_is_said() -> None:
+    base = generate("opinions", count=100)
+    longer = Dataset(**{**vars(base), "inputs": [f"{text} " * 60 for text in base.inputs]})
+    task = prepared(longer)
+    assert any("cut after" in note for note in task.notes)
+    assert max(batch["inputs"].shape[1] for batch in task.loader(build(task.config), 0)) == TINY.window
+
+
+def test_a_restored_task_answers_the_same() -> None:
+    task = prepared()
+    network = build(task.config).network
+    again = Categorisation.restore(json.loads(json.dumps(task.state())), task.config)
+    assert again.state() == task.state()
+    assert again.predict(network, ["the film is good"]) == task.predict(network, ["the film is good"])
+
+
+def test_refuses_other_data() -> None:
+    with pytest.raises(DataError, match="texts with labels"):
+        prepared(generate("xor"))
