@@ -1,4 +1,4 @@
-"""`python -m tests.faults.table [--full] [RESULTS]`: run the faults, and write docs/fault-table.md from what came of them.
+"""`python -m tests.faults.table [--full] [RESULTS]`: run the faults, and write docs/fault-table.md from what came.
 
 The full faults take hours. Run in pieces, with a file named by GANGLION_FAULT_RESULTS, they leave their lines there;
 RESULTS is such a file, and of two lines about one fault that with more tries counts.
