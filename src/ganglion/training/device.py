@@ -1,5 +1,6 @@
 """Where a run computes, and in which numbers."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import UsageError
+from ganglion.training.settings import Precision
 
 
 def choose_device(name: str) -> torch.device:
@@ -31,7 +33,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def settle_precision(name: str, device: torch.device, is_safe: bool) -> str:
+def settle_precision(name: Precision, device: torch.device, is_safe: bool) -> Precision:
     """Return what `auto` means: bf16 where the device has units for it and the system keeps its score with it.
 
     >>> settle_precision("auto", torch.device("cpu"), is_safe=False)
@@ -56,10 +58,15 @@ def computing(precision: str, device: torch.device) -> AbstractContextManager[An
 
 
 def place(rule: LearningRule, device: torch.device) -> None:
-    """Move a rule to where it computes, convolutions into the layout in which they are fast."""
+    """Move a rule to where it computes, convolutions into the layout in which they are fast.
+
+    `GANGLION_LAYOUT=contiguous` leaves them in torch's own.
+    """
+    kept = os.environ.get("GANGLION_LAYOUT") == "contiguous"
+    layout = torch.contiguous_format if kept else torch.channels_last
     for network in rule.networks.values():
         # torch accepts both at once, its types do not say so.
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device, memory_format=layout)  # type: ignore[call-overload]
     rule.tensors.update({name: tensor.to(device) for name, tensor in rule.tensors.items()})
 
 

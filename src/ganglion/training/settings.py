@@ -11,6 +11,8 @@ POSITIVE = (
     "epochs", "steps", "threads", "schedule_every", "evaluate_every", "report_every", "checkpoint_every", "patience",
 )  # fmt: skip
 
+Precision = Literal["fp32", "bf16", "auto"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings:
@@ -26,7 +28,7 @@ class TrainerSettings:
     """auto, cpu, cuda, cuda:1, mps."""
     threads: int | None = None
     """CPU threads; bits are only reproduced at the same number."""
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    precision: Precision = "fp32"
     """Number format of the forward pass; weights and updates stay fp32. auto is bf16 where the processor has units for
     it and the system is known to score as well with it."""
     deterministic: bool = True
