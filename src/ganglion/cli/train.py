@@ -157,7 +157,13 @@ def show_result(run: "Run") -> None:
 
 
 NEXT = {"classification": "predict", "generation": "generate", "density": "generate", "forecasting": "forecast"}
-NEXT |= {"reconstruction": "predict", "control": "play", "language": "generate", "categorisation": "predict", "tagging": "predict"}
+NEXT |= {
+    "reconstruction": "predict",
+    "control": "play",
+    "language": "generate",
+    "categorisation": "predict",
+    "tagging": "predict",
+}
 ARGUMENTS = {"classification": " INPUT", "reconstruction": " INPUT", "forecasting": " --steps 10"}
 ARGUMENTS |= {"language": ' --prompt "The "', "categorisation": ' "a text"', "tagging": ' "a text"'}
 ARGUMENTS |= dict.fromkeys(("generation", "density"), " --count 64 --out samples.png")

@@ -168,7 +168,7 @@ def micro_batches(batch: Batch, count: int) -> list[tuple[Batch, float]]:
 def condition(
     optimizer: Optimizer, parameters: list[nn.Parameter], descent: Descent, loss: Tensor | None = None
 ) -> Tensor | None:
-    """Refuse a loss or gradient that is not finite, then clip the gradient as asked; return the norm if it was needed."""
+    """Refuse a loss or gradient that is not finite, then clip the gradient; return its norm if that was needed."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = None if descent.clip_norm is None else torch.nn.utils.get_total_norm(gradients)
     evidence = total(gradients) if norm is None else norm

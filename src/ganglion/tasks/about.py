@@ -97,7 +97,9 @@ def build(system: System, config: Any) -> LearningRule:
         raise
     except (RuntimeError, OverflowError, MemoryError, ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"no such {system.name} can be built", found=str(error), remedy=f"`ganglion info {system.name}` lists its settings"
+            f"no such {system.name} can be built",
+            found=str(error),
+            remedy=f"`ganglion info {system.name}` lists its settings",
         ) from error
     if size > _memory():
         raise ConfigurationError(

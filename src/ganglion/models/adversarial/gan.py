@@ -132,7 +132,8 @@ class Config:
     """How the discriminator descends."""
 
     def __post_init__(self) -> None:
-        sizes = {"in_channels": (self.in_channels,), "latent_features": (self.latent_features,)}
+        sizes: dict[str, tuple[int, ...]] = {"in_channels": (self.in_channels,)}
+        sizes["latent_features"] = (self.latent_features,)
         sizes |= {"generator_features": self.generator_features, "discriminator_features": self.discriminator_features}
         for name, values in (sizes | {"image_size": (self.image_size or 1,)}).items():
             if min(values, default=1) < 1:
