@@ -1,6 +1,7 @@
-"""Scans: all steps of a recurrent layer in one call, compiled where that is possible."""
+"""Scans, all steps of a recurrent layer in one compiled call, and other things done faster than torch does them."""
 
 from ganglion.nn.fast.dispatch import suits as suits
+from ganglion.nn.fast.dropout import dropout as dropout
 from ganglion.nn.fast.elman import elman_scan as elman_scan
 from ganglion.nn.fast.gru import gru_scan as gru_scan
 from ganglion.nn.fast.lstm import lstm_scan as lstm_scan
