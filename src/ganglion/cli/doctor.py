@@ -42,12 +42,13 @@ def doctor(*, json: Switch = False) -> None:
         "versions": versions(),
         "machine": machine(),
         "torch": torch_facts(),
+        "levers": levers(),
         "data": data_facts(),
     }
     report["problems"] = problems(report)
 
     def show() -> None:
-        for title in ("versions", "machine", "torch", "data"):
+        for title in ("versions", "machine", "torch", "levers", "data"):
             rows = [
                 (name if name.isupper() else name.replace("_", " "), value) for name, value in report[title].items()
             ]
@@ -128,6 +129,20 @@ def torch_facts() -> dict[str, Any]:
     if facts["cuda"]:
         facts["devices"] = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return facts
+
+
+def levers() -> dict[str, Any]:
+    """Return what makes training fast here and what of it is on; `ganglion bench` measures what each brings."""
+    import torch
+
+    from ganglion.cli.levers import LEVERS
+    from ganglion.training.device import has_bf16_units
+
+    units = has_bf16_units(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return {lever.name: lever.standing for lever in LEVERS} | {
+        "fused_optimizers": "on: sgd, adagrad, adam and adamw (off with --optimizer-arguments fused=False)",
+        "bf16": "here, used with --precision bf16 or auto" if units else "no units for it on this machine",
+    }
 
 
 def data_facts() -> dict[str, Any]:

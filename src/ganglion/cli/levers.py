@@ -1,0 +1,71 @@
+"""What makes training faster than a plain loop here, and how each of these is switched off."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from ganglion.nn.fast.routes import library
+from ganglion.training.allocator import keep_big_blocks
+from ganglion.training.denormals import denormals_flushed
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One of them; it is on wherever it works and its variable does not say otherwise."""
+
+    name: str
+    does: str
+    variable: str
+    off: str
+    """Value of the variable that switches it off."""
+    works: Callable[[], bool]
+    """Whether it does anything on this machine."""
+    shown_by: str
+    """System whose speed shows it."""
+
+    @property
+    def standing(self) -> str:
+        """Say whether it is on, and if not, why.
+
+        >>> LEVERS[1].standing
+        'on: convolutions in channels-last layout'
+        """
+        if os.environ.get(self.variable) == self.off:
+            return f"switched off by {self.variable}={self.off}"
+        return f"on: {self.does}" if self.works() else f"not on this machine: {self.does}"
+
+
+def _flushes() -> bool:
+    with denormals_flushed() as flushes:
+        return flushes
+
+
+LEVERS = (
+    Lever(
+        "allocator",
+        "big blocks of memory stay in the process",
+        "GANGLION_ALLOCATOR",
+        "system",
+        keep_big_blocks,
+        "convnet",
+    ),
+    Lever("layout", "convolutions in channels-last layout", "GANGLION_LAYOUT", "contiguous", lambda: True, "convnet"),
+    Lever("denormals", "numbers too small for their format are zero", "GANGLION_DENORMALS", "kept", _flushes, "mlp"),
+    Lever(
+        "products",
+        "matrix products by oneDNN, where MKL holds back",
+        "GANGLION_PRODUCTS",
+        "mkl",
+        lambda: library() == "onednn",
+        "mlp",
+    ),
+    Lever(
+        "kernels",
+        "recurrent layers by compiled kernels (needs numba)",
+        "GANGLION_FAST",
+        "0",
+        lambda: find_spec("numba") is not None,
+        "lstm-forecaster",
+    ),
+)
