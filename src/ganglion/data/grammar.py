@@ -48,7 +48,7 @@ def lift(random: np.random.Generator, count: int | None) -> Dataset:
 def opinions(random: np.random.Generator, count: int | None) -> Dataset:
     """Opinions on films of one clause, or of two with a `but`, of which the second counts; some words are negated."""
     texts, classes = [], []
-    for _ in range(count or 2000):
+    for _ in range(count or 8000):
         clauses = [_opinion(random)] + ([_opinion(random)] if random.random() < 0.5 else [])
         texts.append(" , but ".join(text for text, _ in clauses) + " .")
         classes.append(clauses[-1][1])

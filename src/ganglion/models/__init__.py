@@ -75,7 +75,7 @@ INDEX = (
         "recurrent.sentiment",
         "categorisation",
         "opinions",
-        {"epochs": 12, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
+        {"epochs": 8, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
     ),
     System(
         "elman-tagger",

@@ -30,7 +30,8 @@ What to expect:
 
 Departures from the paper:
     1. Weights are averaged over updates (Polyak and Juditsky 1992).
-    2. Whole words are dropped while training (Iyyer et al. 2015), and no vectors of words are taken from elsewhere.
+    2. Vectors of words begin small, so that words which are hardly ever met say little.
+    3. Whole words are dropped while training (Iyyer et al. 2015), and no vectors of words are taken from elsewhere.
 
 References:
     Schuster and Paliwal, Bidirectional recurrent neural networks (1997).
@@ -93,6 +94,7 @@ class SentimentRNN(nn.Module):
         super().__init__()
         self.pooling, self.word_dropout, self.dropout = pooling, word_dropout, dropout
         self.embedding = nn.Embedding(vocabulary_size + 1, embedding_features, padding_idx=0)
+        nn.init.uniform_(self.embedding.weight[1:].detach(), -0.25, 0.25)  # rare words shall not drown the others
         self.recurrent = recurrent_layers(
             cell,
             embedding_features,
@@ -147,7 +149,7 @@ class Config:
     """Share of words left out while training."""
     dropout: float = 0.5
     """Share of values zeroed while training, of vectors, between layers and before the decision."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
+    descent: Descent = Descent(optimizer="adam", learning_rate=2e-3, clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
 
     def __post_init__(self) -> None:
