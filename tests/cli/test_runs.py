@@ -201,11 +201,16 @@ def test_doctor_reports_and_finds_folders(command: Command, tmp_path: Path, monk
     report = command("doctor", "--json").json
     assert report["versions"]["torch"] and report["torch"]["threads"] >= 1
     assert report["data"]["mnist"] == str(tmp_path / "mnist")
+    assert report["levers"]["layout"].startswith("on")
+    monkeypatch.setenv("GANGLION_LAYOUT", "contiguous")
+    assert "GANGLION_LAYOUT" in command("doctor", "--json").json["levers"]["layout"]
     monkeypatch.setenv("GANGLION_DATA", str(tmp_path / "none"))
     assert any("GANGLION_DATA" in problem for problem in command("doctor", "--json").json["problems"])
 
 
-def test_bench_measures_both_loops(command: Command) -> None:
+def test_bench_measures_both_loops_and_a_lever(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganglion.cli.bench.LEVERS", [lever for lever in LEVERS if lever.name == "layout"])
     done = command("bench", "--seconds", "0.02", "--json")
-    assert set(done.json["steps_per_second"]) == {"mlp", "lenet5"}
+    assert set(done.json["steps_per_second"]) == {"mlp", "lenet5", "convnet"}
     assert all(speed["ganglion"] > 0 for speed in done.json["steps_per_second"].values())
+    assert done.json["levers"]["layout"] > 0
