@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganglion import __version__, figures
-from ganglion.core import LearningRule
+from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset, Kind
@@ -134,6 +134,7 @@ def _prepare(
     trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
     source = _source(system, system.data if data is None else data)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
+    foundation = _lay(system, task, trainer_settings.seed)
     about = {
         "format": FORMAT,
         "ganglion": __version__,
@@ -151,7 +152,7 @@ def _prepare(
     with _unlocked_on_error(files):
         if isinstance(source, Dataset):
             store(source, files.path)
-        return _assemble(system, task, trainer_settings, files, callbacks)
+        return _assemble(system, task, foundation, trainer_settings, files, callbacks)
 
 
 @contextmanager
@@ -218,9 +219,6 @@ def _prepare_resume(
     settings = from_dict(TrainerSettings, about["trainer"], where="config.json")
     if longer:
         settings = dataclasses.replace(settings, steps=steps, epochs=epochs)
-        # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
-        (files.path / "result.json").unlink(missing_ok=True)
-        files.write("config.json", about | {"trainer": to_dict(settings)})
     run = Run(files.path)
     task = run.prepared_task()
     if task.fingerprint != about["fingerprint"]:
@@ -231,20 +229,36 @@ def _prepare_resume(
             found=f"SHA-256 {task.fingerprint[:12]}",
             remedy="put the old data back, or start a new run",
         )
-    session = _assemble(run.system, task, settings, files, callbacks)
+    foundation = _lay(run.system, task, settings.seed)
+    session = _assemble(run.system, task, foundation, settings, files, callbacks)
     doubts = session.trainer.resume(strict, exact)
+    if longer:  # and it can be: a run that cannot go on keeps its result
+        # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
+        (files.path / "result.json").unlink(missing_ok=True)
+        files.write("config.json", about | {"trainer": to_dict(settings)})
     return dataclasses.replace(session, notes=(*session.notes, *doubts))
 
 
-def _assemble(
-    system: System, task: Task, settings: TrainerSettings, files: RunFolder, callbacks: Sequence[Callback]
-) -> Session:
+def _lay(system: System, task: Task, seed: int) -> tuple[LearningRule, Loader]:
+    """Build what a run stands on; whatever cannot be is refused here, before anything is written."""
     keep_big_blocks()
-    seed_all(settings.seed)
+    seed_all(seed)
     rule = build(system, task.config)
+    return rule, task.loader(rule, seed)
+
+
+def _assemble(
+    system: System,
+    task: Task,
+    foundation: tuple[LearningRule, Loader],
+    settings: TrainerSettings,
+    files: RunFolder,
+    callbacks: Sequence[Callback],
+) -> Session:
+    rule, loader = foundation
     trainer = Trainer(
         rule,
-        task.loader(rule, settings.seed),
+        loader,
         settings,
         evaluate=task.evaluate if task.has_validation else None,
         score=task.score,
