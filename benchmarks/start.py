@@ -1,4 +1,4 @@
-"""How long it takes until something happens: `python -m benchmarks.start` measures and fails where a limit is passed."""
+"""How long it takes until something happens: `python -m benchmarks.start` fails where a limit is passed."""
 
 import statistics
 import subprocess

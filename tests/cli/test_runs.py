@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganglion.cli.levers import LEVERS
 from tests.cli.outcome import Command
 
 Runs = Callable[[str], Path]
