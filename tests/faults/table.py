@@ -1,7 +1,7 @@
-"""`python -m tests.faults.table [--full] [RESULTS]`: run the faults, and write docs/fault-table.md from what came.
+"""`python -m tests.faults.table [--full]`: run the faults, and write docs/fault-table.md from what came of them.
 
 The full faults take hours. Run in pieces, with a file named by GANGLION_FAULT_RESULTS, they leave their lines there;
-RESULTS is such a file, and of two lines about one fault that with more tries counts.
+`python -m tests.faults.table FILE ...` makes the table of those: of two lines about one fault, that with more tries.
 """
 
 import json
@@ -62,5 +62,5 @@ def table(found: list[dict[str, Any]]) -> str:
 
 if __name__ == "__main__":
     files = [Path(word) for word in sys.argv[1:] if word != "--full"]
-    earlier = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    TABLE.write_text(table(merged(rows("--full" in sys.argv) + earlier)), encoding="utf-8")
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    TABLE.write_text(table(merged(lines or rows("--full" in sys.argv))), encoding="utf-8")

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,18 +18,23 @@ from tests.faults.toy import finish, toy
 
 
 def test_of_two_that_begin_or_continue_together_one_wins(place: Path, survived: Record) -> None:
-    def contend(folder: Path, start: float, known: bool) -> None:
+    def contend(folder: Path, start: float, known: bool, tried: Path) -> None:
         time.sleep(max(0.0, start - time.time()))
-        run = RunFolder.open(folder) if known else RunFolder.create(folder, "line", {"system": "line"})
-        run.lock()
-        time.sleep(0.2)  # long enough for the other to try
+        try:
+            run = RunFolder.open(folder) if known else RunFolder.create(folder, "line", {"system": "line"})
+            run.lock()
+        finally:
+            tried.with_name(f"{tried.name}-{os.getpid()}").touch()
+        while len(list(tried.parent.glob(f"{tried.name}-*"))) < 2:  # hold it until the other has tried
+            time.sleep(0.001)
 
     good = 0
     finish(place / "known")
     for race in range(50):
         folder = place / "known" if race % 2 else place / str(race)
         start = time.time() + 0.05
-        both = [fork(lambda folder=folder, start=start, race=race: contend(folder, start, race % 2 == 1)) for _ in "ab"]
+        tried = place / f"tried-{race}"
+        both = [fork(partial(contend, folder, start, race % 2 == 1, tried)) for _ in "ab"]
         good += sorted(wait(child) for child in both) in ([0, 1], [0, 2])
     survived("two trainers, one folder", "25 races to begin, 25 to continue", 50, good)
 
@@ -51,7 +57,7 @@ def test_the_lock_of_the_dead_holds_nobody_up(place: Path, survived: Record) -> 
     folder, good = place / "run", 0
     for _ in range(10):
         child = fork(lambda: (toy(folder).run.lock(), time.sleep(60)))  # type: ignore[union-attr, func-returns-value]
-        while not (folder / ".lock-holder.json").exists():
+        while not all((folder / name).exists() for name in (".lock-holder.json", "config.json")):
             time.sleep(0.01)
         os.kill(child, signal.SIGKILL)
         wait(child)
