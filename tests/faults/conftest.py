@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,14 @@ from pathlib import Path
 import pytest
 
 Record = Callable[..., None]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_ignored() -> None:
+    """Take back what a shell lets its background jobs ignore, which training would rightly go on ignoring."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture

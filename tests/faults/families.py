@@ -16,6 +16,7 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "convnet, augmented": ("convnet", "digits", {"limit": 200, "augment": "shift"}),
     "convnet, bf16 and moving average": ("convnet", "digits", {"limit": 200, "precision": "bf16", "ema_decay": 0.9}),
     "lstm-forecaster": ("lstm-forecaster", "sine", {}),
+    "char-rnn": ("char-rnn", "tales", {"limit": 40}),
     "autoencoder": ("autoencoder", "digits", {"limit": 200}),
     "dcgan": ("dcgan", "digits", {"limit": 200}),
     "dcgan, moving average": ("dcgan", "digits", {"limit": 200, "ema_decay": 0.9}),
