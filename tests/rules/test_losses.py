@@ -15,6 +15,7 @@ from ganglion.rules.losses import (
     decisions,
     half_squared_error,
     perceptron_criterion,
+    quantile_loss,
     squared_error,
 )
 
@@ -93,3 +94,12 @@ def test_decisions_and_accuracy() -> None:
 def test_targets_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ShapeError, match="targets do not fit"):
         as_outputs(torch.zeros(3, 2), torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.8])
+def test_the_quantile_loss_is_least_at_the_quantile(quantile: float) -> None:
+    targets = torch.randn(999, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    candidates = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    losses = [quantile_loss(one.expand(999, 1), targets, [quantile]).item() for one in candidates]
+    best = candidates[int(torch.tensor(losses).argmin())]
+    assert best.item() == pytest.approx(torch.quantile(targets, quantile).item(), abs=0.02)

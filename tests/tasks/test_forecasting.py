@@ -1,6 +1,8 @@
 """Forecasting: no value of the future on the way to a forecast, honest baselines, answers without the data."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,16 @@ from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.forecasting import Forecasting
+from ganglion.tasks.session import train
 
 STEPS, WINDOW = 200, TINY.window
 TEST, VALIDATION = 40, 20
+REAL: dict[str, dict[str, object]] = {
+    "airline-passengers": {"window": 24, "epochs": 150, "batch_size": 16},
+    "monthly-sunspots": {"window": 36, "epochs": 10},
+    "daily-min-temperatures": {"window": 30, "epochs": 8},
+}
+"""Options with which the forecaster beats the best naive method on real series."""
 START = {"train": 0, "validation": STEPS - TEST - VALIDATION, "test": STEPS - TEST}
 
 
@@ -113,9 +122,9 @@ def test_measures_by_hand(target: str | None, column: int) -> None:
 
 def test_the_baseline_is_the_better_naive_method() -> None:
     periodic, drifting = prepared(wave()), prepared(np.cumsum(wave() - 99, axis=0))
-    for task, better in ((periodic, "seasonal_naive_mase"), (drifting, "last_value_mase")):
+    for task, better in ((periodic, "seasonal_naive_mase"), (drifting, "drift_mase")):
         measures = task.evaluate(back(1), "test")
-        naive = [measures["last_value_mase"], measures["seasonal_naive_mase"]]
+        naive = [measures[f"{name}_mase"] for name in ("last_value", "seasonal_naive", "drift")]
         assert task.baseline()["mase"] == min(naive) == measures[better]
 
 
@@ -217,3 +226,128 @@ def test_refuses_a_series_shorter_than_the_window() -> None:
 
 def test_no_validation_part_is_known_to_the_trainer() -> None:
     assert prepared(wave(), validation=0.0).has_validation is False
+
+
+def stepwise(horizon: int = 4, quantiles: tuple[float, ...] = (), **fields: object) -> Forecasting:
+    """A task of several steps at once."""
+    config = replace(TINY, horizon=horizon, quantiles=quantiles, **fields)  # type: ignore[arg-type]
+    return Forecasting.prepare(series(wave()), config, DataSettings(), seed=0)
+
+
+class Repeat(nn.Module):
+    """Forecasts the last value at every step, with a band of a given half width around it."""
+
+    def __init__(self, horizon: int, width: float = 0.0, levels: int = 1) -> None:
+        super().__init__()
+        self.horizon = horizon
+        self.levels = nn.Parameter(torch.linspace(-width, width, levels) if levels > 1 else torch.zeros(1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs[:, -1][:, None, :, None].expand(-1, self.horizon, -1, -1) + self.levels
+
+
+def test_targets_of_several_steps_follow_their_windows_and_stay_in_training() -> None:
+    task = stepwise(horizon=4)
+    scaled = task.preprocessing(wave())
+    met = []
+    for batch in task.loader(back(1), seed=0):
+        for inputs, target, row in zip(batch["inputs"], batch["targets"], batch["index"].tolist(), strict=True):
+            torch.testing.assert_close(inputs, scaled[row - WINDOW : row])
+            torch.testing.assert_close(target, scaled[row : row + 4])
+            met.append(row)
+    assert sorted(met) == list(range(WINDOW, START["validation"] - 3))
+
+
+def test_the_walk_forward_by_hand() -> None:
+    task = stepwise(horizon=4)
+    rule = Supervised(Repeat(4), Descent(), loss="squared-error")
+    measures = task.evaluate(rule, "test")
+    values = wave()[:, 0].astype(np.float64)
+    off = [abs(values[row + step] - values[row - 1]) for row in range(START["test"], STEPS - 3) for step in range(4)]
+    assert measures["mae"] == pytest.approx(np.mean(off), rel=1e-4)
+    assert measures["mase"] == pytest.approx(measures["last_value_mase"], rel=1e-5)
+
+
+def test_no_forecast_of_a_walk_knows_what_it_forecasts() -> None:
+    """From each place the forecast is the same whatever comes at it and after it."""
+    task = stepwise(horizon=4)
+    torch.manual_seed(0)
+    network = build(task.config).network
+    row = START["test"] + 10
+    changed = wave()
+    changed[row:] += 1000
+    other = Forecasting.prepare(series(changed), task.config, DataSettings(), seed=0)
+    here, there = (one._forecasts(network, np.array([row])) for one in (task, other))
+    torch.testing.assert_close(here, there)
+    after = (one._forecasts(network, np.array([row + 1])) for one in (task, other))
+    assert not torch.allclose(*after)
+
+
+def test_the_band_of_quantiles_is_judged_and_told() -> None:
+    quantiles = (0.1, 0.5, 0.9)
+    task = stepwise(2, quantiles)
+    narrow, wide = (Supervised(Repeat(2, width, 3), Descent(), loss="squared-error") for width in (0.0, 50.0))
+    assert task.evaluate(narrow, "test")["coverage"] == 0.0
+    assert task.evaluate(wide, "test")["coverage"] == 1.0
+    (first, *_) = task.forecast(wide.network, 5)
+    assert list(first) == ["step", "a", "a 0.1", "a 0.9", "b", "b 0.1", "b 0.9"]
+    assert first["a 0.1"] < first["a"] < first["a 0.9"]
+    assert task.predict(wide.network, wave(30))[0].keys() == {"row", "predicted", "0.1", "0.9", "observed"}
+
+
+def test_quantiles_are_learnt_that_hold_what_they_say(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(50, 3, 1200).astype(np.float32)[:, None]
+    config = replace(TINY, quantiles=(0.1, 0.5, 0.9), relative=False, horizon=2)
+    task = Forecasting.prepare(series(noise), config, DataSettings(), seed=0)
+    torch.manual_seed(0)
+    rule = build(task.config)
+    loader = task.loader(rule, seed=0)
+    for _ in range(6):
+        for batch in loader:
+            rule.step(batch)
+    assert task.evaluate(rule, "test")["coverage"] == pytest.approx(0.8, abs=0.1)
+    for name, figure in task.figures(rule).items():
+        save(figure, tmp_path / f"{name}.png")
+    drawn = {"forecast", "continuation", "residuals", "error_by_step"}
+    assert {path.stem for path in tmp_path.iterdir()} == drawn
+
+
+def test_horizons_are_continued_horizon_by_horizon() -> None:
+    task = stepwise(horizon=4)
+    network = build(task.config).network
+    ten, four = task.forecast(network, 10), task.forecast(network, 4)
+    assert len(ten) == 10 and ten[:4] == four
+
+
+@pytest.mark.parametrize(
+    "fields", [{"channels": 8}, {"cell": "gru"}, {"cell": "elman"}, {"cell": "peephole-lstm", "horizon": 3}]
+)
+def test_every_variant_learns_a_wave(fields: dict) -> None:
+    values = wave(600)[:, :1]
+    task = Forecasting.prepare(series(values), replace(TINY, **fields), DataSettings(), seed=0)
+    torch.manual_seed(0)
+    rule = build(task.config)
+    loader = task.loader(rule, seed=0)
+    for _ in range(20):
+        for batch in loader:
+            rule.step(batch)
+    measures = task.evaluate(rule, "test")
+    assert measures["mase"] < 0.3 * measures["last_value_mase"]
+
+
+@pytest.mark.parametrize(("horizon", "words"), [(25, "shorter than the horizon"), (140, "too short for the window")])
+def test_refuses_a_horizon_that_a_part_cannot_hold(horizon: int, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        stepwise(horizon=horizon)
+
+
+@pytest.mark.data
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "options"), REAL.items())
+def test_beats_the_naive_methods_on_real_series(name: str, options: dict, tmp_path: Path) -> None:
+    if not os.environ.get("GANGLION_DATA"):
+        pytest.skip("GANGLION_DATA names no folder of real data")
+    source = Path(os.environ["GANGLION_DATA"]) / "time-series" / f"{name}.csv"
+    small = {"hidden_features": 32, "num_layers": 1, "dropout": 0.1}
+    run = train("lstm-forecaster", source, out=tmp_path / "run", threads=1, **small, **options)
+    assert run.metrics["mase"] < run.result["baseline_metrics"]["mase"]

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from ganglion.errors import DataError
-from ganglion.tasks.series_quality import errors, estimate_season, fill_gaps, naive_continuations, refuse_leak
+from ganglion.tasks.series_quality import errors, estimate_season, fill_gaps, naive_forecasts, refuse_leak
 
 HONEST = {"train": np.arange(10, 60), "validation": np.arange(60, 70), "test": np.arange(70, 90)}
 
@@ -87,8 +87,22 @@ def test_errors_equal_those_of_scikit_learn() -> None:
 
 
 def test_the_last_season_is_repeated_from_its_beginning() -> None:
-    time = np.arange(30)
-    series = np.sin(2 * np.pi * time / 7)
-    continued = naive_continuations(series[:20], 10, season=7)
-    np.testing.assert_allclose(continued["seasonal naive"], series[20:], atol=1e-12)
-    np.testing.assert_array_equal(continued["last value"], np.full(10, series[19]))
+    series = np.sin(2 * np.pi * np.arange(30) / 7)
+    continued = naive_forecasts(series, np.array([20]), season=7, horizon=10)
+    np.testing.assert_allclose(continued["seasonal naive"][0], series[20:], atol=1e-12)
+    np.testing.assert_array_equal(continued["last value"][0], np.full(10, series[19]))
+
+
+def test_the_drift_continues_a_line_exactly() -> None:
+    line = 3 + 0.5 * np.arange(40)
+    rows = np.arange(10, 30)
+    drift = naive_forecasts(line, rows, season=4, horizon=5)["drift"]
+    np.testing.assert_allclose(drift, line[rows[:, None] + np.arange(5)])
+
+
+def test_naive_methods_see_nothing_of_what_they_forecast() -> None:
+    values = np.random.default_rng(0).normal(size=60)
+    changed, row = values.copy(), 40
+    changed[row:] += 100
+    for name, forecast in naive_forecasts(values, np.array([row]), season=7, horizon=9).items():
+        np.testing.assert_array_equal(forecast, naive_forecasts(changed, np.array([row]), 7, 9)[name], name)

@@ -4,9 +4,10 @@ Outputs are logits, never probabilities, so that no logarithm meets a zero. Targ
 values of the outputs' shape. One logit means a decision between two classes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -65,6 +66,26 @@ def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     2.5
     """
     return F.mse_loss(outputs, as_outputs(targets, outputs), reduction="sum") / (2 * len(outputs))
+
+
+def quantile_loss(outputs: Tensor, targets: Tensor, quantiles: Sequence[float]) -> Tensor:
+    """Return the mean of max(q (t - z_q), (q - 1) (t - z_q)) over all quantiles q.
+
+    It is lowest where a share q of the targets lies below z_q.
+
+    Args:
+        outputs: z, `(..., quantiles)`.
+        targets: t, one for all quantiles; any shape of as many values as there are forecasts.
+
+    Source: Koenker and Bassett, Regression quantiles (1978).
+
+    >>> import torch
+    >>> round(quantile_loss(torch.tensor([[1.0, 1.0]]), torch.tensor([3.0]), [0.5, 0.9]).item(), 6)
+    1.4
+    """
+    levels = outputs.new_tensor(quantiles)
+    off = targets.reshape(outputs.shape[:-1])[..., None] - outputs
+    return torch.maximum(levels * off, (levels - 1) * off).mean()
 
 
 def perceptron_criterion(outputs: Tensor, targets: Tensor) -> Tensor:

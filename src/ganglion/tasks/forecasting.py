@@ -1,6 +1,6 @@
-"""Forecasting a series: cut it in the order of time, judge one step ahead against naive methods, continue it."""
+"""Forecasting a series: cut it in the order of time, judge by walking forward beside naive methods, continue it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, final
@@ -25,10 +25,11 @@ from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.tasks.answering import evaluating
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.series_quality import (
+    add_band,
     errors,
+    errors_by_step,
     estimate_season,
     fill_gaps,
-    naive_continuations,
     naive_forecasts,
     refuse_leak,
     residuals,
@@ -42,11 +43,13 @@ DRAWN = 120
 
 @final
 class Forecasting(Task):
-    """Forecasts the next value of every column from a window of past ones, and judges the target column.
+    """Forecasts the next values of every column from a window of past ones, and judges the target column.
 
-    Windows are views into one scaled series; a batch gathers the few it needs. A window of the test part may reach
-    back into earlier parts, because that past is known when the forecast is made. Scores are errors of forecasts of
-    one step; `mase` is relative to the mean change from step to step over the training part.
+    Windows are views into one scaled series; a batch gathers the few it needs. Judging walks forward: from every place
+    of a part the network forecasts its horizon, and the true values are known as far as that place, also where a
+    window reaches back into earlier parts. Scores are means over all places and steps; `mase` is relative to the mean
+    change from step to step over the training part. With quantiles the median is judged, and `coverage` is how often
+    the truth lies between the outer ones.
     """
 
     score: ClassVar[str] = "mase"
@@ -81,7 +84,7 @@ class Forecasting(Task):
         columns = dataset.column_names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
         parts = {name: samples.index for name, samples in split_series(dataset, settings).items()}
         targets = {**parts, "train": parts["train"][config.window :]}
-        _refuse_short(parts, config.window)
+        _refuse_short(parts, config)
         refuse_leak(parts["train"], targets)
 
         series = fill_gaps(raw)
@@ -134,8 +137,11 @@ class Forecasting(Task):
     ) -> None:
         """Keep the data, and the windows as views into it."""
         self._series, self._targets, self._batch_size = series, targets, settings.batch_size
-        # A value that was filled in is no truth to be judged by.
-        self._judged = {name: rows[np.isfinite(raw[rows, self.target])] for name, rows in targets.items()}
+        # A value that was filled in is no truth to be judged by, and what lies beyond the part is not looked at.
+        known = np.isfinite(raw[:, self.target])
+        steps = np.arange(self.config.horizon)
+        begins = {name: rows[: max(0, len(rows) - len(steps) + 1)] for name, rows in targets.items()}
+        self._judged = {name: rows[known[rows[:, None] + steps].all(axis=1)] for name, rows in begins.items()}
         self._scaled = self.preprocessing(series)  # (time, columns)
         self._windows = _windows(self._scaled, self.config.window)
         changes = np.abs(np.diff(series[targets["train"], self.target]))
@@ -154,50 +160,66 @@ class Forecasting(Task):
             )
 
     def loader(self, rule: LearningRule, seed: int) -> InMemoryLoader:
-        rows = self._targets["train"]
-        first, last = int(rows[0]), int(rows[-1]) + 1
+        rows, horizon = self._targets["train"], self.config.horizon
+        first, last = int(rows[0]), int(rows[-1]) + 2 - horizon  # the last place whose whole horizon is training
+        following = self._scaled[first : last + horizon - 1]
         tensors = {
             "inputs": self._windows[first - self.config.window : last - self.config.window],
-            "targets": self._scaled[first:last],
-            "index": torch.from_numpy(rows),
+            "targets": following if horizon == 1 else _windows(following, horizon),  # (places, [horizon,] columns)
+            "index": torch.from_numpy(rows[: last - first]),
         }
         return InMemoryLoader(tensors, self._batch_size, seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        """Judge forecasts of one step; on the test part beside those of the naive methods."""
+        """Walk forward through a part and judge the forecasts; on the test part beside those of the naive methods."""
         rows = self._judged[part]
-        scaled = self._one_step(rule.network, rows)
-        loss = float(functional.mse_loss(scaled, self._scaled[rows]))
-        measures = {"loss": loss, **self._errors(self._in_units(scaled), rows)}
+        forecasts = self._forecasts(rule.network, rows)
+        truth = self._scaled[rows[:, None] + np.arange(self.config.horizon)]  # (rows, horizon, columns)
+        loss = float(functional.mse_loss(forecasts[..., self._point], truth))
+        measures = {"loss": loss, **self._errors(self._in_units(forecasts)[..., self._point], rows)}
+        if self.config.quantiles:
+            bands = self._in_units(forecasts)
+            true = self._truth(rows)
+            measures["coverage"] = float(np.mean((bands[..., 0] <= true) & (true <= bands[..., -1])))
         if part == "test":
-            naive = naive_forecasts(self._series[:, self.target], rows, self.season)
+            naive = self._naive(rows)
             measures |= {f"{name.replace(' ', '_')}_mase": self._errors(it, rows)["mase"] for name, it in naive.items()}
         return measures
 
     def baseline(self) -> dict[str, float]:
-        """Return the errors of the better of the naive methods."""
+        """Return the errors of the best of the naive methods."""
         rows = self._judged["test"]
-        naive = naive_forecasts(self._series[:, self.target], rows, self.season).values()
-        return min((self._errors(values, rows) for values in naive), key=lambda measures: measures[self.score])
+        judged = (self._errors(values, rows) for values in self._naive(rows).values())
+        return min(judged, key=lambda measures: measures[self.score])
+
+    def _naive(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return naive_forecasts(self._series[:, self.target], rows, self.season, self.config.horizon)
 
     def figures(self, rule: LearningRule) -> dict[str, Figure]:
         series, name = self._series[:, self.target], self.columns[self.target]
         rows = self._targets["test"][:DRAWN]
         start, steps = int(rows[0]), len(rows)
-        ahead = {"network": self._in_units(self._one_step(rule.network, rows))}
-        ahead |= naive_forecasts(series, rows, self.season)
-        window = self._scaled[start - self.config.window : start]
-        onward = {"network": self._in_units(_continued(rule.network, window, steps))}
-        onward |= naive_continuations(series[:start], steps, self.season)
+        first = self._in_units(self._forecasts(rule.network, rows))[:, 0]  # (rows, levels)
+        ahead = {"network": first[:, self._point]}
+        ahead |= {name: values[:, 0] for name, values in naive_forecasts(series, rows, self.season).items()}
+        onward = {"network": self._in_units(self._continued(rule.network, start, steps))[..., self._point]}
+        onward |= {name: values[0] for name, values in naive_forecasts(series, rows[:1], self.season, steps).items()}
+        past = series[:start][-DRAWN:]
         drawn = {
-            "forecast": figures.forecast(series[:start][-DRAWN:], series[rows], ahead),
-            "continuation": figures.forecast(series[:start][-DRAWN:], series[rows], onward),
+            "forecast": figures.forecast(past, series[rows], ahead),
+            "continuation": figures.forecast(past, series[rows], onward),
         }
+        if self.config.quantiles:
+            add_band(drawn["forecast"], first[:, 0], first[:, -1], self.config.quantiles)
         _entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
         _entitle(drawn["continuation"], f"{name}: each step forecast from the forecasts before it")
         judged = self._judged["test"]
-        predicted = self._in_units(self._one_step(rule.network, judged))
-        return drawn | {"residuals": residuals(predicted, series[judged], name)}
+        predicted = self._in_units(self._forecasts(rule.network, judged))[..., self._point]
+        if self.config.horizon > 1:
+            methods = {"network": predicted, **self._naive(judged)}
+            off = {name: np.abs(values - self._truth(judged)).mean(axis=0) for name, values in methods.items()}
+            drawn["error_by_step"] = errors_by_step({name: one / self._scale for name, one in off.items()})
+        return drawn | {"residuals": residuals(predicted[:, 0], series[judged], name)}
 
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.window, len(self.columns))
@@ -211,38 +233,66 @@ class Forecasting(Task):
         if len(raw) < window:
             raise DataError("the series is shorter than the window", expected=f"{window} rows", found=str(len(raw)))
         scaled = self.preprocessing(fill_gaps(raw))
-        answers = self._in_units(_answers(network, _windows(scaled, window)))
+        answers = self._in_units(self._shaped(_answers(network, _windows(scaled, window))))[:, 0]  # (rows, levels)
         observed = [float(value) if np.isfinite(value) else None for value in raw[window:, self.target]]
         return [
-            {"row": row, "predicted": float(answer), "observed": value}
+            {"row": row, "predicted": float(answer[self._point]), **self._band(answer), "observed": value}
             for row, (answer, value) in enumerate(zip(answers, [*observed, None], strict=True), start=window)
         ]
 
-    def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        """Return the last window of the series in a file, and the target's value at each step."""
-        raw = fill_gaps(self._rows([source]))[-self.config.window :]
-        return self.preprocessing(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
+    def _band(self, levels: np.ndarray, name: str = "") -> dict[str, float]:
+        """Return the quantiles beside the median by their names."""
+        named = zip(self.config.quantiles, levels.tolist(), strict=False)
+        return {f"{name}{' ' if name else ''}{quantile:g}": value for quantile, value in named if quantile != 0.5}
 
     def forecast(self, network: nn.Module, steps: int) -> list[dict[str, float]]:
-        """Continue all columns after the end of the data, each step from the forecasts of the steps before."""
+        """Continue all columns after the end of the data: each horizon from the forecasts before it.
+
+        Quantiles are those of their own step given the medians before.
+        """
         if steps < 1:
             raise ConfigurationError("steps must be at least 1", found=str(steps))
-        values = self.preprocessing.inverse(_continued(network, self.preprocessing(self.last_window), steps))
+        scaled = _onward(network, self.preprocessing(self.last_window), steps, self._shaped, self._point)
+        values = np.stack([self.preprocessing.inverse(level) for level in scaled.unbind(-1)], axis=-1)
         return [
-            {"step": number, **dict(zip(self.columns, row, strict=True))}
-            for number, row in enumerate(values.tolist(), start=1)
+            {"step": number}
+            | {
+                key: value
+                for name, levels in zip(self.columns, row, strict=True)
+                for key, value in {name: float(levels[self._point]), **self._band(levels, name)}.items()
+            }
+            for number, row in enumerate(values, start=1)
         ]
 
-    def _one_step(self, network: nn.Module, rows: np.ndarray) -> Tensor:
-        """Return scaled forecasts (rows, columns), each from the true values before it."""
-        return _answers(network, self._windows, torch.from_numpy(rows) - self.config.window)
+    @property
+    def _point(self) -> int:
+        """The place of the forecast proper among the levels: the median's, or that of the only one."""
+        quantiles = self.config.quantiles
+        return quantiles.index(0.5) if quantiles else 0
+
+    def _shaped(self, outputs: Tensor) -> Tensor:
+        """Return outputs of the network as (rows, horizon, columns, levels)."""
+        return outputs.reshape(len(outputs), self.config.horizon, len(self.columns), -1)
+
+    def _forecasts(self, network: nn.Module, rows: np.ndarray) -> Tensor:
+        """Return scaled forecasts (rows, horizon, columns, levels), each from the true values before its row."""
+        return self._shaped(_answers(network, self._windows, torch.from_numpy(rows) - self.config.window))
+
+    def _continued(self, network: nn.Module, start: int, steps: int) -> Tensor:
+        """Return `steps` forecasts (steps, columns, levels) from `start` on, fed back horizon by horizon."""
+        return _onward(network, self._scaled[start - self.config.window : start], steps, self._shaped, self._point)
 
     def _in_units(self, scaled: Tensor) -> np.ndarray:
-        """Return the target column (rows,) in the units of the data."""
-        return self.preprocessing.inverse(scaled)[:, self.target]
+        """Return the target column of (..., columns, levels) in the units of the data (..., levels)."""
+        values = self.preprocessing.inverse(scaled.transpose(-1, -2))  # (..., levels, columns)
+        return values[..., self.target]
+
+    def _truth(self, rows: np.ndarray) -> np.ndarray:
+        """Return the true values (rows, horizon) from each row on."""
+        return self._series[rows[:, None] + np.arange(self.config.horizon), self.target]
 
     def _errors(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        return errors(predicted, self._series[rows, self.target], self._scale)
+        return errors(predicted, self._truth(rows), self._scale)
 
     def _rows(self, inputs: Sequence[Any]) -> np.ndarray:
         if len(inputs) and all(isinstance(item, str | Path) for item in inputs):
@@ -262,12 +312,13 @@ def _answers(network: nn.Module, windows: Tensor, chosen: Tensor | None = None) 
         return torch.cat([network(windows[places].to(device)).cpu() for places in chosen.split(CHUNK)])
 
 
-def _continued(network: nn.Module, window: Tensor, steps: int) -> Tensor:
-    """Return `steps` forecasts (steps, columns) after a scaled window, fed back one by one."""
-    series = torch.cat((window, window.new_zeros(steps, window.shape[1])))
-    for step in range(steps):
-        series[len(window) + step] = _answers(network, series[None, step : step + len(window)])[0]
-    return series[len(window) :]
+def _onward(network: nn.Module, window: Tensor, steps: int, shaped: Callable[[Tensor], Tensor], point: int) -> Tensor:
+    """Return `steps` forecasts (steps, columns, levels) after a scaled window, fed back horizon by horizon."""
+    parts: list[Tensor] = []
+    while sum(map(len, parts)) < steps:
+        parts.append(shaped(_answers(network, window[None]))[0])  # (horizon, columns, levels)
+        window = torch.cat((window, parts[-1][..., point]))[-len(window) :]
+    return torch.cat(parts)[:steps]
 
 
 @styled
@@ -283,13 +334,21 @@ def _target(columns: Sequence[str], dataset: Dataset, settings: DataSettings) ->
     return list(columns).index(wanted)
 
 
-def _refuse_short(parts: dict[str, np.ndarray], window: int) -> None:
-    if len(parts["train"]) < window + 2:
+def _refuse_short(parts: dict[str, np.ndarray], config: Any) -> None:
+    least = config.window + config.horizon + 1
+    if len(parts["train"]) < least:
         raise DataError(
-            "the training part is too short for the window",
-            expected=f"at least {window + 2} rows",
+            "the training part is too short for the window and the horizon",
+            expected=f"at least {least} rows",
             found=f"{len(parts['train'])} rows",
-            remedy="choose a smaller window, or smaller validation and test shares",
+            remedy="choose a smaller window or horizon, or smaller validation and test shares",
         )
     if not len(parts["test"]):
         raise DataError("there is no test part to judge a forecast by", remedy="give test a share above 0")
+    if len(parts["test"]) < config.horizon or 0 < len(parts["validation"]) < config.horizon:
+        raise DataError(
+            "a part is shorter than the horizon",
+            expected=f"at least {config.horizon} rows",
+            found=f"validation {len(parts['validation'])}, test {len(parts['test'])} rows",
+            remedy="choose a smaller horizon, or larger shares",
+        )

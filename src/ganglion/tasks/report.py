@@ -22,6 +22,7 @@ CAPTIONS = {
     "confusion_matrix": "What the test samples are (rows) and what the network answers (columns)",
     "curves": "The metric log; numbers in the legends are the last ones",
     "decision_regions": "What the network answers over two inputs, and the samples",
+    "error_by_step": "Mean absolute scaled error at each step ahead, walking forward through the test part",
     "evidence": "How much of the answer to some test texts is lost when a word is unknown",
     "episode": "Frames of one greedy episode, from first to last",
     "filters": "Weights of the first layer; blue is positive, orange negative",

@@ -1,12 +1,12 @@
 """What an honest forecast needs: gaps filled from the past, a split that does not leak, naive methods, errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from ganglion.errors import DataError
-from ganglion.figures.style import BLUE, GREY, RED, number, panels, styled
+from ganglion.figures.style import BLUE, GREY, RED, colours, number, panels, styled
 
 SIGNIFICANT = 0.2
 """Autocorrelation that a season must reach."""
@@ -91,24 +91,23 @@ def _peak(rest: np.ndarray, values: np.ndarray) -> int | None:
     return peak if correlation[peak] >= max(SIGNIFICANT, 3 / np.sqrt(len(rest))) else None
 
 
-def naive_forecasts(series: np.ndarray, rows: np.ndarray, season: int) -> dict[str, np.ndarray]:
-    """Return what naive methods forecast for `rows` of a series, one step ahead: what was last, and a season before.
+def naive_forecasts(series: np.ndarray, rows: np.ndarray, season: int, horizon: int = 1) -> dict[str, np.ndarray]:
+    """Return what naive methods forecast from before each of `rows`, for it and the steps after it `(rows, horizon)`.
 
-    >>> naive_forecasts(np.arange(10.0), np.array([8, 9]), season=3)
-    {'last value': array([7., 8.]), 'seasonal naive': array([5., 6.])}
+    They are the last value, the last season repeated, and the last value carried on by the mean change so far. Nothing
+    at or after a row is looked at.
+
+    >>> naive = naive_forecasts(np.array([0.0, 1.0, 5.0, 6.0, 10.0, 0.0]), np.array([5]), season=2, horizon=3)
+    >>> {name: values.tolist() for name, values in naive.items()}
+    {'last value': [[10.0, 10.0, 10.0]], 'seasonal naive': [[6.0, 10.0, 6.0]], 'drift': [[12.5, 15.0, 17.5]]}
     """
-    return {"last value": series[rows - 1], "seasonal naive": series[rows - season]}
-
-
-def naive_continuations(known: np.ndarray, steps: int, season: int) -> dict[str, np.ndarray]:
-    """Return how naive methods continue a series by many steps: its last value, and its last season repeated.
-
-    >>> naive_continuations(np.array([0.0, 1.0, 2.0, 3.0]), steps=3, season=2)
-    {'last value': array([3., 3., 3.]), 'seasonal naive': array([2., 3., 2.])}
-    """
+    ahead, last = np.arange(horizon), series[rows - 1][:, None]
+    first = int(np.isfinite(series).argmax())
+    passed = np.maximum(rows - 1 - first, 1)[:, None]
     return {
-        "last value": np.full(steps, known[-1]),
-        "seasonal naive": known[len(known) - season + np.arange(steps) % season],
+        "last value": np.repeat(last, horizon, axis=1),
+        "seasonal naive": series[rows[:, None] - season + ahead % season],
+        "drift": last + (ahead + 1) * (last - series[first]) / passed,
     }
 
 
@@ -141,3 +140,27 @@ def residuals(predicted: np.ndarray, truth: np.ndarray, unit: str) -> Figure:
     memory.axhspan(-chance, chance, color=GREY, alpha=0.2, linewidth=0)
     memory.set(title="Autocorrelation; shaded: chance", xlabel="lag", ylim=(-1, 1))
     return figure
+
+
+@styled
+def errors_by_step(by_method: Mapping[str, np.ndarray]) -> Figure:
+    """Draw for each method its scaled error at each step of the horizon `(horizon,)`; the first is the network's."""
+    figure, (panel,) = panels(1, width=7, height=3)
+    for (name, values), colour in zip(by_method.items(), colours(len(by_method)), strict=True):
+        first = name == next(iter(by_method))
+        style = "-" if first else (0, (4, 2))
+        panel.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style, marker="o", ms=3, label=name)
+    panel.set(title="Error by step ahead", xlabel="steps ahead", ylabel="mean absolute scaled error")
+    panel.set_ylim(bottom=0)
+    panel.grid(axis="y")
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@styled
+def add_band(figure: Figure, low: np.ndarray, high: np.ndarray, quantiles: Sequence[float]) -> None:
+    """Shade what lies between the outer quantiles on a figure of a forecast."""
+    panel = figure.axes[0]
+    label = f"{quantiles[0]:g} to {quantiles[-1]:g}"
+    panel.fill_between(np.arange(len(low)), low, high, color=BLUE, alpha=0.18, linewidth=0, label=label)
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -51,7 +51,20 @@ def test_dropout_acts_after_every_recurrent_layer_while_training() -> None:
     assert torch.equal(network(windows), network(windows))
 
 
-@pytest.mark.parametrize("wrong", [{"window": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
+def test_several_steps_and_levels_have_axes_of_their_own() -> None:
+    config = replace(TINY, in_features=3, out_features=3, horizon=4, quantiles=(0.25, 0.5), channels=6)
+    assert build(config).network(torch.randn(2, TINY.window, 3)).shape == (2, 4, 3, 2)
+
+
+@pytest.mark.parametrize("quantiles", [(0.1, 0.9), (0.5, 0.1), (0.5, 1.0), (0.5, 0.5)])
+def test_refuses_impossible_quantiles(quantiles: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigurationError, match="quantiles"):
+        Config(quantiles=quantiles)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"window": 0}, {"horizon": 0}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}]
+)
 def test_refuses_impossible_configurations(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Config(**wrong)  # type: ignore[arg-type]

@@ -10,33 +10,37 @@ Equations:
     z_t = tanh(W x_t + U h_{t-1} + b)                  what could be added
     c_t = f_t * c_{t-1} + i_t * z_t                    the cell: an error passes unchanged where f_t is 1
     h_t = o_t * tanh(c_t)                              the hidden state, input of the layer above
-    y = V_2 relu(V_1 h_T + a_1) + a_2                  the next value of every column, from the last step T
-    L = mean (y - s_{T+1})^2                           over samples and columns, in standardised units
+    y = V_2 relu(V_1 h_T + a_1) + a_2                  the next values of every column, from the last step T
+    L = mean (y - s_{T+1})^2                           over samples, steps and columns, in standardised units
     relative: x_t = s_t - s_T and y + s_T is the forecast; else x_t = s_t, for a series s and a window of T steps
+    quantiles: L = mean max(q (s - y_q), (q - 1) (s - y_q))   for each quantile q, y_q having it of the values below
+    convolution: x_t is first relu(K * x) over neighbouring steps (CNN-LSTM)
 
 Networks:
-    network: `LSTMForecaster`, from windows (batch, window, columns) to next values (batch, columns).
+    network: `LSTMForecaster`, from windows (batch, window, columns) to next values (batch, columns); for several steps
+    or quantiles (batch, steps, columns, quantiles).
 
 Learning rule:
-    Supervised, squared error, back-propagation through the whole window, Adam.
+    Supervised, squared error or the error of quantiles, back-propagation through the whole window, Adam.
 
 Data it expects:
     A series in the order of time: a CSV with one row for each step and any numeric columns, or a generator. It is cut
     into training, validation and test part in that order. Columns are standardised with means and deviations of the
     training part only. A series of several columns is forecast as a whole, so that a forecast can be continued by
-    feeding it back; scores are those of the target column.
+    feeding it back; scores are those of the target column, over all steps that are forecast at once.
 
 What to expect:
-    Compare with the last value and the value one season before, which every evaluation prints: a network that does
-    not beat them has learnt nothing of use. Smooth or periodic series (`sine`, `mackey-glass`) are forecast with a
-    fraction of their error; on daily prices nothing is expected to beat the last value. Dropout makes the training
-    loss larger than the validation loss. A window relative to its last value lets the network forecast levels that
-    training never saw, as every series with a trend demands; without it, noise on a level that stays is smoothed
-    better.
+    Compare with the last value, the value one season before and the drift, which every evaluation prints: a network
+    that does not beat them has learnt nothing of use. Smooth or periodic series (`sine`, `mackey-glass`) are forecast
+    with a fraction of their error; on daily prices nothing is expected to beat the last value. Dropout makes the
+    training loss larger than the validation loss. A window relative to its last value lets the network forecast
+    levels that training never saw, as every series with a trend demands; without it, noise on a level that stays is
+    smoothed better.
 
 Departures from the paper:
     1. The memory of 1997 had no forget gate, and several cells could share the gates of one block. Here every cell has
-       gates of its own, the forget gate of Gers et al. (2000) among them; there are no peepholes.
+       gates of its own, the forget gate of Gers et al. (2000) among them; peepholes, Elman's cells and gated
+       recurrent units can be chosen.
     2. The whole gradient is propagated; the original truncated it at the gates.
     3. One bias per gate, as in the papers; `torch.nn.LSTM` has two that only act as their sum.
     4. Dropout acts between layers, and after the last, as in Zaremba et al. (2014), never on the recurrence.
@@ -48,18 +52,22 @@ References:
     Gers, Schmidhuber and Cummins, Learning to forget: continual prediction with LSTM (2000).
     Zaremba, Sutskever and Vinyals, Recurrent neural network regularization (2014).
     Zeng, Chen, Zhang and Xu, Are transformers effective for time series forecasting? (2023).
+    Koenker and Bassett, Regression quantiles (1978).
+    Shi, Chen, Wang, Yeung, Wong and Woo, Convolutional LSTM network (2015); Sainath, Vinyals, Senior and Sak,
+    Convolutional, long short-term memory, fully connected deep neural networks (2015), for convolutions below.
     Hyndman and Koehler, Another look at measures of forecast accuracy (2006), for the scaled error.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.linear import Linear
-from ganglion.nn.recurrent import LSTM
+from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
+from ganglion.rules.losses import quantile_loss
 from ganglion.rules.supervised import Supervised
 
 
@@ -68,12 +76,17 @@ class LSTMForecaster(nn.Module):
 
     Args:
         in_features: columns of the series.
-        out_features: values to forecast.
+        out_features: columns to forecast.
+        cell: what the recurrent layers are made of.
         hidden_features: width of each recurrent layer.
         num_layers: recurrent layers.
         dense_features: width of the dense layer before the output.
         dropout: share of hidden states zeroed after each recurrent layer while training.
         relative: read windows as differences from their last value, and add that value to the forecast.
+        horizon: steps to forecast at once.
+        levels: values to forecast for each step and column, one for each quantile.
+        channels: features of a convolution over time below the recurrent layers; 0 for none.
+        kernel_size: steps that it sees at once.
 
     Raises `ConfigurationError` if a relative forecast is not one of every column.
 
@@ -88,11 +101,16 @@ class LSTMForecaster(nn.Module):
         in_features: int = 1,
         out_features: int = 1,
         *,
+        cell: CellName = "lstm",
         hidden_features: int = 256,
         num_layers: int = 2,
         dense_features: int = 64,
         dropout: float = 0.4,
         relative: bool = True,
+        horizon: int = 1,
+        levels: int = 1,
+        channels: int = 0,
+        kernel_size: int = 3,
     ) -> None:
         super().__init__()
         if relative and in_features != out_features:
@@ -101,23 +119,28 @@ class LSTMForecaster(nn.Module):
                 found=f"{in_features} columns, {out_features} forecasts",
                 remedy="set relative to false, or forecast every column",
             )
-        self.relative = relative
-        self.recurrent = LSTM(in_features, hidden_features, num_layers, dropout=dropout)
+        self.relative, self.shape = relative, (horizon, out_features, levels)
+        self.convolution = nn.Sequential(nn.Conv1d(in_features, channels, kernel_size), nn.ReLU()) if channels else None
+        self.recurrent = recurrent_layers(cell, channels or in_features, hidden_features, num_layers, dropout=dropout)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            Linear(hidden_features, dense_features),
+            nn.Linear(hidden_features, dense_features),
             nn.ReLU(),
-            Linear(dense_features, out_features),
+            nn.Linear(dense_features, horizon * out_features * levels),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Forecast the values (batch, out_features) that follow windows (batch, window, in_features)."""
+        """Forecast the values that follow windows (batch, window, in_features): (batch, out_features), or
+        (batch, horizon, out_features, levels) where several steps or levels are asked for."""
         last = inputs[:, -1]  # (batch, in_features)
         if self.relative:
             inputs = inputs - last[:, None]
+        if self.convolution is not None:
+            inputs = self.convolution(inputs.transpose(1, 2)).transpose(1, 2)
         hidden, _ = self.recurrent(inputs)  # (batch, window, hidden)
-        outputs = self.head(hidden[:, -1])
-        return outputs + last if self.relative else outputs
+        outputs = self.head(hidden[:, -1]).unflatten(1, self.shape)
+        outputs = outputs + last[:, None, :, None] if self.relative else outputs
+        return outputs[:, 0, :, 0] if self.shape[0] == self.shape[2] == 1 else outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +150,23 @@ class Config:
     in_features: int = 1
     """Columns of the series; decided by the data."""
     out_features: int = 1
-    """Values forecast at once; decided by the data: every column, so that a forecast can be continued."""
+    """Columns forecast; decided by the data: every one, so that a forecast can be continued."""
     window: int = 60
     """Steps of the past that a forecast is made from."""
+    horizon: int = 1
+    """Steps forecast at once."""
+    quantiles: tuple[float, ...] = ()
+    """Forecast these quantiles instead of the mean, the median 0.5 among them: 0.1 0.5 0.9 is a band of 80 percent."""
+    cell: CellName = "lstm"
+    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
     hidden_features: int = 256
-    """Memory cells in each recurrent layer."""
+    """Cells in each recurrent layer."""
     num_layers: int = 2
     """Recurrent layers."""
+    channels: int = 0
+    """Features of a convolution over time below the recurrent layers (CNN-LSTM); 0 for none."""
+    kernel_size: int = 3
+    """Steps that the convolution sees at once."""
     dense_features: int = 64
     """Units of the dense layer before the output."""
     dropout: float = 0.4
@@ -144,11 +177,27 @@ class Config:
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
 
     def __post_init__(self) -> None:
-        for name in ("window", "hidden_features", "num_layers", "dense_features"):
+        for name in ("window", "horizon", "hidden_features", "num_layers", "dense_features", "kernel_size"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
         if not 0 <= self.dropout < 1:
             raise ConfigurationError("dropout must lie from 0 to below 1", found=str(self.dropout))
+        if self.channels < 0 or (self.channels and self.kernel_size > self.window):
+            raise ConfigurationError(
+                "this convolution does not fit into the window",
+                expected=f"channels from 0 on, a kernel of at most {self.window} steps",
+                found=f"{self.channels} channels, a kernel of {self.kernel_size}",
+            )
+        if self.quantiles and (
+            0.5 not in self.quantiles
+            or not all(0 < one < 1 for one in self.quantiles)
+            or list(self.quantiles) != sorted(set(self.quantiles))
+        ):
+            raise ConfigurationError(
+                "these are no quantiles to forecast",
+                expected="rising numbers between 0 and 1 with 0.5 among them",
+                found=" ".join(map(str, self.quantiles)),
+            )
 
 
 TINY = Config(
@@ -160,10 +209,17 @@ def build(config: Config) -> LearningRule:
     network = LSTMForecaster(
         config.in_features,
         config.out_features,
+        cell=config.cell,
         hidden_features=config.hidden_features,
         num_layers=config.num_layers,
         dense_features=config.dense_features,
         dropout=config.dropout,
         relative=config.relative,
+        horizon=config.horizon,
+        levels=max(1, len(config.quantiles)),
+        channels=config.channels,
+        kernel_size=config.kernel_size,
     )
+    if config.quantiles:
+        return Supervised(network, config.descent, loss=partial(quantile_loss, quantiles=config.quantiles))
     return Supervised(network, config.descent, loss="squared-error")
