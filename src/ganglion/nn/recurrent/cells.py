@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ganglion.nn import fast
+from ganglion.nn.fast.routes import linear
 
 State = tuple[Tensor, ...]
 """What a cell carries from step to step; the first tensor is its output."""
@@ -66,6 +67,15 @@ class Cell(nn.Module, ABC):
             state: the state before the first step.
             mask: factors of the output (batch, width) wherever a step reads it, the same at every step.
         """
+        if is_fast():
+            from ganglion.nn.recurrent.own import program_of
+
+            if program := program_of(self, projected, state, mask):
+                return program(self, projected, state, mask)
+        return self.step_by_step(projected, state, mask)
+
+    def step_by_step(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
+        """Do what `scan` does by the equations alone, differentiable any number of times."""
         states = []
         for projected_t in projected.unbind(0):
             before = state if mask is None else (state[0] * mask, *state[1:])
@@ -123,7 +133,7 @@ class ElmanCell(Cell):
         _draw_weights(self, 1)
 
     def project(self, inputs: Tensor) -> Tensor:
-        return functional.linear(inputs, self.input_weight, self.bias)
+        return linear(inputs, self.input_weight, self.bias)
 
     def step(self, projected: Tensor, state: State) -> State:
         total = projected + functional.linear(state[0], self.recurrent_weight)
@@ -132,7 +142,7 @@ class ElmanCell(Cell):
     def scan(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
         if is_fast() and fast.suits(projected, self.recurrent_weight, *state, mask):
             return fast.elman_scan(projected, self.recurrent_weight, state[0], self.nonlinearity, mask)
-        return super().scan(projected, state, mask)
+        return self.step_by_step(projected, state, mask)
 
     def forward(
         self, inputs: Tensor, state: State, *, mask: Tensor | None = None, lengths: Tensor | None = None
@@ -194,7 +204,7 @@ class LSTMCell(Cell):
             self.peepholes.zero_()
 
     def project(self, inputs: Tensor) -> Tensor:
-        return functional.linear(inputs, self.input_weight, self.bias)
+        return linear(inputs, self.input_weight, self.bias)
 
     def step(self, projected: Tensor, state: State) -> LSTMState:
         parts = self.activities(projected, state)
@@ -217,7 +227,7 @@ class LSTMCell(Cell):
         weights, (hidden, cell) = (self.recurrent_weight, self.peepholes), state
         if is_fast() and fast.suits(projected, *weights, hidden, cell, mask):
             return LSTMState(*fast.lstm_scan(projected, *weights, hidden, cell, mask))
-        return super().scan(projected, state, mask)
+        return self.step_by_step(projected, state, mask)
 
     def forward(
         self, inputs: Tensor, state: State, *, mask: Tensor | None = None, lengths: Tensor | None = None
@@ -273,7 +283,7 @@ class GRUCell(Cell):
             self.recurrent_bias.zero_()
 
     def project(self, inputs: Tensor) -> Tensor:
-        return functional.linear(inputs, self.input_weight, self.bias)
+        return linear(inputs, self.input_weight, self.bias)
 
     def step(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
         return (self.activities(projected, state, mask)["hidden"],)
@@ -295,6 +305,9 @@ class GRUCell(Cell):
         weights, (hidden,) = (self.recurrent_weight, self.recurrent_bias), state
         if is_fast() and fast.suits(projected, *weights, hidden, mask):
             return fast.gru_scan(projected, *weights, hidden, self.reset_after, mask)
+        return self.step_by_step(projected, state, mask)
+
+    def step_by_step(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
         states = []
         for projected_t in projected.unbind(0):
             state = self.step(projected_t, state, mask)
@@ -357,7 +370,7 @@ def _draw_weights(cell: Dense, gates: int) -> None:
 
 
 def _vendor_fits(cell: Dense, inputs: Tensor, mask: Tensor | None) -> bool:
-    """Return whether torch's fused kernels shall run all steps: where ours do not apply and nobody watches the steps."""
+    """Return whether torch's fused kernels shall run all steps, where ours do not apply and nobody watches them."""
     ours = fast.suits(inputs, *cell.parameters())
     replaced = "scan" in vars(cell)  # by whoever wants to see the steps
     return is_fast() and not ours and not replaced and mask is None and cell.in_features != 0
