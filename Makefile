@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-full facts clean
+BENCH := benchmarks/.venv
+
+.PHONY: demo test test-full facts bench bench-check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ganglion demo
@@ -21,6 +23,18 @@ test-full: $(VENV)/.installed-test
 facts: $(VENV)/.installed-test
 	$(BIN)/python -m ganglion.tasks.facts
 
+# Ganglion beside its peers, each in processes of its own; an hour, on a machine that does nothing else.
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks.peers
+	$(BENCH)/bin/python -m benchmarks.levers
+	$(BENCH)/bin/python -m benchmarks.curves
+	$(BENCH)/bin/python -m benchmarks.start
+	$(BENCH)/bin/python -m benchmarks.table
+
+# Fails where a ratio fell by over a tenth of what is recorded of this machine.
+bench-check: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks.peers --check --rounds 3
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ganglion needs Python 3.11 or later")'
 	$(PYTHON) -m venv $(VENV)
@@ -33,5 +47,10 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[test]"
 	touch $@
 
+$(BENCH)/.installed: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet -r benchmarks/requirements.txt -e .
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache

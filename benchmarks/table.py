@@ -1,0 +1,89 @@
+"""The table and the picture of the comparison, made from what was recorded: `python -m benchmarks.table [FILE]`.
+
+Writes `<machine>.md` and `<machine>.png` beside the file, and the table between the markers of README.md.
+"""
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from benchmarks.peers import RESULTS, machine_name, ratios, scores_agree
+from benchmarks.workloads import WORKLOADS, Workload
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- speed: written by benchmarks/table.py -->", "<!-- end of speed -->"
+NAMES = {
+    "torch": "PyTorch",
+    "compile": "torch.compile",
+    "lightning": "Lightning",
+    "keras-jax": "Keras on JAX",
+    "keras-torch": "Keras on torch",
+    "scikit-learn": "scikit-learn",
+    "stable-baselines3": "stable-baselines3",
+}
+
+
+def main() -> None:
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / f"{machine_name()}.json"
+    measured = json.loads(path.read_text())
+    rows = [(WORKLOADS[name], row) for name, row in measured.items() if name in WORKLOADS]
+    rows.sort(key=lambda pair: list(WORKLOADS).index(pair[0].name))
+    text = "\n".join([table(rows), "", where(measured["machine"])])
+    path.with_suffix(".md").write_text(text + "\n")
+    draw(rows, path.with_suffix(".png"))
+    before, rest = README.read_text().split(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+
+
+def table(rows: list[tuple[Workload, dict[str, Any]]]) -> str:
+    lines = [
+        "| workload | per second | times faster than (lowest to highest of the pairs; aim) | score |",
+        "|---|---:|---|---|",
+    ]
+    for workload, row in rows:
+        speed = statistics.median(row["ganglion"]["throughputs"])
+        score = statistics.median(row["ganglion"]["scores"])
+        agreed = "" if scores_agree(workload, row) else "; peers differ"
+        peers = "<br>".join(peer(workload, row, side) for side in workload.targets)
+        lines.append(f"| {workload.name} | {speed:,.0f} | {peers} | {workload.score} {score:.3g}{agreed} |")
+    return "\n".join(lines)
+
+
+def peer(workload: Workload, row: dict[str, Any], side: str) -> str:
+    values = ratios(row, side)
+    aim = workload.targets[side]
+    return f"{NAMES[side]} **{statistics.median(values):.2f}** ({min(values):.2f} to {max(values):.2f}; {aim:g})"
+
+
+def where(machine: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version.split('+')[0]}" for name, version in machine["versions"].items())
+    return (
+        f"Medians of alternating pairs on {machine['cores']} cores ({machine['processor']}), {machine['data']}; "
+        f"{versions}. Made by `make bench`."
+    )
+
+
+def draw(rows: list[tuple[Workload, dict[str, Any]]], path: Path) -> None:
+    """Draw a bar for every peer, as long as Ganglion is faster, and a line from the slowest to the fastest pair."""
+    bars = [
+        (f"{workload.name}, {NAMES[side]}", ratios(row, side)) for workload, row in rows for side in workload.targets
+    ]
+    figure = Figure(figsize=(8, 0.3 * len(bars) + 1), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(bars))
+    medians = [statistics.median(values) for _, values in bars]
+    axes.barh(places, medians, color="#4477aa")
+    axes.hlines(places, [min(values) for _, values in bars], [max(values) for _, values in bars], color="black")
+    axes.axvline(1, color="grey", linewidth=1)
+    axes.set_yticks(places, [name for name, _ in bars])
+    axes.invert_yaxis()
+    axes.set_xlabel("samples per second, Ganglion over peer")
+    figure.savefig(path, dpi=100)
+
+
+if __name__ == "__main__":
+    main()
