@@ -146,39 +146,27 @@ at: Kernel = _address
 
 @compiled
 def _product_of_singles(left: Any, packed: Any, start: Any, out: Any) -> None:
-    rows, depth = left.shape
-    width = out.shape[1]
+    depth, width = left.shape[1], out.shape[1]
     whole, rest = width // COLUMNS, width % COLUMNS
     for panel in range(whole):
-        column = panel * COLUMNS
-        weight = at(packed, panel * depth * COLUMNS)
-        row = 0
-        while row + ROWS <= rows:
-            _block(
-                at(left, row * depth),
-                depth,
-                weight,
-                at(start, row * width + column),
-                width,
-                at(out, row * width + column),
-                width,
-                depth,
-            )
-            row += ROWS
-        while row < rows:
-            _one_row(
-                at(left, row * depth),
-                depth,
-                weight,
-                at(start, row * width + column),
-                width,
-                at(out, row * width + column),
-                width,
-                depth,
-            )
-            row += 1
+        _panel_product(left, at(packed, panel * depth * COLUMNS), start, out, panel * COLUMNS)
     if rest:
         _last_panel(left, packed[whole], start, out, rest)
+
+
+@compiled
+def _panel_product(left: Any, weight: Any, start: Any, out: Any, column: int) -> None:
+    """Compute the columns of one panel, which begin at `column`."""
+    (rows, depth), width = left.shape, out.shape[1]
+    row = 0
+    while row < rows:
+        source, begin, end = at(left, row * depth), at(start, row * width + column), at(out, row * width + column)
+        if row + ROWS <= rows:
+            _block(source, depth, weight, begin, width, end, width, depth)
+            row += ROWS
+        else:
+            _one_row(source, depth, weight, begin, width, end, width, depth)
+            row += 1
 
 
 @compiled

@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ganglion.nn.fast.routes import linear
+
 
 def pack(weight: Tensor, columns: int) -> Tensor:
     """Return a weight (depth, width) as panels of columns, (panels, depth, columns), the last filled up with zeros.
@@ -83,8 +85,8 @@ def recurrent_weight_slope(
         hidden, before = hidden * mask, before * mask
     if in_tiles:
         slopes, hidden, before = slopes.bfloat16(), hidden.bfloat16(), before.bfloat16()
-    slope = slopes[0].t() @ hidden
-    return slope.addmm_(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1)).float()
+    slope = linear(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1).t())
+    return slope.addmm_(slopes[0].t(), hidden).float()
 
 
 def mask_slope(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
