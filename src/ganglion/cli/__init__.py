@@ -69,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _fail(error.exit_code, f"error: {error}")
+    except OSError as error:  # a full disk, a folder without rights: nothing that ganglion could have known
+        if debug:
+            raise
+        where, found = str(error.filename or ""), error.strerror or str(error)
+        remedy = "make room, look at the rights, or choose another place"
+        return _fail(1, f"error: {GanglionError('the system refused a file', where=where, found=found, remedy=remedy)}")
     except Exception as error:
         if debug:
             raise
