@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganglion.errors import ShapeError
 from ganglion.nn.fast import elman_scan, gru_scan, lstm_scan, suits
 from ganglion.nn.fast.dispatch import installed
 from ganglion.nn.fast.elman import elman_reference
@@ -189,6 +190,17 @@ def test_what_is_not_a_number_stays_so_and_large_sums_saturate(name):
     values["projected"][1, 2] = torch.nan
     hiddens = SCANS[name].fast(**values)[0]
     assert hiddens[1:, 2].isnan().all() and hiddens[:, 3].isfinite().all()
+
+
+@each
+def test_arguments_that_do_not_fit_together_are_refused(name):
+    values = arguments(name, 3, 8, 16)
+    for key, value in values.items():
+        if value is not None:
+            with pytest.raises(ShapeError, match=r"fit together|needs steps"):
+                SCANS[name].fast(**dict(values, **{key: value[..., :-1]}))
+    with pytest.raises(ShapeError, match="needs steps"):
+        SCANS[name].fast(**dict(values, projected=values["projected"][:0]))
 
 
 def test_torch_says_the_same():

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from ganglion.errors import ShapeError
+
 
 @cache
 def installed() -> bool:
@@ -18,6 +20,30 @@ def installed() -> bool:
 def suits(*tensors: Tensor | None) -> bool:
     """Return whether the compiled path can take these: numbers of 32 or 16 bits in main memory, differentiated once."""
     return installed() and not is_watched() and all(is_plain(tensor) for tensor in tensors if tensor is not None)
+
+
+def check_shapes(scan: str, gates: int, projected: Tensor, hidden: Tensor, **others: tuple[Tensor | None, str]) -> None:
+    """Raise `ShapeError` unless the arguments of a scan fit together: kernels look at no bounds.
+
+    Args:
+        scan: whose arguments they are, for the message.
+        gates: how many times the width of the state `projected` is wide.
+        others: each further argument with its axes, such as "batch hidden" or "gates hidden".
+    """
+    if projected.dim() != 3 or hidden.dim() != 2 or not len(projected):
+        raise ShapeError(
+            f"a scan of {scan} needs steps (time, batch, width) and a state (batch, hidden)",
+            found=f"{tuple(projected.shape)} and {tuple(hidden.shape)}",
+        )
+    batch, width = hidden.shape
+    sizes = {"time": len(projected), "batch": batch, "hidden": width, "gates": gates * width, "three": 3}
+    for name, (tensor, axes) in {"projected": (projected, "time batch gates"), **others}.items():
+        expected = tuple(sizes[axis] for axis in axes.split())
+        if tensor is not None and tuple(tensor.shape) != expected:
+            raise ShapeError(
+                f"the arguments of a scan of {scan} do not fit together", where=name, expected=str(expected),
+                found=str(tuple(tensor.shape)),
+            )  # fmt: skip
 
 
 def is_plain(tensor: Tensor) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ganglion.nn.fast.dispatch import suits
+from ganglion.nn.fast.dispatch import check_shapes, suits
 from ganglion.nn.fast.products import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
 from ganglion.nn.fast.threads import in_slices
 
@@ -37,6 +37,8 @@ def elman_scan(
     >>> elman_scan(torch.ones(3, 1, 1), torch.ones(1, 1), torch.zeros(1, 1), "relu")[0].flatten()
     tensor([1., 2., 3.])
     """
+    weight = (recurrent_weight, "gates hidden")
+    check_shapes("an Elman network", 1, projected, hidden, recurrent_weight=weight, mask=(mask, "batch hidden"))
     if not suits(projected, recurrent_weight, hidden, mask):
         return elman_reference(projected, recurrent_weight, hidden, nonlinearity, mask)
     hiddens = _Scan.apply(

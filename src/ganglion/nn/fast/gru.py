@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ganglion.nn.fast.dispatch import suits
+from ganglion.nn.fast.dispatch import check_shapes, suits
 from ganglion.nn.fast.products import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
 from ganglion.nn.fast.threads import in_slices
 
@@ -39,6 +39,10 @@ def gru_scan(
     >>> gru_scan(torch.zeros(3, 1, 3), torch.zeros(3, 1), None, torch.ones(1, 1))[0].flatten()
     tensor([0.5000, 0.2500, 0.1250])
     """
+    check_shapes(
+        "a GRU", 3, projected, hidden, recurrent_weight=(recurrent_weight, "gates hidden"),
+        recurrent_bias=(recurrent_bias, "hidden"), mask=(mask, "batch hidden"),
+    )  # fmt: skip
     arguments = (projected, recurrent_weight, recurrent_bias, hidden, mask)
     if not suits(*arguments):
         return gru_reference(projected, recurrent_weight, recurrent_bias, hidden, reset_after, mask)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ganglion.nn.fast.dispatch import suits
+from ganglion.nn.fast.dispatch import check_shapes, suits
 from ganglion.nn.fast.products import (
     array,
     fits_tiles,
@@ -47,6 +47,10 @@ def lstm_scan(
     >>> cells[:, 0, 0]
     tensor([0.5000, 0.2500, 0.1250, 0.0625, 0.0312])
     """
+    check_shapes(
+        "an LSTM", 4, projected, hidden, recurrent_weight=(recurrent_weight, "gates hidden"),
+        peepholes=(peepholes, "three hidden"), cell=(cell, "batch hidden"), mask=(mask, "batch hidden"),
+    )  # fmt: skip
     arguments = (projected, recurrent_weight, peepholes, hidden, cell, mask)
     if suits(*arguments):
         hiddens, cells = _Scan.apply(*single(*arguments), fits_tiles(projected))
