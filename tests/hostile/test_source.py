@@ -17,6 +17,8 @@ FORBIDDEN = re.compile(
     r"|\byaml\b|(?<![\w.])eval\(|(?<![\w.])exec\(|\b__import__\(|\bos\.system\(|shell=True|\bextractall\("
 )
 MENTIONS = {"allow_pickle=False"}
+RUN = {"nn/recurrent/own.py": "exec("}
+"""What may be run: kernels that the package writes itself, of fixed words and numbers, from no text of anyone's."""
 NAMES = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.GanglionError)
 }
@@ -36,7 +38,8 @@ def code(path: Path) -> Iterator[tuple[int, str]]:
 def test_nothing_can_run_what_it_reads(path: Path) -> None:
     for line, text in code(path):
         found = FORBIDDEN.search(text)
-        assert not found, f"{path.relative_to(ROOT)}:{line}: {found[0]}"
+        allowed = found and found[0] == RUN.get(path.relative_to(ROOT).as_posix())
+        assert not found or allowed, f"{path.relative_to(ROOT)}:{line}: {found[0]}"
 
 
 def test_the_net_catches_what_it_is_for() -> None:
@@ -111,6 +114,9 @@ ALLOWED = {
     ("cli/data.py", "SystemExit"): "what was found has been printed",
     ("data/download.py", "OSError"): "joins what a broken connection raises, which is tried again",
     ("data/pictures.py", "ValueError"): "joins what decoders raise, which becomes one error",
+    ("nn/recurrent/kernels.py", "NotImplementedError"): "a step that cannot be compiled runs as it is written",
+    ("nn/recurrent/tracing.py", "NotImplementedError"): "likewise",
+    ("nn/recurrent/writing.py", "NotImplementedError"): "likewise",
     ("nn/fast/threads.py", "failures[0]"): "what one thread raised, raised again in the one that waits for it",
     ("tasks/estimator.py", "ValueError"): "scikit-learn's checks ask for this kind and these words",
     ("training/run.py", "AssertionError"): "behind a loop without end",

@@ -209,7 +209,7 @@ def test_dropout_acts_between_layers_and_only_while_training() -> None:
 def test_runs_under_bf16_autocast(network: Recurrent, path: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         outputs, _ = network(_inputs())
-    outputs.float().sum().backward()
+        outputs.float().sum().backward()
     torch.testing.assert_close(outputs.float(), network(_inputs())[0], rtol=0.05, atol=0.03)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ganglion.nn.recurrent.tracing import CannotTrace, Step
+from ganglion.nn.recurrent.tracing import Step
 from ganglion.nn.recurrent.writing import DEAR, POINTWISE, Node, Place, Writer, aten, located, width
 
 
@@ -26,7 +26,7 @@ class Kernels:
 
 
 def write(step: Step) -> Kernels:
-    """Write the kernels of a step; raises `CannotTrace` for operations that have no written form.
+    """Write the kernels of a step; raises `NotImplementedError` for operations that have no written form.
 
     `forward` fills in the states after each step, behind the first, and what is kept. `backward` is given dL/ds of the
     states of every step, or arrays without steps, and leaves derivatives of every step, of the first states, and of
@@ -50,7 +50,7 @@ def write(step: Step) -> Kernels:
     (of_inputs,) = step.derivatives["inputs"]
     slopes = list(dict.fromkeys([of_inputs, *step.derivatives["products"]]))
     if None in slopes:
-        raise CannotTrace("inputs or products that change nothing")
+        raise NotImplementedError("inputs or products that change nothing")
     stores = [(node, _of_step(f"slope{number}")) for number, node in enumerate(slopes)]
     carries = {node: (f"carry{n}[row - first]", f"carry{n}") for n, node in enumerate(step.slopes)}
     of_states = step.derivatives["states"]

@@ -41,10 +41,6 @@ def _layer_norm(
     return outputs if bias is None else outputs + bias, mean, scale
 
 
-class CannotTrace(Exception):
-    """A step does something that cannot be compiled; it runs as it is written."""
-
-
 @dataclass
 class Step:
     """What a step of a cell and its derivative consist of. Names are those of nodes of `graph`."""
@@ -82,9 +78,12 @@ class _Stepping(nn.Module):
 
 
 def trace(cell: Cell, projected: Tensor, state: Sequence[Tensor], masked: bool) -> Step:
-    """Follow a step of a cell and its derivative; raises `CannotTrace` where it is not made of known operations."""
+    """Follow a step of a cell and its derivative.
+
+    Raises `NotImplementedError` where it does what cannot be compiled; it then runs as it is written.
+    """
     if projected.dim() != 3 or any(part.dim() != 2 for part in state):
-        raise CannotTrace("not a batch of vectors")
+        raise NotImplementedError("not a batch of vectors")
     tensors = {f"cell.{name}": tensor.detach() for name, tensor in _tensors(cell).items()}
     sizes = {size for tensor in (projected, *state, *tensors.values()) for size in tensor.shape}
     # A batch that no other size equals, so that what belongs to it is told by its size.
@@ -113,7 +112,7 @@ class _Differentiated:
 
     def __init__(self, graph: fx.Graph, row_inputs: int, batch: int, masked: bool, states: int) -> None:
         if any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in graph.nodes):
-            raise CannotTrace("a step that changes a tensor in place")
+            raise NotImplementedError("a step that changes a tensor in place")
         graph.eliminate_dead_code()
         self.graph, self.batch, self.masked, self.num_states = graph, batch, masked, states
         placeholders = [node for node in graph.nodes if node.op == "placeholder"]
@@ -141,7 +140,7 @@ class _Differentiated:
         for node in rows:
             shape = tuple(node.meta["val"].shape)
             if len(shape) > 2 or (len(shape) == 2 and shape[0] != 1):
-                raise CannotTrace(f"a constant of shape {shape}")
+                raise NotImplementedError(f"a constant of shape {shape}")
         return list(weights), list(rows)
 
     def step(self) -> Step:
@@ -179,7 +178,7 @@ class _Differentiated:
             arguments = fx.map_arg(node.args, lambda one: row_values[one] if one in row_values else values[one])
             if node.target in (aten.mm.default, aten.addmm.default):
                 if node.args[-1] not in self.weights or (node.target is aten.addmm.default and node.kwargs):
-                    raise CannotTrace("a product of two values that change from step to step")
+                    raise NotImplementedError("a product of two values that change from step to step")
                 taps.append(torch.zeros(self.batch, arguments[-1].shape[1]).requires_grad_())
                 lefts.append(arguments[-2])
                 self.tap_weights.append(self.weights.index(node.args[-1]))
@@ -189,7 +188,7 @@ class _Differentiated:
             else:
                 values[node] = node.target(*arguments, **node.kwargs)
         if any(not isinstance(result, Tensor) or not result.requires_grad for result in results):
-            raise CannotTrace("a state that does not depend on the one before")
+            raise NotImplementedError("a state that does not depend on the one before")
         wanted = [*inputs, *rows, *taps]
         derivatives = torch.autograd.grad(results, wanted, slopes, allow_unused=True)
         return *results, *lefts, *derivatives

@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import fx
 
-from ganglion.nn.recurrent.tracing import CannotTrace
-
 aten = torch.ops.aten
 Node = Any
 """An operation, torch.fx.Node, whose arguments have too many types to be told apart here."""
@@ -49,10 +47,10 @@ Place = tuple[str, str]
 
 
 def width(node: Node) -> int:
-    """Return the units of a row; raises `CannotTrace` for what is no row for each sample."""
+    """Return the units of a row; raises `NotImplementedError` for what is no row for each sample."""
     shape = node.meta["val"].shape
     if len(shape) != 2:
-        raise CannotTrace(f"{node.target} makes a tensor of {len(shape)} axes")
+        raise NotImplementedError(f"{node.target} makes a tensor of {len(shape)} axes")
     return int(shape[1])
 
 
@@ -63,18 +61,18 @@ def located(node: Node) -> tuple[Node, int]:
         if node.target is operator.getitem:
             split, number = node.args
             if split.target is not aten.split_with_sizes.default or split.args[2:] not in ((1,), (-1,)):
-                raise CannotTrace(f"parts of {split.target}")
+                raise NotImplementedError(f"parts of {split.target}")
             offset, node = offset + sum(split.args[1][:number]), split.args[0]
         elif node.target is aten.slice.Tensor:
             if len(node.args) > 4 or (node.args[1] == 0 and node.meta["val"].shape != node.args[0].meta["val"].shape):
-                raise CannotTrace("a slice of the batch, or with gaps")
+                raise NotImplementedError("a slice of the batch, or with gaps")
             first = node.args[2] or 0
             offset += (first + width(node.args[0]) if first < 0 else first) if node.args[1] else 0
             node = node.args[0]
         elif node.target in SAME:
             if width(node) != width(node.args[0]):
                 if node.target is not aten.expand.default:
-                    raise CannotTrace("rows that are folded")
+                    raise NotImplementedError("rows that are folded")
                 offset = 0  # All units show the same one.
             node = node.args[0]
         else:
@@ -198,12 +196,12 @@ class Writer:
             self._plan_product(node, None, node)
         elif node.target is aten.cat.default:
             if node.args[1:] not in ((1,), (-1,)):
-                raise CannotTrace("rows put below each other")
+                raise NotImplementedError("rows put below each other")
             self._plan_pieces(node, list(node.args[0]))
         elif node.target is aten.slice_backward.default:
             slope, shape, axis, first, _, gap = node.args
             if axis not in (1, -1) or gap != 1:
-                raise CannotTrace("a slice of the batch, or with gaps")
+                raise NotImplementedError("a slice of the batch, or with gaps")
             rest = shape[1] - first - width(slope)
             self._plan_pieces(node, [first, slope, rest])
         elif node.target in REDUCTIONS:
@@ -215,7 +213,7 @@ class Writer:
 
     def _plan_pointwise(self, node: Node) -> None:
         if node.target not in POINTWISE or set(node.kwargs) - {"alpha"}:
-            raise CannotTrace(f"no written form of {node.target}")
+            raise NotImplementedError(f"no written form of {node.target}")
         text, arguments = POINTWISE[node.target], list(node.args)
         if node.target is aten.clamp.default:
             low, high = (*arguments[1:], None)[:2]
@@ -232,7 +230,7 @@ class Writer:
         transposed = weight.target is aten.t.default
         weight = weight.args[0] if transposed else weight
         if weight not in self.weights:
-            raise CannotTrace("a product of two values that change from step to step")
+            raise NotImplementedError("a product of two values that change from step to step")
         pack = (self.weights.index(weight), transposed)
         if pack not in self.packs:
             self.packs.append(pack)
@@ -263,7 +261,7 @@ class Writer:
     def _plan_reduction(self, node: Node) -> None:
         source, axes, *keep = node.args
         if list(axes) not in ([1], [-1]) or keep != [True] or node.kwargs:
-            raise CannotTrace("a sum over the batch")
+            raise NotImplementedError("a sum over the batch")
         start, text = REDUCTIONS[node.target]
         item = _Item(width(source), [source], text, target=self._place(node)[0])
         self._position[node] = self._add(item, reduction=start)
@@ -318,7 +316,7 @@ class Writer:
 
     def _constant(self, value: Any) -> str:
         if not isinstance(value, int | float):
-            raise CannotTrace(f"a constant {value!r}")
+            raise NotImplementedError(f"a constant {value!r}")
         for name, known in self.constants.items():
             if known == value:
                 return name
