@@ -1,6 +1,7 @@
 """When the fast paths apply."""
 
 import os
+import platform
 from functools import cache
 from importlib.util import find_spec
 
@@ -13,8 +14,13 @@ from ganglion.errors import ShapeError
 
 @cache
 def installed() -> bool:
-    """Return whether there is a compiler of kernels here, and whether it is wanted: `GANGLION_FAST=0` says no."""
-    return os.environ.get("GANGLION_FAST", "1") != "0" and find_spec("numba") is not None
+    """Return whether there is a compiler of kernels here, and whether it is wanted: `GANGLION_FAST=0` says no.
+
+    Processors of PC kind that cannot multiply and add in one go would emulate it number by number.
+    """
+    capability = torch.backends.cpu.get_cpu_capability()
+    emulated = platform.machine() in ("x86_64", "AMD64") and capability in ("DEFAULT", "NO AVX")
+    return os.environ.get("GANGLION_FAST", "1") != "0" and find_spec("numba") is not None and not emulated
 
 
 def suits(*tensors: Tensor | None) -> bool:

@@ -66,24 +66,16 @@ def _block_product(rows: int) -> Kernel:
 
     @intrinsic
     def block(
-        _: Any,
-        left: Any,
-        left_stride: Any,
-        panel: Any,
-        start: Any,
-        start_stride: Any,
-        out: Any,
-        out_stride: Any,
+        _: Any, left: Any, left_stride: Any, panel: Any, start: Any, start_stride: Any, out: Any, out_stride: Any,
         depth: Any,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         stride = types.intp
         signature = types.void(left, stride, panel, start, stride, out, stride, stride)
 
         def generate(context: Any, build: Any, _: Any, arguments: Any) -> Any:
             left, left_stride, panel, start, start_stride, out, out_stride, depth = arguments
-            fma = cgutils.get_or_insert_function(
-                build.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{_LANES}f32"
-            )
+            kind = ir.FunctionType(vector, [vector] * 3)
+            fma = cgutils.get_or_insert_function(build.module, kind, f"llvm.fma.v{_LANES}f32")
 
             def row(base: Any, stride: Any, number: int) -> Any:
                 return build.gep(base, [build.mul(index(number), stride)])
@@ -91,12 +83,6 @@ def _block_product(rows: int) -> Kernel:
             def vectors(base: Any) -> list[Any]:
                 places = [build.gep(base, [index(place * _LANES)]) for place in range(_VECTORS)]
                 return [build.bitcast(place, vector.as_pointer()) for place in places]
-
-            def spread(place: Any) -> Any:
-                none = ir.Constant(vector, ir.Undefined)
-                first = build.insert_element(none, build.load(place), ir.IntType(32)(0))
-                zeros = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
-                return build.shuffle_vector(first, none, zeros)
 
             sums = [[cgutils.alloca_once(build, vector) for _ in range(_VECTORS)] for _ in range(rows)]
             for number in range(rows):
@@ -108,7 +94,7 @@ def _block_product(rows: int) -> Kernel:
                     _prefetch(build, place)
                 right = [build.load(place, align=4) for place in vectors(row(panel, loop.index, COLUMNS))]
                 for number in range(rows):
-                    factor = spread(build.gep(lefts[number], [loop.index]))
+                    factor = _spread(build, build.gep(lefts[number], [loop.index]))
                     for total, weights in zip(sums[number], right, strict=True):
                         build.store(build.call(fma, [factor, weights, build.load(total)]), total)
             for number in range(rows):
@@ -130,6 +116,14 @@ def _address(_: Any, array: Any, offset: Any) -> Any:
         return build.gep(data, [arguments[1]])
 
     return types.CPointer(types.float32)(array, types.intp), generate
+
+
+def _spread(build: Any, place: Any) -> Any:
+    """Return a vector of the same number in all lanes."""
+    none = ir.Constant(ir.VectorType(ir.FloatType(), _LANES), ir.Undefined)
+    first = build.insert_element(none, build.load(place), ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
+    return build.shuffle_vector(first, none, zeros)
 
 
 def _prefetch(build: Any, place: Any) -> None:
