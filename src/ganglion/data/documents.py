@@ -164,7 +164,10 @@ def _read_folder(folder: Path) -> Dataset:
     strange = sorted({name for _, name in test} - set(names))
     if strange:
         raise DataError(
-            "the test part has classes that the training part lacks", where=str(folder), found=", ".join(strange[:10])
+            "the test part has classes that the training part lacks",
+            where=str(folder),
+            found=", ".join(strange[:10]),
+            remedy="put some texts of them into the training part, or leave them out",
         )
     return _dataset(folder, names, rows, test, notes, ())
 
