@@ -25,7 +25,7 @@ OFTEN_CLIPPED = 0.5
 """Share of updates whose gradient was clipped, above which clipping hides an explosion."""
 LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Steps over which the products of Jacobians are measured."""
-LARGEST_STATE = 1024
+LARGEST_STATE = 512
 """Numbers in the state of one sample above which its Jacobians are left out: they would fill the memory."""
 
 State = tuple[Tensor, ...]
@@ -245,6 +245,8 @@ def recorded(network: nn.Module) -> Iterator[dict[str, Record]]:
 
     def follow(cell: Cell, record: Record) -> Callable[..., State]:
         def scan(projected: Tensor, state: State, mask: Tensor | None = None) -> State:
+            if projected.is_meta:  # somebody asks for shapes
+                return type(cell).scan(cell, projected, state, mask)
             first = len(record.states)
             for projected_t in projected.unbind(0):
                 record.steps.append((projected_t, state))
