@@ -113,6 +113,13 @@ def test_gradients_are_those_of_autograd_and_the_network_is_left_alone() -> None
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+def test_questions_for_shapes_are_not_recorded() -> None:
+    network = Reader(LSTM(1, 5), 5)
+    with recorded(network) as records:
+        network.to("meta")(torch.zeros(2, 7, 1, device="meta"))
+    assert not records["recurrent.layers.0"].steps
+
+
 def test_clipping_and_numbers_that_are_none_decide_the_verdict() -> None:
     healthy = flow(elman(1.0), torch.zeros(3, STEPS, 1))
     assert TimeFlow(healthy.cells, clipped=0.9).verdict == "exploding"
