@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ganglion.nn.recurrent.operations import DEAR, POINTWISE, Node, Place, aten, located, width
 from ganglion.nn.recurrent.tracing import Step
-from ganglion.nn.recurrent.writing import DEAR, POINTWISE, Node, Place, Writer, aten, located, width
+from ganglion.nn.recurrent.writing import Writer
 
 
 @dataclass(frozen=True)
