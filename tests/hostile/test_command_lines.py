@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -279,12 +281,11 @@ def test_a_folder_that_cannot_be_written_is_named(line: str, folder: Path) -> No
 
 @pytest.mark.parametrize("line", ["data check digits", "evaluate RUN", "train mlp --data digits --epochs 9999"])
 def test_an_interruption_is_no_traceback(line: str, folder: Path) -> None:
-    import time
-
     for delay in (0.4, 1.0, 1.6):
         child = subprocess.Popen(
             [sys.executable, "-m", "ganglion", *line.split()],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
         )  # fmt: skip
         time.sleep(delay)
         child.send_signal(signal.SIGINT)
