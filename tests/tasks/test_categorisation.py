@@ -1,6 +1,8 @@
 """Categorisation: nothing of the test part is learnt from, unknown words, answers from texts and files, learning."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +10,18 @@ import pytest
 import torch
 
 from ganglion.data.dataset import Dataset
+from ganglion.data.documents import read_documents
 from ganglion.data.generators import generate
 from ganglion.data.settings import DataSettings
 from ganglion.data.vocabulary import words
 from ganglion.errors import DataError
 from ganglion.figures import save
+from ganglion.models import find
 from ganglion.models.recurrent.sentiment import TINY, build
 from ganglion.tasks.categorisation import Categorisation, bag_of_words_accuracy
+from ganglion.tasks.session import settle
+from ganglion.training.seeding import seed_all
+from ganglion.training.trainer import Trainer
 
 
 def prepared(dataset: Dataset | None = None, **settings: object) -> Categorisation:
@@ -49,7 +56,7 @@ def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
     assert [answer["label"] for answer in answers] == ["positive", "negative", "negative"]
     assert [answer["unknown"] for answer in answers] == [[], [], ["zebra"]]
     said, effects = task.effects(rule.network, "the story is dull")
-    assert task.label_names[said] == "negative" and int(np.argmax(effects)) == 3
+    assert task.label_names[said] == "negative" and effects[3] > max(0.0, *effects[:2])  # `dull` says it
 
 
 def test_word_counts_against_an_explicit_count() -> None:
@@ -105,3 +112,32 @@ def test_a_restored_task_answers_the_same() -> None:
 def test_refuses_other_data() -> None:
     with pytest.raises(DataError, match="texts with labels"):
         prepared(generate("xor"))
+
+
+@pytest.mark.data
+@pytest.mark.full
+def test_short_reviews_over_three_seeds(tmp_path: Path) -> None:
+    """A fixed tenth of rt-polarity is the test part; Kim (2014) has 76.1 % with vectors that begin at random."""
+    if not os.environ.get("GANGLION_DATA"):
+        pytest.skip("GANGLION_DATA names no folder of real data")
+    whole = read_documents(Path(os.environ["GANGLION_DATA"]) / "rt-polarity", DataSettings())
+    assert whole.targets is not None and len(whole) == 2 * 5331
+    tested = np.arange(len(whole)) % 10 == 0
+    texts = np.array(whole.inputs, dtype=object)
+    fixed = replace(
+        whole,
+        inputs=texts[~tested].tolist(),
+        targets=whole.targets[~tested],
+        test_inputs=texts[tested].tolist(),
+        test_targets=whole.targets[tested],
+    )
+    scores = []
+    for seed in range(3):
+        config, trainer_settings, settings = settle(find("sentiment"), {"seed": seed})
+        task = Categorisation.prepare(fixed, config, settings, seed)
+        seed_all(seed)
+        rule = find("sentiment").load().build(task.config)
+        trainer = Trainer(rule, task.loader(rule, seed), trainer_settings, evaluate=task.evaluate, score=task.score)
+        trainer.fit()
+        scores.append(task.evaluate(rule, "test")["accuracy"])
+    assert np.mean(scores) > 0.75

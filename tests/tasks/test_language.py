@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ganglion.rules.descend import Descent
 from ganglion.rules.truncated import TruncatedBackpropagation
 from ganglion.tasks.language import Language
 from ganglion.tasks.language_quality import bigram_judgement, judge, unigram_judgement
+from ganglion.tasks.session import train
 
 TEXT = "the cat sat on the mat. the dog sat on the log! " * 40
 
@@ -193,3 +195,14 @@ def test_without_held_back_parts() -> None:
 def test_refuses_a_text_shorter_than_a_window(text: str) -> None:
     with pytest.raises(DataError, match="shorter than a window"):
         prepared(text)
+
+
+@pytest.mark.data
+@pytest.mark.full
+def test_one_pass_over_shakespeare(tmp_path: Path) -> None:
+    if not os.environ.get("GANGLION_DATA"):
+        pytest.skip("GANGLION_DATA names no folder of real data")
+    source = Path(os.environ["GANGLION_DATA"]) / "tinyshakespeare" / "input.txt"
+    run = train("char-rnn", source, out=tmp_path / "run", epochs=1)
+    assert run.history[-1]["validation_loss"] < 1.85 < run.metrics["bigram_loss"]
+    assert len(run.generate(prompt="ROMEO:", length=50)) == 56

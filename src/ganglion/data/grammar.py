@@ -22,7 +22,7 @@ DEEPEST = 2
 
 def tales(random: np.random.Generator, count: int | None) -> Dataset:
     """One text of sentences in which verbs agree with their nouns across clauses that lie between them."""
-    sentences = [" ".join(word for word, _ in _sentence(random)) for _ in range(count or 3000)]
+    sentences = [" ".join(word for word, _ in _sentence(random)) for _ in range(count or 6000)]
     text = " ".join(f"{sentence[0].upper()}{sentence[1:-2]}." for sentence in sentences)
     return Dataset(name="", kind="text", inputs=[text])
 

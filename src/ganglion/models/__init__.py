@@ -68,7 +68,7 @@ INDEX = (
         "recurrent.char_rnn",
         "language",
         "tales",
-        {"epochs": 8, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
+        {"epochs": 6, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
     ),
     System(
         "sentiment",
