@@ -245,6 +245,11 @@ class Forecasting(Task):
         named = zip(self.config.quantiles, levels.tolist(), strict=False)
         return {f"{name}{' ' if name else ''}{quantile:g}": value for quantile, value in named if quantile != 0.5}
 
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return the last window of the series in a file, and the target's value at each step."""
+        raw = fill_gaps(self._rows([source]))[-self.config.window :]
+        return self.preprocessing(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
+
     def forecast(self, network: nn.Module, steps: int) -> list[dict[str, float]]:
         """Continue all columns after the end of the data: each horizon from the forecasts before it.
 
