@@ -49,10 +49,10 @@ References:
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.fast import dropout
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
@@ -100,9 +100,9 @@ class CharacterRNN(nn.Module):
 
     def read(self, inputs: Tensor, states: States | None = None) -> tuple[Tensor, States]:
         """Return the logits for all steps, and the states of all cells after the last, to read on from."""
-        vectors = functional.dropout(self.embedding(inputs), self.dropout, self.training)
+        vectors = dropout(self.embedding(inputs), self.dropout, self.training)
         hidden, after = self.recurrent(vectors, states)
-        return self.head(functional.dropout(hidden, self.dropout, self.training)), after
+        return self.head(dropout(hidden, self.dropout, self.training)), after
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,10 +40,10 @@ References:
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.fast import dropout
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.sequences import steps_accuracy, steps_cross_entropy
@@ -92,9 +92,9 @@ class ElmanTagger(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (batch, words, tags) of sentences as numbers of words (batch, words), padded with 0."""
         lengths = (inputs != 0).sum(1).clamp(min=1)
-        vectors = functional.dropout(self.embedding(inputs), self.dropout, self.training)
+        vectors = dropout(self.embedding(inputs), self.dropout, self.training)
         hidden, _ = self.recurrent(vectors, lengths=lengths)
-        return self.head(functional.dropout(hidden, self.dropout, self.training))
+        return self.head(dropout(hidden, self.dropout, self.training))
 
 
 @dataclass(frozen=True, kw_only=True)

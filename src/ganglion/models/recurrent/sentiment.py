@@ -47,10 +47,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.fast import dropout
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
@@ -114,13 +114,13 @@ class SentimentRNN(nn.Module):
         if self.training and self.word_dropout:
             kept = torch.rand(inputs.shape, device=inputs.device) >= self.word_dropout
             vectors = vectors * kept[..., None]
-        vectors = functional.dropout(vectors, self.dropout, self.training)
+        vectors = dropout(vectors, self.dropout, self.training)
         hidden, _ = self.recurrent(vectors, lengths=lengths)
         if self.pooling == "max":
             hidden = hidden.masked_fill(past_end[..., None], -torch.inf).amax(1)
         elif self.pooling == "mean":
             hidden = hidden.sum(1) / lengths[:, None]
-        return self.head(functional.dropout(hidden, self.dropout, self.training))
+        return self.head(dropout(hidden, self.dropout, self.training))
 
 
 @dataclass(frozen=True, kw_only=True)

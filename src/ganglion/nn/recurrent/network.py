@@ -5,11 +5,11 @@ from typing import Literal, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.checkpoint import checkpoint
 
 from ganglion.errors import ConfigurationError, ShapeError
+from ganglion.nn.fast import dropout
 from ganglion.nn.recurrent.cells import Cell, State, at_the_end
 from ganglion.nn.recurrent.sequences import cleared, packed_like, padding, reversed_in_time, unpacked
 
@@ -126,7 +126,7 @@ class Recurrent(nn.Module):
         outputs, remaining = cleared(inputs, past_end), iter(states)
         last: list[State] = []
         for number, layer in enumerate(self.layers):
-            inputs = functional.dropout(outputs, self.dropout, self.training) if number else outputs
+            inputs = dropout(outputs, self.dropout, self.training) if number else outputs
             hidden, end = self._read(layer, inputs, next(remaining), lengths)
             directions = [cleared(hidden, past_end)]
             last.append(end)
@@ -145,7 +145,7 @@ class Recurrent(nn.Module):
         """Run one cell over (time, batch, ...), in pieces of time if asked."""
         mask = None
         if self.recurrent_dropout and self.training:
-            mask = functional.dropout(torch.ones_like(state[0]), self.recurrent_dropout)
+            mask = dropout(torch.ones_like(state[0]), self.recurrent_dropout)
         if self.checkpoint_segments == 1:
             outputs, last = cell(inputs.transpose(0, 1), state, mask=mask, lengths=lengths)
             return outputs.transpose(0, 1), last
