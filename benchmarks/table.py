@@ -11,7 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.peers import RESULTS, machine_name, ratios, scores_agree
+from benchmarks.peers import RESULTS, machine_name, ratios, rounds, scores_agree
 from benchmarks.workloads import WORKLOADS, Workload
 
 README = Path(__file__).parents[1] / "README.md"
@@ -30,7 +30,9 @@ NAMES = {
 def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / f"{machine_name()}.json"
     measured = json.loads(path.read_text())
-    rows = [(WORKLOADS[name], row) for name, row in measured.items() if name in WORKLOADS]
+    rows = [
+        (WORKLOADS[name], row) for name, row in measured.items() if name in WORKLOADS and rounds(WORKLOADS[name], row)
+    ]
     rows.sort(key=lambda pair: list(WORKLOADS).index(pair[0].name))
     text = "\n".join([table(rows), "", where(measured["machine"])])
     path.with_suffix(".md").write_text(text + "\n")
@@ -41,15 +43,16 @@ def main() -> None:
 
 def table(rows: list[tuple[Workload, dict[str, Any]]]) -> str:
     lines = [
-        "| workload | per second | times faster than (lowest to highest of the pairs; aim) | score |",
-        "|---|---:|---|---|",
+        "| workload | per second | times faster than (lowest to highest of the pairs; aim) | pairs | score |",
+        "|---|---:|---|---:|---|",
     ]
     for workload, row in rows:
         speed = statistics.median(row["ganglion"]["throughputs"])
         score = statistics.median(row["ganglion"]["scores"])
+        pairs = min(len(row[side]["throughputs"]) for side in row)
         agreed = "" if scores_agree(workload, row) else "; peers differ"
         peers = "<br>".join(peer(workload, row, side) for side in workload.targets)
-        lines.append(f"| {workload.name} | {speed:,.0f} | {peers} | {workload.score} {score:.3g}{agreed} |")
+        lines.append(f"| {workload.name} | {speed:,.0f} | {peers} | {pairs} | {workload.score} {score:.3g}{agreed} |")
     return "\n".join(lines)
 
 
