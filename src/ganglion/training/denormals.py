@@ -14,6 +14,8 @@ from functools import cache
 
 import torch
 
+from ganglion.team import torch_team
+
 MXCSR = 7
 """Place of the SSE control word in glibc's fenv_t on x86-64, in words of 32 bits."""
 FLUSH = 0x8040
@@ -47,16 +49,6 @@ def flush(on: bool) -> bool:
 
 @cache
 def _parallel() -> Callable[..., object] | None:
-    """Return the GNU runtime's call of a function in every thread of a pool, where torch computes with that."""
-    if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
-        return None
-    name = next((line.split()[-1] for line in _loaded() if "libgomp" in line), None)
-    return ctypes.CDLL(name).GOMP_parallel if name else None
-
-
-def _loaded() -> list[str]:
-    try:
-        with open("/proc/self/maps", encoding="utf-8") as maps:
-            return maps.read().splitlines()
-    except OSError:
-        return []
+    """Return the call of a function in every thread of torch's pool, where the word above is where it is said to be."""
+    known = platform.machine() == "x86_64" and platform.libc_ver()[0] == "glibc"
+    return torch_team() if known else None

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count
-from pathlib import Path
 
 import torch
+
+from ganglion.team import torch_team
 
 LEAST_ROWS = 8
 """Samples below which a slice of a batch is not worth a thread."""
@@ -46,7 +47,7 @@ def in_slices(work: Work, rows: int) -> None:
 
 def _run(one_part: Callable[[int], None], parts: int) -> None:
     """Call `one_part` for every part, in the threads that torch computes with where they can be had."""
-    team = _torch_team()
+    team = torch_team()
     if team is None:
         list(_own_threads(os.getpid()).map(one_part, range(parts)))
         return
@@ -62,20 +63,6 @@ def _run(one_part: Callable[[int], None], parts: int) -> None:
 
 
 _BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-
-
-@cache
-def _torch_team() -> Callable[..., None] | None:
-    """Return the call that starts a team of OpenMP threads.
-
-    torch's threads keep spinning for a while after each of its operations, so that threads of anyone else have to share
-    their cores with them: on two cores a scan in threads of its own took half as long again.
-    """
-    for path in (Path(torch.__file__).parent / "lib").glob("libgomp*.so*"):
-        library = ctypes.CDLL(str(path))
-        if hasattr(library, "GOMP_parallel"):
-            return library.GOMP_parallel
-    return None
 
 
 @cache
