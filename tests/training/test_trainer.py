@@ -117,9 +117,11 @@ def test_evaluation_does_not_disturb_training() -> None:
     assert torch.equal(often.rule.network.weight, _weights_after(40))
 
 
-def test_monitoring_an_unknown_metric_names_the_known_ones() -> None:
+def test_monitoring_an_unknown_metric_names_the_known_ones_before_anything_is_learnt() -> None:
+    refused = trainer(monitor="acuracy")
     with pytest.raises(UsageError, match="loss"):
-        trainer(monitor="acuracy").fit()
+        refused.fit()
+    assert refused.iteration == 0
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

@@ -106,6 +106,8 @@ class Trainer:
         surroundings = seeding.surroundings(self.settings.threads, self.settings.deterministic)
         with surroundings, denormals_flushed(), stop_requests() as self._stop:
             self._announce("on_start")
+            if self.settings.monitor and self._evaluate and not self.finished:
+                self._check_monitor(self._judge_or_leave())
             self._clock = time.perf_counter()
             if self.run and not self.finished:
                 self._prepare_run()
@@ -119,6 +121,11 @@ class Trainer:
             self._restore_best()
             self._announce("on_end")
         return self.row
+
+    def _check_monitor(self, judged: dict[str, float]) -> None:
+        """Refuse, before anything is learnt, to watch what evaluations do not say."""
+        if self.score not in judged:
+            raise UsageError(f"cannot monitor {self.score!r}", expected=f"one of {', '.join(judged)}")
 
     def _prepare_run(self) -> None:
         """Refuse a disk without room before the first update, and save the start where one may have to return to it."""
@@ -264,13 +271,7 @@ class Trainer:
 
     def _compare(self, row: dict[str, Any]) -> None:
         """Remember the best evaluation; a score that is not finite never is."""
-        name = f"validation_{self.score}"
-        if name not in row:
-            raise UsageError(
-                f"cannot monitor {self.score!r}",
-                expected=f"one of {', '.join(key[11:] for key in row if key.startswith('validation_'))}",
-            )
-        value = row[name]
+        value = row[f"validation_{self.score}"]
         sign = 1 if self.higher_is_better else -1
         if math.isfinite(value) and (self.best is None or sign * value > sign * self.best):
             self.best, self.best_step, self.stale_evaluations = value, self.iteration, 0
