@@ -1,6 +1,6 @@
-"""The table and the picture of the comparison, made from what was recorded: `python -m benchmarks.table [FILE]`.
+"""The tables and the picture of the comparison, made from what was recorded: `python -m benchmarks.table [FILE]`.
 
-Writes `<machine>.md` and `<machine>.png` beside the file, and the table between the markers of README.md.
+Writes `<machine>.md` and `<machine>.png` beside the file, and a shorter table between the markers of README.md.
 """
 
 import json
@@ -34,14 +34,30 @@ def main() -> None:
         (WORKLOADS[name], row) for name, row in measured.items() if name in WORKLOADS and rounds(WORKLOADS[name], row)
     ]
     rows.sort(key=lambda pair: list(WORKLOADS).index(pair[0].name))
-    text = "\n".join([table(rows), "", where(measured["machine"])])
-    path.with_suffix(".md").write_text(text + "\n")
+    path.with_suffix(".md").write_text("\n".join([details(rows), "", where(measured["machine"]), ""]))
     draw(rows, path.with_suffix(".png"))
+    folder = path.parent.relative_to(README.parent)
+    more = f"Least and most of the pairs: [{path.stem}.md]({folder}/{path.stem}.md)."
+    text = "\n".join([overview(rows), "", where(measured["machine"]) + " " + more])
     before, rest = README.read_text().split(BEGIN)
     README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
 
 
-def table(rows: list[tuple[Workload, dict[str, Any]]]) -> str:
+def overview(rows: list[tuple[Workload, dict[str, Any]]]) -> str:
+    """Return a row of a workload, a column of a peer, and between them how many times faster Ganglion is."""
+    peers = [side for side in NAMES if any(side in workload.targets for workload, _ in rows)]
+    lines = [
+        "| workload | samples a second | " + " | ".join(NAMES[side] for side in peers) + " |",
+        "|---|---:|" + "---:|" * len(peers),
+    ]
+    for workload, row in rows:
+        faster = [f"{statistics.median(ratios(row, side)):.2f} x" if side in workload.targets else "" for side in peers]
+        speed = statistics.median(row["ganglion"]["throughputs"])
+        lines.append(f"| {workload.name} | {speed:,.0f} | " + " | ".join(faster) + " |")
+    return "\n".join(lines)
+
+
+def details(rows: list[tuple[Workload, dict[str, Any]]]) -> str:
     lines = [
         "| workload | per second | times faster than (lowest to highest of the pairs; aim) | pairs | score |",
         "|---|---:|---|---:|---|",
