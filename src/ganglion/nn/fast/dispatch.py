@@ -12,15 +12,17 @@ from torch.autograd import forward_ad
 from ganglion.errors import ShapeError
 
 
-@cache
 def installed() -> bool:
-    """Return whether there is a compiler of kernels here, and whether it is wanted: `GANGLION_FAST=0` says no.
+    """Return whether kernels can be compiled here, and whether that is wanted: `GANGLION_FAST=0` says no."""
+    return os.environ.get("GANGLION_FAST") != "0" and _has_compiler()
 
-    Processors of PC kind that cannot multiply and add in one go would emulate it number by number.
-    """
+
+@cache
+def _has_compiler() -> bool:
+    """Return whether Numba is there; processors of PC kind that cannot multiply and add in one go would emulate it."""
     capability = torch.backends.cpu.get_cpu_capability()
     emulated = platform.machine() in ("x86_64", "AMD64") and capability in ("DEFAULT", "NO AVX")
-    return os.environ.get("GANGLION_FAST", "1") != "0" and find_spec("numba") is not None and not emulated
+    return find_spec("numba") is not None and not emulated
 
 
 def suits(*tensors: Tensor | None) -> bool:
