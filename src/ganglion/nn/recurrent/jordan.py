@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn.recurrent.cells import Cell, State, at_the_end
+from ganglion.nn import fast
+from ganglion.nn.recurrent.cells import Cell, State, at_the_end, is_fast
 from ganglion.nn.recurrent.sequences import cleared, padding
 
 Readout = Literal["softmax", "identity"]
@@ -133,25 +134,28 @@ class JordanRNN(nn.Module):
             targets = None if targets is None else targets.transpose(0, 1)
         self._check(inputs, targets, state)
         past_end = None if lengths is None else padding(lengths, len(inputs))
-        projected = self.cell.project(cleared(inputs, past_end))  # (time, batch, hidden)
+        inputs = cleared(inputs, past_end)
         first = inputs.new_zeros(inputs.shape[1], self.cell.state_features[0]) if state is None else state
         if targets is None or teacher_forcing < 1:
-            scores, answers = self._step_by_step(projected, targets, first, teacher_forcing)
+            scores, answers = self._step_by_step(inputs, targets, first, teacher_forcing)
         else:
-            scores, answers = self._all_at_once(projected, targets, first)
-        (last,) = at_the_end((answers,), lengths)
+            scores, answers = self._all_at_once(inputs, targets, first), targets
+        last = self._vectors(at_the_end((answers,), lengths)[0], first)
         scores = cleared(scores, past_end)
         return scores.transpose(0, 1) if self.batch_first else scores, last
 
-    def _all_at_once(self, projected: Tensor, targets: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
-        """Feed back the true outputs: no step waits for the one before."""
-        fed_back = torch.cat((self.cell.feed_back(first)[None], self.cell.feed_back(targets[:-1])))
-        return self.cell.scores(projected + fed_back), self._vectors(targets, first)
+    def _all_at_once(self, inputs: Tensor, targets: Tensor, first: Tensor) -> Tensor:
+        """Return a of all steps, the true outputs fed back: no step waits for the one before."""
+        cell, previous = self.cell, targets[:-1]
+        weights = (cell.input_weight, cell.feedback_weight, cell.bias, cell.output.weight, cell.output.bias)
+        scores = fast.forced_scores if is_fast() else fast.forced_reference
+        return scores(inputs, previous, first, weights)
 
     def _step_by_step(
-        self, projected: Tensor, targets: Tensor | None, first: Tensor, teacher_forcing: float
+        self, inputs: Tensor, targets: Tensor | None, first: Tensor, teacher_forcing: float
     ) -> tuple[Tensor, Tensor]:
         """Feed back what each sequence is given by chance: its own output, or the true one."""
+        projected = self.cell.project(inputs)  # (time, batch, hidden)
         forced = torch.rand(projected.shape[:2], device=projected.device) < teacher_forcing  # (time, batch)
         truths = None if targets is None else self._vectors(targets, first)
         scores, answers, previous = [], [], first
