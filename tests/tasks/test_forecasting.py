@@ -312,6 +312,62 @@ def test_quantiles_are_learnt_that_hold_what_they_say(tmp_path: Path) -> None:
     assert {path.stem for path in tmp_path.iterdir()} == drawn
 
 
+class Still(nn.Module):
+    """Forecasts the mean, with a band of a given half width around it."""
+
+    def __init__(self, horizon: int, width: float) -> None:
+        super().__init__()
+        self.horizon, self.levels = horizon, nn.Parameter(torch.tensor([-width, 0.0, width]))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.levels.expand(len(inputs), self.horizon, inputs.shape[2], 3)
+
+
+@pytest.mark.parametrize("width", [0.05, 5.0])
+def test_bands_are_calibrated_on_the_validation_part(width: float) -> None:
+    """On exchangeable noise: as far as a held-out part of that size can tell, 80 percent of what comes lies within."""
+    noise = np.random.default_rng(0).normal(50, 3, (6000, 2)).astype(np.float32)
+    config = replace(TINY, quantiles=(0.1, 0.5, 0.9), horizon=2)
+    task = Forecasting.prepare(series(noise), config, DataSettings(target="b"), seed=0)
+    rule = Supervised(Still(2, width), Descent(), loss="squared-error")
+    before = task.evaluate(rule, "test")
+    task.calibrate(rule)
+    after = task.evaluate(rule, "test")
+    assert after.pop("uncalibrated_coverage") == before["coverage"] and abs(before["coverage"] - 0.8) > 0.15
+    held_out, judged = (len(task._judged[part]) for part in ("validation", "test"))
+    assert abs(after["coverage"] - 0.8) < 3 * np.sqrt(0.8 * 0.2 * (1 / held_out + 1 / judged))
+    assert {**after, "coverage": before["coverage"]} == before
+    # The margin of the second column at the second step, by hand.
+    rows = task._judged["validation"] + 1
+    outside = np.sort(np.abs((noise[rows, 1] - task.preprocessing.means[1]) / task.preprocessing.deviations[1]) - width)
+    expected = outside[int(np.ceil(0.8 * (len(rows) + 1))) - 1]
+    assert task.margins is not None and float(task.margins[1, 1, 0]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_restored_task_answers_with_calibrated_bands(tmp_path: Path) -> None:
+    run = train(
+        "lstm-forecaster", series(wave(300)), out=tmp_path / "run", epochs=2, quantiles=(0.1, 0.5, 0.9), horizon=2,
+        **{name: getattr(TINY, name) for name in ("window", "hidden_features", "dense_features", "num_layers")},
+    )  # fmt: skip
+    margins = run.task.margins
+    assert margins is not None and margins.shape == (2, 2, 1)
+    assert run.evaluate() == pytest.approx(run.metrics)
+    (first, *_) = run.forecast(3)
+    run.task.margins = None
+    (plain, *_) = run.forecast(3)
+    assert first["a"] == plain["a"]
+    wider = float(margins[0, 0, 0]) * run.task.preprocessing.deviations[0]
+    assert first["a 0.9"] - plain["a 0.9"] == pytest.approx(wider, abs=1e-4)
+    assert plain["a 0.1"] - first["a 0.1"] == pytest.approx(wider, abs=1e-4)
+
+
+def test_a_validation_part_too_short_to_calibrate_by_is_named() -> None:
+    config = replace(TINY, quantiles=(0.025, 0.5, 0.975))
+    task = Forecasting.prepare(series(wave()), config, DataSettings(validation=0.05), seed=0)
+    assert any("95% stays as it is learnt" in note for note in task.notes)
+    assert not any("stays as it is learnt" in note for note in stepwise(2, (0.1, 0.5, 0.9)).notes)
+
+
 def test_horizons_are_continued_horizon_by_horizon() -> None:
     task = stepwise(horizon=4)
     network = build(task.config).network

@@ -58,6 +58,10 @@ class Task(ABC):
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the loader of the training part."""
 
+    def calibrate(self, rule: LearningRule) -> None:
+        """Measure on the validation part what answers need to know of the trained networks; `state` then holds it."""
+        return
+
     @abstractmethod
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the rule's networks on a part of the data, in evaluation mode, leaving the random state untouched."""

@@ -116,7 +116,9 @@ class Run:
         """Read the data again and judge the best weights on a part of it."""
         rule = build(self.system, self.config)
         rule.network.load_state_dict(self.network.state_dict())
-        return self.prepared_task().evaluate(rule, part)
+        task = self.prepared_task()
+        task.calibrate(rule)
+        return task.evaluate(rule, part)
 
     def prepared_task(self) -> Task:
         """Return the task with its data, as it was when training began."""
