@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -156,14 +157,17 @@ def test_graph_can_be_walked_twice(name):
 
 
 @each
-def test_sixteen_bits_in_and_out(name):
-    values = arguments(name, 5, 16, 8)
+@pytest.mark.parametrize("shape", [(5, 16, 8), (3, 64, 32), (4, 33, 40)])
+@pytest.mark.parametrize("tiles", [True, False])
+def test_sixteen_bits_in_and_out(name, shape, tiles, monkeypatch):
+    if not tiles:
+        monkeypatch.setattr("ganglion.nn.fast.matrix.has_tiles", lambda: False)
+    values, weights = arguments(name, *shape), some_weights(name, *shape)
     values = {key: None if value is None else value.bfloat16() for key, value in values.items()}
-    weights = some_weights(name, 5, 16, 8)
     states, slopes = gradients(SCANS[name].fast, values, weights)
     double = {key: None if value is None else value.double() for key, value in values.items()}
     exact, exact_slopes = gradients(SCANS[name].reference, double, weights)
-    assert all(slope.dtype is torch.bfloat16 for slope in slopes.values())
+    assert states[0].dtype is torch.bfloat16 and all(slope.dtype is torch.bfloat16 for slope in slopes.values())
     for ours, theirs in zip([*states, *slopes.values()], [*exact, *exact_slopes.values()], strict=True):
         assert float((ours - theirs).detach().norm() / theirs.detach().norm()) < 0.01
 
@@ -216,3 +220,16 @@ def test_torch_says_the_same():
         outputs = module(inputs, first)[0]
         hiddens = SCANS[name].fast(**values, **dict.fromkeys(SCANS[name].absent))[0]
         torch.testing.assert_close(hiddens, outputs, rtol=1e-5, atol=1e-5)
+
+
+def test_words_of_sixteen_bits_are_those_of_torch():
+    from ganglion.nn.fast.matrix import shorten, widen
+
+    bits = torch.randint(-(2**31), 2**31, (50, 333), dtype=torch.int64).int()
+    bits[0, :4] = torch.tensor([0x7F800000, -0x800000, 0x3F808000, 0x7F7FFFFF])  # infinities, a tie, the largest
+    numbers = bits.view(torch.float32)
+    numbers[1, :2] = torch.tensor([-1, 0x7FFFFFFF]).int().view(torch.float32)  # NaN whose rounding would overflow
+    words, wide = np.empty(bits.shape, np.uint16), np.empty(bits.shape, np.float32)
+    shorten(numbers.numpy(), words)
+    widen(words, wide)
+    torch.testing.assert_close(torch.from_numpy(wide), numbers.bfloat16().float(), rtol=0, atol=0, equal_nan=True)

@@ -8,7 +8,16 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.nn.fast.dispatch import check_shapes, suits
-from ganglion.nn.fast.products import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
+from ganglion.nn.fast.products import (
+    array,
+    fits_tiles,
+    halves,
+    mask_slope,
+    packed,
+    recurrent_weight_slope,
+    single,
+    singles,
+)
 from ganglion.nn.fast.threads import in_slices
 
 Nonlinearity = Literal["tanh", "relu"]
@@ -41,9 +50,9 @@ def elman_scan(
     check_shapes("an Elman network", 1, projected, hidden, recurrent_weight=weight, mask=(mask, "batch hidden"))
     if not suits(projected, recurrent_weight, hidden, mask):
         return elman_reference(projected, recurrent_weight, hidden, nonlinearity, mask)
-    hiddens = _Scan.apply(
-        *single(projected, recurrent_weight, hidden, mask), nonlinearity == "relu", fits_tiles(projected)
-    )
+    in_tiles = fits_tiles(projected)
+    given = (projected, recurrent_weight) if in_tiles else single(projected, recurrent_weight)
+    hiddens = _Scan.apply(*given, *single(hidden, mask), nonlinearity == "relu", in_tiles)
     return (hiddens.to(projected.dtype),)
 
 
@@ -65,7 +74,7 @@ def elman_reference(
 
 
 class _Scan(torch.autograd.Function):
-    """The compiled scan and its gradient, in single precision."""
+    """The compiled scan and its gradient, in single precision, or with inputs and their gradient of sixteen bits."""
 
     @staticmethod
     def forward(
@@ -79,29 +88,40 @@ class _Scan(torch.autograd.Function):
     ) -> Tensor:
         from ganglion.nn.fast import elman_kernels
 
-        hiddens = torch.empty_like(projected, memory_format=torch.contiguous_format)
-        fixed = [array(projected), packed(recurrent_weight.t(), in_tiles), array(mask, (0, hidden.shape[1]))]
+        hiddens = torch.empty(projected.shape)
+        fixed = [
+            singles(projected),
+            halves(projected),
+            packed(recurrent_weight.t(), in_tiles),
+            array(mask, (0, hidden.shape[1])),
+        ]
         states = [array(hidden), array(hiddens)]
         in_slices(lambda first, last, _: elman_kernels.forward(first, last, rectified, *fixed, *states), len(hidden))
+        shown = hiddens.to(projected.dtype)
         ctx.rectified, ctx.in_tiles = rectified, in_tiles
-        ctx.save_for_backward(recurrent_weight, hidden, mask, hiddens)
-        return hiddens
+        ctx.save_for_backward(recurrent_weight, hidden, mask, hiddens, shown)
+        return shown
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
         from ganglion.nn.fast import elman_kernels
 
-        recurrent_weight, hidden, mask, hiddens = ctx.saved_tensors
+        recurrent_weight, hidden, mask, hiddens, shown = ctx.saved_tensors
         slopes, hidden_slope = torch.empty_like(hiddens), torch.zeros(hidden.shape)
-        given = [array(hidden_slopes), packed(recurrent_weight, ctx.in_tiles), array(mask, (0, hidden.shape[1]))]
-        states = [array(hiddens), array(slopes), array(hidden_slope)]
+        short = torch.empty_like(shown) if ctx.in_tiles else slopes
+        given = [
+            array(hidden_slopes.float()),
+            packed(recurrent_weight, ctx.in_tiles),
+            array(mask, (0, hidden.shape[1])),
+        ]
+        states = [array(hiddens), array(slopes), halves(short), array(hidden_slope)]
         in_slices(
             lambda first, last, _: elman_kernels.backward(first, last, ctx.rectified, *given, *states), len(hidden)
         )
         return (
-            slopes,
-            recurrent_weight_slope(slopes, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
+            short,
+            recurrent_weight_slope(short, hidden, shown, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
             hidden_slope,
             mask_slope(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[3] else None,
             None,

@@ -11,11 +11,13 @@ from ganglion.nn.fast.dispatch import check_shapes, suits
 from ganglion.nn.fast.products import (
     array,
     fits_tiles,
+    halves,
     mask_slope,
     own_or_copy,
     packed,
     recurrent_weight_slope,
     single,
+    singles,
 )
 from ganglion.nn.fast.threads import in_slices, parts_of
 
@@ -41,7 +43,8 @@ def lstm_scan(
         cell: c before the first step, (batch, hidden).
         mask: factors of h_{t-1} in the recurrent product, the same at every step, (batch, hidden).
 
-    Differentiable once on the compiled path, any number of times on the other.
+    Differentiable once on the compiled path, any number of times on the other. There the cells are of single precision,
+    also those of inputs of sixteen bits.
 
     >>> hiddens, cells = lstm_scan(torch.zeros(5, 2, 12), torch.zeros(12, 3), None, torch.zeros(2, 3), torch.ones(2, 3))
     >>> cells[:, 0, 0]
@@ -53,8 +56,10 @@ def lstm_scan(
     )  # fmt: skip
     arguments = (projected, recurrent_weight, peepholes, hidden, cell, mask)
     if suits(*arguments):
-        hiddens, cells = _Scan.apply(*single(*arguments), fits_tiles(projected))
-        return hiddens.to(projected.dtype), cells.to(projected.dtype)
+        in_tiles = fits_tiles(projected)
+        given = (projected, recurrent_weight) if in_tiles else single(projected, recurrent_weight)
+        hiddens, cells = _Scan.apply(*given, *single(*arguments[2:]), in_tiles)
+        return hiddens.to(projected.dtype), cells
     return lstm_reference(*arguments)
 
 
@@ -83,7 +88,7 @@ def lstm_reference(
 
 
 class _Scan(torch.autograd.Function):
-    """The compiled scan and its gradient, in single precision."""
+    """The compiled scan and its gradient, in single precision, or with inputs and their gradient of sixteen bits."""
 
     @staticmethod
     def forward(
@@ -102,7 +107,8 @@ class _Scan(torch.autograd.Function):
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 4 * width)
         hiddens, cells = (torch.empty(time, batch, width) for _ in range(2))
         fixed = [
-            array(projected),
+            singles(projected),
+            halves(projected),
             packed(recurrent_weight.t(), in_tiles),
             *(array(tensor, (0, width)) for tensor in (peepholes, mask)),
         ]
@@ -110,8 +116,9 @@ class _Scan(torch.autograd.Function):
         in_slices(lambda first, last, _: lstm_kernels.forward(first, last, *fixed, *states), batch)
         ctx.in_tiles = in_tiles
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells)
-        return hiddens, cells
+        shown = hiddens.to(projected.dtype)
+        ctx.save_for_backward(recurrent_weight, peepholes, hidden, cell, mask, gates, shown, cells)
+        return shown, cells
 
     @staticmethod
     @once_differentiable
@@ -121,16 +128,18 @@ class _Scan(torch.autograd.Function):
         recurrent_weight, peepholes, hidden, cell, mask, gates, hiddens, cells = ctx.saved_tensors
         batch, width = hidden.shape
         slopes = own_or_copy(gates)
+        short = torch.empty_like(slopes, dtype=torch.bfloat16) if ctx.in_tiles else slopes
         hidden_slope, cell_slope = (torch.zeros(batch, width) for _ in range(2))
         peephole_slopes = torch.zeros(parts_of(batch), 3, width)
-        given = [array(tensor, (0, batch, width)) for tensor in (hidden_slopes, cell_slopes)]
+        given = [array(*pair) for pair in zip(single(hidden_slopes, cell_slopes), [(0, batch, width)] * 2, strict=True)]
         given += [packed(recurrent_weight, ctx.in_tiles)]
         given += [array(tensor, (0, width)) for tensor in (peepholes, mask)]
-        states = [array(tensor) for tensor in (cell, cells, slopes, hidden_slope, cell_slope, peephole_slopes)]
+        states = [array(cell), array(cells), array(slopes), halves(short)]
+        states += [array(tensor) for tensor in (hidden_slope, cell_slope, peephole_slopes)]
         in_slices(lambda first, last, part: lstm_kernels.backward(first, last, part, *given, *states), batch)
         return (
-            slopes,
-            recurrent_weight_slope(slopes, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
+            short,
+            recurrent_weight_slope(short, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
             None if peepholes is None else peephole_slopes.sum(0),
             hidden_slope,
             cell_slope,

@@ -5,18 +5,19 @@ from typing import Any
 import numpy as np
 
 from ganglion.nn.fast.compiled import ONE, compiled, sigmoid, tanh
-from ganglion.nn.fast.matrix import product
+from ganglion.nn.fast.matrix import product, shorten, widen
 
 
 @compiled
 def forward(
-    first: int, last: int, projected: Any, packed: Any, peepholes: Any, mask: Any, hidden_before: Any, cell_before: Any,
-    gates: Any, hidden: Any, cell: Any,
+    first: int, last: int, projected: Any, halves: Any, packed: Any, peepholes: Any, mask: Any, hidden_before: Any,
+    cell_before: Any, gates: Any, hidden: Any, cell: Any,
 ) -> None:  # fmt: skip
     """Run all steps for rows `first` to `last` of the batch.
 
     Args:
-        projected: what the inputs add to the gates, (time, batch, 4 * hidden).
+        projected: what the inputs add to the gates, (time, batch, 4 * hidden); (0, ...) where `halves` has it.
+        halves: the same in words of sixteen bits, or (0, ...).
         packed: the transposed recurrent weight, packed.
         peepholes: (3, hidden), or (0, hidden) for none.
         mask: factors of h before the recurrent product, (batch, hidden), or (0, hidden) for none.
@@ -27,12 +28,16 @@ def forward(
     rows, width = slice(first, last), hidden.shape[2]
     masked = np.empty((last - first if len(mask) else 0, width), np.float32)
     h, c = hidden_before[rows], cell_before[rows]
-    for step in range(len(projected)):
+    for step in range(len(hidden)):
         if len(mask):
             masked[:] = h * mask[rows]
             h = masked
         gate = gates[step % len(gates), rows]
-        product(h, packed, projected[step, rows], gate)
+        if len(halves):
+            widen(halves[step, rows], gate)
+            product(h, packed, gate, gate)
+        else:
+            product(h, packed, projected[step, rows], gate)
         h = hidden[step, rows]
         _step(gate.reshape(last - first, 4, width), peepholes, c, cell[step, rows], h)
         c = cell[step, rows]
@@ -65,7 +70,7 @@ def _step(gates: Any, peepholes: Any, before: Any, cell: Any, hidden: Any) -> No
 @compiled
 def backward(
     first: int, last: int, part: int, hidden_slopes: Any, cell_slopes: Any, packed: Any, peepholes: Any, mask: Any,
-    cell_before: Any, cell: Any, gates: Any, hidden_slope: Any, cell_slope: Any, peephole_slopes: Any,
+    cell_before: Any, cell: Any, gates: Any, halves: Any, hidden_slope: Any, cell_slope: Any, peephole_slopes: Any,
 ) -> None:  # fmt: skip
     """Run all steps backwards for rows `first` to `last` of the batch.
 
@@ -75,6 +80,7 @@ def backward(
         packed: the recurrent weight, packed.
         peepholes, mask, cell_before, cell: as in `forward`.
         gates: those of every step, (time, batch, 4 * hidden); dL/d(their sums) take their place.
+        halves: receives those derivatives in words of sixteen bits, (time, batch, 4 * hidden); (0, ...) for none.
         hidden_slope, cell_slope: zeros; receive dL/dh and dL/dc of the first state, (batch, hidden).
         peephole_slopes: zeros; receives dL/d(peepholes), (parts, 3, hidden).
     """
@@ -90,8 +96,13 @@ def backward(
         _slopes(
             gate.reshape(last - first, 4, width), peepholes, before, cell[step, rows], dh, dc, peephole_slopes[part]
         )
-        dh[:] = 0
-        product(gate, packed, dh, dh)
+        if len(halves):
+            shorten(gate, halves[step, rows])
+            dh[:] = 0
+            product(halves[step, rows], packed, dh, dh)
+        else:
+            dh[:] = 0
+            product(gate, packed, dh, dh)
         if len(mask):
             dh *= mask[rows]
 

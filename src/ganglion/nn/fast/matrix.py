@@ -24,7 +24,7 @@ def product(left: Any, packed: Any, start: Any, out: Any) -> None:
     """Compute out = start + left @ weight, in kernels only.
 
     Args:
-        left: (rows, depth).
+        left: (rows, depth), of single precision or of words of sixteen bits.
         packed: the weight as `products.pack` lays it out: panels of single precision, or of pairs of sixteen bits.
         start: (rows, width); may be `out`.
         out: (rows, width).
@@ -34,7 +34,10 @@ def product(left: Any, packed: Any, start: Any, out: Any) -> None:
 
 @overload(product)
 def _product(left: Any, packed: Any, start: Any, out: Any) -> Kernel:
-    chosen = _product_of_singles if packed.dtype == types.float32 else _product_of_pairs
+    if left.dtype == types.float32:
+        chosen = _product_of_singles if packed.dtype == types.float32 else _product_of_pairs
+    else:
+        chosen = _product_of_widened if packed.dtype == types.float32 else _product_of_words
 
     def implementation(left: Any, packed: Any, start: Any, out: Any) -> None:
         chosen(left, packed, start, out)
@@ -290,20 +293,56 @@ data: Kernel = _data
 
 
 @compiled
+def widen(halves: Any, out: Any) -> None:
+    """Turn words of sixteen bits, (rows, columns), into single precision."""
+    for row in range(halves.shape[0]):
+        words = out[row].view(np.uint32)
+        for column in range(halves.shape[1]):
+            words[column] = np.uint32(halves[row, column]) << np.uint32(16)
+
+
+@compiled
+def _product_of_widened(left: Any, packed: Any, start: Any, out: Any) -> None:
+    wide = np.empty(left.shape, np.float32)
+    widen(left, wide)
+    _product_of_singles(wide, packed, start, out)
+
+
+@compiled
 def _product_of_pairs(left: Any, packed: Any, start: Any, out: Any) -> None:
-    rows, width = out.shape
-    panels, depth = packed.shape[0], 2 * packed.shape[1]
-    side = 2 * TILE
-    whole_rows = -(-rows // side) * side
-    rounded = np.zeros((whole_rows, depth), np.uint16)
-    _round(left, rounded)
-    configure(_SHAPES)
-    if rows == whole_rows and width == panels * side:
-        _all_tiles(rounded, packed, start, out)
+    words = np.zeros((_whole(len(left)), 2 * packed.shape[1]), np.uint16)
+    shorten(left, words)
+    _product_in_tiles(words, packed, start, out)
+
+
+@compiled
+def _product_of_words(left: Any, packed: Any, start: Any, out: Any) -> None:
+    rows, depth = left.shape
+    if rows == _whole(rows) and depth == 2 * packed.shape[1]:
+        _product_in_tiles(left, packed, start, out)
     else:
-        sums = np.zeros((whole_rows, panels * side), np.float32)
+        words = np.zeros((_whole(rows), 2 * packed.shape[1]), np.uint16)
+        words[:rows, :depth] = left
+        _product_in_tiles(words, packed, start, out)
+
+
+@compiled
+def _whole(rows: int) -> int:
+    """Return the rows of as many tiles as these rows need."""
+    return -(-rows // (2 * TILE)) * 2 * TILE
+
+
+@compiled
+def _product_in_tiles(words: Any, packed: Any, start: Any, out: Any) -> None:
+    """Multiply words of sixteen bits that fill whole tiles."""
+    (rows, width), panels, side = out.shape, packed.shape[0], 2 * TILE
+    configure(_SHAPES)
+    if rows == len(words) and width == panels * side:
+        _all_tiles(words, packed, start, out)
+    else:
+        sums = np.zeros((len(words), panels * side), np.float32)
         sums[:rows, :width] = start
-        _all_tiles(rounded, packed, sums, sums)
+        _all_tiles(words, packed, sums, sums)
         out[:] = sums[:rows, :width]
     release()
 
@@ -330,11 +369,13 @@ def _all_tiles(left: Any, packed: Any, start: Any, out: Any) -> None:
 
 
 @compiled
-def _round(numbers: Any, rounded: Any) -> None:
-    """Round to sixteen bits, to the nearest, ties to even."""
+def shorten(numbers: Any, rounded: Any) -> None:
+    """Round (rows, columns) to words of sixteen bits, to the nearest, ties to even; NaN stays NaN."""
     bits = numbers.view(np.uint32)
     for row in range(bits.shape[0]):
         for column in range(bits.shape[1]):
             word = bits[row, column]
             odd = (word >> np.uint32(16)) & np.uint32(1)
-            rounded[row, column] = (word + np.uint32(0x7FFF) + odd) >> np.uint32(16)
+            nearest = (word + np.uint32(0x7FFF) + odd) >> np.uint32(16)
+            is_number = (word & np.uint32(0x7FFFFFFF)) <= np.uint32(0x7F800000)
+            rounded[row, column] = nearest if is_number else (word >> np.uint32(16)) | np.uint32(0x40)

@@ -18,7 +18,7 @@ def pack(weight: Tensor, columns: int) -> Tensor:
             [[2., 0.],
              [5., 0.]]])
     """
-    padded = functional.pad(weight, (0, -weight.shape[1] % columns))
+    padded = functional.pad(weight, (0, -weight.shape[1] % columns)) if weight.shape[1] % columns else weight
     return padded.unflatten(1, (-1, columns)).transpose(0, 1).contiguous()
 
 
@@ -30,7 +30,9 @@ def pack_pairs(weight: Tensor, side: int) -> Tensor:
              [1., 4.]]], dtype=torch.bfloat16)
     """
     depth, width = weight.shape
-    padded = functional.pad(weight.bfloat16(), (0, -width % side, 0, -depth % side))
+    padded = weight.bfloat16()
+    if width % side or depth % side:
+        padded = functional.pad(padded, (0, -width % side, 0, -depth % side))
     return padded.unflatten(1, (-1, side)).unflatten(0, (-1, 2)).permute(2, 0, 3, 1).contiguous()
 
 
@@ -62,6 +64,18 @@ def array(tensor: Tensor | None, shape_of_none: tuple[int, ...] = ()) -> np.ndar
     return tensor.detach().contiguous().numpy()
 
 
+def halves(tensor: Tensor) -> np.ndarray:
+    """Return numbers of sixteen bits as kernels take them, as words; none, of the same axes, of a wider tensor."""
+    if tensor.dtype is not torch.bfloat16:
+        return np.empty((0,) * tensor.dim(), np.uint16)
+    return tensor.detach().contiguous().view(torch.int16).numpy().view(np.uint16)
+
+
+def singles(tensor: Tensor) -> np.ndarray:
+    """Return numbers of single precision as kernels take them; none, of the same axes, of a narrower tensor."""
+    return array(tensor) if tensor.dtype is torch.float32 else np.empty((0,) * tensor.dim(), np.float32)
+
+
 def own_or_copy(saved: Tensor) -> Tensor:
     """Return what was saved for a backward pass as something to be written over: itself, unless the graph is kept."""
     kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()
@@ -86,10 +100,10 @@ def recurrent_weight_slope(
     if in_tiles:
         slopes, hidden, before = slopes.bfloat16(), hidden.bfloat16(), before.bfloat16()
     slope = linear(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1).t())
-    return slope.addmm_(slopes[0].t(), hidden).float()
+    return slope.addmm_(slopes[0].t(), hidden)
 
 
 def mask_slope(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
     """Return dL/dm, the sum over steps of U^T dL/d(U m h_{t-1}) h_{t-1}; arguments as above."""
-    slope = slopes @ recurrent_weight  # (time, batch, hidden)
+    slope = slopes @ recurrent_weight.float()  # (time, batch, hidden)
     return slope[0] * hidden + (slope[1:] * hiddens[:-1]).sum(0)

@@ -238,7 +238,8 @@ class LSTMCell(Cell):
         return outputs, LSTMState(hidden[0], cell[0])
 
     def named(self, state: Sequence[Tensor]) -> LSTMState:
-        return LSTMState(*state)
+        hidden, cell = state
+        return LSTMState(hidden, cell.to(hidden.dtype))  # Within a scan it may have been of single precision.
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.state_features[0]}" + (", peepholes" if self.peepholes is not None else "")
