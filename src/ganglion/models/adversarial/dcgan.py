@@ -53,6 +53,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.stages import Stages
 from ganglion.rules.adversarial import Adversarial, GeneratorLoss
 from ganglion.rules.descend import Descent
 
@@ -100,7 +101,7 @@ class Discriminator(nn.Module):
             shrink = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)
             width *= 2
             layers += [shrink, nn.BatchNorm2d(width), nn.LeakyReLU(NEGATIVE_SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, side, bias=False), nn.Flatten(0))
+        self.layers = Stages(*layers, nn.Conv2d(width, 1, side, bias=False), nn.Flatten(0))
         self.apply(initialise)
 
     def forward(self, images: Tensor) -> Tensor:

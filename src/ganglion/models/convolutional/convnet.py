@@ -42,6 +42,7 @@ from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.convolution import Padding, check_images, output_size
 from ganglion.nn.linear import Linear
+from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy, cross_entropy
 from ganglion.rules.supervised import Supervised
@@ -102,9 +103,9 @@ class ConvNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         check_images(images, self.in_channels, self.image_size)
         # Shapes at the default sizes.
-        maps = self.activation(self.pool1(self.convolution1(images)))  # (batch, 32, 13, 13)
-        maps = self.activation(self.pool2(self.convolution2(maps)))  # (batch, 64, 5, 5)
-        maps = self.activation(self.convolution3(maps))  # (batch, 64, 3, 3)
+        maps = in_stages(images, self.convolution1, self.pool1, self.activation)  # (batch, 32, 13, 13)
+        maps = in_stages(maps, self.convolution2, self.pool2, self.activation)  # (batch, 64, 5, 5)
+        maps = in_stages(maps, self.convolution3, self.activation)  # (batch, 64, 3, 3)
         features = self.dropout(self.flatten(maps))  # (batch, 576)
         return self.output(self.activation(self.dense(features)))
 

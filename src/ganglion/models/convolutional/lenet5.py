@@ -60,6 +60,7 @@ from ganglion.nn.lenet import (
     character_codes,
 )
 from ganglion.nn.linear import Linear
+from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
@@ -138,8 +139,8 @@ class ModernLeNet5(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         check_images(images, channels=1, size=SIDE)
         # Pooling first gives the same maps as rectifying first, for a quarter of the rectifications.
-        maps = self.activation(self.pool(self.c1(images)))  # (batch, 6, 14, 14)
-        maps = self.activation(self.pool(self.c3(maps)))  # (batch, 16, 5, 5)
+        maps = in_stages(images, self.c1, self.pool, self.activation)  # (batch, 6, 14, 14)
+        maps = in_stages(maps, self.c3, self.pool, self.activation)  # (batch, 16, 5, 5)
         features = self.activation(self.c5(maps)).flatten(1)  # (batch, 120)
         return self.output(self.activation(self.f6(features)))
 
