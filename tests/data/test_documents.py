@@ -154,3 +154,35 @@ def test_a_text_is_read_from_a_file_of_any_ending(tmp_path: Path) -> None:
         read(str(write(tmp_path / "a.pkl", "x")), DataSettings(), kind="text")
     with pytest.raises(DataError, match="empty"):
         read(str(write(tmp_path / "empty.txt", "")), DataSettings(), kind="text")
+
+
+@pytest.mark.parametrize(
+    "content", [bytes(range(128, 256)) * 40, "a \ufffd ".encode() * 9, b"\x89PNG\r\n\x1a\n" + bytes(99)]
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="this is not a text"):
+        read(path, DataSettings(), kind="text")
+
+
+def test_rare_signs_are_text(tmp_path: Path) -> None:
+    said = "caf\u00e9 \u222e \U0001f600 \U0001d54f \u200b\u0301 \u65e5\u672c\f\t\n" * 50 + "\ufffd"
+    path = tmp_path / "a.txt"
+    path.write_text(said, encoding="utf-8")
+    assert read(path, DataSettings(), kind="text").inputs == [said]
+
+
+def test_folders_of_own_data_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "poems").mkdir()
+    (tmp_path / "poems" / "input.txt").write_text("roses are red\n")
+    monkeypatch.delenv("GANGLION_DATA", raising=False)
+    with pytest.raises(ConfigurationError, match="unknown data set 'poems'") as error:
+        read("poems", DataSettings(), kind="text")
+    assert "give a path" in error.value.remedy
+    monkeypatch.setenv("GANGLION_DATA", str(tmp_path))
+    dataset = read("poems", DataSettings(), kind="text")
+    assert (dataset.name, dataset.inputs) == ("poems", ["roses are red\n"])
+    with pytest.raises(ConfigurationError, match="unknown data set") as error:
+        read("verse", DataSettings(), kind="text")
+    assert str(tmp_path) in error.value.remedy

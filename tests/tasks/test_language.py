@@ -202,7 +202,6 @@ def test_refuses_a_text_shorter_than_a_window(text: str) -> None:
 def test_one_pass_over_shakespeare(tmp_path: Path) -> None:
     if not os.environ.get("GANGLION_DATA"):
         pytest.skip("GANGLION_DATA names no folder of real data")
-    source = Path(os.environ["GANGLION_DATA"]) / "tinyshakespeare" / "input.txt"
-    run = train("char-rnn", source, out=tmp_path / "run", epochs=1)
-    assert run.history[-1]["validation_loss"] < 1.85 < run.metrics["bigram_loss"]
+    run = train("char-rnn", "tinyshakespeare", out=tmp_path / "run", epochs=1)
+    assert run.history[-1]["validation_loss"] < 1.95 < run.metrics["bigram_loss"]
     assert len(run.generate(prompt="ROMEO:", length=50)) == 56

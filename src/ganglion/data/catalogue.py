@@ -110,7 +110,8 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     """Read a data set by name or path.
 
     A published set is looked for in the folder `GANGLION_DATA/NAME` and in the cache, and is fetched only if
-    `settings.download` says so. A path is read by what lies there: IDX files, CIFAR-10, images, a table, arrays, text.
+    `settings.download` says so. Any other folder in `GANGLION_DATA` has a name, too. A path is read by what lies
+    there: IDX files, CIFAR-10, images, a table, arrays, text.
 
     Args:
         kind: what the data is wanted as, where a file could be several things: `series` reads a table in the order of
@@ -181,13 +182,25 @@ def _holds(name: str, folder: Path) -> bool:
 def _read_path(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     if not path.exists():
         if path.name == str(path) and not path.suffix:  # It looks like a name, not like a path.
-            raise unknown_name("data set", str(path), [entry.name for entry in ENTRIES], where="--data")
+            return _read_named(path.name, settings, kind)
         raise DataError(
             "there is no such file or folder",
             where=str(path),
             remedy="give a path that exists, or one of the names that `ganglion data list` shows",
         )
     return (_read_folder if path.is_dir() else _read_file)(path, settings, kind)
+
+
+def _read_named(name: str, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read a folder below `GANGLION_DATA` that is no published set."""
+    below = os.environ.get("GANGLION_DATA")
+    folder = Path(below, name) if below else None
+    if folder is not None and folder.is_dir():
+        return replace(_read_folder(folder, settings, kind).with_note(f"read from {folder}"), name=name)
+    error = unknown_name("data set", name, [entry.name for entry in ENTRIES], where="--data")
+    path = "give a path" + (f", or the name of a folder in {below}" if below else "")
+    error.remedy = "; ".join(filter(None, (error.remedy, path)))
+    raise error
 
 
 def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:

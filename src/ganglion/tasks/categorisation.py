@@ -27,6 +27,7 @@ from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict
 from ganglion.tasks.answering import EVALUATION_BATCH, answers, ask, is_file
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.parts import nearest
 
 TOP = 5
 SHOWN = 8
@@ -97,7 +98,7 @@ class Categorisation(Task):
         return self._batches("train", self.settings.batch_size, seed, shuffle=True)
 
     def _batches(self, part: Part, batch_size: int | str, seed: int = 0, shuffle: bool = False) -> BucketLoader:
-        samples = self._nearest(part)
+        samples = nearest(self.parts, part)
         assert samples.targets is not None
         sequences = [self._numbers(text) for text in samples.inputs]
         return BucketLoader(sequences, samples.targets, batch_size, seed, shuffle, samples.index)
@@ -107,23 +108,18 @@ class Categorisation(Task):
         numbers: np.ndarray = self.vocabulary.encode(words(text)[: self.config.window]) + 1
         return numbers if len(numbers) else np.ones(1, dtype=np.int64)
 
-    def _nearest(self, part: Part) -> Samples:
-        """Return a part; where nothing was held back for it, the one before."""
-        order: tuple[Part, ...] = ("train", "validation", "test")
-        return next(self.parts[name] for name in reversed(order[: order.index(part) + 1]) if len(self.parts[name]))
-
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the network on a part; on the test part beside a linear model of word counts."""
         assert isinstance(rule, Supervised)
         judged = rule.judge(*answers(rule.network, self._batches(part, EVALUATION_BATCH)))
         measures = {name: float(value) for name, value in judged.items()}
         if part == "test":
-            measures["bag_of_words_accuracy"] = bag_of_words_accuracy(self.parts["train"], self._nearest("test"))
+            measures["bag_of_words_accuracy"] = bag_of_words_accuracy(self.parts["train"], nearest(self.parts, "test"))
         return measures
 
     def baseline(self) -> dict[str, float]:
         """Return what answering with the commonest class of the training part scores."""
-        train, test = self.parts["train"].targets, self._nearest("test").targets
+        train, test = self.parts["train"].targets, nearest(self.parts, "test").targets
         assert train is not None and test is not None
         return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
 
@@ -132,7 +128,7 @@ class Categorisation(Task):
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
         counts = np.bincount(truth * classes + said, minlength=classes**2).reshape(classes, classes)
-        texts = self._nearest("test").inputs
+        texts = nearest(self.parts, "test").inputs
         short = [place for place, text in enumerate(texts) if 1 < len(words(text)) <= LONGEST_SHOWN]
         wrong = [place for place in short if said[place] != truth[place]][: SHOWN // 2]
         right = [place for place in short if said[place] == truth[place]][: SHOWN - len(wrong)]

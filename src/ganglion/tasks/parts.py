@@ -1,6 +1,6 @@
 """The parts of a data set as a network takes them: preprocessed once, handed out in batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -44,8 +44,7 @@ class Parts:
 
     def nearest(self, name: Part) -> Samples:
         """Return a part; where nothing was held back for it, the one that comes nearest."""
-        order: tuple[Part, ...] = ("train", "validation", "test")
-        return next(self[other] for other in reversed(order[: order.index(name) + 1]) if len(self[other]))
+        return nearest(self.samples, name)
 
     def loader(self, seed: int) -> EpochLoader:
         """Return the shuffled, augmented batches of the training part."""
@@ -78,6 +77,12 @@ class Parts:
         """Return what a batch has beside its inputs."""
         targets = {} if self.encode is None else {"targets": self.encode(samples.targets)}
         return {**targets, "index": torch.from_numpy(samples.index)}
+
+
+def nearest(samples: Mapping[str, Samples], name: Part) -> Samples:
+    """Return a part; where nothing was held back for it, the one before."""
+    order: tuple[Part, ...] = ("train", "validation", "test")
+    return next(samples[other] for other in reversed(order[: order.index(name) + 1]) if len(samples[other]))
 
 
 def take(inputs: Any, places: Sequence[int] | np.ndarray) -> Any:

@@ -26,6 +26,7 @@ from ganglion.nn import probabilities
 from ganglion.settings import from_dict
 from ganglion.tasks.answering import EVALUATION_BATCH, evaluating, is_file
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.parts import nearest
 
 SHOWN = 4
 """Sequences in the figure of answers step by step."""
@@ -98,7 +99,7 @@ class Tagging(Task):
         return self._batches("train", self.settings.batch_size, seed, shuffle=True)
 
     def _batches(self, part: Part, batch_size: int | str, seed: int = 0, shuffle: bool = False) -> BucketLoader:
-        pieces = [piece for sequence in self._nearest(part).inputs for piece in self._pieces(sequence)]
+        pieces = [piece for sequence in nearest(self.parts, part).inputs for piece in self._pieces(sequence)]
         tokens = [self._numbers([token for token, _ in piece]) for piece in pieces]
         numbers = {tag: number for number, tag in enumerate(self.tags)}
         # A tag that training does not have gets a number that is never answered.
@@ -111,10 +112,6 @@ class Tagging(Task):
 
     def _numbers(self, tokens: Sequence[str]) -> np.ndarray:
         return self.vocabulary.encode(list(tokens)) + 1
-
-    def _nearest(self, part: Part) -> Samples:
-        order: tuple[Part, ...] = ("train", "validation", "test")
-        return next(self.parts[name] for name in reversed(order[: order.index(part) + 1]) if len(self.parts[name]))
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the answers at all steps, and how many sequences are right from end to end."""
@@ -143,7 +140,7 @@ class Tagging(Task):
                 counts.setdefault(token, Counter())[tag] += 1
         overall = sum(counts.values(), Counter()).most_common(1)[0][0]
         best = {token: tags.most_common(1)[0][0] for token, tags in counts.items()}
-        test = self._nearest("test").inputs
+        test = nearest(self.parts, "test").inputs
         right = [[best.get(token, overall) == tag for token, tag in sequence] for sequence in test]
         return {
             "accuracy": sum(map(sum, right)) / sum(map(len, right)),
@@ -151,7 +148,7 @@ class Tagging(Task):
         }
 
     def figures(self, rule: LearningRule) -> dict[str, Figure]:
-        sequences = self._nearest("test").inputs
+        sequences = nearest(self.parts, "test").inputs
         classes = len(self.tags)
         counts = np.zeros((classes, classes), dtype=int)
         with evaluating(rule.network) as device:
