@@ -53,6 +53,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.fast import dropout
+from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
@@ -92,7 +93,7 @@ class CharacterRNN(nn.Module):
         self.dropout = dropout
         self.embedding = nn.Embedding(vocabulary_size, embedding_features)
         self.recurrent = recurrent_layers(cell, embedding_features, hidden_features, num_layers, dropout=dropout)
-        self.head = nn.Linear(hidden_features, vocabulary_size)
+        self.head = Linear(hidden_features, vocabulary_size)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits (batch, time, vocabulary_size) of the character after each of `inputs` (batch, time)."""

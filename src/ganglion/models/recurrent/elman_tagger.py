@@ -44,6 +44,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.fast import dropout
+from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.sequences import steps_accuracy, steps_cross_entropy
@@ -87,7 +88,7 @@ class ElmanTagger(nn.Module):
         self.recurrent = recurrent_layers(
             cell, embedding_features, hidden_features, num_layers, bidirectional=bidirectional, dropout=dropout
         )
-        self.head = nn.Linear(hidden_features * (2 if bidirectional else 1), num_classes)
+        self.head = Linear(hidden_features * (2 if bidirectional else 1), num_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (batch, words, tags) of sentences as numbers of words (batch, words), padded with 0."""

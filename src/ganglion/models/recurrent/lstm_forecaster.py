@@ -65,6 +65,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import quantile_loss
@@ -124,9 +125,9 @@ class LSTMForecaster(nn.Module):
         self.recurrent = recurrent_layers(cell, channels or in_features, hidden_features, num_layers, dropout=dropout)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(hidden_features, dense_features),
+            Linear(hidden_features, dense_features),
             nn.ReLU(),
-            nn.Linear(dense_features, horizon * out_features * levels),
+            Linear(dense_features, horizon * out_features * levels),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.fast import dropout
+from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
@@ -104,7 +105,7 @@ class SentimentRNN(nn.Module):
             dropout=dropout,
             returns="last" if pooling == "last" else "all",
         )
-        self.head = nn.Linear(2 * hidden_features, num_classes)
+        self.head = Linear(2 * hidden_features, num_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (batch, classes) of texts as numbers of words (batch, words), padded with 0."""
