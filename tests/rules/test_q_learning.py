@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch
-from ganglion.errors import ConfigurationError
+from ganglion.errors import ConfigurationError, NonFiniteError
+from ganglion.models.q_learning.dqn import DenseQNetwork
+from ganglion.nn.fast.dispatch import installed
+from ganglion.nn.fast.q_values import temporal_difference, temporal_difference_reference
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
 from tests.environments import LENGTH, Chain, chain_values
@@ -169,3 +172,115 @@ def test_solves_the_chain_like_value_iteration(double: bool) -> None:
 def test_impossible_options_are_refused(option: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(option))):
         rule(ONLINE, **option)
+
+
+# The gradient that needs no autograd
+
+
+def transitions(count: int, seed: int = 0) -> Batch:
+    source = torch.Generator().manual_seed(seed)
+    return {
+        "observations": torch.randn(count, 4, generator=source) * 3 + 1,
+        "actions": torch.randint(3, (count,), generator=source),
+        "rewards": torch.randn(count, generator=source) * 2,
+        "next_observations": torch.randn(count, 4, generator=source) * 3 + 1,
+        "terminated": torch.rand(count, generator=source) < 0.3,
+        "discounts": 0.9 ** torch.randint(1, 4, (count,), generator=source),
+    }
+
+
+def deep(**options: object) -> QLearning:
+    torch.manual_seed(0)
+    networks = DenseQNetwork(4, 3, (33, 20)), DenseQNetwork(4, 3, (33, 20))
+    return QLearning(*networks, Descent(learning_rate=0.01, clip_norm=1.0), threshold=0.7, **options)
+
+
+@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("own_discounts", [False, True])
+def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: bool) -> None:
+    fast, plain = (deep(double=double) for _ in range(2))
+    for made in (fast, plain):
+        with torch.no_grad():
+            for number, weight in enumerate(made.networks["target"].parameters()):
+                weight += 0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(number))
+    for seed, count in enumerate((64, 1, 37)):
+        batch = transitions(count, seed)
+        if not own_discounts:
+            del batch["discounts"]
+        found = fast.differentiated(batch)
+        assert found is not None
+        expected = plain.objective(batch)
+        slopes = torch.autograd.grad(expected["loss"], list(plain.network.parameters()))
+        for name, value in found[0].items():
+            torch.testing.assert_close(value, expected[name].detach(), rtol=1e-5, atol=1e-6)
+        for one, other in zip(found[1], slopes, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        for one, other in zip(fast.network.buffers(), plain.network.buffers(), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+@pytest.mark.skipif(not installed(), reason="needs numba")
+def test_learning_by_hand_is_learning_by_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, plain = (deep(target_every=3, target_rate=0.5) for _ in range(2))
+    monkeypatch.setattr(plain, "differentiated", lambda batch: None)
+    for seed in range(8):
+        one, other = fast.step(transitions(64, seed)), plain.step(transitions(64, seed))
+        assert one.keys() == other.keys() == {"loss", "action_value", "clipped"}
+        for name in one:
+            torch.testing.assert_close(one[name], other[name], rtol=1e-4, atol=1e-5)
+    for role in ("network", "target"):
+        for one, other in zip(fast.networks[role].parameters(), plain.networks[role].parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("what", ["a hook", "a frozen layer", "a hook of the whole"])
+def test_a_network_that_is_watched_or_partly_frozen_learns_by_autograd(what: str) -> None:
+    made = deep()
+    network = made.network
+    if what == "a hook":
+        network.hidden[1].register_forward_hook(lambda *_: None)
+    elif what == "a hook of the whole":
+        network.register_forward_hook(lambda *_: None)
+    else:
+        network.head.bias.requires_grad_(False)
+    before = network.standardise.count.clone()
+    assert made.differentiated(transitions(8)) is None
+    assert torch.equal(network.standardise.count, before), "nothing was done yet"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_stops_before_the_update(value: float) -> None:
+    made, batch = deep(), transitions(8)
+    batch["rewards"][3] = value
+    before = [weight.clone() for weight in made.network.parameters()]
+    with pytest.raises(NonFiniteError):
+        made.step(batch)
+    assert all(map(torch.equal, before, made.network.parameters()))
+
+
+def differences(count: int = 50, seed: int = 1) -> tuple:
+    source = torch.Generator().manual_seed(seed)
+    values, judged, choosing = (torch.randn(count, 3, generator=source) * 2 for _ in range(3))
+    batch = transitions(count)
+    return values, judged, choosing, *(batch[name] for name in ("actions", "rewards", "terminated", "discounts"))
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_temporal_difference_is_that_of_the_reference(value: float | None, place: int) -> None:
+    arguments = differences()
+    if value is not None:
+        arguments[place][7] = value
+        arguments[5][7] = False
+    mine, reference = temporal_difference(*arguments, 0.7), temporal_difference_reference(*arguments, 0.7)
+    for one, other in zip(mine, reference, strict=True):
+        torch.testing.assert_close(one, other, equal_nan=True)
+
+
+def test_the_slopes_of_the_reference_are_those_of_autograd() -> None:
+    values, *rest = differences()
+    values.requires_grad_()
+    found = temporal_difference_reference(values, *rest, 0.7)
+    (slopes,) = torch.autograd.grad(found.loss, values)
+    torch.testing.assert_close(found.slopes, slopes)

@@ -1,11 +1,13 @@
 """Stacks of dense layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from torch import nn
+from torch.nn.modules import module as shared
 
 from ganglion.nn.activations import ActivationName, activation
+from ganglion.nn.fast.perceptron import Dense, Function
 from ganglion.nn.initialisers import InitialiserName, initialise
 from ganglion.nn.linear import Linear
 
@@ -45,3 +47,47 @@ def dense_layers(
         if isinstance(layer, nn.Linear):
             initialise(layer, initialiser_name)
     return layers
+
+
+FUSED: dict[type[nn.Module], Function] = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
+"""Activations that belong to the layer before them."""
+
+
+def as_dense(modules: Iterable[nn.Module]) -> list[Dense] | None:
+    """Return what modules compute one after the other, where they are dense layers and nobody listens to their calls.
+
+    Args:
+        modules: layers, each with or without an activation behind it.
+
+    >>> [layer.function for layer in as_dense([nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)])]
+    ['relu', 'linear']
+    >>> as_dense([nn.Conv1d(1, 1, 1)]) is None
+    True
+    """
+    layers: list[Dense] = []
+    for module in modules:
+        kind = type(module)
+        if not is_unwatched(module):
+            return None
+        if kind in (Linear, nn.Linear):
+            weights = module._parameters
+            layers.append(Dense(weights["weight"], weights["bias"], "linear"))  # type: ignore[arg-type]
+        elif kind in FUSED and layers and layers[-1].function == "linear":
+            layers[-1] = layers[-1]._replace(function=FUSED[kind])
+        else:
+            return None
+    return layers
+
+
+def is_unwatched(module: nn.Module) -> bool:
+    """Return whether calling a module is nothing but the forward of its class: no hooks, nothing put in its place."""
+    own = module.__dict__
+    watched = own["_forward_hooks"] or own["_forward_pre_hooks"] or own["_backward_hooks"] or own["_backward_pre_hooks"]
+    return not watched and "forward" not in own and not any(_EVERYWHERE)
+
+
+_EVERYWHERE = (
+    shared._global_forward_hooks, shared._global_forward_pre_hooks, shared._global_backward_hooks,
+    shared._global_backward_pre_hooks,
+)  # fmt: skip
+"""Hooks of all modules."""

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
+from ganglion.nn.fast.descent import norm_of, shorten
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
 from ganglion.settings import unknown_name
 
@@ -109,8 +110,7 @@ def descend(
         nonlocal measured
         measured = backward(batch, objective, parameters, descent.accumulate)
         norm = condition(optimizer, parameters, descent, measured["loss"])
-        if norm is not None and descent.clip_norm is not None:
-            measured["clipped"] = (norm > descent.clip_norm).float()
+        _note_clipping(measured, norm, descent)
         return measured["loss"]
 
     if isinstance(optimizer, torch.optim.LBFGS):
@@ -139,16 +139,28 @@ def backward(
     return measured
 
 
-def apply_gradients(optimizer: Optimizer, gradients: Iterable[Tensor], descent: Descent) -> None:
-    """Apply gradients that were derived by hand, in the order of the optimizer's parameters."""
+def apply_gradients(
+    optimizer: Optimizer, gradients: Iterable[Tensor], descent: Descent, measured: dict[str, Tensor] | None = None
+) -> None:
+    """Apply gradients that were derived by hand, in the order of the optimizer's parameters.
+
+    Measurements are treated as `descend` treats them: a loss among them has to be finite, and `clipped` is added.
+    """
     parameters = owned(optimizer)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         # Laid out like the parameter, which torch's fused steps take for granted.
         parameter.grad = (
             gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
         )
-    condition(optimizer, parameters, descent)
+    measured = {} if measured is None else measured
+    norm = condition(optimizer, parameters, descent, measured.get("loss"))
+    _note_clipping(measured, norm, descent)
     optimizer.step()
+
+
+def _note_clipping(measured: dict[str, Tensor], norm: Tensor | None, descent: Descent) -> None:
+    if norm is not None and descent.clip_norm is not None:
+        measured["clipped"] = (norm > descent.clip_norm).float()
 
 
 def owned(optimizer: Optimizer) -> list[nn.Parameter]:
@@ -170,7 +182,7 @@ def condition(
 ) -> Tensor | None:
     """Refuse a loss or gradient that is not finite, then clip the gradient; return its norm if that was needed."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = None if descent.clip_norm is None else torch.nn.utils.get_total_norm(gradients)
+    norm = None if descent.clip_norm is None else norm_of(gradients)
     evidence = total(gradients) if norm is None else norm
     evidence = evidence if loss is None else evidence + loss
     guard = getattr(optimizer, "found_inf", None)
@@ -182,8 +194,8 @@ def condition(
         torch.nn.utils.clip_grad_value_(parameters, descent.clip_value)
     if descent.clip_norm is not None and norm is not None:
         if descent.clip_value is not None:
-            norm = torch.nn.utils.get_total_norm(gradients)
-        torch.nn.utils.clip_grads_with_norm_(parameters, descent.clip_norm, norm)
+            norm = norm_of(gradients)
+        shorten(gradients, descent.clip_norm, norm)
     return norm
 
 

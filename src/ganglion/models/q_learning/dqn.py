@@ -63,6 +63,9 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError, ShapeError
+from ganglion.nn.dense import as_dense, is_unwatched
+from ganglion.nn.fast.perceptron import Pass, all_trained, suits
+from ganglion.nn.fast.q_values import standardised
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
@@ -115,6 +118,11 @@ class RunningStandardisation(nn.Module):
         self.variance.lerp_(variance, share).addcmul_(shift, shift * share * (1 - share))
         self.mean.addcmul_(shift, share)
 
+    def at_once(self, inputs: Tensor) -> Tensor:
+        """Do what calling this does to a plain matrix, without gradient, in one compiled call."""
+        learning = self.training and torch.is_grad_enabled()
+        return standardised(inputs, self.mean, self.variance, self.count if learning else None, self.LIMIT)
+
 
 class DuelingHead(nn.Module):
     """Q(s, a) = V(s) + A(s, a) - mean_a' A(s, a'), from two separate streams."""
@@ -150,6 +158,24 @@ class DenseQNetwork(nn.Module):
             self.head = Linear(widths[-1], num_actions)
 
     def forward(self, observations: Tensor) -> Tensor:
+        inputs = self._features(observations)
+        passed = None if torch.is_grad_enabled() else self._pass(inputs)
+        return self.head(self.hidden(self.standardise(inputs))) if passed is None else passed.outputs
+
+    def differentiated(self, observations: Tensor) -> Pass | None:
+        """Do what calling the network does, and know the gradient without autograd; None where only autograd does."""
+        return self._pass(self._features(observations), learning=True) if is_unwatched(self) else None
+
+    def _pass(self, inputs: Tensor, learning: bool = False) -> Pass | None:
+        """Run features through all layers in compiled calls, or do nothing where those suit them not."""
+        if not (is_unwatched(self.hidden) and is_unwatched(self.standardise)):
+            return None
+        layers = as_dense((*self.hidden._modules.values(), self.head))
+        if not layers or not suits(inputs, layers) or (learning and not all_trained(layers)):
+            return None
+        return Pass(self.standardise.at_once(inputs), layers)
+
+    def _features(self, observations: Tensor) -> Tensor:
         inputs = as_float(observations.flatten(1))  # (batch, features)
         if inputs.shape[1] != self.in_features:
             raise ShapeError(
@@ -157,7 +183,7 @@ class DenseQNetwork(nn.Module):
                 expected=f"{self.in_features} numbers",
                 found=f"{inputs.shape[1]}",
             )
-        return self.head(self.hidden(self.standardise(inputs)))
+        return inputs
 
 
 class NatureQNetwork(nn.Module):

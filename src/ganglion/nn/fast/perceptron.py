@@ -1,0 +1,122 @@
+"""Small dense layers one after the other in one compiled call, and their gradient in another, without autograd.
+
+A step of a small network is some hundred operations of a few microseconds each; the arithmetic is a third of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganglion.nn.fast.dispatch import installed, is_watched
+from ganglion.nn.fast.routes import linear
+
+Function = Literal["linear", "relu", "tanh", "sigmoid"]
+FUNCTIONS: tuple[Function, ...] = ("linear", "relu", "tanh", "sigmoid")
+"""What can follow a layer, by the numbers that the kernels know them by."""
+MOST_OPERATIONS = 2**24
+"""Multiplications of a pass beyond which products are most of the time, and those of torch use all threads."""
+_KNOWN, _SINGLE = (nn.Parameter, Tensor), torch.float32
+
+
+class Dense(NamedTuple):
+    """A layer f(W x + b): W (units, features), b (units) or None, and the name of f."""
+
+    weight: Tensor
+    bias: Tensor | None
+    function: Function
+
+
+class Pass:
+    """h_L for h_0 = x and h_l = f_l(W_l h_(l-1) + b_l), and from its gradient that of every W and b.
+
+    Args:
+        inputs: x, (batch, features).
+        layers: W_l, b_l and f_l, which must be `suits` with the inputs: kernels look at no bounds.
+    """
+
+    def __init__(self, inputs: Tensor, layers: Sequence[Dense]) -> None:
+        from ganglion.nn.fast import perceptron_kernels as kernels
+
+        self._layers, self._batch, self._kernels = layers, len(inputs), kernels
+        sizes = [inputs.shape[1], *(len(layer.weight) for layer in layers)]
+        self.outputs = torch.empty(self._batch, sizes[-1])
+        """h_L, (batch, units of the last layer)."""
+        self._kept = torch.empty(kernels.room(self._batch, sum(sizes)))
+        places = inputs.data_ptr(), self.outputs.data_ptr(), self._kept.data_ptr()
+        kernels.forward(self._table(), self._batch, *places)
+
+    def gradients(self, slopes: Tensor) -> list[Tensor]:
+        """Return dL/dW and dL/db of one layer after the other, for slopes dL/dh_L, (batch, units)."""
+        found = [torch.empty_like(tensor) for tensor in parameters_of(self._layers)]
+        slopes = slopes.contiguous()  # Held until the kernel is done, which knows only where it stands.
+        self._kernels.backward(self._table(found), self._batch, slopes.data_ptr(), self._kept.data_ptr())
+        return found
+
+    def _table(self, found: Iterable[Tensor] = ()) -> np.ndarray:
+        """Return the layers as the kernels take them, with room for the gradients."""
+        rooms, rows = iter(found), []
+        for weight, bias, function in self._layers:
+            slope = _address(next(rooms, None))
+            bias_slope = 0 if bias is None else _address(next(rooms, None))
+            units, features = weight.shape
+            number = FUNCTIONS.index(function)
+            rows.append((weight.data_ptr(), _address(bias), features, units, number, slope, bias_slope))
+        return np.array(rows, np.int64)
+
+
+def perceptron_reference(inputs: Tensor, layers: Sequence[Dense]) -> Tensor:
+    """Compute the same outputs layer by layer, in operations of torch."""
+    for layer in layers:
+        inputs = linear(inputs, layer.weight, layer.bias)
+        if layer.function != "linear":
+            inputs = getattr(inputs, layer.function)()
+    return inputs
+
+
+def parameters_of(layers: Sequence[Dense]) -> list[Tensor]:
+    """Return W and b of one layer after the other."""
+    return [tensor for layer in layers for tensor in layer[:2] if tensor is not None]
+
+
+def all_trained(layers: Sequence[Dense]) -> bool:
+    """Return whether every W and b asks for a gradient."""
+    return all(weight.requires_grad and (bias is None or bias.requires_grad) for weight, bias, _ in layers)
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def suits(inputs: Tensor, layers: Sequence[Dense]) -> bool:
+    """Return whether these are plain numbers of a small batch and small layers that fit together."""
+    if not layers or not installed() or not is_plain_matrix(inputs) or is_recorded():
+        return False
+    batch, features = inputs.shape
+    operations = 0
+    for weight, bias, _ in layers:
+        if not is_plain_matrix(weight) or weight.shape[1] != features:
+            return False
+        if bias is not None and not (is_plain(bias) and bias.shape == weight.shape[:1]):
+            return False
+        features = len(weight)
+        operations += batch * weight.numel()
+    return 0 < operations <= MOST_OPERATIONS
+
+
+def is_plain_matrix(tensor: Tensor) -> bool:
+    """Return whether this is nothing but a matrix of single precision in main memory, one row after the other."""
+    return is_plain(tensor) and tensor.dim() == 2
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Return whether this is nothing but numbers of single precision in main memory, one after the other."""
+    return type(tensor) in _KNOWN and tensor.dtype is _SINGLE and tensor.is_cpu and tensor.is_contiguous()
+
+
+def is_recorded() -> bool:
+    """Return whether something wants to see the operations of torch, or to change them."""
+    modes = torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack()
+    return bool(modes) or is_watched() or torch.is_autocast_enabled("cpu")
