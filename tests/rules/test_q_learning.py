@@ -9,7 +9,6 @@ from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
 from ganglion.models.q_learning.dqn import DenseQNetwork
 from ganglion.nn.fast.dispatch import installed
-from ganglion.nn.fast.q_values import temporal_difference, temporal_difference_reference
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
 from tests.environments import LENGTH, Chain, chain_values
@@ -259,28 +258,19 @@ def test_what_is_not_finite_stops_before_the_update(value: float) -> None:
     assert all(map(torch.equal, before, made.network.parameters()))
 
 
-def differences(count: int = 50, seed: int = 1) -> tuple:
-    source = torch.Generator().manual_seed(seed)
-    values, judged, choosing = (torch.randn(count, 3, generator=source) * 2 for _ in range(3))
-    batch = transitions(count)
-    return values, judged, choosing, *(batch[name] for name in ("actions", "rewards", "terminated", "discounts"))
+@pytest.mark.skipif(not installed(), reason="needs numba")
+def test_an_action_out_of_range_is_refused() -> None:
+    made, batch = deep(), transitions(8)
+    batch["actions"][3] = 3
+    with pytest.raises(IndexError):
+        made.differentiated(batch)
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_the_temporal_difference_is_that_of_the_reference(value: float | None, place: int) -> None:
-    arguments = differences()
-    if value is not None:
-        arguments[place][7] = value
-        arguments[5][7] = False
-    mine, reference = temporal_difference(*arguments, 0.7), temporal_difference_reference(*arguments, 0.7)
-    for one, other in zip(mine, reference, strict=True):
-        torch.testing.assert_close(one, other, equal_nan=True)
-
-
-def test_the_slopes_of_the_reference_are_those_of_autograd() -> None:
-    values, *rest = differences()
-    values.requires_grad_()
-    found = temporal_difference_reference(values, *rest, 0.7)
-    (slopes,) = torch.autograd.grad(found.loss, values)
-    torch.testing.assert_close(found.slopes, slopes)
+@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.parametrize("part", ["observations", "actions", "rewards", "terminated", "discounts"])
+def test_transitions_of_unusual_types_or_lengths_are_left_to_autograd(part: str) -> None:
+    made, batch = deep(), transitions(8)
+    assert made.differentiated(batch) is not None
+    other = torch.int32 if part == "actions" else torch.float64
+    assert made.differentiated(batch | {part: batch[part].to(other)}) is None
+    assert made.differentiated(batch | {part: batch[part][:5]}) is None

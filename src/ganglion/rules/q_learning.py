@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.fast.q_values import temporal_difference
+from ganglion.nn.fast.q_values import q_gradient
 from ganglion.rules.descend import Descent, apply_gradients, descend
 
 
@@ -100,17 +100,14 @@ class QLearning(LearningRule):
     def differentiated(self, batch: Batch) -> tuple[dict[str, Tensor], list[Tensor]] | None:
         """Return what `objective` does and its gradient, where both are known without autograd.
 
-        A network offers that by a method `differentiated`, which returns a `Pass` or None.
+        Networks offer that by a method `layers`, which says what a call of them computes.
         """
-        by_hand = getattr(self.networks["network"], "differentiated", None)
-        passed = by_hand(batch["observations"]) if by_hand else None
-        if passed is None:
+        network, target = (getattr(self.networks[role], "layers", lambda: None)() for role in ("network", "target"))
+        if network is None or target is None:
             return None
-        ahead = self.look_ahead(batch["next_observations"])
-        transitions = batch["actions"], batch["rewards"], batch["terminated"]
-        discounts = batch.get("discounts", self.discount)
-        found = temporal_difference(passed.outputs, *ahead, *transitions, discounts, self.threshold)
-        return {"loss": found.loss, "action_value": found.action_value}, passed.gradients(found.slopes)
+        discounts, observing = batch.get("discounts", self.discount), self.network.training
+        found = q_gradient(network, target, batch, discounts, self.threshold, double=self.double, observing=observing)
+        return found and ({"loss": found[0], "action_value": found[1]}, found[2])
 
     @torch.no_grad()
     def target_phase(self, batch: Batch) -> None:
@@ -130,13 +127,12 @@ class QLearning(LearningRule):
     @torch.no_grad()
     def targets(self, batch: Batch) -> Tensor:
         """Return what Q(s, a) should have been, as the target network sees it."""
-        judged, choosing = self.look_ahead(batch["next_observations"])
-        next_values = judged.gather(1, choosing.argmax(1, keepdim=True)).squeeze(1)  # (batch)
+        following = batch["next_observations"]
+        judged = self.networks["target"](following).float()  # (batch, actions)
+        if self.double:
+            chosen = self.networks["network"](following).argmax(1, keepdim=True)  # (batch, 1)
+            next_values = judged.gather(1, chosen).squeeze(1)
+        else:
+            next_values = judged.amax(1)
         discount = batch.get("discounts", self.discount)
         return temporal_difference_targets(batch["rewards"], batch["terminated"], next_values, discount)
-
-    @torch.no_grad()
-    def look_ahead(self, following: Tensor) -> tuple[Tensor, Tensor]:  # (batch, actions) both
-        """Return the values of what can be done next: those that judge it, and those whose largest chooses it."""
-        judged = self.networks["target"](following).float()
-        return judged, self.networks["network"](following).float() if self.double else judged

@@ -64,8 +64,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError, ShapeError
 from ganglion.nn.dense import as_dense, is_unwatched
-from ganglion.nn.fast.perceptron import Pass, all_trained, suits
-from ganglion.nn.fast.q_values import standardised
+from ganglion.nn.fast.q_values import Standardised
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
@@ -118,11 +117,6 @@ class RunningStandardisation(nn.Module):
         self.variance.lerp_(variance, share).addcmul_(shift, shift * share * (1 - share))
         self.mean.addcmul_(shift, share)
 
-    def at_once(self, inputs: Tensor) -> Tensor:
-        """Do what calling this does to a plain matrix, without gradient, in one compiled call."""
-        learning = self.training and torch.is_grad_enabled()
-        return standardised(inputs, self.mean, self.variance, self.count if learning else None, self.LIMIT)
-
 
 class DuelingHead(nn.Module):
     """Q(s, a) = V(s) + A(s, a) - mean_a' A(s, a'), from two separate streams."""
@@ -159,21 +153,20 @@ class DenseQNetwork(nn.Module):
 
     def forward(self, observations: Tensor) -> Tensor:
         inputs = self._features(observations)
-        passed = None if torch.is_grad_enabled() else self._pass(inputs)
-        return self.head(self.hidden(self.standardise(inputs))) if passed is None else passed.outputs
+        layers = None if torch.is_grad_enabled() else self.layers()
+        if layers is None or not layers.suits(inputs):
+            return self.head(self.hidden(self.standardise(inputs)))
+        return layers.values(inputs)
 
-    def differentiated(self, observations: Tensor) -> Pass | None:
-        """Do what calling the network does, and know the gradient without autograd; None where only autograd does."""
-        return self._pass(self._features(observations), learning=True) if is_unwatched(self) else None
-
-    def _pass(self, inputs: Tensor, learning: bool = False) -> Pass | None:
-        """Run features through all layers in compiled calls, or do nothing where those suit them not."""
-        if not (is_unwatched(self.hidden) and is_unwatched(self.standardise)):
+    def layers(self) -> Standardised | None:
+        """Return what a call computes, where it is dense layers and nobody listens to the call."""
+        scaling = self.standardise
+        if not (is_unwatched(self) and is_unwatched(self.hidden) and is_unwatched(scaling)):
             return None
         layers = as_dense((*self.hidden._modules.values(), self.head))
-        if not layers or not suits(inputs, layers) or (learning and not all_trained(layers)):
+        if layers is None:
             return None
-        return Pass(self.standardise.at_once(inputs), layers)
+        return Standardised(layers, scaling.mean, scaling.variance, scaling.count, scaling.LIMIT)
 
     def _features(self, observations: Tensor) -> Tensor:
         inputs = as_float(observations.flatten(1))  # (batch, features)

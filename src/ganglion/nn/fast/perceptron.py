@@ -40,31 +40,30 @@ class Pass:
     def __init__(self, inputs: Tensor, layers: Sequence[Dense]) -> None:
         from ganglion.nn.fast import perceptron_kernels as kernels
 
-        self._layers, self._batch, self._kernels = layers, len(inputs), kernels
-        sizes = [inputs.shape[1], *(len(layer.weight) for layer in layers)]
-        self.outputs = torch.empty(self._batch, sizes[-1])
+        self._layers, self._kernels, table = layers, kernels, table_of(layers)
+        self.outputs = torch.empty(len(inputs), len(layers[-1].weight))
         """h_L, (batch, units of the last layer)."""
-        self._kept = torch.empty(kernels.room(self._batch, sum(sizes)))
-        places = inputs.data_ptr(), self.outputs.data_ptr(), self._kept.data_ptr()
-        kernels.forward(self._table(), self._batch, *places)
+        self._kept = np.empty(kernels.room(table, len(inputs)), np.float32)
+        kernels.forward(table, inputs.numpy(), self.outputs.numpy(), self._kept)
 
     def gradients(self, slopes: Tensor) -> list[Tensor]:
         """Return dL/dW and dL/db of one layer after the other, for slopes dL/dh_L, (batch, units)."""
         found = [torch.empty_like(tensor) for tensor in parameters_of(self._layers)]
-        slopes = slopes.contiguous()  # Held until the kernel is done, which knows only where it stands.
-        self._kernels.backward(self._table(found), self._batch, slopes.data_ptr(), self._kept.data_ptr())
+        self._kernels.backward(table_of(self._layers, found), slopes.contiguous().numpy(), self._kept)
         return found
 
-    def _table(self, found: Iterable[Tensor] = ()) -> np.ndarray:
-        """Return the layers as the kernels take them, with room for the gradients."""
-        rooms, rows = iter(found), []
-        for weight, bias, function in self._layers:
-            slope = _address(next(rooms, None))
-            bias_slope = 0 if bias is None else _address(next(rooms, None))
-            units, features = weight.shape
-            number = FUNCTIONS.index(function)
-            rows.append((weight.data_ptr(), _address(bias), features, units, number, slope, bias_slope))
-        return np.array(rows, np.int64)
+
+def table_of(layers: Sequence[Dense], gradients: Iterable[Tensor] = ()) -> np.ndarray:
+    """Return layers as the kernels take them, with the room for the gradient of W and b of one after the other."""
+    rooms = iter(gradients)
+    rows: list[tuple[int, ...]] = []
+    for weight, bias, function in layers:
+        slope = _address(next(rooms, None))
+        bias_slope = 0 if bias is None else _address(next(rooms, None))
+        units, features = weight.shape
+        number = FUNCTIONS.index(function)
+        rows.append((weight.data_ptr(), _address(bias), features, units, number, slope, bias_slope))
+    return np.array(rows, np.int64)
 
 
 def perceptron_reference(inputs: Tensor, layers: Sequence[Dense]) -> Tensor:

@@ -23,11 +23,6 @@ WEIGHT, BIAS, INPUTS, OUTPUTS, FUNCTION, WEIGHT_SLOPE, BIAS_SLOPE = range(7)
 """Columns of the table of layers: addresses (0 where there is none), sizes, and the number of the function."""
 
 
-def room(batch: int, features: int) -> int:
-    """Return how many numbers it takes to keep so many features of every sample."""
-    return -(-batch // COLUMNS) * COLUMNS * features
-
-
 def _block_product(rows: int) -> Kernel:
     """Return an intrinsic for out = left @ right, of `rows` rows and `COLUMNS` columns, the sums in registers.
 
@@ -127,6 +122,12 @@ def panels_of(batch: int) -> int:
 
 
 @compiled
+def room(layers: Any, batch: int) -> int:
+    """Return how many numbers `forward` keeps of a batch."""
+    return panels_of(batch) * COLUMNS * (layers[0, INPUTS] + layers[:, OUTPUTS].sum())
+
+
+@compiled
 def _turn_in(samples: Any, panels: Any) -> None:
     """Write samples, (batch, features), as panels; lanes without a sample are 0."""
     batch, features = samples.shape
@@ -199,18 +200,18 @@ def _deactivate(function: int, slopes: Any, activities: Any) -> None:
 
 
 @compiled
-def forward(layers: Any, batch: int, inputs: int, outputs: int, kept: int) -> None:
+def forward(layers: Any, inputs: Any, outputs: Any, kept: Any) -> None:
     """Run a batch through all layers.
 
     Args:
-        layers: the table of layers, without slopes, (layers, columns).
-        inputs: address of the inputs, (batch, features).
-        outputs: address of the room for the outputs, (batch, features).
-        kept: address of the room for the inputs and every layer's activities as panels, one after the other.
+        layers: the table of layers, (layers, columns).
+        inputs: (batch, features).
+        outputs: receives the activities of the last layer, (batch, units).
+        kept: receives inputs and the activities of every layer as panels, one after the other; `room` for them.
     """
-    panels, here = panels_of(batch), pointer(kept)
-    features = layers[0, INPUTS]
-    _turn_in(carray(pointer(inputs), (batch, features)), carray(here, (panels, features, COLUMNS)))
+    batch, features = inputs.shape
+    panels, here = panels_of(batch), address_of(kept, 0)
+    _turn_in(inputs, carray(here, (panels, features, COLUMNS)))
     for number in range(len(layers)):
         layer = layers[number]
         features, units = layer[INPUTS], layer[OUTPUTS]
@@ -221,8 +222,7 @@ def forward(layers: Any, batch: int, inputs: int, outputs: int, kept: int) -> No
             _product(units, weight, features, 1, 0, right, out, COLUMNS, features, 1)
             _activate(layer[FUNCTION], carray(out, (units, COLUMNS)), bias)
         here = above
-    units = layers[-1, OUTPUTS]
-    _turn_out(carray(here, (panels, units, COLUMNS)), carray(pointer(outputs), (batch, units)))
+    _turn_out(carray(here, (panels, outputs.shape[1], COLUMNS)), outputs)
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
@@ -261,14 +261,15 @@ def _weight_slope(slopes: Any, below: Any, room: Any, weight_slope: Any) -> None
 
 
 @compiled
-def backward(layers: Any, batch: int, slopes: int, kept: int) -> None:
+def backward(layers: Any, slopes: Any, kept: Any) -> None:
     """Send dL/d(outputs) back through all layers, and leave dL/dW and dL/db where the table of layers says.
 
     Args:
         layers: the table of layers.
-        slopes: address of dL/d(outputs), (batch, features).
-        kept: address of what `forward` kept.
+        slopes: dL/d(outputs), (batch, units).
+        kept: what `forward` kept.
     """
+    batch, units = slopes.shape
     panels, widest, after = panels_of(batch), layers[0, INPUTS], layers[0, INPUTS]
     for number in range(len(layers)):
         widest = max(widest, layers[number, OUTPUTS])
@@ -276,14 +277,13 @@ def backward(layers: Any, batch: int, slopes: int, kept: int) -> None:
     size = panels * COLUMNS
     room, other = np.empty(size * widest, np.float32), np.empty(size * widest, np.float32)
     turned = np.empty(size * panels_of(widest) * COLUMNS, np.float32)
-    units = layers[-1, OUTPUTS]
-    _turn_in(carray(pointer(slopes), (batch, units)), room[: size * units].reshape((panels, units, COLUMNS)))
+    _turn_in(slopes, room[: size * units].reshape((panels, units, COLUMNS)))
     for number in range(len(layers) - 1, -1, -1):
         layer = layers[number]
         features, units = layer[INPUTS], layer[OUTPUTS]
         after -= units
-        activities = carray(at(pointer(kept), size * after), (size * units,))
-        below = carray(at(pointer(kept), size * (after - features)), (panels, features, COLUMNS))
+        activities = kept[size * after : size * (after + units)]
+        below = kept[size * (after - features) : size * after].reshape((panels, features, COLUMNS))
         flat = room[: size * units]
         here = flat.reshape((panels, units, COLUMNS))
         _deactivate(layer[FUNCTION], flat, activities)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.nn.fast.compiled import ONE, ZERO, compiled
+from ganglion.nn.fast.perceptron_kernels import OUTPUTS, backward, forward, room
 
 HALF = np.float32(0.5)
 
@@ -64,6 +65,8 @@ def temporal_difference(
             if not choosing[row, action] <= choosing[row, best] and choosing[row, best] == choosing[row, best]:
                 best = action  # the first of the largest, or the first that is not a number
         future = ZERO if terminated[row] else judged[row, best]
+        if not 0 <= actions[row] < values.shape[1]:
+            raise IndexError("a transition has an action that the network has no value for")
         value = values[row, actions[row]]
         error = value - (rewards[row] + discounts[row] * future)
         size = abs(error)
@@ -73,3 +76,40 @@ def temporal_difference(
         slope = error if size <= bound or error != error else (bound if error > ZERO else -bound)
         slopes[row, actions[row]] = slope / np.float32(batch)
     measured[0], measured[1] = loss / batch, taken / batch
+
+
+@compiled
+def gradient(
+    layers: Any, target_layers: Any, observations: Any, following: Any, mean: Any, variance: Any, count: Any,
+    target_mean: Any, target_variance: Any, limit: float, actions: Any, rewards: Any, terminated: Any, discounts: Any,
+    threshold: float, double: bool, measured: Any,
+) -> None:  # fmt: skip
+    """Do all of an update but the descent, and leave the gradient where the table of layers says.
+
+    Args:
+        layers, target_layers: the tables of both networks, (layers, columns).
+        observations, following: s and s', (batch, features).
+        mean, variance, target_mean, target_variance: running statistics of both networks, (features).
+        count: inputs so far in the one that learns, (1), or none where its statistics stand still, (0).
+        double: let the network choose the next action and not the target network.
+        limit, actions, rewards, terminated, discounts, threshold, measured: as above.
+    """
+    (batch, features), units = observations.shape, layers[-1, OUTPUTS]
+    inputs = np.empty((batch, features), np.float32)
+    values, judged, choosing, slopes = (
+        np.empty((batch, units), np.float32), np.empty((batch, units), np.float32),
+        np.empty((batch, units), np.float32), np.empty((batch, units), np.float32),
+    )  # fmt: skip
+    kept, passing = np.empty(room(layers, batch), np.float32), np.empty(room(layers, batch), np.float32)
+    if len(count):
+        observe(observations, mean, variance, count)
+    standardise(observations, mean, variance, limit, inputs)
+    forward(layers, inputs, values, kept)
+    standardise(following, target_mean, target_variance, limit, inputs)
+    forward(target_layers, inputs, judged, passing)
+    if double:
+        standardise(following, mean, variance, limit, inputs)
+        forward(layers, inputs, choosing, passing)
+    chosen_by = choosing if double else judged
+    temporal_difference(values, judged, chosen_by, actions, rewards, terminated, discounts, threshold, slopes, measured)
+    backward(layers, slopes, kept)

@@ -1,97 +1,87 @@
-"""Pieces of deep Q-learning that take as long as the network when they are dozens of operations: each in one call."""
+"""The gradient of deep Q-learning for small dense networks in one compiled call, without autograd.
 
+The same in operations of torch takes three times as long, most of it in some hundred operations on a few numbers each.
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from ganglion.nn.fast.dispatch import installed
-from ganglion.nn.fast.perceptron import is_plain, is_plain_matrix
+from ganglion.nn.fast.perceptron import Dense, Pass, all_trained, is_plain, parameters_of, suits, table_of
 
-
-class TemporalDifference(NamedTuple):
-    """What a batch of transitions says of the values of its actions."""
-
-    loss: Tensor
-    """The mean of Huber_δ(Q(s, a) - y)."""
-    action_value: Tensor
-    """The mean of Q(s, a)."""
-    slopes: Tensor
-    """The gradient of the loss with respect to Q(s, .), (batch, actions)."""
+Batch = dict[str, Tensor]
 
 
-def temporal_difference(
-    values: Tensor, judged: Tensor, choosing: Tensor, actions: Tensor, rewards: Tensor, terminated: Tensor,
-    discounts: Tensor | float, threshold: float,
-) -> TemporalDifference:  # fmt: skip
-    """Compare Q(s, a) with y = r + γ Q'(s', a'), without autograd.
+class Standardised(NamedTuple):
+    """Dense layers behind a running standardisation."""
+
+    layers: Sequence[Dense]
+    mean: Tensor
+    """Of each feature so far, (features)."""
+    variance: Tensor
+    inputs_seen: Tensor
+    """How many inputs, ()."""
+    limit: float
+    """Deviations beyond which an input is cut off."""
+
+    def suits(self, inputs: Tensor) -> bool:
+        """Return whether kernels can take these layers and inputs, (batch, features)."""
+        whole = self.inputs_seen.dtype is torch.int64 and self.inputs_seen.is_cpu
+        return whole and is_plain(self.mean) and is_plain(self.variance) and suits(inputs, self.layers)
+
+    def values(self, inputs: Tensor) -> Tensor:
+        """Return what the last layer makes of inputs that suit, (batch, units)."""
+        from ganglion.nn.fast import q_kernels
+
+        scaled = torch.empty_like(inputs)
+        statistics = self.mean.numpy(), self.variance.numpy()
+        q_kernels.standardise(inputs.numpy(), *statistics, self.limit, scaled.numpy())
+        return Pass(scaled, self.layers).outputs
+
+
+def q_gradient(
+    network: Standardised, target: Standardised, batch: Batch, discounts: Tensor | float, threshold: float, *,
+    double: bool, observing: bool,
+) -> tuple[Tensor, Tensor, list[Tensor]] | None:  # fmt: skip
+    """Return Huber_δ(Q(s, a) - y), Q(s, a), both as means, and the gradient of the former, W and b by turns.
+
+    None, with nothing done, where the tensors are not plain ones of usual types, or not all of Q learns.
 
     Args:
-        values: Q(s, .), (batch, actions).
-        judged: Q'(s', .), (batch, actions).
-        choosing: whose largest value names a', (batch, actions).
-        actions, rewards, terminated: a, r, and whether s' has no future, (batch).
+        network, target: Q and Q', of the same form.
+        batch: as `ganglion.rules.q_learning.QLearning` takes it.
         discounts: γ, of each transition (batch) or of all.
         threshold: δ.
-
-    >>> values, none = torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2)
-    >>> action, reward, terminated = torch.tensor([1]), torch.tensor([5.0]), torch.tensor([True])
-    >>> temporal_difference(values, none, none, action, reward, terminated, 0.9, threshold=1.0)
-    TemporalDifference(loss=tensor(2.5000), action_value=tensor(2.), slopes=tensor([[ 0., -1.]]))
+        double: choose the next action by Q instead of by Q'.
+        observing: let the statistics of `network` learn from the observations first.
     """
-    transitions = actions, rewards, terminated, discounts
-    if not (_suit_matrices(values, judged, choosing) and _suit_transitions(*transitions)):
-        return temporal_difference_reference(values, judged, choosing, *transitions, threshold)
+    inputs, following = batch["observations"], batch["next_observations"]
+    suiting = network.suits(inputs) and target.suits(following) and _usual(batch, discounts)
+    if not suiting or not all_trained(network.layers):
+        return None
     from ganglion.nn.fast import q_kernels
 
-    count = len(values)
-    powers = discounts.numpy() if isinstance(discounts, Tensor) else np.full(count, discounts, np.float32)
-    slopes, measured = torch.empty_like(values), torch.empty(2)
-    matrices = values.numpy(), judged.numpy(), choosing.numpy()
-    arrays = actions.numpy(), rewards.numpy(), terminated.numpy(), powers
-    q_kernels.temporal_difference(*matrices, *arrays, threshold, slopes.numpy(), measured.numpy())
-    return TemporalDifference(measured[0], measured[1], slopes)
+    powers = discounts.numpy() if isinstance(discounts, Tensor) else np.full(len(inputs), discounts, np.float32)
+    found, measured = [torch.empty_like(tensor) for tensor in parameters_of(network.layers)], torch.empty(2)
+    q_kernels.gradient(
+        table_of(network.layers, found), table_of(target.layers), inputs.numpy(), following.numpy(),
+        network.mean.numpy(), network.variance.numpy(), network.inputs_seen.numpy().reshape(1)[: int(observing)],
+        target.mean.numpy(), target.variance.numpy(), network.limit, batch["actions"].numpy(),
+        batch["rewards"].numpy(), batch["terminated"].numpy(), powers, threshold, double, measured.numpy(),
+    )  # fmt: skip
+    return measured[0], measured[1], found
 
 
-def temporal_difference_reference(
-    values: Tensor, judged: Tensor, choosing: Tensor, actions: Tensor, rewards: Tensor, terminated: Tensor,
-    discounts: Tensor | float, threshold: float,
-) -> TemporalDifference:  # fmt: skip
-    """Do what `temporal_difference` does in operations of torch."""
-    best, rows = choosing.argmax(1, keepdim=True), actions.unsqueeze(1)
-    future = torch.where(terminated, 0.0, judged.gather(1, best).squeeze(1))
-    taken = values.gather(1, rows).squeeze(1)
-    targets = rewards + discounts * future
-    loss = functional.huber_loss(taken, targets, delta=threshold)
-    slope = (taken - targets).clamp(-threshold, threshold) / len(values)
-    return TemporalDifference(loss, taken.mean(), torch.zeros_like(values).scatter(1, rows, slope.unsqueeze(1)))
-
-
-def standardised(inputs: Tensor, mean: Tensor, variance: Tensor, count: Tensor | None, limit: float) -> Tensor:
-    """Return inputs in deviations from the running mean, cut off at `limit`, without autograd.
-
-    Args:
-        inputs: plain numbers, (batch, features).
-        mean, variance: of each feature so far.
-        count: inputs so far; then the statistics learn from these first. None leaves them.
-    """
-    from ganglion.nn.fast import q_kernels
-
-    scaled = torch.empty_like(inputs)
-    numbers, centres, spreads = inputs.numpy(), mean.numpy(), variance.numpy()
-    if count is not None:
-        q_kernels.observe(numbers, centres, spreads, count.numpy().reshape(1))
-    q_kernels.standardise(numbers, centres, spreads, limit, scaled.numpy())
-    return scaled
-
-
-def _suit_matrices(*matrices: Tensor) -> bool:
-    return installed() and all(is_plain_matrix(matrix) for matrix in matrices)
-
-
-def _suit_transitions(actions: Tensor, rewards: Tensor, terminated: Tensor, discounts: Tensor | float) -> bool:
-    plain = is_plain(rewards) and (not isinstance(discounts, Tensor) or is_plain(discounts))
-    usual = actions.dtype is torch.int64 and terminated.dtype is torch.bool
-    return plain and usual and all(tensor.is_cpu and tensor.is_contiguous() for tensor in (actions, terminated))
+def _usual(batch: Batch, discounts: Tensor | float) -> bool:
+    """Return whether the parts of transitions, of which kernels look at no bounds, are of usual types and lengths."""
+    actions, terminated = batch["actions"], batch["terminated"]
+    singles = [batch["rewards"], *([discounts] if isinstance(discounts, Tensor) else [])]
+    kinds = actions.dtype is torch.int64 and terminated.dtype is torch.bool
+    places = all(tensor.is_cpu and tensor.is_contiguous() for tensor in (actions, terminated))
+    shape = (len(batch["observations"]),)
+    lengths = all(tensor.shape == shape for tensor in (actions, terminated, *singles))
+    alike = batch["next_observations"].shape == batch["observations"].shape
+    return kinds and places and lengths and alike and all(map(is_plain, singles))
