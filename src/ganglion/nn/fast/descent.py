@@ -21,11 +21,12 @@ def norm_of(gradients: Sequence[Tensor]) -> Tensor:
     >>> norm_of([torch.tensor([3.0]), torch.tensor([[4.0]])])
     tensor(5.)
     """
-    if not _suit(gradients):
+    rows = [(gradient.data_ptr(), gradient.numel()) for gradient in gradients if is_plain(gradient)]
+    if not rows or len(rows) < len(gradients) or not installed() or sum(size for _, size in rows) > MOST_NUMBERS:
         return torch.nn.utils.get_total_norm(gradients)
     from ganglion.nn.fast import descent_kernels
 
-    return torch.tensor(float(descent_kernels.norm(_table(gradients))))
+    return torch.tensor(float(descent_kernels.norm(np.array(rows, np.int64))))
 
 
 def shorten(gradients: Sequence[Tensor], length: float, norm: Tensor) -> None:
@@ -87,12 +88,3 @@ def _update(groups: list[dict[str, Any]], parts: list[list[tuple[int, ...]] | No
             rates = float(group["lr"]), *map(float, group["betas"]), group["eps"], float(group["weight_decay"])
             decoupled = bool(group.get("decoupled_weight_decay", False))
             descent_kernels.adam(np.array(rows, np.int64), *rates, decoupled)
-
-
-def _suit(tensors: Sequence[Tensor]) -> bool:
-    plain = installed() and bool(tensors) and all(is_plain(tensor) for tensor in tensors)
-    return plain and sum(tensor.numel() for tensor in tensors) <= MOST_NUMBERS
-
-
-def _table(tensors: Sequence[Tensor]) -> np.ndarray:
-    return np.array([(tensor.data_ptr(), tensor.numel()) for tensor in tensors], np.int64)

@@ -96,12 +96,13 @@ def suits(inputs: Tensor, layers: Sequence[Dense]) -> bool:
     batch, features = inputs.shape
     operations = 0
     for weight, bias, _ in layers:
-        if not is_plain_matrix(weight) or weight.shape[1] != features:
+        shape = weight.shape
+        if not is_plain(weight) or len(shape) != 2 or shape[1] != features:
             return False
-        if bias is not None and not (is_plain(bias) and bias.shape == weight.shape[:1]):
+        if bias is not None and not (is_plain(bias) and bias.shape == shape[:1]):
             return False
-        features = len(weight)
-        operations += batch * weight.numel()
+        features = shape[0]
+        operations += batch * features * shape[1]
     return 0 < operations <= MOST_OPERATIONS
 
 
