@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from ganglion.errors import ConfigurationError, ShapeError
 from ganglion.nn import fast
-from ganglion.nn.linear import Linear
 from ganglion.nn.recurrent.cells import Cell, State, at_the_end, is_fast
 from ganglion.nn.recurrent.sequences import cleared, padding
 
@@ -33,7 +32,7 @@ class JordanCell(Cell):
         self.input_weight = nn.Parameter(torch.empty(hidden_features, in_features))  # U
         self.feedback_weight = nn.Parameter(torch.empty(hidden_features, out_features))  # W
         self.bias = nn.Parameter(torch.empty(hidden_features))  # b
-        self.output = Linear(hidden_features, out_features)  # V, c
+        self.output = nn.Linear(hidden_features, out_features)  # V, c
         self.reset_parameters()
 
     @torch.no_grad()
