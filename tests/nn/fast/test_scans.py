@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.errors import ShapeError
-from ganglion.nn.fast import elman_scan, gru_scan, lstm_scan, suits
+from ganglion.nn.fast import elman_scan, gru_scan, lstm_layer, lstm_scan, suits
 from ganglion.nn.fast.dispatch import installed
 from ganglion.nn.fast.elman import elman_reference
 from ganglion.nn.fast.gru import gru_reference
@@ -220,6 +220,72 @@ def test_torch_says_the_same():
         outputs = module(inputs, first)[0]
         hiddens = SCANS[name].fast(**values, **dict.fromkeys(SCANS[name].absent))[0]
         torch.testing.assert_close(hiddens, outputs, rtol=1e-5, atol=1e-5)
+
+
+LAYER_SHAPES = [(1, 1, 3, 1), (5, 17, 3, 2), (7, 33, 40, 5), (3, 64, 32, 1), (4, 9, 65, 0), (2, 16, 8, 40)]
+"""Steps, batch, hidden units, inputs."""
+
+
+def layer_arguments(shape: tuple[int, ...], name: str) -> dict[str, Tensor | None]:
+    time, batch, width, features = shape
+    values = arguments(name, time, batch, width)
+    inputs = {
+        "inputs": torch.randn(time, batch, features), "input_weight": torch.randn(4 * width, features),
+        "bias": torch.randn(4 * width),
+    }  # fmt: skip
+    return {**inputs, **{key: value for key, value in values.items() if key != "projected"}}
+
+
+def projected_reference(inputs, input_weight, bias, **others):
+    return lstm_reference(inputs @ input_weight.t() + bias, **others)
+
+
+@pytest.mark.parametrize("name", ["lstm", "peephole lstm"])
+@pytest.mark.parametrize("shape", LAYER_SHAPES)
+def test_a_layer_is_its_projection_and_its_scan(name, shape):
+    values, weights = layer_arguments(shape, name), some_weights(name, *shape[:3])
+    double = {key: None if value is None else value.double() for key, value in values.items()}
+    slow, slow_slopes = gradients(projected_reference, double, weights)
+    for wanted in (tuple(slow_slopes), ("input_weight", "bias"), ("inputs",)):
+        fast, fast_slopes = gradients(lstm_layer, values, weights, wanted)
+        for ours, theirs in zip(fast, slow, strict=True):
+            torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-5)
+        for key in wanted:
+            scale = float(slow_slopes[key].abs().max().clamp(min=1)) if slow_slopes[key].numel() else 1
+            torch.testing.assert_close(
+                fast_slopes[key].double(), slow_slopes[key], rtol=1e-5, atol=1e-5 * scale, msg=key
+            )
+
+
+@pytest.mark.parametrize("shape", LAYER_SHAPES[1:])
+def test_a_layer_of_sixteen_bits(shape):
+    values, weights = layer_arguments(shape, "peephole lstm"), some_weights("peephole lstm", *shape[:3])
+    short = {key: value.bfloat16() for key, value in values.items()}
+    states, slopes = gradients(lstm_layer, short, weights)
+    exact, exact_slopes = gradients(projected_reference, {key: value.double() for key, value in short.items()}, weights)
+    assert states[0].dtype is torch.bfloat16
+    for ours, theirs in zip([*states, *slopes.values()], [*exact, *exact_slopes.values()], strict=True):
+        assert not theirs.numel() or float((ours - theirs).detach().norm() / theirs.detach().norm()) < 0.02
+
+
+@pytest.mark.parametrize("features", [1, 40])
+def test_a_layer_has_the_same_bits_in_every_run(features):
+    values, weights = layer_arguments((8, 50, 24, features), "lstm"), some_weights("lstm", 8, 50, 24)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            (one, first), (other, second) = (gradients(lstm_layer, values, weights) for _ in range(2))
+            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+            assert all(torch.equal(first[key], second[key]) for key in first)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_weights_that_do_not_fit_the_inputs_are_refused():
+    values = layer_arguments((3, 8, 16, 2), "lstm")
+    with pytest.raises(ShapeError, match="fit together"):
+        lstm_layer(**dict(values, inputs=values["inputs"][..., :-1]))
 
 
 def test_words_of_sixteen_bits_are_those_of_torch():

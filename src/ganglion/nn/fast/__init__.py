@@ -6,4 +6,5 @@ from ganglion.nn.fast.elman import elman_scan as elman_scan
 from ganglion.nn.fast.forced import forced_reference as forced_reference
 from ganglion.nn.fast.forced import forced_scores as forced_scores
 from ganglion.nn.fast.gru import gru_scan as gru_scan
+from ganglion.nn.fast.lstm import lstm_layer as lstm_layer
 from ganglion.nn.fast.lstm import lstm_scan as lstm_scan

@@ -10,14 +10,16 @@ from ganglion.nn.fast.matrix import product, shorten, widen
 
 @compiled
 def forward(
-    first: int, last: int, projected: Any, halves: Any, packed: Any, peepholes: Any, mask: Any, hidden_before: Any,
-    cell_before: Any, gates: Any, hidden: Any, cell: Any,
+    first: int, last: int, projected: Any, halves: Any, inputs: Any, input_weights: Any, packed: Any,
+    peepholes: Any, mask: Any, hidden_before: Any, cell_before: Any, gates: Any, hidden: Any, cell: Any,
 ) -> None:  # fmt: skip
     """Run all steps for rows `first` to `last` of the batch.
 
     Args:
-        projected: what the inputs add to the gates, (time, batch, 4 * hidden); (0, ...) where `halves` has it.
+        projected: what the inputs add to the gates, (time, batch, 4 * hidden); (0, ...) where the next ones have it.
         halves: the same in words of sixteen bits, or (0, ...).
+        inputs: what is still to be projected, (time, batch, in_features).
+        input_weights: W^T and b for it, (in_features + 1, 4 * hidden), or (0, ...).
         packed: the transposed recurrent weight, packed.
         peepholes: (3, hidden), or (0, hidden) for none.
         mask: factors of h before the recurrent product, (batch, hidden), or (0, hidden) for none.
@@ -36,11 +38,42 @@ def forward(
         if len(halves):
             widen(halves[step, rows], gate)
             product(h, packed, gate, gate)
+        elif len(input_weights):
+            _project(inputs[step, rows], input_weights, gate)
+            if len(projected):
+                gate += projected[step, rows]
+            product(h, packed, gate, gate)
         else:
             product(h, packed, projected[step, rows], gate)
         h = hidden[step, rows]
         _step(gate.reshape(last - first, 4, width), peepholes, c, cell[step, rows], h)
         c = cell[step, rows]
+
+
+@compiled
+def _project(inputs: Any, input_weights: Any, gates: Any) -> None:
+    """Compute what the inputs add to the gates, (rows, 4 * hidden)."""
+    few = inputs.shape[1]
+    for row in range(len(inputs)):
+        for gate in range(gates.shape[1]):
+            gates[row, gate] = input_weights[few, gate]
+        for feature in range(few):
+            value = inputs[row, feature]
+            for gate in range(gates.shape[1]):
+                gates[row, gate] += value * input_weights[feature, gate]
+
+
+@compiled
+def _add_input_slopes(inputs: Any, slopes: Any, input_slopes: Any) -> None:
+    """Add dL/d(W^T and b) of one step."""
+    few = inputs.shape[1]
+    for row in range(len(inputs)):
+        for gate in range(slopes.shape[1]):
+            input_slopes[few, gate] += slopes[row, gate]
+        for feature in range(few):
+            value = inputs[row, feature]
+            for gate in range(slopes.shape[1]):
+                input_slopes[feature, gate] += value * slopes[row, gate]
 
 
 @compiled
@@ -69,20 +102,23 @@ def _step(gates: Any, peepholes: Any, before: Any, cell: Any, hidden: Any) -> No
 
 @compiled
 def backward(
-    first: int, last: int, part: int, hidden_slopes: Any, cell_slopes: Any, packed: Any, peepholes: Any, mask: Any,
-    cell_before: Any, cell: Any, gates: Any, halves: Any, hidden_slope: Any, cell_slope: Any, peephole_slopes: Any,
+    first: int, last: int, part: int, hidden_slopes: Any, cell_slopes: Any, inputs: Any, packed: Any, peepholes: Any,
+    mask: Any, cell_before: Any, cell: Any, gates: Any, halves: Any, hidden_slope: Any, cell_slope: Any,
+    peephole_slopes: Any, input_slopes: Any,
 ) -> None:  # fmt: skip
     """Run all steps backwards for rows `first` to `last` of the batch.
 
     Args:
-        part: the row of `peephole_slopes` that belongs to this slice.
+        part: the row of `peephole_slopes` and `input_slopes` that belongs to this slice.
         hidden_slopes, cell_slopes: dL/dh and dL/dc from outside at each step, (time, batch, hidden); (0, ...) for none.
+        inputs: what `_project` reads, (time, batch, in_features), or (0, ...).
         packed: the recurrent weight, packed.
         peepholes, mask, cell_before, cell: as in `forward`.
         gates: those of every step, (time, batch, 4 * hidden); dL/d(their sums) take their place.
         halves: receives those derivatives in words of sixteen bits, (time, batch, 4 * hidden); (0, ...) for none.
         hidden_slope, cell_slope: zeros; receive dL/dh and dL/dc of the first state, (batch, hidden).
         peephole_slopes: zeros; receives dL/d(peepholes), (parts, 3, hidden).
+        input_slopes: zeros; receives dL/d(W^T and b), (parts, in_features + 1, 4 * hidden).
     """
     rows, width = slice(first, last), cell.shape[2]
     dh, dc = hidden_slope[rows], cell_slope[rows]
@@ -96,6 +132,8 @@ def backward(
         _slopes(
             gate.reshape(last - first, 4, width), peepholes, before, cell[step, rows], dh, dc, peephole_slopes[part]
         )
+        if len(inputs):
+            _add_input_slopes(inputs[step, rows], gate, input_slopes[part])
         if len(halves):
             shorten(gate, halves[step, rows])
             dh[:] = 0

@@ -232,6 +232,11 @@ class LSTMCell(Cell):
     def forward(
         self, inputs: Tensor, state: State, *, mask: Tensor | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
+        parameters = (self.input_weight, self.bias, self.recurrent_weight, self.peepholes)
+        if is_fast() and "scan" not in vars(self) and fast.suits(inputs, *parameters, *state, mask):
+            hidden, cell = state
+            states = fast.lstm_layer(inputs.transpose(0, 1), *parameters, hidden, cell, mask)
+            return states[0].transpose(0, 1), self.named(at_the_end(states, lengths))
         if self.peepholes is not None or lengths is not None or not _vendor_fits(self, inputs, mask):
             return super().forward(inputs, state, mask=mask, lengths=lengths)
         outputs, hidden, cell = _vendor(self, torch.lstm, inputs, tuple(part[None] for part in state))
