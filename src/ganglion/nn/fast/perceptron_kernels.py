@@ -24,28 +24,31 @@ WEIGHT, BIAS, INPUTS, OUTPUTS, FUNCTION, WEIGHT_SLOPE, BIAS_SLOPE = range(7)
 
 
 def _block_product(rows: int) -> Kernel:
-    """Return an intrinsic for out = left @ right, of `rows` rows and `COLUMNS` columns, the sums in registers.
+    """Return an intrinsic for out = start + left @ right, of `rows` rows and `COLUMNS` columns, the sums in registers.
 
     Both factors are read where they lie: `left` at any stride, and in pieces of `depth` that begin `left_piece` apart;
-    `right` is a panel, whose rows follow each other over all pieces. All strides are counted in numbers.
+    `right` is a panel, whose rows follow each other over all pieces. `start` is a number for each row, at stride 1 or,
+    one for all, 0. All strides are counted in numbers.
     """
     vector, index = ir.VectorType(ir.FloatType(), LANES), ir.IntType(64)
 
     @intrinsic
     def block(
-        _: Any, left: Any, left_row: Any, left_step: Any, left_piece: Any, right: Any, out: Any, out_row: Any,
-        depth: Any, pieces: Any,
+        _: Any, start: Any, start_row: Any, left: Any, left_row: Any, left_step: Any, left_piece: Any, right: Any,
+        out: Any, out_row: Any, depth: Any, pieces: Any,
     ) -> Any:  # fmt: skip
         number = types.intp
-        signature = types.void(left, number, number, number, right, out, number, number, number)
+        signature = types.void(start, number, left, number, number, number, right, out, number, number, number)
 
         def generate(context: Any, build: Any, _: Any, arguments: Any) -> Any:
-            left, left_row, left_step, left_piece, right, out, out_row, depth, pieces = arguments
+            start, start_row, left, left_row, left_step, left_piece, right, out, out_row, depth, pieces = arguments
             kind = ir.FunctionType(vector, [vector] * 3)
             fma = cgutils.get_or_insert_function(build.module, kind, f"llvm.fma.v{LANES}f32")
             sums = [[cgutils.alloca_once(build, vector) for _ in range(2)] for _ in range(rows)]
-            for total in (total for pair in sums for total in pair):
-                build.store(ir.Constant(vector, [0.0] * LANES), total)
+            for row in range(rows):
+                begin = _spread(build, build.gep(start, [build.mul(index(row), start_row)]))
+                for total in sums[row]:
+                    build.store(begin, total)
             lefts = [build.gep(left, [build.mul(index(row), left_row)]) for row in range(rows)]
             with cgutils.for_range(build, pieces) as piece:
                 begin = build.mul(piece.index, left_piece)
@@ -94,6 +97,7 @@ def _at(_: Any, base: Any, offset: Any) -> Any:
     return types.CPointer(types.float32)(base, types.intp), generate
 
 
+_NOTHING = np.zeros(1, np.float32)
 _some_rows, _one_row = _block_product(ROWS), _block_product(1)
 pointer: Kernel = _pointer
 at: Kernel = _at
@@ -101,18 +105,18 @@ at: Kernel = _at
 
 @compiled
 def _product(
-    rows: int, left: Any, left_row: int, left_step: int, left_piece: int, right: Any, out: Any,
-    out_row: int, depth: int, pieces: int,
+    rows: int, start: Any, start_row: int, left: Any, left_row: int, left_step: int, left_piece: int, right: Any,
+    out: Any, out_row: int, depth: int, pieces: int,
 ) -> None:  # fmt: skip
     """Compute `COLUMNS` columns of any number of rows; arguments as of a block."""
     row = 0
     while row < rows:
-        source, target = at(left, row * left_row), at(out, row * out_row)
+        begin, source, target = at(start, row * start_row), at(left, row * left_row), at(out, row * out_row)
         if row + ROWS <= rows:
-            _some_rows(source, left_row, left_step, left_piece, right, target, out_row, depth, pieces)
+            _some_rows(begin, start_row, source, left_row, left_step, left_piece, right, target, out_row, depth, pieces)
             row += ROWS
         else:
-            _one_row(source, left_row, left_step, left_piece, right, target, out_row, depth, pieces)
+            _one_row(begin, start_row, source, left_row, left_step, left_piece, right, target, out_row, depth, pieces)
             row += 1
 
 
@@ -167,13 +171,8 @@ def _turn_over(panels: Any, turned: Any) -> None:
 
 
 @compiled
-def _activate(function: int, sums: Any, bias: Any) -> None:
-    """Turn sums of a panel, (features, COLUMNS), into activities."""
-    for feature in range(len(bias)):
-        shift = bias[feature]
-        for lane in range(COLUMNS):
-            sums[feature, lane] += shift
-    flat = sums.reshape(sums.size)
+def _activate(function: int, flat: Any) -> None:
+    """Turn sums into activities."""
     if function == 1:
         for place in range(len(flat)):
             flat[place] = ZERO if flat[place] < ZERO else flat[place]
@@ -216,11 +215,13 @@ def forward(layers: Any, inputs: Any, outputs: Any, kept: Any) -> None:
         layer = layers[number]
         features, units = layer[INPUTS], layer[OUTPUTS]
         above = at(here, panels * features * COLUMNS)
-        weight, bias = pointer(layer[WEIGHT]), carray(pointer(layer[BIAS]), (units if layer[BIAS] else 0,))
+        weight = pointer(layer[WEIGHT])
+        shift = pointer(layer[BIAS]) if layer[BIAS] else address_of(_NOTHING, 0)
+        shifts = 1 if layer[BIAS] else 0
         for panel in range(panels):
             right, out = at(here, panel * features * COLUMNS), at(above, panel * units * COLUMNS)
-            _product(units, weight, features, 1, 0, right, out, COLUMNS, features, 1)
-            _activate(layer[FUNCTION], carray(out, (units, COLUMNS)), bias)
+            _product(units, shift, shifts, weight, features, 1, 0, right, out, COLUMNS, features, 1)
+            _activate(layer[FUNCTION], carray(out, (units * COLUMNS,)))
         here = above
     _turn_out(carray(here, (panels, outputs.shape[1], COLUMNS)), outputs)
 
@@ -252,11 +253,37 @@ def _weight_slope(slopes: Any, below: Any, room: Any, weight_slope: Any) -> None
     whole, rest = features // COLUMNS, features % COLUMNS
     for part in range(whole):
         out = address_of(weight_slope, part * COLUMNS)
-        _product(units, left, COLUMNS, 1, piece, address_of(turned[part], 0), out, features, COLUMNS, panels)
+        _product(
+            units,
+            address_of(_NOTHING, 0),
+            0,
+            left,
+            COLUMNS,
+            1,
+            piece,
+            address_of(turned[part], 0),
+            out,
+            features,
+            COLUMNS,
+            panels,
+        )
     if rest:
         edge = np.empty((units, COLUMNS), np.float32)
         out = address_of(edge, 0)
-        _product(units, left, COLUMNS, 1, piece, address_of(turned[whole], 0), out, COLUMNS, COLUMNS, panels)
+        _product(
+            units,
+            address_of(_NOTHING, 0),
+            0,
+            left,
+            COLUMNS,
+            1,
+            piece,
+            address_of(turned[whole], 0),
+            out,
+            COLUMNS,
+            COLUMNS,
+            panels,
+        )
         weight_slope[:, whole * COLUMNS :] = edge[:, :rest]
 
 
@@ -290,13 +317,27 @@ def backward(layers: Any, slopes: Any, kept: Any) -> None:
         if layer[BIAS_SLOPE]:
             totals = carray(pointer(layer[BIAS_SLOPE]), (units,))
             for unit in range(units):
-                totals[unit] = _total(here[0, unit])
-                for panel in range(1, panels):
-                    totals[unit] += _total(here[panel, unit])
+                total = ZERO
+                for panel in range(panels):
+                    total += _total(here[panel, unit])
+                totals[unit] = total
         _weight_slope(here, below, turned, carray(pointer(layer[WEIGHT_SLOPE]), (units, features)))
         if number:
             for panel in range(panels):
                 right = address_of(here, panel * units * COLUMNS)
                 out = address_of(other, panel * features * COLUMNS)
-                _product(features, pointer(layer[WEIGHT]), 1, features, 0, right, out, COLUMNS, units, 1)
+                _product(
+                    features,
+                    address_of(_NOTHING, 0),
+                    0,
+                    pointer(layer[WEIGHT]),
+                    1,
+                    features,
+                    0,
+                    right,
+                    out,
+                    COLUMNS,
+                    units,
+                    1,
+                )
             room, other = other, room
