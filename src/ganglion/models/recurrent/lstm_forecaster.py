@@ -59,8 +59,8 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 from functools import partial
+from typing import ClassVar
 
 from torch import Tensor, nn
 
