@@ -35,7 +35,8 @@ What to expect:
     with a fraction of their error; on daily prices nothing is expected to beat the last value. Dropout makes the
     training loss larger than the validation loss. A window relative to its last value lets the network forecast
     levels that training never saw, as every series with a trend demands; without it, noise on a level that stays is
-    smoothed better.
+    smoothed better. Bands between quantiles are widened after training by how far the truth lay outside on the
+    validation part; on a series that goes on changing, such as a growing one, they still hold less than they promise.
 
 Departures from the paper:
     1. The memory of 1997 had no forget gate, and several cells could share the gates of one block. Here every cell has
@@ -52,7 +53,8 @@ References:
     Gers, Schmidhuber and Cummins, Learning to forget: continual prediction with LSTM (2000).
     Zaremba, Sutskever and Vinyals, Recurrent neural network regularization (2014).
     Zeng, Chen, Zhang and Xu, Are transformers effective for time series forecasting? (2023).
-    Koenker and Bassett, Regression quantiles (1978).
+    Koenker and Bassett, Regression quantiles (1978); Romano, Patterson and Candes, Conformalized quantile regression
+    (2019), for what widens the bands.
     Shi, Chen, Wang, Yeung, Wong and Woo, Convolutional LSTM network (2015); Sainath, Vinyals, Senior and Sak,
     Convolutional, long short-term memory, fully connected deep neural networks (2015), for convolutions below.
     Hyndman and Koehler, Another look at measures of forecast accuracy (2006), for the scaled error.
