@@ -7,6 +7,7 @@ from torch.nn.modules.module import _has_any_global_hook
 
 from ganglion.nn.convolution import same_padding
 from ganglion.nn.fast.convolution import Pair, Stage, convolution_stage, fits
+from ganglion.nn.fast.convolution_products import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -14,7 +15,8 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 def in_stages(inputs: Tensor, *layers: nn.Module) -> Tensor:
     """Return f_n(... f_2(f_1(x))), a convolution with the pooling and rectifier after it at once where that is faster.
 
-    Layers that somebody watches (hooks) or has changed are called one by one.
+    Convolutions with maps of few positions are computed as products of matrices. Layers that somebody watches (hooks)
+    or has changed are called one by one.
 
     >>> import torch
     >>> layers = nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.ReLU()
@@ -22,13 +24,7 @@ def in_stages(inputs: Tensor, *layers: nn.Module) -> Tensor:
     torch.Size([2, 4, 3, 3])
     """
     while layers:
-        stage, count = _first_stage(layers)
-        first = layers[0]
-        if stage and isinstance(first, nn.Conv2d) and fits(inputs, first.weight, first.bias, stage):
-            inputs = convolution_stage(inputs, first.weight, first.bias, stage)
-        else:
-            count = 1
-            inputs = first(inputs)
+        inputs, count = _first_stage(inputs, layers)
         layers = layers[count:]
     return inputs
 
@@ -40,16 +36,34 @@ class Stages(nn.Sequential):
         return in_stages(inputs, *self)
 
 
-def _first_stage(layers: Sequence[nn.Module]) -> tuple[Stage | None, int]:
-    """Return the stage that the first layers make, and how many they are; none where the first is no convolution."""
-    convolution = layers[0]
-    if not isinstance(convolution, nn.Conv2d) or not _as_it_was(convolution, nn.Conv2d) or _has_any_global_hook():
-        return None, 1
-    if convolution.groups != 1 or convolution.dilation != (1, 1) or convolution.padding_mode != "zeros":
-        return None, 1
+def _first_stage(inputs: Tensor, layers: Sequence[nn.Module]) -> tuple[Tensor, int]:
+    """Return what the first layers make of the inputs, and how many of them were called at once."""
+    layer = layers[0]
+    if isinstance(layer, nn.Conv2d) and _is_usual(layer, nn.Conv2d):
+        stage, count = _joined(layer, layers[1:3])
+        arguments = inputs, layer.weight, layer.bias
+        if fits(*arguments, stage):
+            return convolution_stage(*arguments, stage), count
+        if stage.stride == (1, 1) and not any(stage.padding) and has_few_positions(*arguments):
+            return unfolded_convolution(*arguments), 1
+    elif isinstance(layer, nn.ConvTranspose2d) and _is_usual(layer, nn.ConvTranspose2d):
+        unbordered = layer.padding == layer.output_padding == (0, 0)
+        if unbordered and is_pixels(inputs, layer.weight, layer.bias):
+            return grown_pixels(inputs, layer.weight, layer.bias), 1
+    return layer(inputs), 1
+
+
+def _is_usual(layer: nn.Conv2d | nn.ConvTranspose2d, kind: type[nn.Module]) -> bool:
+    """Return whether nobody watches a convolution, and it has no groups, gaps or reflections."""
+    usual = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
+    return usual and _as_it_was(layer, kind) and not _has_any_global_hook()
+
+
+def _joined(convolution: nn.Conv2d, following: Sequence[nn.Module]) -> tuple[Stage, int]:
+    """Return the stage that a convolution makes with the layers after it, and how many they are together."""
     window, window_stride, slope, count = (1, 1), (1, 1), 1.0, 1
     # Rectifying first and pooling first are the same, for rectifiers are monotone.
-    for layer in layers[1:3]:
+    for layer in following:
         windows, rectifier = _windows(layer), _slope(layer)
         if windows and window == (1, 1):
             window, window_stride = windows

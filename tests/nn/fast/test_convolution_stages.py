@@ -124,6 +124,16 @@ def test_what_is_not_finite_comes_through(slope):
     assert (slopes[1].isnan() | ~expected_slopes[1].isnan()).all()
 
 
+def test_what_comes_out_may_be_changed_in_place():
+    images, weight, bias = draw(CASES["six maps"])
+    weight.requires_grad_()
+    found, expected = (
+        torch.autograd.grad(function(images, weight, bias, Stage()).relu_().sum(), weight)[0]
+        for function in (convolution_stage, stage_reference)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-2)
+
+
 def test_bits_repeat():
     case = CASES["grey digits"]
     first, second = (gradients(convolution_stage, draw(case), case.stage, (True,) * 3) for _ in range(2))

@@ -82,7 +82,7 @@ class Generator(nn.Module):
             width //= 2
             layers += [grow, nn.BatchNorm2d(width), nn.ReLU()]
         output = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=False)
-        self.layers = nn.Sequential(nn.Unflatten(1, (latent_features, 1, 1)), *layers, output, nn.Tanh())
+        self.layers = Stages(nn.Unflatten(1, (latent_features, 1, 1)), *layers, output, nn.Tanh())
         self.apply(initialise)
 
     def forward(self, latent: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ class ModernLeNet5(nn.Module):
         # Pooling first gives the same maps as rectifying first, for a quarter of the rectifications.
         maps = in_stages(images, self.c1, self.pool, self.activation)  # (batch, 6, 14, 14)
         maps = in_stages(maps, self.c3, self.pool, self.activation)  # (batch, 16, 5, 5)
-        features = self.activation(self.c5(maps)).flatten(1)  # (batch, 120)
+        features = in_stages(maps, self.c5, self.activation).flatten(1)  # (batch, 120)
         return self.output(self.activation(self.f6(features)))
 
 

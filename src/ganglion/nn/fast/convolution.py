@@ -99,16 +99,16 @@ class _Stage(torch.autograd.Function):
 
         batch, features = len(images), len(weight)
         height, width = stage.map_size(images, weight)
-        maps = torch.empty(batch, height, width, features)
+        maps = torch.empty(batch, features, height, width, memory_format=torch.channels_last)
         sizes = _sizes(weight, stage)
         noted = batch if any(ctx.needs_input_grad) else 0
         winners = torch.empty(noted, height, width, -(-features // sizes.width) * sizes.width, dtype=torch.uint8)
         bordered = _bordered(images, stage)
         given = [_last(bordered), *_offsets(bordered.shape, width, sizes), _last(weight), _vector(bias), sizes]
-        _in_parts(kernels.forward, kernels.forward_part, batch, [*given, stage.slope, maps.numpy(), winners.numpy()])
+        _in_parts(kernels.forward, kernels.forward_part, batch, [*given, stage.slope, _last(maps), winners.numpy()])
         ctx.stage = stage
         ctx.save_for_backward(images, weight, bias, winners)
-        return maps.permute(0, 3, 1, 2)
+        return maps
 
     @staticmethod
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
