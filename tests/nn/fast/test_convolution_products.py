@@ -50,12 +50,14 @@ def test_grown_from_pixels(bias):
     assert_same(grown_pixels, F.conv_transpose2d, *tensors)
 
 
-def test_can_be_differentiated_twice():
-    images, weight = torch.randn(2, 9, 4, 4, requires_grad=True), torch.randn(5, 9, 3, 3, requires_grad=True)
+@pytest.mark.parametrize("constant", ["images", "weight", None])
+def test_can_be_differentiated_twice(constant):
+    images, weight = torch.randn(2, 9, 4, 4), torch.randn(5, 9, 3, 3)
+    wanted = [tensor.requires_grad_() for name, tensor in (("images", images), ("weight", weight)) if name != constant]
 
     def penalty(function) -> tuple[Tensor, ...]:
-        slope = torch.autograd.grad(function(images, weight, None).pow(3).sum(), images, create_graph=True)[0]
-        return torch.autograd.grad(slope.square().sum(), (images, weight))
+        slope = torch.autograd.grad(function(images, weight, None).pow(3).sum(), wanted, create_graph=True)[0]
+        return torch.autograd.grad(slope.square().sum(), wanted)
 
     for ours, theirs in zip(penalty(unfolded_convolution), penalty(F.conv2d), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * float(theirs.abs().max()))

@@ -77,10 +77,12 @@ class _Unfolded(torch.autograd.Function):
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         images, weight, bias, pixels = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be differentiated again
-            inputs = (images, weight) if bias is None else (images, weight, bias)
+            inputs = [
+                tensor for tensor, wanted in zip((images, weight, bias), ctx.needs_input_grad, strict=True) if wanted
+            ]
             maps = F.conv2d(images, weight, bias).permute(0, 2, 3, 1).flatten(0, 2)
-            found = torch.autograd.grad(maps, inputs, slopes, create_graph=True, materialize_grads=True)
-            return found if bias is not None else (*found, None)
+            found = iter(torch.autograd.grad(maps, inputs, slopes, create_graph=True))
+            return tuple(next(found) if wanted else None for wanted in ctx.needs_input_grad)
         for_images, for_weight, for_bias = ctx.needs_input_grad
         features, channels, down, across = weight.shape
         weight_slopes = linear(slopes.t(), pixels.t()) if for_weight else None
