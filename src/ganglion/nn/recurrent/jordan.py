@@ -48,10 +48,8 @@ class JordanCell(Cell):
         return functional.linear(inputs, self.input_weight, self.bias)
 
     def feed_back(self, previous: Tensor) -> Tensor:
-        """Return W y of outputs as vectors (..., out_features), or as classes (...)."""
-        if previous.is_floating_point():
-            return functional.linear(previous, self.feedback_weight)
-        return functional.embedding(previous, self.feedback_weight.T)  # W times a one-hot vector is a column of W.
+        """Return W y of outputs (..., out_features)."""
+        return functional.linear(previous, self.feedback_weight)
 
     def scores(self, total: Tensor) -> Tensor:
         """Return a_t from U x_t + W y_{t-1} + b, of one step or of many."""
