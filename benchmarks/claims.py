@@ -1,8 +1,8 @@
 """Measure what the README claims, and write its table from what was measured.
 
 `python benchmarks/claims.py measure [CLAIM ...]` trains and writes `benchmarks/results/claims.json`;
-`python benchmarks/claims.py write` puts the table between the markers of README.md. MNIST is read from the folder
-named by GANGLION_DATA.
+`python benchmarks/claims.py write` puts the table between the markers of README.md. Sets that are neither bundled nor
+generated are read from the folder named by GANGLION_DATA.
 """
 
 import argparse
@@ -51,6 +51,10 @@ CLAIMS = (
     Claim("convnet", "mnist", {"epochs": 10}),
     Claim("mlp", "digits", seeds=(0, 1, 2)),
     Claim("lstm-forecaster", "mackey-glass"),
+    Claim("char-rnn", "tinyshakespeare"),
+    Claim("sentiment", "rt-polarity", seeds=(0, 1, 2)),
+    Claim("elman-tagger", "tagged-sentences"),
+    Claim("jordan", "lift"),
     Claim("autoencoder", "digits"),
     Claim("gan", "digits"),
     Claim("dcgan", "digits"),
