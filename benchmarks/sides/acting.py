@@ -52,6 +52,7 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
         train_every=CONFIG.train_every,
         learning_starts=CONFIG.learning_starts,
     )
+    rule.network.eval()  # Takes observations as they are, as theirs does; standardised ones want smaller steps.
     steps = (workload.samples - LEARNING_STARTS) // TRAIN_EVERY
     trainer = Trainer(rule, loader, TrainerSettings(steps=steps, device="cpu"))
     started = time.perf_counter()
