@@ -1,7 +1,7 @@
 """A convolution of few input channels, its pooling and its rectifier in one call: as they are written, and compiled."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,13 @@ class _Stage(torch.autograd.Function):
         noted = batch if any(ctx.needs_input_grad) else 0
         winners = torch.empty(noted, height, width, -(-features // sizes.width) * sizes.width, dtype=torch.uint8)
         bordered = _bordered(images, stage)
-        given = [_last(bordered), *_offsets(bordered.shape, width, sizes), _last(weight), _vector(bias), sizes]
+        given = [
+            _last(bordered),
+            *_offsets(images.shape[1], bordered.shape[3], width, sizes),
+            _last(weight),
+            _vector(bias),
+            sizes,
+        ]
         _in_parts(kernels.forward, kernels.forward_part, batch, [*given, stage.slope, _last(maps), winners.numpy()])
         ctx.stage = stage
         ctx.save_for_backward(images, weight, bias, winners)
@@ -133,7 +139,7 @@ def _backward(
     image_slopes = torch.empty(batch if needed[0] else 0, height, width, channels)
     weight_slopes = torch.empty(parts if needed[1] else 0, features, down * across * channels)
     bias_slopes = torch.empty(parts, features)
-    given = [_last(bordered), *_offsets(bordered.shape, slopes.shape[3], sizes), _last(weight), winners.numpy()]
+    given = [_last(bordered), *_offsets(channels, width, slopes.shape[3], sizes), _last(weight), winners.numpy()]
     given += [_last(slopes), sizes, stage.slope]
     given += [tensor.numpy() for tensor in (image_slopes, weight_slopes, bias_slopes)]
     _in_parts(kernels.backward, kernels.backward_part, batch, given)
@@ -167,12 +173,11 @@ def _sizes(weight: Tensor, stage: Stage) -> Any:
     return Sizes._make((*sides, panel(len(weight)), panel(weight[0].numel())))
 
 
-@cache
-def _offsets(images: tuple[int, ...], across: int, sizes: Any) -> tuple[Any, Any]:
+@lru_cache(64)
+def _offsets(channels: int, width: int, across: int, sizes: Any) -> tuple[Any, Any]:
     """Return where the kernel begins at each position of a band, and where its places are, as the kernels take them."""
     from ganglion.nn.fast.matrix import ROWS
 
-    _, channels, _, width = images
     columns = np.arange((across - 1) * sizes.window_step_across + sizes.window_across) * sizes.step_across * channels
     lines = np.arange(sizes.window_down) * sizes.step_down * width * channels
     run = np.arange(sizes.kernel_across * channels)
