@@ -38,7 +38,6 @@ CONFIG = Config(
 
 def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     torch.manual_seed(0)
-    torch.set_num_threads(int(__import__("os").environ.get("T", "1")))
     make, rule = partial(make_environment, workload.data), build(CONFIG)
     loader = ReplayLoader(
         Environments(make, CONFIG.num_environments, seed=0),
@@ -54,7 +53,7 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     )
     rule.network.eval()  # Takes observations as they are, as theirs does; standardised ones want smaller steps.
     steps = (workload.samples - LEARNING_STARTS) // TRAIN_EVERY
-    trainer = Trainer(rule, loader, TrainerSettings(steps=steps, device="cpu"))
+    trainer = Trainer(rule, loader, TrainerSettings(steps=steps, device="cpu", threads=1))
     started = time.perf_counter()
     trainer.fit()
     outcome = Outcome([time.perf_counter() - started])

@@ -106,7 +106,14 @@ INDEX = (
         "q_learning.dqn",
         "control",
         "CartPole-v1",
-        {"steps": 6000, "batch_size": 128, "schedule": "linear", "evaluate_every": 300, "report_every": 300},
+        {
+            "steps": 6000,
+            "batch_size": 128,
+            "schedule": "linear",
+            "evaluate_every": 300,
+            "report_every": 300,
+            "threads": 1,
+        },
     ),
 )
 

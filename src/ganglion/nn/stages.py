@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn.modules.module import _has_any_global_hook
 
 from ganglion.nn.convolution import same_padding
+from ganglion.nn.dense import is_unwatched
 from ganglion.nn.fast.convolution import Pair, Stage, convolution_stage, fits
 from ganglion.nn.fast.convolution_products import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
-
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def in_stages(inputs: Tensor, *layers: nn.Module) -> Tensor:
@@ -56,7 +54,7 @@ def _first_stage(inputs: Tensor, layers: Sequence[nn.Module]) -> tuple[Tensor, i
 def _is_usual(layer: nn.Conv2d | nn.ConvTranspose2d, kind: type[nn.Module]) -> bool:
     """Return whether nobody watches a convolution, and it has no groups, gaps or reflections."""
     usual = layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
-    return usual and _as_it_was(layer, kind) and not _has_any_global_hook()
+    return usual and _as_it_was(layer, kind)
 
 
 def _joined(convolution: nn.Conv2d, following: Sequence[nn.Module]) -> tuple[Stage, int]:
@@ -94,7 +92,7 @@ def _slope(layer: nn.Module) -> float | None:
 
 def _as_it_was(layer: nn.Module, kind: type[nn.Module]) -> bool:
     """Return whether calling a layer does what its kind does and nothing else."""
-    return type(layer) is kind and "forward" not in vars(layer) and not any(getattr(layer, name) for name in _HOOKS)
+    return type(layer) is kind and is_unwatched(layer)
 
 
 def _borders(convolution: nn.Conv2d) -> tuple[int, int, int, int]:
