@@ -13,7 +13,7 @@ def _(folder: Path) -> Path:
 
 @accepted("text", "bytes that Windows-1252 has not", "latin-1")
 def _(folder: Path) -> Path:
-    return put(folder / "t.txt", b"caf\xe9 \x81")
+    return put(folder / "t.txt", b"caf\xe9 " * 40 + b"\x81")
 
 
 @accepted("text", "one line of 20 MB", "20000000 characters")
