@@ -62,7 +62,7 @@ LEVERS = (
     ),
     Lever(
         "kernels",
-        "recurrent layers by compiled kernels (needs numba)",
+        "compiled kernels of recurrent layers, first convolutions and small networks (needs numba)",
         "GANGLION_FAST",
         "0",
         lambda: find_spec("numba") is not None,
