@@ -34,7 +34,8 @@ def main() -> None:
         (WORKLOADS[name], row) for name, row in measured.items() if name in WORKLOADS and rounds(WORKLOADS[name], row)
     ]
     rows.sort(key=lambda pair: list(WORKLOADS).index(pair[0].name))
-    path.with_suffix(".md").write_text("\n".join([details(rows), "", where(measured["machine"]), ""]))
+    parts = [details(rows), where(measured["machine"]), levers(path), curves(path)]
+    path.with_suffix(".md").write_text("\n\n".join(filter(None, parts)) + "\n")
     draw(rows, path.with_suffix(".png"))
     folder = path.parent.relative_to(README.parent)
     more = f"Least and most of the pairs: [{path.stem}.md]({folder}/{path.stem}.md)."
@@ -70,6 +71,44 @@ def details(rows: list[tuple[Workload, dict[str, Any]]]) -> str:
         peers = "<br>".join(peer(workload, row, side) for side in workload.targets)
         lines.append(f"| {workload.name} | {speed:,.0f} | {peers} | {pairs} | {workload.score} {score:.3g}{agreed} |")
     return "\n".join(lines)
+
+
+def levers(path: Path) -> str:
+    """Return by how much each lever makes training faster than without it."""
+    measured = _beside(path, "levers")
+    workloads = [name for name in measured if name in WORKLOADS]
+    if not workloads:
+        return ""
+    names = [name for name in measured[workloads[0]] if name != "throughput"]
+    lines = ["Times as fast with each lever as without it:", "", f"| workload | {' | '.join(names)} |"]
+    lines.append("|---|" + "---:|" * len(names))
+    lines += [f"| {work} | {' | '.join(f'{measured[work][name]:.2f}' for name in names)} |" for work in workloads]
+    return "\n".join(lines)
+
+
+def curves(path: Path) -> str:
+    """Return shares of the peak, peak memory and what is paid for checkpoints and progress."""
+    measured = _beside(path, "curves")
+    if not measured:
+        return ""
+    shares, memory, cost = (measured[name] for name in ("share_of_peak", "peak_memory_ratio_to_torch", "cost"))
+    return "\n".join([
+        f"![Cost against size, batch, width and time]({path.stem}-curves.png)",
+        "",
+        f"- Share of the machine's own peak, a large matrix product: {_listed(shares, '.0%')}.",
+        f"- Peak memory, as a multiple of plain PyTorch's: {_listed(memory, '.2f')}.",
+        f"- Added to the time of `convnet`: {_listed(cost, '+.1%')}.",
+    ])  # fmt: skip
+
+
+def _beside(path: Path, what: str) -> dict[str, Any]:
+    file = path.with_name(f"{path.stem}-{what}.json")
+    measured: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return measured
+
+
+def _listed(values: dict[str, float], form: str) -> str:
+    return ", ".join(f"{name} {value:{form}}" for name, value in values.items())
 
 
 def peer(workload: Workload, row: dict[str, Any], side: str) -> str:
