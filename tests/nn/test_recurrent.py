@@ -125,7 +125,7 @@ def test_nothing_past_the_end_of_a_sequence_is_read(name: str, garbage: float, p
 def test_conversion_is_exact_in_both_directions(name: str, num_layers: int, bidirectional: bool) -> None:
     ours = PAIRS[name][0](3, 7, num_layers, dropout=0.3, bidirectional=bidirectional).eval()
     for parameter in ours.parameters():
-        nn.init.normal_(parameter)
+        nn.init.normal_(parameter, std=0.5)  # Larger ones let rounding grow from step to step.
     theirs = ours.to_torch()
     assert theirs.training is False
     back = PAIRS[name][0].from_torch(theirs)

@@ -227,6 +227,23 @@ def test_segments_of_time_change_neither_values_nor_gradients(segments: int) -> 
         torch.testing.assert_close(whole, pieces, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("returns", ["all", "last"])
+@pytest.mark.parametrize("make", [LSTM, GRU, ElmanRNN])
+def test_without_gradients_long_inputs_are_read_in_pieces(
+    make: Callable[..., Recurrent], returns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = make(3, 7, 2, bidirectional=True, returns=returns).eval()
+    inputs, lengths = torch.randn(4, 11, 3), torch.tensor([4, 11, 1, 7])
+    monkeypatch.setattr("ganglion.nn.recurrent.network.PIECE", 3 * 4 * 7)
+    for ends in (None, lengths):
+        whole, state = network(inputs, lengths=ends)
+        with torch.no_grad():
+            in_pieces, state_of_pieces = network(inputs, lengths=ends)
+        torch.testing.assert_close(in_pieces, whole.detach())
+        for part, expected in zip(state_of_pieces, state, strict=True):
+            torch.testing.assert_close(tuple(part), tuple(tensor.detach() for tensor in expected))
+
+
 class _Leaky(Cell):
     """A cell as a user would write it, with a state that is not its output."""
 

@@ -1,5 +1,6 @@
 """Networks of recurrent cells: layers, directions, lengths, dropout and states, the same for every cell."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, TypedDict, cast
 
@@ -9,12 +10,14 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.checkpoint import checkpoint
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn.fast import dropout
-from ganglion.nn.recurrent.cells import Cell, State, at_the_end
+from ganglion.nn.fast import dropout, suits
+from ganglion.nn.recurrent.cells import Cell, State
 from ganglion.nn.recurrent.sequences import cleared, packed_like, padding, reversed_in_time, unpacked
 
 States = tuple[State, ...]
 """The state of every cell: first layer forward, first layer backward if there is one, second layer forward, ..."""
+PIECE = 2**20
+"""Outputs that a cell computes at a time where no gradient is wanted: its gates need not all be there at once."""
 
 
 class Options(TypedDict, total=False):
@@ -146,10 +149,11 @@ class Recurrent(nn.Module):
         mask = None
         if self.recurrent_dropout and self.training:
             mask = dropout(torch.ones_like(state[0]), self.recurrent_dropout)
-        if self.checkpoint_segments == 1:
+        segments = max(self.checkpoint_segments, _pieces_to_read(cell, inputs))
+        if segments == 1:
             outputs, last = cell(inputs.transpose(0, 1), state, mask=mask, lengths=lengths)
             return outputs.transpose(0, 1), last
-        return _in_segments(cell, inputs, state, mask, lengths, self.checkpoint_segments)
+        return _in_segments(cell, inputs, state, mask, lengths, segments)
 
     def _merged(self, directions: list[Tensor], number: int) -> Tensor:
         if len(directions) == 1:
@@ -277,28 +281,36 @@ def _modules(cells: Cell | Sequence[Cell]) -> Sequence[Cell]:
     return cast(Sequence[Cell], nn.ModuleList([cells] if isinstance(cells, Cell) else cells))
 
 
+def _pieces_to_read(cell: Cell, inputs: Tensor) -> int:
+    """Return into how many pieces of time to cut inputs (time, batch, ...) that no gradient is wanted of."""
+    if torch.is_grad_enabled() or not suits(inputs, *cell.parameters()) or "scan" in vars(cell):
+        return 1
+    return math.ceil(len(inputs) * math.prod(cell.state_shapes(inputs)[0]) / PIECE)
+
+
 def _in_segments(
     cell: Cell, inputs: Tensor, state: State, mask: Tensor | None, lengths: Tensor | None, count: int
 ) -> tuple[Tensor, State]:
     """Run a cell piece by piece, keeping only what enters each piece for the backward pass."""
 
-    def run(piece: Tensor, state: State, ends: Tensor | None) -> tuple[Tensor, State, State]:
-        states = cell.scan(cell.project(piece), state, mask)
-        return states[0], at_the_end(states, None), at_the_end(states, ends)
+    def run(piece: Tensor, state: State, ends: Tensor | None) -> tuple[Tensor, State]:
+        hidden, state = cell(piece.transpose(0, 1), state, mask=mask, lengths=ends)
+        return hidden, tuple(part.clone() for part in state)  # A view would keep the states of all steps.
 
     outputs, start = [], 0
     last = state
-    for piece in inputs.tensor_split(min(count, len(inputs))):
+    for piece in inputs.split(math.ceil(len(inputs) / count)):
+        # A sequence that is over reads on what nobody looks at.
         ends = None if lengths is None else (lengths - start).clamp(1, len(piece))
-        hidden, state, candidates = checkpoint(run, piece, state, ends, use_reentrant=False)
+        hidden, state = checkpoint(run, piece, state, ends, use_reentrant=False)
         if lengths is None:
             last = state
         else:
             ends_here = (lengths > start) & (lengths <= start + len(piece))
             last = tuple(
                 torch.where(ends_here.view(-1, *[1] * (new.dim() - 1)), new, old)
-                for new, old in zip(candidates, last, strict=True)
+                for new, old in zip(state, last, strict=True)
             )
-        outputs.append(hidden)
+        outputs.append(hidden.transpose(0, 1))
         start += len(piece)
     return torch.cat(outputs), cell.named(last)
