@@ -12,7 +12,7 @@ from benchmarks.workloads import Workload
 
 
 def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
-    torch.set_num_threads(int(__import__("os").environ.get("T", "1")))  # faster for networks of this size, here too
+    torch.set_num_threads(1)  # faster for networks of this size, here too
     agent = DQN(
         "MlpPolicy",
         workload.data,

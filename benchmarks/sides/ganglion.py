@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.sides.outcome import Outcome, judged
+from benchmarks.sides.plain import outputs_of
 from benchmarks.workloads import Workload
 from ganglion.core import LearningRule
 from ganglion.data.loaders import InMemoryLoader
@@ -75,14 +76,14 @@ def build(workload: Workload) -> LearningRule:
 
 @torch.no_grad()
 def score(rule: LearningRule, row: dict[str, Any], data: dict[str, np.ndarray]) -> float:
-    inputs = torch.from_numpy(data["test_inputs"])
+    inputs = data["test_inputs"]
     if "discriminator_loss" in row:
         return float(row["discriminator_loss"])
     network: Any = rule.network.eval()
     if hasattr(network, "free_energy"):
-        return pseudo_log_likelihood(network, inputs)
-    targets = data["test_inputs"] if hasattr(network, "reconstruct") else data["test_targets"]
-    return judged(network(inputs).numpy(), targets)
+        return pseudo_log_likelihood(network, torch.from_numpy(inputs))
+    targets = inputs if hasattr(network, "reconstruct") else data["test_targets"]
+    return judged(outputs_of(network, inputs), targets)
 
 
 def pseudo_log_likelihood(machine: Any, visible: torch.Tensor, asked: int = 32) -> float:

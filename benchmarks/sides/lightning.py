@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.sides.outcome import Outcome, judged
-from benchmarks.sides.plain import NETWORKS, loss_of, tensors_of
+from benchmarks.sides.plain import NETWORKS, loss_of, outputs_of, tensors_of
 from benchmarks.workloads import Workload
 
 
@@ -54,7 +54,5 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
         callbacks=[Clock()],
     )
     trainer.fit(Module(network, loss_of(workload), workload.learning_rate), loader)
-    with torch.no_grad():
-        outputs = network.eval()(torch.from_numpy(data["test_inputs"])).numpy()
-    outcome.score = judged(outputs, data["test_targets"])
+    outcome.score = judged(outputs_of(network.eval(), data["test_inputs"]), data["test_targets"])
     return outcome
