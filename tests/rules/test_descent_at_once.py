@@ -11,12 +11,13 @@ from ganglion.nn.fast.dispatch import installed
 from ganglion.rules.optimizers import OPTIMIZERS
 
 pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
-SHAPES = [(7, 33), (7,), (1,), (5, 7), (64, 65)]
+SHAPES = [(7, 33), (7,), (1,), (5, 7), (64, 65), (5, 3, 2, 2)]
 
 
 def tensors(seed: int = 0, size: float = 1.0) -> list[Tensor]:
     source = torch.Generator().manual_seed(seed)
-    return [size * torch.randn(shape, generator=source) for shape in SHAPES]
+    drawn = [size * torch.randn(shape, generator=source) for shape in SHAPES]
+    return [one.contiguous(memory_format=torch.channels_last) if one.dim() == 4 else one for one in drawn]
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
@@ -71,11 +72,20 @@ def test_the_norm_is_that_of_torch() -> None:
         )
 
 
+def test_the_total_is_the_sum() -> None:
+    for gradients in (tensors(), [torch.tensor([3e38, -3e38, 1.0])], [], [torch.ones(2, 3)[:, ::2]]):
+        expected = torch.tensor(sum((gradient.double().sum().item() for gradient in gradients), 0.0))
+        torch.testing.assert_close(descent.total_of(gradients), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_a_norm_of_what_is_not_finite_is_not_finite(value: float) -> None:
+def test_norm_and_total_of_what_is_not_finite_are_not_finite(value: float) -> None:
     gradients = tensors()
     gradients[3][2, 5] = value
     assert not descent.norm_of(gradients).isfinite()
+    assert not descent.total_of(gradients).isfinite()
+    gradients[0][0, 0] = -value
+    assert not descent.total_of(gradients).isfinite()
 
 
 @pytest.mark.parametrize("length", [0.5, 1e6])

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
-from ganglion.nn.fast.descent import norm_of, shorten
+from ganglion.nn.fast.descent import norm_of, shorten, total_of
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
 from ganglion.settings import unknown_name
 
@@ -183,7 +183,7 @@ def condition(
     """Refuse a loss or gradient that is not finite, then clip the gradient; return its norm if that was needed."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = None if descent.clip_norm is None else norm_of(gradients)
-    evidence = total(gradients) if norm is None else norm
+    evidence = total_of(gradients) if norm is None else norm
     evidence = evidence if loss is None else evidence + loss
     guard = getattr(optimizer, "found_inf", None)
     if guard is not None:
@@ -197,14 +197,6 @@ def condition(
             norm = norm_of(gradients)
         shorten(gradients, descent.clip_norm, norm)
     return norm
-
-
-def total(tensors: list[Tensor]) -> Tensor:
-    """Return the sum of everything, which is finite only where all of it is; cheaper than any norm.
-
-    Infinities of both signs make NaN. What overflows the sum would overflow the norm.
-    """
-    return torch.stack([tensor.sum() for tensor in tensors] or [torch.zeros(())]).sum()
 
 
 def _not_finite(optimizer: Optimizer, gradients: list[Tensor], loss: Tensor | None) -> NonFiniteError:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ganglion.nn.fast.dispatch import installed
-from ganglion.nn.fast.perceptron import is_plain
+from ganglion.nn.fast.perceptron import are_singles
 
 MOST_NUMBERS = 2**18
 """Numbers beyond which an update is a matter of memory, which several threads read faster."""
@@ -21,12 +21,36 @@ def norm_of(gradients: Sequence[Tensor]) -> Tensor:
     >>> norm_of([torch.tensor([3.0]), torch.tensor([[4.0]])])
     tensor(5.)
     """
-    rows = [(gradient.data_ptr(), gradient.numel()) for gradient in gradients if is_plain(gradient)]
-    if not rows or len(rows) < len(gradients) or not installed() or sum(size for _, size in rows) > MOST_NUMBERS:
+    table = _small(gradients)
+    if table is None:
         return torch.nn.utils.get_total_norm(gradients)
     from ganglion.nn.fast import descent_kernels
 
-    return torch.tensor(float(descent_kernels.norm(np.array(rows, np.int64))))
+    return torch.tensor(float(descent_kernels.norm(table)))
+
+
+def total_of(gradients: Sequence[Tensor]) -> Tensor:
+    """Return the sum of everything, which is finite only where all of it is; cheaper than any norm.
+
+    Infinities of both signs make NaN. What overflows the sum would overflow the norm.
+
+    >>> total_of([torch.tensor([3.0]), torch.tensor([[4.0]])])
+    tensor(7.)
+    """
+    table = _small(gradients)
+    if table is None:
+        return torch.stack([gradient.sum() for gradient in gradients] or [torch.zeros(())]).sum()
+    from ganglion.nn.fast import descent_kernels
+
+    return torch.tensor(float(descent_kernels.total(table)))
+
+
+def _small(gradients: Sequence[Tensor]) -> np.ndarray | None:
+    """Return the gradient of a small network as kernels take it, address and size of every tensor; None of others."""
+    if not gradients or not installed() or not all(_lie_alike(gradient) for gradient in gradients):
+        return None
+    table = np.array([(gradient.data_ptr(), gradient.numel()) for gradient in gradients], np.int64)
+    return table if table[:, 1].sum() <= MOST_NUMBERS else None
 
 
 def shorten(gradients: Sequence[Tensor], length: float, norm: Tensor) -> None:
@@ -68,16 +92,27 @@ def _part(group: dict[str, Any], states: dict[Tensor, Any]) -> list[tuple[int, .
         gradient, state = weight.grad, states.get(weight)
         if gradient is None:
             continue
-        if not state or not (is_plain(weight) and is_plain(gradient)):
+        if not state:
             return None
         moments = state["exp_avg"], state["exp_avg_sq"], state["step"]
-        if not all(moment.dtype is torch.float32 and moment.is_contiguous() for moment in moments):
+        if not _lie_alike(weight, gradient, *moments[:2]) or moments[2].dtype is not torch.float32:
             return None
         rows.append((
             weight.data_ptr(), gradient.data_ptr(), moments[0].data_ptr(), moments[1].data_ptr(), moments[2].data_ptr(),
             weight.numel(),
         ))  # fmt: skip
     return rows
+
+
+def _lie_alike(*tensors: Tensor) -> bool:
+    """Return whether these are plain numbers without gaps, in the same order in memory."""
+    layout = torch.contiguous_format if tensors[0].is_contiguous() else torch.channels_last
+    return all(are_singles(tensor) and _is_dense(tensor, layout) for tensor in tensors)
+
+
+def _is_dense(tensor: Tensor, layout: torch.memory_format) -> bool:
+    whole = layout is torch.contiguous_format or tensor.dim() == 4  # torch knows channels last of images alone
+    return whole and tensor.is_contiguous(memory_format=layout)
 
 
 def _update(groups: list[dict[str, Any]], parts: list[list[tuple[int, ...]] | None]) -> None:

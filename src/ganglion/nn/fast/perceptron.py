@@ -113,7 +113,12 @@ def is_plain_matrix(tensor: Tensor) -> bool:
 
 def is_plain(tensor: Tensor) -> bool:
     """Return whether this is nothing but numbers of single precision in main memory, one after the other."""
-    return type(tensor) in _KNOWN and tensor.dtype is _SINGLE and tensor.is_cpu and tensor.is_contiguous()
+    return are_singles(tensor) and tensor.is_contiguous()
+
+
+def are_singles(tensor: Tensor) -> bool:
+    """Return whether this is nothing but numbers of single precision in main memory."""
+    return type(tensor) in _KNOWN and tensor.dtype is _SINGLE and tensor.is_cpu
 
 
 def is_recorded() -> bool:
