@@ -75,3 +75,18 @@ def test_an_interruption_exits_with_130(command: Command, monkeypatch: pytest.Mo
     monkeypatch.setattr(ganglion.cli, "_dispatch", interrupted)
     done = command("list")
     assert done.code == 130 and done.err == "interrupted\n"
+
+
+def test_a_run_that_is_refused_leaves_nothing(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("keep me")
+    for out in ([], ["--out", "new"], ["--out", "mine"]):
+        done = command("train", "mlp", "--data", "xor", "--monitor", "beauty", *out)
+        assert done.code == 2 and "cannot monitor 'beauty'" in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "runs"]
+    assert not list((tmp_path / "runs").iterdir())
+    assert (mine / "notes.txt").exists()

@@ -13,7 +13,7 @@ from ganglion.data.check import check
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.memory import STORED, from_arrays, store, stored
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError, DataError
+from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.models import System, find
 from ganglion.rules.descend import Descent
 from ganglion.settings import from_dict, to_dict, unknown_name
@@ -59,8 +59,10 @@ class Session:
     def fit(self) -> Run:
         """Train, judge the best weights on the test part, draw the figures and write the report.
 
-        A signal leaves a checkpoint from which `resume` goes on to the same bits, whatever was being done.
+        A signal leaves a checkpoint from which `resume` goes on to the same bits, whatever was being done. What is
+        refused before anything was learnt leaves nothing.
         """
+        refused = False
         try:
             with stop_requests(raises=True):
                 self.files.lock()
@@ -70,6 +72,7 @@ class Session:
                 self.trainer.fit()
                 self._conclude()
         except BaseException as error:
+            refused = isinstance(error, UsageError) and not self.trainer.iteration
             if isinstance(error, Interrupted):
                 error.saved = bool(checkpoint.steps(self.files.checkpoints))
             with suppress(CheckpointError):  # the folder may be what is wrong
@@ -77,6 +80,8 @@ class Session:
             raise
         finally:
             self.files.unlock()
+            if refused:
+                self.files.withdraw()
         return Run(self.files.path)
 
     def _conclude(self) -> None:

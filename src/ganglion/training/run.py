@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import platform
+import shutil
 import socket
 import sys
 import time
@@ -37,17 +38,21 @@ class RunFolder:
         self.path = path
         self._lock = filelock.FileLock(path / ".lock")
         self._next_check = 0.0
+        self._made = False
+        """Whether this process made the folder."""
 
     @classmethod
     def create(cls, out: str | Path | None, name: str, config: dict[str, Any]) -> "RunFolder":
         """Make a new folder, `out` itself where given, lock it, and write its configuration and environment."""
         path = Path("runs") if out is None else named(out)
+        made = out is None or not path.exists()
         try:
             if out is not None:
                 path.mkdir(parents=True, exist_ok=True)
             else:
                 path = _new_folder(path, f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}")
             run = cls(path)
+            run._made = made
             run.lock()
             run._begin(config)
         except OSError as error:
@@ -146,6 +151,11 @@ class RunFolder:
             with suppress(OSError):
                 (self.path / HOLDER).unlink(missing_ok=True)
             self._lock.release()
+
+    def withdraw(self) -> None:
+        """Take a run back that was refused before it learnt anything; a folder that was there before stays."""
+        if self._made and not checkpoint.steps(self.checkpoints):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def tidy(self) -> None:
         """Clear away what a process that was killed left half written."""
