@@ -10,6 +10,8 @@ from ganglion.nn.fast import descent
 from ganglion.nn.fast.dispatch import installed
 from ganglion.rules.optimizers import OPTIMIZERS
 
+if installed():
+    from ganglion.nn.fast import descent_kernels
 pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
 SHAPES = [(7, 33), (7,), (1,), (5, 7), (64, 65), (5, 3, 2, 2)]
 
@@ -24,8 +26,8 @@ def tensors(seed: int = 0, size: float = 1.0) -> list[Tensor]:
 @pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}, {"betas": (0.5, 0.9), "eps": 1e-3, "lr": 0.1}])
 def test_adam_is_adam(name: str, options: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    update = descent._update
-    monkeypatch.setattr(descent, "_update", lambda *arguments: calls.append(1) or update(*arguments))
+    update = descent_kernels.adam
+    monkeypatch.setattr(descent_kernels, "adam", lambda *arguments: calls.append(1) or update(*arguments))
     mine, theirs = ([nn.Parameter(tensor) for tensor in tensors()] for _ in range(2))
     fast = OPTIMIZERS[name](mine, fused=True, **options)
     plain = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](theirs, foreach=False, **options)

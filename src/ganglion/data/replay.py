@@ -45,9 +45,12 @@ class ReplayMemory:
         """Store transitions, one a row, at most `capacity` at once."""
         count = len(next(iter(transitions.values())))
         self._allocate(transitions)
-        rows = torch.arange(self.position, self.position + count) % self.capacity
+        before = min(count, self.capacity - self.position)  # the end of the memory
         for name, values in transitions.items():
-            self.storage[name].index_copy_(0, rows, values)
+            storage = self.storage[name]
+            storage[self.position : self.position + before] = values if before == count else values[:before]
+            if before < count:
+                storage[: count - before] = values[before:]
         self.position = (self.position + count) % self.capacity
         self.size = min(self.size + count, self.capacity)
 
@@ -192,8 +195,9 @@ class ReplayLoader:
     def _draw(self, count: int) -> None:
         """Gather batches in one go; each is what it would have been if drawn alone."""
         self._drawn_from = self.generator.get_state(), count
-        pieces = {name: values.split(self.batch_size) for name, values in self.sample(count).items()}
-        self._ready.extend(dict(zip(pieces, part, strict=True)) for part in zip(*pieces.values(), strict=True))
+        drawn = self.sample(count)
+        pieces = [values.chunk(count) for values in drawn.values()]
+        self._ready.extend(dict(zip(drawn, part, strict=True)) for part in zip(*pieces, strict=True))
 
     def sample(self, batches: int = 1) -> Batch:
         """Draw transitions from the memory and say in `index` where they begin."""

@@ -1,7 +1,8 @@
 """Stacks of dense layers."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import attrgetter
 
 from torch import nn
 from torch.nn.modules import module as shared
@@ -65,10 +66,9 @@ def as_dense(modules: Iterable[nn.Module]) -> list[Dense] | None:
     True
     """
     layers: list[Dense] = []
+    modules = tuple(modules)
     for module in modules:
         kind = type(module)
-        if not is_unwatched(module):
-            return None
         if kind in (Linear, nn.Linear):
             weights = module._parameters
             layers.append(Dense(weights["weight"], weights["bias"], "linear"))  # type: ignore[arg-type]
@@ -76,16 +76,21 @@ def as_dense(modules: Iterable[nn.Module]) -> list[Dense] | None:
             layers[-1] = layers[-1]._replace(function=FUSED[kind])
         else:
             return None
-    return layers
+    return layers if are_unwatched(modules) else None
 
 
 def is_unwatched(module: nn.Module) -> bool:
     """Return whether calling a module is nothing but the forward of its class: no hooks, nothing put in its place."""
-    own = module.__dict__
-    watched = own["_forward_hooks"] or own["_forward_pre_hooks"] or own["_backward_hooks"] or own["_backward_pre_hooks"]
-    return not watched and "forward" not in own and not any(_EVERYWHERE)
+    return are_unwatched((module,))
 
 
+def are_unwatched(modules: Sequence[nn.Module]) -> bool:
+    """Return whether calling each of these modules is nothing but the forward of its class."""
+    hooks = chain(_EVERYWHERE, *map(_HOOKS, modules))
+    return not any(hooks) and not any("forward" in own for own in map(vars, modules))
+
+
+_HOOKS = attrgetter("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _EVERYWHERE = (
     shared._global_forward_hooks, shared._global_forward_pre_hooks, shared._global_backward_hooks,
     shared._global_backward_pre_hooks,

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
-from ganglion.nn.fast.descent import norm_of, shorten, total_of
+from ganglion.nn.fast.descent import clipped_adam_step, norm_of, shorten, total_of
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
 from ganglion.settings import unknown_name
 
@@ -104,7 +104,10 @@ def descend(
     take it, gets that set to 1 instead: then this and all later updates change nothing, and no host waits for a device.
     """
     parameters = owned(optimizer)
-    measured: dict[str, Tensor] = {}
+    if not isinstance(optimizer, torch.optim.LBFGS):
+        measured = backward(batch, objective, parameters, descent.accumulate)
+        _update(optimizer, parameters, descent, measured)
+        return measured
 
     def closure() -> Tensor:
         nonlocal measured
@@ -113,11 +116,8 @@ def descend(
         _note_clipping(measured, norm, descent)
         return measured["loss"]
 
-    if isinstance(optimizer, torch.optim.LBFGS):
-        optimizer.step(closure)  # looks at the objective several times an update
-    else:
-        closure()
-        optimizer.step()
+    measured = {}
+    optimizer.step(closure)  # looks at the objective several times an update
     return measured
 
 
@@ -148,19 +148,33 @@ def apply_gradients(
     """
     parameters = owned(optimizer)
     for parameter, gradient in zip(parameters, gradients, strict=True):
+        if parameter.grad is gradient:
+            continue
         # Laid out like the parameter, which torch's fused steps take for granted.
         parameter.grad = (
             gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
         )
-    measured = {} if measured is None else measured
-    norm = condition(optimizer, parameters, descent, measured.get("loss"))
-    _note_clipping(measured, norm, descent)
+    _update(optimizer, parameters, descent, {} if measured is None else measured)
+
+
+def _update(
+    optimizer: Optimizer, parameters: list[nn.Parameter], descent: Descent, measured: dict[str, Tensor]
+) -> None:
+    """Refuse or clip the gradient and let the optimizer step, all at once where that suits."""
+    loss, norm = measured.get("loss"), None
+    if descent.clip_value is None:
+        norm = clipped_adam_step(optimizer, descent.clip_norm, loss)
+    if norm is not None:
+        _note_clipping(measured, norm, descent)
+        return
+    _note_clipping(measured, condition(optimizer, parameters, descent, loss), descent)
     optimizer.step()
 
 
-def _note_clipping(measured: dict[str, Tensor], norm: Tensor | None, descent: Descent) -> None:
+def _note_clipping(measured: dict[str, Tensor], norm: Tensor | float | None, descent: Descent) -> None:
     if norm is not None and descent.clip_norm is not None:
-        measured["clipped"] = (norm > descent.clip_norm).float()
+        clipped = norm > descent.clip_norm
+        measured["clipped"] = clipped.float() if isinstance(clipped, Tensor) else torch.tensor(float(clipped))
 
 
 def owned(optimizer: Optimizer) -> list[nn.Parameter]:

@@ -45,12 +45,11 @@ def small_at_once(step: Callable[..., Any]) -> Callable[..., Any]:
     watched = Optimizer.profile_hook_step(step)  # what torch would wrap around it: calls of hooks, a profiler's mark
 
     def at_once(optimizer: Any, closure: Callable[[], Any] | None = None) -> Any:
-        hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
-        if closure is None and not hooks and adam_step(optimizer):
+        if closure is None and adam_step(optimizer):
             return None
         return watched(optimizer, closure)
 
-    at_once.hooked = True  # type: ignore[attr-defined]
+    at_once.hooked = at_once.steps_at_once = True  # type: ignore[attr-defined]
     return at_once
 
 

@@ -54,17 +54,20 @@ References:
     Lin (1992), Self-improving reactive agents based on reinforcement learning, planning and teaching.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn.dense import as_dense, is_unwatched
+from ganglion.nn.dense import are_unwatched, as_dense
+from ganglion.nn.fast.perceptron import is_free
 from ganglion.nn.fast.q_values import Standardised
+from ganglion.nn.fast.remembered import Remembered
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
@@ -150,21 +153,28 @@ class DenseQNetwork(nn.Module):
             self.head: nn.Module = DuelingHead(Linear(widths[-1], 1), Linear(widths[-1], num_actions))
         else:
             self.head = Linear(widths[-1], num_actions)
+        self._described: Remembered[Standardised | None] = Remembered()
 
     def forward(self, observations: Tensor) -> Tensor:
         inputs = self._features(observations)
-        layers = None if torch.is_grad_enabled() else self.layers()
+        layers = self.layers() if not torch.is_grad_enabled() and is_free() else None
         if layers is None or not layers.suits(inputs):
             return self.head(self.hidden(self.standardise(inputs)))
         return layers.values(inputs)
 
     def layers(self) -> Standardised | None:
         """Return what a call computes, where it is dense layers and nobody listens to the call."""
-        scaling = self.standardise
-        if not (is_unwatched(self) and is_unwatched(self.hidden) and is_unwatched(scaling)):
-            return None
-        layers = as_dense((*self.hidden._modules.values(), self.head))
-        if layers is None:
+        own: dict[str, Any] = self._modules
+        hidden, scaling, dense = own["hidden"], own["standardise"], (*own["hidden"]._modules.values(), own["head"])
+        modules = (self, hidden, scaling, *dense)
+        weights = (part for module in dense for part in module._parameters.values())
+        parts = (*modules, *map(type, modules), *weights, *scaling._buffers.values(), scaling.LIMIT)
+        return self._described.of(parts, lambda: self._describe(dense)) if are_unwatched(modules) else None
+
+    def _describe(self, dense: Sequence[nn.Module]) -> Standardised | None:
+        scaling, layers = self.standardise, as_dense(dense)
+        kinds = type(self), type(self.hidden), type(scaling)
+        if layers is None or kinds != (DenseQNetwork, nn.Sequential, RunningStandardisation):
             return None
         return Standardised(layers, scaling.mean, scaling.variance, scaling.count, scaling.LIMIT)
 

@@ -1,15 +1,20 @@
 """Passes over all tensors of a small network in one compiled call: the norm of a gradient, clipping, Adam's update."""
 
+import math
 from collections.abc import Sequence
+from operator import attrgetter, is_
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from ganglion.nn.fast.dispatch import installed
 from ganglion.nn.fast.perceptron import are_singles
+from ganglion.nn.fast.remembered import traits_of
 
 MOST_NUMBERS = 2**18
 """Numbers beyond which an update is a matter of memory, which several threads read faster."""
@@ -26,7 +31,7 @@ def norm_of(gradients: Sequence[Tensor]) -> Tensor:
         return torch.nn.utils.get_total_norm(gradients)
     from ganglion.nn.fast import descent_kernels
 
-    return torch.tensor(float(descent_kernels.norm(table)))
+    return torch.tensor(float(descent_kernels.norm(table, 0, 1)))
 
 
 def total_of(gradients: Sequence[Tensor]) -> Tensor:
@@ -74,40 +79,97 @@ def adam_step(optimizer: Optimizer) -> bool:
 
     The first update is always torch's, which makes the moments.
     """
-    if not installed() or getattr(optimizer, "found_inf", None) is not None:
-        return False
-    parts = [_part(group, optimizer.state) for group in optimizer.param_groups]
-    if any(part is None for part in parts) or sum(row[-1] for part in parts for row in part or ()) > MOST_NUMBERS:
-        return False
-    _update(optimizer.param_groups, parts)
-    return True
+    return _norm_and_update(optimizer, math.inf) is not None
 
 
-def _part(group: dict[str, Any], states: dict[Tensor, Any]) -> list[tuple[int, ...]] | None:
-    """Return a group as the kernel takes it: addresses of all that an update reads and writes, and sizes."""
-    if group["amsgrad"] or group["maximize"] or group["capturable"] or group["differentiable"]:
+def clipped_adam_step(optimizer: Optimizer, length: float | None, loss: Tensor | None) -> float | None:
+    """Clip the gradient, make one update of Adam, and return the norm that the gradient had before, all in one pass.
+
+    None, with nothing done, where this suits not, or where norm or loss are not finite.
+
+    Args:
+        length: that the gradient is shortened to, in place; None shortens nothing.
+        loss: what has to be finite besides the gradient.
+    """
+    own_step = getattr(type(optimizer).step, "steps_at_once", False) and "step" not in vars(optimizer)
+    if not own_step or (loss is not None and not (loss.is_cpu and math.isfinite(loss.item()))):
         return None
-    rows: list[tuple[int, ...]] = []
-    for weight in group["params"]:
-        gradient, state = weight.grad, states.get(weight)
-        if gradient is None:
-            continue
-        if not state:
+    return _norm_and_update(optimizer, math.inf if length is None else length, finite=True)
+
+
+def _norm_and_update(optimizer: Optimizer, length: float, finite: bool = False) -> float | None:
+    """Update, where the norm has to be `finite` clipped to `length`, and return the norm, or 0 where nobody asked."""
+    hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks or any(_EVERYWHERE)
+    if hooked or not installed() or getattr(optimizer, "found_inf", None) is not None:
+        return None
+    parts = [[weight for weight in group["params"] if weight.grad is not None] for group in optimizer.param_groups]
+    weights = [weight for part in parts for weight in part]
+    table = _table(optimizer, weights)
+    if table is None:
+        return None
+    from ganglion.nn.fast import descent_kernels
+
+    norm = float(descent_kernels.norm(table, 1, 5)) if finite else 0.0
+    if not math.isfinite(norm):
+        return None
+    begin = 0
+    for group, part in zip(optimizer.param_groups, parts, strict=True):
+        rates = float(group["lr"]), *map(float, group["betas"]), group["eps"], float(group["weight_decay"])
+        decoupled, end = bool(group.get("decoupled_weight_decay", False)), begin + len(part)
+        descent_kernels.adam(table[begin:end], length / (norm + 1e-6), *rates, decoupled)
+        begin = end
+    return norm
+
+
+def _table(optimizer: Optimizer, weights: list[Tensor]) -> np.ndarray | None:
+    """Return a row of addresses and the size for each weight, (weights, 6); None where kernels cannot take them."""
+    states = [*map(optimizer.state.get, weights)]
+    few = 0 < sum(map(Tensor.numel, weights)) <= MOST_NUMBERS
+    if not few or not all(states) or not all(map(_is_usual, optimizer.param_groups)):
+        return None
+    moments = [state[name] for state in states for name in _MOMENTS]  # type: ignore[index]
+    gradients = [weight.grad for weight in weights]
+    return _TABLES.setdefault(optimizer, _Table()).of(weights, gradients, moments)  # type: ignore[arg-type]
+
+
+class _Table:
+    """Where the tensors of an update lie, as the kernels take it, for as long as they lie there."""
+
+    def __init__(self) -> None:
+        self._moments: list[Tensor] = []
+        self._traits: list[Any] = []
+        self._table: np.ndarray | None = None
+
+    def of(self, weights: list[Tensor], gradients: list[Tensor], moments: list[Tensor]) -> np.ndarray | None:
+        """Return a row of addresses and the size for each weight, (weights, 6); None where kernels cannot take them.
+
+        Of the moments, which are the optimizer's own, it is enough that they are the same and lie where they lay.
+
+        Args:
+            moments: both and the count of steps, of one weight after the other.
+        """
+        tensors = [*weights, *gradients]
+        if not _KNOWN.issuperset(map(type, tensors)) or any(map(_SPARSE, gradients)):
             return None
-        moments = state["exp_avg"], state["exp_avg_sq"], state["step"]
-        if not _lie_alike(weight, gradient, *moments[:2]) or moments[2].dtype is not torch.float32:
-            return None
-        rows.append((
-            weight.data_ptr(), gradient.data_ptr(), moments[0].data_ptr(), moments[1].data_ptr(), moments[2].data_ptr(),
-            weight.numel(),
-        ))  # fmt: skip
-    return rows
+        traits = [*traits_of(tensors), *map(Tensor.data_ptr, moments)]
+        same = len(moments) == len(self._moments) and all(map(is_, moments, self._moments))
+        if not same or traits != self._traits:
+            rows = [*zip(weights, gradients, moments[::3], moments[1::3], moments[2::3], strict=True)]
+            self._moments, self._traits, self._table = moments, traits, _addresses(rows)
+        return self._table
+
+
+def _addresses(rows: Sequence[tuple[Tensor, ...]]) -> np.ndarray | None:
+    if not all(_lie_alike(*row[:4]) and are_singles(row[4]) for row in rows):
+        return None
+    return np.array([(*map(Tensor.data_ptr, row), row[0].numel()) for row in rows], np.int64)
 
 
 def _lie_alike(*tensors: Tensor) -> bool:
     """Return whether these are plain numbers without gaps, in the same order in memory."""
     layout = torch.contiguous_format if tensors[0].is_contiguous() else torch.channels_last
-    return all(are_singles(tensor) and _is_dense(tensor, layout) for tensor in tensors)
+    alike = all(tensor.shape == tensors[0].shape for tensor in tensors)
+    return alike and all(are_singles(tensor) and _is_dense(tensor, layout) for tensor in tensors)
 
 
 def _is_dense(tensor: Tensor, layout: torch.memory_format) -> bool:
@@ -115,11 +177,12 @@ def _is_dense(tensor: Tensor, layout: torch.memory_format) -> bool:
     return whole and tensor.is_contiguous(memory_format=layout)
 
 
-def _update(groups: list[dict[str, Any]], parts: list[list[tuple[int, ...]] | None]) -> None:
-    from ganglion.nn.fast import descent_kernels
+_TABLES: WeakKeyDictionary[Optimizer, _Table] = WeakKeyDictionary()
+_KNOWN, _SPARSE = {torch.nn.Parameter, Tensor}, attrgetter("is_sparse")
+_MOMENTS = "exp_avg", "exp_avg_sq", "step"
+_EVERYWHERE = _global_optimizer_pre_hooks, _global_optimizer_post_hooks
+"""Hooks of all optimizers."""
 
-    for group, rows in zip(groups, parts, strict=True):
-        if rows:
-            rates = float(group["lr"]), *map(float, group["betas"]), group["eps"], float(group["weight_decay"])
-            decoupled = bool(group.get("decoupled_weight_decay", False))
-            descent_kernels.adam(np.array(rows, np.int64), *rates, decoupled)
+
+def _is_usual(group: dict[str, Any]) -> bool:
+    return not (group["amsgrad"] or group["maximize"] or group["capturable"] or group["differentiable"])

@@ -38,20 +38,23 @@ def total(table: Any) -> Any:
 
 
 @compiled
-def norm(table: Any) -> Any:
-    """Return the Euclidean norm of everything in a table of addresses and sizes, (tensors, 2)."""
+def norm(table: Any, address: int, size: int) -> Any:
+    """Return the Euclidean norm of all tensors in a table, in whose columns addresses and sizes stand."""
     total = 0.0
     for row in range(len(table)):
-        total += np.float64(_squares(carray(pointer(table[row, 0]), (table[row, 1],))))
+        total += np.float64(_squares(carray(pointer(table[row, address]), (table[row, size],))))
     return np.float32(sqrt(total))
 
 
 @compiled
-def adam(table: Any, rate: float, first: float, second: float, epsilon: float, decay: float, decoupled: bool) -> None:
+def adam(
+    table: Any, factor: float, rate: float, first: float, second: float, epsilon: float, decay: float, decoupled: bool
+) -> None:
     """Make one update of every tensor.
 
     Args:
         table: addresses of weights, gradient, both moments and the count of steps, and the size, (tensors, 6).
+        factor: that the gradient is scaled by first, in place, where it is below 1.
         rate: learning rate.
         first, second: shares of the moments that are kept.
         epsilon: added to the root of the second moment.
@@ -66,6 +69,9 @@ def adam(table: Any, rate: float, first: float, second: float, epsilon: float, d
         weights, gradient = carray(pointer(table[row, 0]), (size,)), carray(pointer(table[row, 1]), (size,))
         mean, square = carray(pointer(table[row, 2]), (size,)), carray(pointer(table[row, 3]), (size,))
         steps = carray(pointer(table[row, 4]), (1,))
+        if factor < 1:
+            for place in range(size):
+                gradient[place] *= np.float32(factor)
         steps[0] += np.float32(1)
         count = np.float64(steps[0])
         stride = np.float32(rate / (1 - first**count))

@@ -91,19 +91,32 @@ def _address(tensor: Tensor | None) -> int:
 
 def suits(inputs: Tensor, layers: Sequence[Dense]) -> bool:
     """Return whether these are plain numbers of a small batch and small layers that fit together."""
-    if not layers or not installed() or not is_plain_matrix(inputs) or is_recorded():
-        return False
-    batch, features = inputs.shape
-    operations = 0
+    return is_free() and is_small(inputs, layers[0].weight.shape[1:] if layers else (), operations_of(layers))
+
+
+def is_free() -> bool:
+    """Return whether kernels are there, and nothing wants to see the operations of torch instead."""
+    return not is_recorded() and installed()
+
+
+def operations_of(layers: Sequence[Dense]) -> int:
+    """Return the multiplications that a sample takes, 0 where the layers are not plain or do not fit together."""
+    operations, features = 0, layers[0].weight.shape[-1] if layers else 0
     for weight, bias, _ in layers:
         shape = weight.shape
         if not is_plain(weight) or len(shape) != 2 or shape[1] != features:
-            return False
+            return 0
         if bias is not None and not (is_plain(bias) and bias.shape == shape[:1]):
-            return False
+            return 0
         features = shape[0]
-        operations += batch * features * shape[1]
-    return 0 < operations <= MOST_OPERATIONS
+        operations += features * shape[1]
+    return operations
+
+
+def is_small(inputs: Tensor, shape: Sequence[int], operations: int) -> bool:
+    """Return whether inputs are plain samples of this shape, and few for a pass of so many multiplications a sample."""
+    plain = is_plain_matrix(inputs) and inputs.shape[1:] == shape
+    return plain and 0 < operations * len(inputs) <= MOST_OPERATIONS
 
 
 def is_plain_matrix(tensor: Tensor) -> bool:
@@ -123,5 +136,9 @@ def are_singles(tensor: Tensor) -> bool:
 
 def is_recorded() -> bool:
     """Return whether something wants to see the operations of torch, or to change them."""
-    modes = torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack()
-    return bool(modes) or is_watched() or torch.is_autocast_enabled("cpu")
+    return (
+        is_watched()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+        or torch.is_autocast_enabled("cpu")
+    )

@@ -42,9 +42,17 @@ def standardise(inputs: Any, mean: Any, variance: Any, limit: float, out: Any) -
 
 
 @compiled
+def values(layers: Any, observations: Any, mean: Any, variance: Any, limit: float, outputs: Any) -> None:
+    """Standardise a batch, (batch, features), and send it through all layers to `outputs`, (batch, units)."""
+    inputs, kept = np.empty_like(observations), np.empty(room(layers, len(observations)), np.float32)
+    standardise(observations, mean, variance, limit, inputs)
+    forward(layers, inputs, outputs, kept)
+
+
+@compiled
 def temporal_difference(
     values: Any, judged: Any, choosing: Any, actions: Any, rewards: Any, terminated: Any, discounts: Any,
-    threshold: float, slopes: Any, measured: Any,
+    threshold: float, slopes: Any, mean_loss: Any, mean_value: Any,
 ) -> None:  # fmt: skip
     """Compute the mean Huber loss, the mean value of the actions taken, and the gradient of the loss.
 
@@ -55,7 +63,7 @@ def temporal_difference(
         actions, rewards, terminated, discounts: of each transition, (batch).
         threshold: δ.
         slopes: receives dL/dQ(s, a), (batch, actions).
-        measured: receives loss and mean value.
+        mean_loss, mean_value: receive what they say, ().
     """
     batch, bound = len(values), np.float32(threshold)
     loss, taken = 0.0, 0.0
@@ -75,14 +83,14 @@ def temporal_difference(
         slopes[row] = ZERO
         slope = error if size <= bound or error != error else (bound if error > ZERO else -bound)
         slopes[row, actions[row]] = slope / np.float32(batch)
-    measured[0], measured[1] = loss / batch, taken / batch
+    mean_loss[()], mean_value[()] = loss / batch, taken / batch
 
 
 @compiled
 def gradient(
     layers: Any, target_layers: Any, observations: Any, following: Any, mean: Any, variance: Any, count: Any,
     target_mean: Any, target_variance: Any, limit: float, actions: Any, rewards: Any, terminated: Any, discounts: Any,
-    threshold: float, double: bool, measured: Any,
+    threshold: float, double: bool, mean_loss: Any, mean_value: Any,
 ) -> None:  # fmt: skip
     """Do all of an update but the descent, and leave the gradient where the table of layers says.
 
@@ -92,11 +100,11 @@ def gradient(
         mean, variance, target_mean, target_variance: running statistics of both networks, (features).
         count: inputs so far in the one that learns, (1), or none where its statistics stand still, (0).
         double: let the network choose the next action and not the target network.
-        limit, actions, rewards, terminated, discounts, threshold, measured: as above.
+        limit, actions, rewards, terminated, discounts, threshold, mean_loss, mean_value: as above.
     """
     (batch, features), units = observations.shape, layers[-1, OUTPUTS]
     inputs = np.empty((batch, features), np.float32)
-    values, judged, choosing, slopes = (
+    valued, judged, choosing, slopes = (
         np.empty((batch, units), np.float32), np.empty((batch, units), np.float32),
         np.empty((batch, units), np.float32), np.empty((batch, units), np.float32),
     )  # fmt: skip
@@ -104,12 +112,14 @@ def gradient(
     if len(count):
         observe(observations, mean, variance, count)
     standardise(observations, mean, variance, limit, inputs)
-    forward(layers, inputs, values, kept)
+    forward(layers, inputs, valued, kept)
     standardise(following, target_mean, target_variance, limit, inputs)
     forward(target_layers, inputs, judged, passing)
     if double:
         standardise(following, mean, variance, limit, inputs)
         forward(layers, inputs, choosing, passing)
     chosen_by = choosing if double else judged
-    temporal_difference(values, judged, chosen_by, actions, rewards, terminated, discounts, threshold, slopes, measured)
+    temporal_difference(
+        valued, judged, chosen_by, actions, rewards, terminated, discounts, threshold, slopes, mean_loss, mean_value
+    )
     backward(layers, slopes, kept)

@@ -5,42 +5,76 @@ The same in operations of torch takes three times as long, most of it in some hu
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganglion.nn.fast.perceptron import Dense, Pass, all_trained, is_plain, parameters_of, suits, table_of
+from ganglion.nn.fast.perceptron import (
+    Dense,
+    all_trained,
+    is_free,
+    is_plain,
+    is_small,
+    operations_of,
+    parameters_of,
+    table_of,
+)
+from ganglion.nn.fast.remembered import traits_of
 
 Batch = dict[str, Tensor]
 
 
-class Standardised(NamedTuple):
-    """Dense layers behind a running standardisation."""
+class Standardised:
+    """Dense layers behind a running standardisation.
 
-    layers: Sequence[Dense]
-    mean: Tensor
-    """Of each feature so far, (features)."""
-    variance: Tensor
-    inputs_seen: Tensor
-    """How many inputs, ()."""
-    limit: float
-    """Deviations beyond which an input is cut off."""
+    What kernels are told of the tensors is made when it is first asked for, and again when a tensor is not what it was.
+
+    Args:
+        mean, variance: of each feature so far, (features).
+        inputs_seen: how many inputs, ().
+        limit: deviations beyond which an input is cut off.
+    """
+
+    def __init__(
+        self, layers: Sequence[Dense], mean: Tensor, variance: Tensor, inputs_seen: Tensor, limit: float
+    ) -> None:
+        self.layers, self.mean, self.variance, self.inputs_seen, self.limit = layers, mean, variance, inputs_seen, limit
+        self._tensors = [*parameters_of(layers), mean, variance, inputs_seen]
+        self._traits: list[Any] = []
+        self._operations = 0
 
     def suits(self, inputs: Tensor) -> bool:
-        """Return whether kernels can take these layers and inputs, (batch, features)."""
-        whole = self.inputs_seen.dtype is torch.int64 and self.inputs_seen.is_cpu
-        return whole and is_plain(self.mean) and is_plain(self.variance) and suits(inputs, self.layers)
+        """Return whether kernels can take these layers and inputs, (batch, features), where they may be used at all."""
+        traits = traits_of(self._tensors)
+        if traits != self._traits:
+            self._look()
+            self._traits = traits
+        return is_small(inputs, self.mean.shape, self._operations)
+
+    def _look(self) -> None:
+        """Tell all that kernels have to know of the tensors as they are now."""
+        whole = self.inputs_seen.dtype is torch.int64 and self.inputs_seen.is_cpu and self.inputs_seen.dim() == 0
+        fitting = is_plain(self.mean) and is_plain(self.variance) and self.mean.shape == self.variance.shape
+        alike = bool(self.layers) and self.mean.shape == self.layers[0].weight.shape[1:]
+        self._operations = operations_of(self.layers) if whole and fitting and alike else 0
+        if not self._operations:
+            return
+        self.trained = all_trained(self.layers)
+        self.gradients = [torch.empty_like(tensor, requires_grad=False) for tensor in parameters_of(self.layers)]
+        """Room for the gradient of W and b of one layer after the other, which every update writes anew."""
+        self.table = table_of(self.layers, self.gradients)
+        self.statistics = self.mean.numpy(), self.variance.numpy()
+        self.count = self.inputs_seen.numpy().reshape(1)
 
     def values(self, inputs: Tensor) -> Tensor:
         """Return what the last layer makes of inputs that suit, (batch, units)."""
         from ganglion.nn.fast import q_kernels
 
-        scaled = torch.empty_like(inputs)
-        statistics = self.mean.numpy(), self.variance.numpy()
-        q_kernels.standardise(inputs.numpy(), *statistics, self.limit, scaled.numpy())
-        return Pass(scaled, self.layers).outputs
+        outputs = torch.empty(len(inputs), len(self.layers[-1].weight))
+        q_kernels.values(self.table, inputs.numpy(), *self.statistics, self.limit, outputs.numpy())
+        return outputs
 
 
 def q_gradient(
@@ -60,20 +94,23 @@ def q_gradient(
         observing: let the statistics of `network` learn from the observations first.
     """
     inputs, following = batch["observations"], batch["next_observations"]
-    suiting = network.suits(inputs) and target.suits(following) and _usual(batch, discounts)
-    if not suiting or not all_trained(network.layers):
+    suiting = is_free() and network.suits(inputs) and target.suits(following) and _usual(batch, discounts)
+    if not suiting or not network.trained:
         return None
     from ganglion.nn.fast import q_kernels
 
     powers = discounts.numpy() if isinstance(discounts, Tensor) else _repeated(discounts, len(inputs))
-    found, measured = [torch.empty_like(tensor) for tensor in parameters_of(network.layers)], torch.empty(2)
+    loss, value = torch.empty(()), torch.empty(())
     q_kernels.gradient(
-        table_of(network.layers, found), table_of(target.layers), inputs.numpy(), following.numpy(),
-        network.mean.numpy(), network.variance.numpy(), network.inputs_seen.numpy().reshape(1)[: int(observing)],
-        target.mean.numpy(), target.variance.numpy(), network.limit, batch["actions"].numpy(),
-        batch["rewards"].numpy(), batch["terminated"].numpy(), powers, threshold, double, measured.numpy(),
+        network.table, target.table, inputs.numpy(), following.numpy(), *network.statistics,
+        network.count if observing else _NOT_COUNTED, *target.statistics, network.limit, batch["actions"].numpy(),
+        batch["rewards"].numpy(), batch["terminated"].numpy(), powers, threshold, double, loss.numpy(),
+        value.numpy(),
     )  # fmt: skip
-    return measured[0], measured[1], found
+    return loss, value, network.gradients
+
+
+_NOT_COUNTED = np.empty(0, np.int64)
 
 
 @cache
