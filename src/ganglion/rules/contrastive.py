@@ -77,7 +77,7 @@ class ContrastiveDivergence(LearningRule):
         data = batch["inputs"].flatten(1)  # (batch, visible)
         if self.start_from_means and self.counters["updates"] == 0:
             self.machine.match_means(data)
-        self.counters["updates"] += 1
+        self.counters["updates"] = 1  # none or some, no more is asked for: so steps stay alike
         model = self.negative_samples(data)
         shares = torch.cat([_equal_shares(data), -_equal_shares(model)])
         loss, gradients = self.machine.free_energy_gradients(torch.cat([data, model]), shares)
