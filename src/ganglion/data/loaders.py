@@ -124,6 +124,15 @@ class InMemoryLoader(EpochLoader):
             self.advance()
             yield batch
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that the tensors take."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+    def to(self, device: torch.device) -> None:
+        """Move the tensors, so that batches are gathered and augmented there; the samples and their order stay."""
+        self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+
     def _gather(self, places: Tensor) -> Batch:
         if len(places) == self.size:  # The order inside the one batch of an epoch says nothing: spare the copy.
             return dict(self.tensors)

@@ -18,3 +18,6 @@ class Callback:
     def on_checkpoint(self, trainer: "Trainer") -> None: ...
 
     def on_end(self, trainer: "Trainer") -> None: ...
+
+    def on_note(self, trainer: "Trainer", text: str) -> None:
+        """Hear what the trainer has to say beside its numbers."""

@@ -1,14 +1,30 @@
 """Where a run computes, and in which numbers."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from ganglion.core import Batch, LearningRule
+from ganglion.core import Batch, LearningRule, Loader
 from ganglion.errors import UsageError
 from ganglion.training.settings import Precision
+
+RESIDENT_SHARE = 1 / 4
+"""Part of a GPU's free memory that a set may take in order to live there."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A loader whose whole set can be moved to where its batches are used."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the set takes."""
+
+    def to(self, device: torch.device) -> None:
+        """Move the set; batches are gathered there from now on."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -57,10 +73,37 @@ def computing(precision: str, device: torch.device) -> AbstractContextManager[An
     return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def place(rule: LearningRule, device: torch.device) -> None:
-    """Move a rule to where it computes, convolutions into the layout in which they are fast.
+def has_tf32_units(device: torch.device) -> bool:
+    """Say whether products of 32-bit numbers with a fraction of ten bits are faster here than those of the whole."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
-    `GANGLION_LAYOUT=contiguous` leaves them in torch's own.
+
+@contextmanager
+def tf32(device: torch.device) -> Iterator[None]:
+    """Make products of 32-bit numbers in TF32 on a CUDA device that can; with `GANGLION_TF32=0` none, as on a CPU.
+
+    Factors are rounded to ten bits of fraction, their products summed in 32 bits.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    wanted = "ieee" if os.environ.get("GANGLION_TF32") == "0" else "tf32"  # which older devices take for ieee
+    backends: Any = torch.backends  # whose stubs do not know all of it
+    places = backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn
+    before = [place.fp32_precision for place in places]
+    try:
+        for place in places:
+            place.fp32_precision = wanted
+        yield
+    finally:
+        for place, precision in zip(places, before, strict=True):
+            place.fp32_precision = precision
+
+
+def place(rule: LearningRule, loader: Loader, device: torch.device) -> None:
+    """Move a rule to where it computes, convolutions into the layout in which they are fast; a small set goes with it.
+
+    `GANGLION_LAYOUT=contiguous` leaves convolutions in torch's own layout.
     """
     kept = os.environ.get("GANGLION_LAYOUT") == "contiguous"
     layout = torch.contiguous_format if kept else torch.channels_last
@@ -68,10 +111,26 @@ def place(rule: LearningRule, device: torch.device) -> None:
         # torch accepts both at once, its types do not say so.
         network.to(device, memory_format=layout)  # type: ignore[call-overload]
     rule.tensors.update({name: tensor.to(device) for name, tensor in rule.tensors.items()})
+    if any(optimizer.state for optimizer in rule.optimizers.values()):
+        rule.load_state_dict(rule.state_dict())  # moves and lays out what an optimizer made of the weights before
+    if device.type == "cuda" and isinstance(loader, Movable) and may_live_on(device, loader.nbytes):
+        loader.to(device)
+
+
+def may_live_on(device: torch.device, size: int) -> bool:
+    """Say whether a set of so many bytes may live on a CUDA device; `GANGLION_RESIDENT=0` says no."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return os.environ.get("GANGLION_RESIDENT") != "0" and size <= RESIDENT_SHARE * free
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """Return a batch on the device, without waiting for the copy."""
+    """Return a batch on the device, without waiting for the copy.
+
+    The device can only fetch by itself what is in pinned memory; torch keeps that until the copy is made.
+    """
     if device.type == "cpu":
         return batch
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    if device.type != "cuda":
+        return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    pinned = {name: tensor.pin_memory() if tensor.device.type == "cpu" else tensor for name, tensor in batch.items()}
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in pinned.items()}

@@ -81,6 +81,10 @@ class Progress(Callback):
     def on_end(self, trainer: Trainer) -> None:
         self.surface.close()
 
+    def on_note(self, trainer: Trainer, text: str) -> None:
+        self.surface.close()
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
     def _show(self, trainer: Trainer, reported: bool) -> None:
         self.surface.show(self.standing(trainer), reported)
         self._next = self._clock() + self.surface.interval

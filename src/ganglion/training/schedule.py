@@ -52,3 +52,11 @@ def scale_learning_rates(optimizers: Iterable[Optimizer], factor: float) -> None
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+
+def keep_schedule(
+    optimizers: Iterable[Optimizer], settings: TrainerSettings, iteration: int, total: int, halvings: int
+) -> None:
+    """Set the learning rates for the update that follows `iteration` updates, halved so many times."""
+    if settings.schedule != "constant" or settings.warmup_steps or halvings:
+        scale_learning_rates(optimizers, learning_rate_factor(settings, iteration, total) / 2**halvings)

@@ -61,6 +61,12 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [f"not bit for bit: {name} was {then[name]} and is {now.get(name)}" for name in changed]
 
 
+def doubts(then: Any, device: torch.device, threads: int | None) -> list[str]:
+    """Return what rules out that the bits of a run go on here, given what a checkpoint says of where it was made."""
+    now = guarantees(device, threads)
+    return differences(then if isinstance(then, dict) else dict.fromkeys(now), now)
+
+
 @contextmanager
 def random_state_kept() -> Iterator[None]:
     """Leave the random generators as they were, whatever is drawn inside."""

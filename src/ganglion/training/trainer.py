@@ -13,12 +13,13 @@ from ganglion.errors import CheckpointError, NonFiniteError, UsageError
 from ganglion.training import checkpoint, seeding, trouble
 from ganglion.training.averaging import WeightAverage
 from ganglion.training.callback import Callback as Callback
+from ganglion.training.capture import capture
 from ganglion.training.denormals import denormals_flushed
-from ganglion.training.device import choose_device, computing, place, to_device
+from ganglion.training.device import choose_device, computing, place, tf32, to_device
 from ganglion.training.guard import guard
 from ganglion.training.measurements import Measurements
 from ganglion.training.run import RunFolder
-from ganglion.training.schedule import learning_rate_factor, scale_learning_rates, total_steps
+from ganglion.training.schedule import keep_schedule, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.signals import Interrupted as Interrupted
 from ganglion.training.signals import StopRequest, stop_requests
@@ -56,7 +57,7 @@ class Trainer:
         self.score = settings.monitor or score
         self.higher_is_better = higher_is_better if self.score == score else not self.score.endswith(LOWER_IS_BETTER)
         self.device = choose_device(settings.device)
-        place(rule, self.device)
+        place(rule, loader, self.device)
         self._period = loader.batches_per_epoch
         self.total_steps = total_steps(settings, self._period)
         self.iteration = 0
@@ -80,6 +81,7 @@ class Trainer:
         self._stop = StopRequest()
         self._average = WeightAverage(rule.network, settings.ema_decay) if settings.ema_decay else None
         self._guard = guard(rule.optimizers.values(), self.device) if settings.non_finite == "stop" else None
+        self._capture = capture(rule, self.device, settings, self._guard is not None, self._note)
         if settings.non_finite == "roll-back" and not run:
             raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
 
@@ -104,7 +106,7 @@ class Trainer:
         `ResourceError` when memory runs out, and `CheckpointError` when the run folder cannot be written.
         """
         surroundings = seeding.surroundings(self.settings.threads, self.settings.deterministic)
-        with surroundings, denormals_flushed(), stop_requests() as self._stop:
+        with surroundings, denormals_flushed(), tf32(self.device), stop_requests() as self._stop:
             self._announce("on_start")
             if self.settings.monitor and self._evaluate and not self.finished:
                 self._check_monitor(self._judge_or_leave())
@@ -162,9 +164,7 @@ class Trainer:
 
     def _iterate(self, batch: Batch) -> None:
         self._learning = self.iteration + 1
-        if self.settings.schedule != "constant" or self.settings.warmup_steps or self.roll_backs:
-            factor = learning_rate_factor(self.settings, self.iteration, self.total_steps)
-            scale_learning_rates(self.rule.optimizers.values(), factor / 2**self.roll_backs)
+        keep_schedule(self.rule.optimizers.values(), self.settings, self.iteration, self.total_steps, self.roll_backs)
         batch = to_device(batch, self.device)
         measured = {} if self._learning in self.passed_over else self._learn(batch)
         self.iteration += 1
@@ -181,10 +181,12 @@ class Trainer:
         """Let the rule learn from a batch; nothing was learnt when the answer is empty."""
         skipping = self.settings.non_finite == "skip"
         undone = trouble.undone_if_not_finite(self.rule, batch) if skipping else nullcontext()
-        precision = computing(self.settings.precision, self.device)
         try:
-            with trouble.memory_watched(f"at step {self._learning}", batch), undone, precision:
-                return self.rule.step(batch)
+            with trouble.memory_watched(f"at step {self._learning}", batch), undone:
+                if self._capture:
+                    return self._capture(batch)
+                with computing(self.settings.precision, self.device):
+                    return self.rule.step(batch)
         except NonFiniteError as error:
             before = range(self._learning - trouble.MOST_SKIPS, self._learning)
             if not skipping or set(before) <= set(self.passed_over):
@@ -286,10 +288,7 @@ class Trainer:
         weights, complaint = self.run.best_weights() if self.run else (self._best_weights, "")
         if self.run and complaint:
             self.run.log(f"{complaint}; using the last weights instead")
-        if weights:
-            self.rule.network.load_state_dict(weights)
-        elif self._average:
-            self.rule.network.load_state_dict(self._average.weights())
+        self.rule.network.load_state_dict(weights or self._judged_weights())
 
     def save(self, best: bool = False) -> None:
         """Write a checkpoint of this moment, unless there are weights in it that are not finite."""
@@ -342,7 +341,7 @@ class Trainer:
                 found=" ".join(f"{type(error).__name__}: {error}".split()),
                 remedy="its config.json was changed, or another version of ganglion wrote it: start a new run",
             ) from error
-        return self._doubts(state)
+        return seeding.doubts(state.get("about"), self.device, self.settings.threads)
 
     def _load(self, state: dict[str, Any]) -> None:
         if (self._average is None) != (state["average"] is None):
@@ -352,6 +351,8 @@ class Trainer:
                 remedy="put the original file back, or start a new run",
             )
         trainer = dict(state["trainer"])
+        if self._capture:
+            self._capture.forget()
         self.rule.load_state_dict({**state["rule"], "networks": state["networks"], "optimizers": state["optimizers"]})
         self.loader.load_state_dict(state["loader"])
         if self._average:
@@ -365,11 +366,6 @@ class Trainer:
             self.run.cut_metrics(trainer["metrics_size"])
         seeding.set_random_state(state["random"])
 
-    def _doubts(self, state: dict[str, Any]) -> list[str]:
-        now = seeding.guarantees(self.device, self.settings.threads)
-        then = state.get("about")
-        return seeding.differences(then if isinstance(then, dict) else dict.fromkeys(now), now)
-
     def resume(self, strict: bool = False, exact: bool = False) -> list[str]:
         """Continue from the newest usable checkpoint of the run; a run without one starts afresh.
 
@@ -382,7 +378,7 @@ class Trainer:
             self.run.cut_metrics(0)
             return []
         path, state, complaints = checkpoint.load_newest(self.run.checkpoints, strict=strict)
-        doubts = self._doubts(state)
+        doubts = seeding.doubts(state.get("about"), self.device, self.settings.threads)
         if exact and doubts:
             raise CheckpointError(
                 "the run cannot be continued bit for bit",
@@ -394,6 +390,11 @@ class Trainer:
         self.run.adopt(path, self.best_step)
         return complaints + doubts
 
-    def _announce(self, hook: str) -> None:
+    def _note(self, text: str) -> None:
+        if self.run:
+            self.run.log(text)
+        self._announce("on_note", text)
+
+    def _announce(self, hook: str, *details: str) -> None:
         for callback in self.callbacks:
-            getattr(callback, hook)(self)
+            getattr(callback, hook)(self, *details)
