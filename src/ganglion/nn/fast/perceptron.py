@@ -43,7 +43,7 @@ class Pass:
         self._layers, self._kernels, table = layers, kernels, table_of(layers)
         self.outputs = torch.empty(len(inputs), len(layers[-1].weight))
         """h_L, (batch, units of the last layer)."""
-        self._kept = np.empty(kernels.room(table, len(inputs)), np.float32)
+        self._kept = kernels.aligned(kernels.room(table, len(inputs)))
         kernels.forward(table, inputs.numpy(), self.outputs.numpy(), self._kept)
 
     def gradients(self, slopes: Tensor) -> list[Tensor]:

@@ -19,6 +19,8 @@ from ganglion.nn.fast.matrix import at as address_of
 
 LANES = COLUMNS // 2
 """Numbers in a vector register; a block of sums is two of them wide."""
+LINE = 16
+"""Numbers in a line of the cache."""
 WEIGHT, BIAS, INPUTS, OUTPUTS, FUNCTION, WEIGHT_SLOPE, BIAS_SLOPE = range(7)
 """Columns of the table of layers: addresses (0 where there is none), sizes, and the number of the function."""
 
@@ -129,6 +131,14 @@ def panels_of(batch: int) -> int:
 def room(layers: Any, batch: int) -> int:
     """Return how many numbers `forward` keeps of a batch."""
     return panels_of(batch) * COLUMNS * (layers[0, INPUTS] + layers[:, OUTPUTS].sum())
+
+
+@compiled
+def aligned(count: int) -> Any:
+    """Return room for so many numbers that begins with a line of the cache: vectors across two take twice as long."""
+    room = np.empty(count + LINE, np.float32)
+    begin = -(room.ctypes.data // 4) % LINE
+    return room[begin : begin + count]
 
 
 @compiled
@@ -302,8 +312,7 @@ def backward(layers: Any, slopes: Any, kept: Any) -> None:
         widest = max(widest, layers[number, OUTPUTS])
         after += layers[number, OUTPUTS]
     size = panels * COLUMNS
-    room, other = np.empty(size * widest, np.float32), np.empty(size * widest, np.float32)
-    turned = np.empty(size * panels_of(widest) * COLUMNS, np.float32)
+    room, other, turned = aligned(size * widest), aligned(size * widest), aligned(size * panels_of(widest) * COLUMNS)
     _turn_in(slopes, room[: size * units].reshape((panels, units, COLUMNS)))
     for number in range(len(layers) - 1, -1, -1):
         layer = layers[number]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.nn.fast.compiled import ONE, ZERO, compiled
-from ganglion.nn.fast.perceptron_kernels import OUTPUTS, backward, forward, room
+from ganglion.nn.fast.perceptron_kernels import OUTPUTS, aligned, backward, forward, room
 
 HALF = np.float32(0.5)
 
@@ -44,7 +44,7 @@ def standardise(inputs: Any, mean: Any, variance: Any, limit: float, out: Any) -
 @compiled
 def values(layers: Any, observations: Any, mean: Any, variance: Any, limit: float, outputs: Any) -> None:
     """Standardise a batch, (batch, features), and send it through all layers to `outputs`, (batch, units)."""
-    inputs, kept = np.empty_like(observations), np.empty(room(layers, len(observations)), np.float32)
+    inputs, kept = np.empty_like(observations), aligned(room(layers, len(observations)))
     standardise(observations, mean, variance, limit, inputs)
     forward(layers, inputs, outputs, kept)
 
@@ -108,16 +108,16 @@ def gradient(
         np.empty((batch, units), np.float32), np.empty((batch, units), np.float32),
         np.empty((batch, units), np.float32), np.empty((batch, units), np.float32),
     )  # fmt: skip
-    kept, passing = np.empty(room(layers, batch), np.float32), np.empty(room(layers, batch), np.float32)
+    kept = aligned(room(layers, batch))  # of the last pass, which is the one that is sent back
     if len(count):
         observe(observations, mean, variance, count)
-    standardise(observations, mean, variance, limit, inputs)
-    forward(layers, inputs, valued, kept)
     standardise(following, target_mean, target_variance, limit, inputs)
-    forward(target_layers, inputs, judged, passing)
+    forward(target_layers, inputs, judged, kept)
     if double:
         standardise(following, mean, variance, limit, inputs)
-        forward(layers, inputs, choosing, passing)
+        forward(layers, inputs, choosing, kept)
+    standardise(observations, mean, variance, limit, inputs)
+    forward(layers, inputs, valued, kept)
     chosen_by = choosing if double else judged
     temporal_difference(
         valued, judged, chosen_by, actions, rewards, terminated, discounts, threshold, slopes, mean_loss, mean_value
