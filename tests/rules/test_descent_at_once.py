@@ -44,6 +44,19 @@ def test_adam_is_adam(name: str, options: dict, monkeypatch: pytest.MonkeyPatch)
             torch.testing.assert_close(fast.state[one][part], plain.state[other][part], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_share_the_numbers_wherever_that_cuts(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "SHARE", 100)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        test_adam_is_adam("adamw", {"weight_decay": 0.1}, monkeypatch)
+        test_the_norm_is_that_of_torch()
+        test_the_total_is_the_sum()
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_two_groups_have_each_their_rate_and_a_frozen_parameter_stays() -> None:
     first, second, frozen = (nn.Parameter(torch.ones(3)) for _ in range(3))
     made = OPTIMIZERS["adam"]([{"params": [first], "lr": 0.1}, {"params": [second, frozen], "lr": 0.01}], fused=True)

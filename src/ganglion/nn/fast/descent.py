@@ -1,4 +1,4 @@
-"""Passes over all tensors of a small network in one compiled call: the norm of a gradient, clipping, Adam's update."""
+"""Passes over all tensors of a network in one compiled call: the norm of a gradient, clipping, Adam's update."""
 
 import math
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from ganglion.nn.fast.dispatch import installed
 from ganglion.nn.fast.perceptron import are_singles
 from ganglion.nn.fast.remembered import traits_of
 
-MOST_NUMBERS = 2**18
-"""Numbers beyond which an update is a matter of memory, which several threads read faster."""
+SHARE = 2**16
+"""Numbers that are worth a thread."""
 
 
 def norm_of(gradients: Sequence[Tensor]) -> Tensor:
@@ -26,12 +26,8 @@ def norm_of(gradients: Sequence[Tensor]) -> Tensor:
     >>> norm_of([torch.tensor([3.0]), torch.tensor([[4.0]])])
     tensor(5.)
     """
-    table = _small(gradients)
-    if table is None:
-        return torch.nn.utils.get_total_norm(gradients)
-    from ganglion.nn.fast import descent_kernels
-
-    return torch.tensor(float(descent_kernels.norm(table, 0, 1)))
+    table = _table_of(gradients)
+    return torch.nn.utils.get_total_norm(gradients) if table is None else torch.tensor(_norm(table, 0, 1))
 
 
 def total_of(gradients: Sequence[Tensor]) -> Tensor:
@@ -42,20 +38,34 @@ def total_of(gradients: Sequence[Tensor]) -> Tensor:
     >>> total_of([torch.tensor([3.0]), torch.tensor([[4.0]])])
     tensor(7.)
     """
-    table = _small(gradients)
+    table = _table_of(gradients)
     if table is None:
         return torch.stack([gradient.sum() for gradient in gradients] or [torch.zeros(())]).sum()
     from ganglion.nn.fast import descent_kernels
 
-    return torch.tensor(float(descent_kernels.total(table)))
+    return torch.tensor(descent_kernels.total(*_team(table, 1), table, 0, 1, False), dtype=torch.float32)
 
 
-def _small(gradients: Sequence[Tensor]) -> np.ndarray | None:
-    """Return the gradient of a small network as kernels take it, address and size of every tensor; None of others."""
+def _table_of(gradients: Sequence[Tensor]) -> np.ndarray | None:
+    """Return address and size of every tensor, (tensors, 2); None where kernels cannot take them."""
     if not gradients or not installed() or not all(_lie_alike(gradient) for gradient in gradients):
         return None
-    table = np.array([(gradient.data_ptr(), gradient.numel()) for gradient in gradients], np.int64)
-    return table if table[:, 1].sum() <= MOST_NUMBERS else None
+    return np.array([(gradient.data_ptr(), gradient.numel()) for gradient in gradients], np.int64)
+
+
+def _norm(table: np.ndarray, address: int, size: int) -> float:
+    """Return the Euclidean norm of all tensors of a table; infinite where a square overflows."""
+    from ganglion.nn.fast import descent_kernels
+
+    return math.sqrt(descent_kernels.total(*_team(table, size), table, address, size, True))
+
+
+def _team(table: np.ndarray, size: int) -> tuple[tuple[int, ...], int]:
+    """Return the team that a table is worth, and into how many shares to cut it."""
+    from ganglion.nn.fast.parallel import team
+
+    parts = max(1, min(torch.get_num_threads(), int(table[:, size].sum()) // SHARE))
+    return (team() or (0, 0, 0)), parts if team() else 1
 
 
 def shorten(gradients: Sequence[Tensor], length: float, norm: Tensor) -> None:
@@ -75,7 +85,7 @@ def shorten(gradients: Sequence[Tensor], length: float, norm: Tensor) -> None:
 
 
 def adam_step(optimizer: Optimizer) -> bool:
-    """Make one update of Adam or AdamW on a small network; return False, with nothing done, where this suits it not.
+    """Make one update of Adam or AdamW; return False, with nothing done, where this suits it not.
 
     The first update is always torch's, which makes the moments.
     """
@@ -109,14 +119,15 @@ def _norm_and_update(optimizer: Optimizer, length: float, finite: bool = False) 
         return None
     from ganglion.nn.fast import descent_kernels
 
-    norm = float(descent_kernels.norm(table, 1, 5)) if finite else 0.0
+    norm = _norm(table, 1, 5) if finite else 0.0
     if not math.isfinite(norm):
         return None
     begin = 0
     for group, part in zip(optimizer.param_groups, parts, strict=True):
         rates = float(group["lr"]), *map(float, group["betas"]), group["eps"], float(group["weight_decay"])
         decoupled, end = bool(group.get("decoupled_weight_decay", False)), begin + len(part)
-        descent_kernels.adam(table[begin:end], length / (norm + 1e-6), *rates, decoupled)
+        rows = table[begin:end]
+        descent_kernels.adam(*_team(rows, 5), rows, length / (norm + 1e-6), *rates, decoupled)
         begin = end
     return norm
 
@@ -124,8 +135,7 @@ def _norm_and_update(optimizer: Optimizer, length: float, finite: bool = False) 
 def _table(optimizer: Optimizer, weights: list[Tensor]) -> np.ndarray | None:
     """Return a row of addresses and the size for each weight, (weights, 6); None where kernels cannot take them."""
     states = [*map(optimizer.state.get, weights)]
-    few = 0 < sum(map(Tensor.numel, weights)) <= MOST_NUMBERS
-    if not few or not all(states) or not all(map(_is_usual, optimizer.param_groups)):
+    if not weights or not all(states) or not all(map(_is_usual, optimizer.param_groups)):
         return None
     moments = [state[name] for state in states for name in _MOMENTS]  # type: ignore[index]
     gradients = [weight.grad for weight in weights]

@@ -1,4 +1,4 @@
-"""Compiled passes over all tensors of a small network: the norm of its gradient, and Adam's update."""
+"""Compiled passes over all tensors of a network, in the threads of a team: sums of a gradient, and Adam's update."""
 
 from math import sqrt
 from typing import Any
@@ -7,7 +7,11 @@ import numpy as np
 from numba import carray, njit
 
 from ganglion.nn.fast.compiled import compiled
-from ganglion.nn.fast.perceptron_kernels import pointer
+from ganglion.nn.fast.parallel import in_team
+from ganglion.nn.fast.perceptron_kernels import at, pointer
+
+CHUNK = 2**14
+"""Numbers that are summed up in single precision before they are added to a sum of double precision."""
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
@@ -29,30 +33,45 @@ def _sum(numbers: Any) -> Any:
 
 
 @compiled
-def total(table: Any) -> Any:
-    """Return the sum of everything in a table of addresses and sizes, (tensors, 2)."""
-    total = np.float32(0)
-    for row in range(len(table)):
-        total += _sum(carray(pointer(table[row, 0]), (table[row, 1],)))
-    return total
+def total(team: Any, parts: int, table: Any, address: int, size: int, squared: bool) -> float:
+    """Return the sum of all numbers, or of their squares, of tensors in a table, (tensors, columns).
+
+    Args:
+        parts: shares of the numbers, each summed up in a thread of the team; where there is one, without the team.
+        address, size: the columns in which addresses and sizes stand.
+    """
+    sums, numbers = np.zeros(parts), table[:, size].sum()
+    if parts == 1:
+        _total_part(0, numbers, 0, table, address, size, squared, sums)
+    else:
+        in_team(team, _total_part, numbers, parts, (table, address, size, squared, sums))
+    return sums.sum()
 
 
 @compiled
-def norm(table: Any, address: int, size: int) -> Any:
-    """Return the Euclidean norm of all tensors in a table, in whose columns addresses and sizes stand."""
-    total = 0.0
+def _total_part(
+    first: int, last: int, part: int, table: Any, address: int, size: int, squared: bool, sums: Any
+) -> None:
+    """Sum up the numbers `first` to `last` of all tensors in a row."""
+    before, total = 0, 0.0
     for row in range(len(table)):
-        total += np.float64(_squares(carray(pointer(table[row, address]), (table[row, size],))))
-    return np.float32(sqrt(total))
+        begin, end = max(first - before, 0), min(last - before, table[row, size])
+        for place in range(begin, end, CHUNK):
+            chunk = carray(at(pointer(table[row, address]), place), (min(CHUNK, end - place),))
+            total += np.float64(_squares(chunk) if squared else _sum(chunk))
+        before += table[row, size]
+    sums[part] = total
 
 
 @compiled
 def adam(
-    table: Any, factor: float, rate: float, first: float, second: float, epsilon: float, decay: float, decoupled: bool
-) -> None:
+    team: Any, parts: int, table: Any, factor: float, rate: float, first: float, second: float, epsilon: float,
+    decay: float, decoupled: bool,
+) -> None:  # fmt: skip
     """Make one update of every tensor.
 
     Args:
+        parts: shares of the numbers, each updated in a thread of the team; where there is one, without the team.
         table: addresses of weights, gradient, both moments and the count of steps, and the size, (tensors, 6).
         factor: that the gradient is scaled by first, in place, where it is below 1.
         rate: learning rate.
@@ -61,23 +80,46 @@ def adam(
         decay: weight decay.
         decoupled: whether weights shrink by themselves, as in AdamW, or the decay is part of the gradient.
     """
-    keep, add = np.float32(second), np.float32(1 - second)
-    blend, small = np.float32(1 - first), np.float32(epsilon)
-    shrink, pull = np.float32(1 - rate * decay if decoupled else 1), np.float32(0 if decoupled else decay)
+    numbers = table[:, 5].sum()
+    strides, roots = np.empty(len(table), np.float32), np.empty(len(table), np.float32)
     for row in range(len(table)):
-        size = table[row, 5]
-        weights, gradient = carray(pointer(table[row, 0]), (size,)), carray(pointer(table[row, 1]), (size,))
-        mean, square = carray(pointer(table[row, 2]), (size,)), carray(pointer(table[row, 3]), (size,))
         steps = carray(pointer(table[row, 4]), (1,))
-        if factor < 1:
-            for place in range(size):
-                gradient[place] *= np.float32(factor)
         steps[0] += np.float32(1)
         count = np.float64(steps[0])
-        stride = np.float32(rate / (1 - first**count))
-        root = np.float32(1 / sqrt(1 - second**count))
-        for place in range(size):
+        strides[row], roots[row] = rate / (1 - first**count), 1 / sqrt(1 - second**count)
+    shrink, pull = np.float32(1 - rate * decay if decoupled else 1), np.float32(0 if decoupled else decay)
+    shares = np.float32(1 - first), np.float32(second), np.float32(1 - second)
+    arguments = (table, np.float32(factor), shares, np.float32(epsilon), shrink, pull, strides, roots)
+    if parts == 1:
+        _adam_part(0, numbers, 0, *arguments)
+    else:
+        in_team(team, _adam_part, numbers, parts, arguments)
+
+
+@compiled
+def _adam_part(
+    first: int, last: int, part: int, table: Any, factor: Any, shares: Any, epsilon: Any, shrink: Any, pull: Any,
+    strides: Any, roots: Any,
+) -> None:  # fmt: skip
+    """Update the numbers `first` to `last` of all tensors in a row."""
+    blend, keep, add = shares
+    before = 0
+    for row in range(len(table)):
+        begin, end = max(first - before, 0), min(last - before, table[row, 5])
+        before += table[row, 5]
+        if begin >= end:
+            continue
+        size, stride, root = (end - begin,), strides[row], roots[row]
+        weights, gradient = (
+            carray(at(pointer(table[row, 0]), begin), size),
+            carray(at(pointer(table[row, 1]), begin), size),
+        )
+        mean, square = carray(at(pointer(table[row, 2]), begin), size), carray(at(pointer(table[row, 3]), begin), size)
+        if factor < 1:
+            for place in range(end - begin):
+                gradient[place] *= factor
+        for place in range(end - begin):
             slope = gradient[place] + pull * weights[place]
             mean[place] += blend * (slope - mean[place])
             square[place] = keep * square[place] + add * slope * slope
-            weights[place] = shrink * weights[place] - stride * mean[place] / (np.sqrt(square[place]) * root + small)
+            weights[place] = shrink * weights[place] - stride * mean[place] / (np.sqrt(square[place]) * root + epsilon)
