@@ -176,3 +176,10 @@ def test_a_notebook_is_written_to_at_most_twice_a_second(monkeypatch: pytest.Mon
     spent = time.monotonic() - started
     assert shown[-1].startswith("epoch 200/200")
     assert len(shown) <= 2 + 2 * spent
+
+
+def test_a_note_of_the_trainer_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    surface = Recorder()
+    trainer = make_trainer(Progress(surface), steps=1)
+    trainer._note("something to know")
+    assert surface.closed and capsys.readouterr().err == "note: something to know\n"

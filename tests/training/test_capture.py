@@ -215,15 +215,21 @@ def test_a_checkpoint_has_nothing_of_the_recording(recorder: OnPaper) -> None:
 
 
 def test_loading_a_state_drops_the_recording(recorder: OnPaper) -> None:
-    trainer, _ = fitted(perceptron(), samples(), steps=8)
-    state, rehearsed = trainer.state_dict(), recorder.rehearsed
-    trainer.load_state_dict(state)
-    assert trainer._capture is not None and trainer._capture._recording is None
-    trainer.total_steps = 16
-    trainer.fit()
-    assert recorder.rehearsed == rehearsed + REHEARSALS and recorder.recorded == 2
-    plain, _ = fitted(perceptron(), samples(), recorded=False, steps=16)
-    assert same(trainer.rule.state_dict(), plain.rule.state_dict())
+    class Loading(Callback):
+        def on_step(self, trainer: Trainer) -> None:
+            if trainer.iteration == 8:
+                trainer.load_state_dict(copy.deepcopy(trainer.state_dict()))
+                assert trainer._capture is None or trainer._capture._recording is None
+
+    def run(recorded: bool) -> Trainer:
+        trainer = Trainer(perceptron(), samples(), TrainerSettings(device="cpu", steps=16), callbacks=[Loading()])
+        (trainer if recorded else eager(trainer)).fit()
+        return trainer
+
+    plain, played = run(False), run(True)
+    assert recorder.rehearsed == 2 * REHEARSALS and recorder.recorded == 2
+    assert same(played.rule.state_dict(), plain.rule.state_dict())
+    assert played._capture is not None and played._capture._recording is None  # nor is it kept after the end
 
 
 def test_evaluation_between_steps_disturbs_nothing(recorder: OnPaper) -> None:

@@ -133,7 +133,9 @@ class Capture:
     def _record(self, batch: Batch, form: Kind) -> "Recording | None":
         """Record a step; where that fails, leave everything as it was and object."""
         rule, measured = self._rule, Measured()
-        drawn, before, tensors, counters = random_state(), self._traces(), rule.tensors, dict(rule.counters)
+        # Without the device's own generator, which only moves on when a recording is played.
+        drawn = random_state() | {"cuda": []}
+        before, tensors, counters = self._traces(), rule.tensors, dict(rule.counters)
         try:
             inputs, carried = copied(batch), copied(tensors)
 
@@ -151,7 +153,8 @@ class Capture:
                 return Recording(form, inputs, carried, gradients, measured, start)
             self._object("a step did something else when it was recorded")
         except Exception as error:  # of any kind: the step can still be made as ever
-            self._object(f"recording failed ({' '.join(str(error).split()) or type(error).__name__})")
+            found = " ".join(str(error).split()) or type(error).__name__
+            self._object(f"recording failed ({found}); should the run stop now, go on with GANGLION_CAPTURE=0")
         finally:
             rule.tensors = tensors
         for value in self._values:

@@ -60,9 +60,7 @@ class Trainer:
         place(rule, loader, self.device)
         self._period = loader.batches_per_epoch
         self.total_steps = total_steps(settings, self._period)
-        self.iteration = 0
-        self.seconds = 0.0
-        self.samples = 0
+        self.iteration, self.samples, self.seconds = 0, 0, 0.0
         self.best: float | None = None
         self.best_step = 0
         self.stale_evaluations = 0
@@ -120,6 +118,8 @@ class Trainer:
                     self._pass()
                 except NonFiniteError as error:
                     self._roll_back(error)
+            if self._capture:
+                self._capture.forget()  # its memory is wanted for what follows
             self._restore_best()
             self._announce("on_end")
         return self.row
@@ -165,8 +165,7 @@ class Trainer:
     def _iterate(self, batch: Batch) -> None:
         self._learning = self.iteration + 1
         keep_schedule(self.rule.optimizers.values(), self.settings, self.iteration, self.total_steps, self.roll_backs)
-        batch = to_device(batch, self.device)
-        measured = {} if self._learning in self.passed_over else self._learn(batch)
+        measured = {} if self._learning in self.passed_over else self._learn(to_device(batch, self.device))
         self.iteration += 1
         self._settled = False
         self.samples += len(next(iter(batch.values())))
