@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ganglion.cli.levers import LEVERS
@@ -215,3 +216,17 @@ def test_bench_measures_both_loops_and_a_lever(command: Command, monkeypatch: py
     assert set(done.json["steps_per_second"]) == {"mlp", "lenet5", "convnet"}
     assert all(speed["ganglion"] > 0 for speed in done.json["steps_per_second"].values())
     assert done.json["levers"]["layout"] > 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without a GPU says")
+def test_levers_of_a_gpu_are_not_on_without_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = [lever for lever in LEVERS if lever.device == "cuda"]
+    assert {lever.name for lever in gpu} == {"capture", "tf32", "resident"}
+    standing = command("doctor", "--json").json["levers"]
+    assert all(standing[lever.name] == f"not on this machine: {lever.does}" for lever in gpu)
+    monkeypatch.setattr("ganglion.cli.bench.LEVERS", gpu)
+    monkeypatch.setattr("ganglion.cli.bench.SHAPES", {"mlp": (64,)})
+    shown = command("bench", "--seconds", "0.01").out
+    assert shown.count("not on this machine") == len(gpu)
+    monkeypatch.setenv("GANGLION_CAPTURE", "0")
+    assert "GANGLION_CAPTURE=0" in command("doctor", "--json").json["levers"]["capture"]

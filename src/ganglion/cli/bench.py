@@ -26,6 +26,8 @@ SIDE = 1024
 SAMPLES, BATCH = 1024, 32
 LEVER_BATCH = 128
 """Where levers show: those on memory do nothing for little of it."""
+GUESSES = {"cpu": (3,), "cuda": (3, 100)}
+"""Steps by which the speed is guessed, the last one; on a GPU, libraries set themselves up in the first."""
 ROUNDS = 3
 SHAPES = {"mlp": (64,), "lenet5": (1, 32, 32), "convnet": (1, 28, 28)}
 """Systems that are timed, with the shape of a sample."""
@@ -40,7 +42,8 @@ def bench(*, seconds: float = 1.0, json: Switch = False) -> None:
         seconds: Time for each measurement.
         json: Print one JSON object.
     """
-    about = 2 * seconds + len(SHAPES) * 2 * ROUNDS * seconds + len(LEVERS) * 4 * (seconds + 2)
+    standing = sum(lever.standing.startswith("on") for lever in LEVERS)
+    about = 2 * seconds + len(SHAPES) * 2 * ROUNDS * seconds + standing * 4 * (seconds + 2)
     note(f"measuring for about {about:.0f} seconds ...")
     products = {
         str(kind).removeprefix("torch."): product_speed(kind, seconds) for kind in (torch.float32, torch.bfloat16)
@@ -93,7 +96,7 @@ def lever_gain(lever: Lever, seconds: float) -> float | None:
     """
     if not lever.standing.startswith("on"):
         return None
-    code = f"from ganglion.cli.bench import trial; print(trial({lever.shown_by!r}, {seconds}))"
+    code = f"from ganglion.cli.bench import trial; print(trial({lever.shown_by!r}, {seconds}, {lever.device!r}))"
     speeds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(2):
         for on in speeds:
@@ -105,14 +108,15 @@ def lever_gain(lever: Lever, seconds: float) -> float | None:
     return round(max(speeds[True]) / max(speeds[False]), 2)
 
 
-def trial(name: str, seconds: float) -> float:
+def trial(name: str, seconds: float, device: str = "cpu") -> float:
     """Return steps per second of a system under the trainer."""
     keep_big_blocks()
     values = name == "lstm-forecaster"
     targets = torch.rand(SAMPLES, 1) if values else torch.randint(10, (SAMPLES,))
     batch = {"inputs": torch.rand(SAMPLES, *(WINDOW if values else SHAPES[name])), "targets": targets}
-    pace = with_trainer(build(name), batch, 3, LEVER_BATCH)
-    return with_trainer(build(name), batch, max(3, round(pace * seconds)), LEVER_BATCH)
+    for steps in GUESSES[device]:
+        pace = with_trainer(build(name), batch, steps, LEVER_BATCH, device)
+    return with_trainer(build(name), batch, max(steps, round(pace * seconds)), LEVER_BATCH, device)
 
 
 def build(name: str) -> Supervised:
@@ -142,9 +146,9 @@ def plain_loop(rule: Supervised, batch: Batch, seconds: float) -> float:
     return repeat(step, seconds)
 
 
-def with_trainer(rule: Supervised, batch: Batch, steps: int, batch_size: int = BATCH) -> float:
-    """Return steps per second of the same rule under the trainer."""
-    settings = TrainerSettings(steps=steps, device="cpu", deterministic=False)
+def with_trainer(rule: Supervised, batch: Batch, steps: int, batch_size: int = BATCH, device: str = "cpu") -> float:
+    """Return steps per second of the same rule under the trainer, which ends with a look at the measurements."""
+    settings = TrainerSettings(steps=steps, device=device, deterministic=False)
     trainer = Trainer(rule, InMemoryLoader(batch, batch_size, seed=0), settings)
     started = time.perf_counter()
     trainer.fit()

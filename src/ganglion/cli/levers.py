@@ -5,9 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+import torch
+
 from ganglion.nn.fast.routes import library
 from ganglion.training.allocator import keep_big_blocks
 from ganglion.training.denormals import denormals_flushed
+from ganglion.training.device import has_tf32_units
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Lever:
     """Whether it does anything on this machine."""
     shown_by: str
     """System whose speed shows it."""
+    device: str = "cpu"
+    """Where it shows."""
 
     @property
     def standing(self) -> str:
@@ -67,5 +72,32 @@ LEVERS = (
         "0",
         lambda: find_spec("numba") is not None,
         "lstm-forecaster",
+    ),
+    Lever(
+        "capture",
+        "steps that are always the same are played as one CUDA graph",
+        "GANGLION_CAPTURE",
+        "0",
+        torch.cuda.is_available,
+        "mlp",
+        "cuda",
+    ),
+    Lever(
+        "tf32",
+        "products of 32-bit numbers on tensor cores, ten bits of fraction in, 32-bit sums out",
+        "GANGLION_TF32",
+        "0",
+        lambda: torch.cuda.is_available() and has_tf32_units(torch.device("cuda")),
+        "convnet",
+        "cuda",
+    ),
+    Lever(
+        "resident",
+        "small sets in memory live on the GPU; batches of others are copied there from pinned memory",
+        "GANGLION_RESIDENT",
+        "0",
+        torch.cuda.is_available,
+        "mlp",
+        "cuda",
     ),
 )
