@@ -138,25 +138,24 @@ class Environments:
         """
         following = torch.empty_like(self.observations)
         shown = following.numpy()
-        rewards, terminated, ended = [], [], []
+        rewards = np.empty(len(self), np.float32)
+        terminated, ended = np.empty(len(self), np.bool_), np.empty(len(self), np.bool_)
         for number, action in enumerate(actions.tolist()):
             shown[number], reward, terminal, truncated = stepped(self.environments[number], action)
-            rewards.append(reward)
-            terminated.append(terminal)
-            ended.append(terminal or truncated)
+            rewards[number], terminated[number], ended[number] = reward, terminal, terminal or truncated
             self.actions[number].append(action)
-            self.rewards[number] += rewards[-1]
+            self.rewards[number] += reward
         self.steps += len(self)
         transitions = {
             "observations": self.observations,
             "actions": actions,
-            "rewards": torch.tensor(rewards),
+            "rewards": torch.from_numpy(rewards),
             "next_observations": following,
-            "terminated": torch.tensor(terminated),
-            "ended": torch.tensor(ended),
+            "terminated": torch.from_numpy(terminated),
+            "ended": torch.from_numpy(ended),
         }
         # The last observation of an episode belongs to its transition; the first of the next one only to what is shown.
-        self.observations = following.clone() if any(ended) else following
+        self.observations = following.clone() if ended.any() else following
         for number in np.flatnonzero(ended).tolist():
             self.returns.append((self.steps, self.rewards[number]))
             self.episodes[number] += 1

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -216,7 +217,8 @@ class ReplayLoader:
         """Replace each action by a random one with probability ε."""
         chance = torch.rand(len(actions), generator=self.generator)
         anything = torch.randint(self.environments.num_actions, actions.shape, generator=self.generator)
-        return torch.where(chance < self.epsilon(self.environments.steps), anything, actions)
+        exploring = chance.numpy() < self.epsilon(self.environments.steps)  # NumPy does little sooner than torch
+        return torch.from_numpy(np.where(exploring, anything.numpy(), actions.numpy()))
 
     @property
     def returns(self) -> list[tuple[int, float]]:

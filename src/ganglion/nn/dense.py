@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from torch import nn
 from torch.nn.modules import module as shared
+from torch.utils.hooks import RemovableHandle
 
 from ganglion.nn.activations import ActivationName, activation
 from ganglion.nn.fast.perceptron import Dense, Function
@@ -86,8 +87,17 @@ def is_unwatched(module: nn.Module) -> bool:
 
 def are_unwatched(modules: Sequence[nn.Module]) -> bool:
     """Return whether calling each of these modules is nothing but the forward of its class."""
-    hooks = chain(_EVERYWHERE, *map(_HOOKS, modules))
-    return not any(hooks) and not any("forward" in own for own in map(vars, modules))
+    return not any(chain(_EVERYWHERE, *map(_HOOKS, modules))) and call_their_class(modules)
+
+
+def call_their_class(modules: Sequence[nn.Module]) -> bool:
+    """Return whether no module has had another function put in the place of the forward of its class."""
+    return not any("forward" in own for own in map(vars, modules))
+
+
+def hooks_so_far() -> int:
+    """Return a number that changes whenever a hook is registered anywhere."""
+    return RemovableHandle.next_id
 
 
 _HOOKS = attrgetter("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

@@ -64,7 +64,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn.dense import are_unwatched, as_dense
+from ganglion.nn.dense import are_unwatched, as_dense, call_their_class, hooks_so_far
 from ganglion.nn.fast.perceptron import is_free
 from ganglion.nn.fast.q_values import Standardised
 from ganglion.nn.fast.remembered import Remembered
@@ -167,14 +167,17 @@ class DenseQNetwork(nn.Module):
         own: dict[str, Any] = self._modules
         hidden, scaling, dense = own["hidden"], own["standardise"], (*own["hidden"]._modules.values(), own["head"])
         modules = (self, hidden, scaling, *dense)
+        if not call_their_class(modules):
+            return None
         weights = (part for module in dense for part in module._parameters.values())
-        parts = (*modules, *map(type, modules), *weights, *scaling._buffers.values(), scaling.LIMIT)
-        return self._described.of(parts, lambda: self._describe(dense)) if are_unwatched(modules) else None
+        parts = (*modules, *map(type, modules), *weights, *scaling._buffers.values(), scaling.LIMIT, hooks_so_far())
+        return self._described.of(parts, lambda: self._describe(modules))
 
-    def _describe(self, dense: Sequence[nn.Module]) -> Standardised | None:
-        scaling, layers = self.standardise, as_dense(dense)
-        kinds = type(self), type(self.hidden), type(scaling)
-        if layers is None or kinds != (DenseQNetwork, nn.Sequential, RunningStandardisation):
+    def _describe(self, modules: Sequence[nn.Module]) -> Standardised | None:
+        whole, hidden, scaling, *dense = modules
+        layers = as_dense(dense) if are_unwatched(modules) else None
+        usual = type(whole) is DenseQNetwork and type(hidden) is nn.Sequential
+        if layers is None or not usual or not isinstance(scaling, RunningStandardisation):
             return None
         return Standardised(layers, scaling.mean, scaling.variance, scaling.count, scaling.LIMIT)
 

@@ -13,6 +13,8 @@ _KIND = attrgetter("dtype", "shape", "is_cpu", "requires_grad")
 class Remembered(Generic[Made]):
     """Something made of objects, for as long as they are the same ones. A copy, pickled or not, remembers nothing.
 
+    That nothing could be made of them is not remembered.
+
     >>> lists, remembered = [[], []], Remembered()
     >>> first = remembered.of(lists, lambda: object())
     >>> remembered.of(lists, lambda: object()) is first, remembered.of([[], []], lambda: object()) is first
@@ -25,8 +27,8 @@ class Remembered(Generic[Made]):
 
     def of(self, objects: Sequence[Any], make: Callable[[], Made]) -> Made:
         """Return what `make` made when it was last called for these very objects, which are kept alive."""
-        if not objects or len(objects) != len(self._objects) or not all(map(is_, objects, self._objects)):
-            self._made, self._objects = make(), list(objects)
+        if self._made is None or len(objects) != len(self._objects) or not all(map(is_, objects, self._objects)):
+            self._made, self._objects = make(), objects
         return self._made
 
     def __reduce__(self) -> Any:
