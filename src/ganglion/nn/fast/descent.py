@@ -43,7 +43,7 @@ def total_of(gradients: Sequence[Tensor]) -> Tensor:
         return torch.stack([gradient.sum() for gradient in gradients] or [torch.zeros(())]).sum()
     from ganglion.nn.fast import descent_kernels
 
-    return torch.tensor(descent_kernels.total(*_team(table, 1), table, 0, 1, False), dtype=torch.float32)
+    return torch.tensor(descent_kernels.total(*_team(), table, 0, 1, False), dtype=torch.float32)
 
 
 def _table_of(gradients: Sequence[Tensor]) -> np.ndarray | None:
@@ -57,15 +57,15 @@ def _norm(table: np.ndarray, address: int, size: int) -> float:
     """Return the Euclidean norm of all tensors of a table; infinite where a square overflows."""
     from ganglion.nn.fast import descent_kernels
 
-    return math.sqrt(descent_kernels.total(*_team(table, size), table, address, size, True))
+    return math.sqrt(descent_kernels.total(*_team(), table, address, size, True))
 
 
-def _team(table: np.ndarray, size: int) -> tuple[tuple[int, ...], int]:
-    """Return the team that a table is worth, and into how many shares to cut it."""
+def _team() -> tuple[tuple[int, ...], int, int]:
+    """Return the team of threads, how many of it may be used, and the numbers that are worth one."""
     from ganglion.nn.fast.parallel import team
 
-    parts = max(1, min(torch.get_num_threads(), int(table[:, size].sum()) // SHARE))
-    return (team() or (0, 0, 0)), parts if team() else 1
+    found = team()
+    return (found, torch.get_num_threads(), SHARE) if found else ((0, 0, 0), 1, SHARE)
 
 
 def shorten(gradients: Sequence[Tensor], length: float, norm: Tensor) -> None:
@@ -126,8 +126,7 @@ def _norm_and_update(optimizer: Optimizer, length: float, finite: bool = False) 
     for group, part in zip(optimizer.param_groups, parts, strict=True):
         rates = float(group["lr"]), *map(float, group["betas"]), group["eps"], float(group["weight_decay"])
         decoupled, end = bool(group.get("decoupled_weight_decay", False)), begin + len(part)
-        rows = table[begin:end]
-        descent_kernels.adam(*_team(rows, 5), rows, length / (norm + 1e-6), *rates, decoupled)
+        descent_kernels.adam(*_team(), table[begin:end], length / (norm + 1e-6), *rates, decoupled)
         begin = end
     return norm
 

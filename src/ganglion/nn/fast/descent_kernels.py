@@ -33,14 +33,22 @@ def _sum(numbers: Any) -> Any:
 
 
 @compiled
-def total(team: Any, parts: int, table: Any, address: int, size: int, squared: bool) -> float:
+def _parts(numbers: int, threads: int, share: int) -> int:
+    """Return into how many shares so many numbers are cut."""
+    return max(1, min(threads, numbers // share))
+
+
+@compiled
+def total(team: Any, threads: int, share: int, table: Any, address: int, size: int, squared: bool) -> float:
     """Return the sum of all numbers, or of their squares, of tensors in a table, (tensors, columns).
 
     Args:
-        parts: shares of the numbers, each summed up in a thread of the team; where there is one, without the team.
+        threads: of the team, which take part where there are `share` numbers for each.
         address, size: the columns in which addresses and sizes stand.
     """
-    sums, numbers = np.zeros(parts), table[:, size].sum()
+    numbers = table[:, size].sum()
+    parts = _parts(numbers, threads, share)
+    sums = np.zeros(parts)
     if parts == 1:
         _total_part(0, numbers, 0, table, address, size, squared, sums)
     else:
@@ -65,13 +73,13 @@ def _total_part(
 
 @compiled
 def adam(
-    team: Any, parts: int, table: Any, factor: float, rate: float, first: float, second: float, epsilon: float,
-    decay: float, decoupled: bool,
+    team: Any, threads: int, share: int, table: Any, factor: float, rate: float, first: float, second: float,
+    epsilon: float, decay: float, decoupled: bool,
 ) -> None:  # fmt: skip
     """Make one update of every tensor.
 
     Args:
-        parts: shares of the numbers, each updated in a thread of the team; where there is one, without the team.
+        threads: of the team, which take part where there are `share` numbers for each.
         table: addresses of weights, gradient, both moments and the count of steps, and the size, (tensors, 6).
         factor: that the gradient is scaled by first, in place, where it is below 1.
         rate: learning rate.
@@ -81,6 +89,7 @@ def adam(
         decoupled: whether weights shrink by themselves, as in AdamW, or the decay is part of the gradient.
     """
     numbers = table[:, 5].sum()
+    parts = _parts(numbers, threads, share)
     strides, roots = np.empty(len(table), np.float32), np.empty(len(table), np.float32)
     for row in range(len(table)):
         steps = carray(pointer(table[row, 4]), (1,))
