@@ -57,6 +57,17 @@ def test_threads_share_the_numbers_wherever_that_cuts(threads: int, monkeypatch:
         torch.set_num_threads(before)
 
 
+def test_gradients_that_are_huge_tiny_or_not_a_number_do_what_they_do_in_torch() -> None:
+    mine, theirs = (nn.Parameter(torch.ones(40)) for _ in range(2))
+    pair = OPTIMIZERS["adam"]([mine], fused=True), torch.optim.Adam([theirs], fused=True)
+    for row in ([1.0, 2.0, 3.0, 4.0, 0.0], [1e25, -1e30, 0.0, torch.nan, 0.0], [1e20, -1.0, 1e-30, 1.0, 0.0]):
+        for weight, made in zip((mine, theirs), pair, strict=True):
+            weight.grad = torch.tensor(row).repeat(8)
+            made.step()
+    torch.testing.assert_close(mine, theirs, equal_nan=True, rtol=1e-6, atol=0)
+    assert mine[0].item() == pytest.approx(0.999) and mine[3].isnan()
+
+
 def test_two_groups_have_each_their_rate_and_a_frozen_parameter_stays() -> None:
     first, second, frozen = (nn.Parameter(torch.ones(3)) for _ in range(3))
     made = OPTIMIZERS["adam"]([{"params": [first], "lr": 0.1}, {"params": [second, frozen], "lr": 0.01}], fused=True)
