@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -17,6 +18,7 @@ INSTANT = [
 ]
 SCRIPT = """
 import sys
+import textwrap
 from ganglion.cli import main
 code = main(sys.argv[1:])
 assert "torch" not in sys.modules, "torch was imported"
@@ -58,3 +60,16 @@ def test_answers_stay_within_eighty_columns() -> None:
         )
         assert done.returncode == 0
         assert max(map(len, done.stdout.splitlines()), default=0) <= 80, words
+
+
+def test_nothing_is_drawn_with_before_the_training_is_over() -> None:
+    script = """
+        import importlib, pkgutil, sys
+        import ganglion.tasks
+        for module in pkgutil.iter_modules(ganglion.tasks.__path__):
+            importlib.import_module(f"ganglion.tasks.{module.name}")
+        assert "matplotlib" not in sys.modules
+        from ganglion import figures
+        assert all(callable(getattr(figures, name)) for name in figures.__all__)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)

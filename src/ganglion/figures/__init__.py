@@ -1,17 +1,51 @@
-"""Figures: functions of arrays that return a `matplotlib.figure.Figure`, in one style, with no state of pyplot."""
+"""Figures: functions of arrays that return a `matplotlib.figure.Figure`, in one style, with no state of pyplot.
 
-from ganglion.figures.answers import code_map as code_map
-from ganglion.figures.answers import confusion_matrix as confusion_matrix
-from ganglion.figures.answers import decision_regions as decision_regions
-from ganglion.figures.answers import forecast as forecast
-from ganglion.figures.answers import scatter as scatter
-from ganglion.figures.gates import gates as gates
-from ganglion.figures.images import filters as filters
-from ganglion.figures.images import frames as frames
-from ganglion.figures.images import image_grid as image_grid
-from ganglion.figures.images import reconstructions as reconstructions
-from ganglion.figures.style import save as save
-from ganglion.figures.training import curves as curves
-from ganglion.figures.training import gradient_flow as gradient_flow
-from ganglion.figures.training import heat_map as heat_map
-from ganglion.figures.training import returns as returns
+matplotlib is imported when the first of them is asked for: training and answering draw nothing until they are done.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganglion.figures.activity import gates as gates
+    from ganglion.figures.answers import code_map as code_map
+    from ganglion.figures.answers import confusion_matrix as confusion_matrix
+    from ganglion.figures.answers import decision_regions as decision_regions
+    from ganglion.figures.answers import forecast as forecast
+    from ganglion.figures.answers import scatter as scatter
+    from ganglion.figures.images import filters as filters
+    from ganglion.figures.images import frames as frames
+    from ganglion.figures.images import image_grid as image_grid
+    from ganglion.figures.images import reconstructions as reconstructions
+    from ganglion.figures.passages import coloured_words as coloured_words
+    from ganglion.figures.passages import next_tokens as next_tokens
+    from ganglion.figures.passages import passage as passage
+    from ganglion.figures.passages import step_answers as step_answers
+    from ganglion.figures.series import add_band as add_band
+    from ganglion.figures.series import entitle as entitle
+    from ganglion.figures.series import errors_by_step as errors_by_step
+    from ganglion.figures.series import residuals as residuals
+    from ganglion.figures.style import save as save
+    from ganglion.figures.training import curves as curves
+    from ganglion.figures.training import gradient_flow as gradient_flow
+    from ganglion.figures.training import heat_map as heat_map
+    from ganglion.figures.training import returns as returns
+
+_DRAWINGS = {
+    "answers": ("code_map", "confusion_matrix", "decision_regions", "forecast", "scatter"),
+    "activity": ("gates",),
+    "images": ("filters", "frames", "image_grid", "reconstructions"),
+    "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
+    "series": ("add_band", "entitle", "errors_by_step", "residuals"),
+    "style": ("save",),
+    "training": ("curves", "gradient_flow", "heat_map", "returns"),
+}
+"""Modules and what is drawn there."""
+_HOMES = {name: home for home, names in _DRAWINGS.items() for name in names}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganglion.figures' has no attribute {name!r}")
+    return getattr(import_module(f"ganglion.figures.{_HOMES[name]}"), name)

@@ -10,8 +10,9 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
-from ganglion.figures.style import BLUE, GREY, INK, MUTED, PAPER, RED, colours, empty, number, panels, styled, text
+from ganglion.figures.style import BLUE, GREY, INK, MUTED, PAPER, RED, colours, empty, panels, styled
 from ganglion.figures.training import ticks
+from ganglion.figures.words import number, text
 
 _LEGEND: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
 

@@ -10,7 +10,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
-from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, RED, SIGNED, empty, styled, text
+from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, RED, SIGNED, empty, styled
+from ganglion.figures.words import text
 
 MOST = 144
 """Images drawn at most; more would be too small to see."""

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from ganglion.errors import UsageError
 from ganglion.figures.style import BLUE, INK, MUTED, RED, SIGNED, empty, panels, styled
-from ganglion.figures.style import text as one_line
+from ganglion.figures.words import text as one_line
 
 LINE, LINES = 104, 30
 """Characters of a line, and lines of a passage, that can be read at the width of a report."""

@@ -15,6 +15,8 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from ganglion.figures.words import text
+
 INK, MUTED, FAINT, PAPER = "#1f2933", "#6b7785", "#e3e7ec", "#ffffff"
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#cdbb1c", "#7f8790",
@@ -112,26 +114,6 @@ def empty(reason: str) -> Figure:
     figure = Figure(figsize=(5.2, 1.6))
     figure.text(0.5, 0.5, text(reason, 80), ha="center", va="center", color=MUTED)
     return figure
-
-
-def text(words: object, length: int = 24) -> str:
-    """Return `words` on one line, cut in the middle to `length`, so that no character is read as a formula."""
-    line = " ".join(str(words).encode("utf-8", "replace").decode().split())  # Half a character cannot be drawn.
-    if len(line) > length:
-        # Long names of one set often differ in their ends only.
-        line = line[: length - length // 3 - 1].rstrip() + "…" + line[-(length // 3) :].lstrip()
-    return line.replace("$", r"\$")
-
-
-def number(value: float) -> str:
-    """Return a number as a reader wants it: four significant digits, thousands separated.
-
-    >>> [number(value) for value in (0.98765, 1234567, 12.0, 1.5e-7)]
-    ['0.9877', '1,234,567', '12', '1.5e-07']
-    """
-    if not math.isfinite(value):
-        return str(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def colours(count: int) -> list[str]:

@@ -19,11 +19,10 @@ from ganglion.figures.style import (
     SKY,
     colours,
     empty,
-    number,
     panels,
     styled,
-    text,
 )
+from ganglion.figures.words import number, text
 
 _NOT_METRICS = {"step", "epoch", "seconds", "samples_per_second", "iteration", "time"}
 _PART = re.compile(r"^(train|training|validation|test)[_./ ](?=.)")

@@ -1,14 +1,18 @@
 """What layers see: the maps that a named layer makes of an input, and the filters of the first layer."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.errors import UsageError
 from ganglion.inspect.untouched import first_tensor, untouched
 from ganglion.settings import unknown_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def activations(network: nn.Module, inputs: Tensor, layer: str) -> Tensor:
@@ -42,7 +46,7 @@ def activations(network: nn.Module, inputs: Tensor, layer: str) -> Tensor:
     return found[-1]
 
 
-def feature_maps(network: nn.Module, inputs: Tensor, layer: str, *, sample: int = 0) -> Figure:
+def feature_maps(network: nn.Module, inputs: Tensor, layer: str, *, sample: int = 0) -> "Figure":
     """Draw the maps that a layer makes of one sample, the strongest response first, each in its own shades."""
     found = activations(network, inputs, layer)
     if found.dim() != 4:
@@ -63,7 +67,7 @@ def feature_maps(network: nn.Module, inputs: Tensor, layer: str, *, sample: int 
     return figures.image_grid(shades[order], titles, title=title)
 
 
-def first_filters(network: nn.Module) -> Figure:
+def first_filters(network: nn.Module) -> "Figure":
     """Draw the kernels of the first convolution; raises `UsageError` where there is none."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -14,6 +13,9 @@ from ganglion.errors import UsageError
 from ganglion.inspect.through_time import recorded, recurrent_cells
 from ganglion.inspect.untouched import untouched
 from ganglion.tables import Table, Tabled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHUT, OPEN = 0.1, 0.9
 """A gate below the one lets next to nothing pass, above the other nearly all."""
@@ -51,7 +53,7 @@ class Gates(Tabled):
     """What was read at each step: characters, words or numbers."""
 
     @property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> "dict[str, Figure]":
         """Draw a figure for each layer: a panel for each gate and state, units by row, steps by column."""
         layers = dict.fromkeys(activity.layer for activity in self.activities)
         return {

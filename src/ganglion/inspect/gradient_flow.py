@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -14,6 +13,9 @@ from ganglion.errors import UsageError
 from ganglion.inspect.chain import Listener
 from ganglion.inspect.untouched import device_of, to_device, untouched
 from ganglion.tables import Table, Tabled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 VANISHING = 1e-3
 """A first layer whose gradient is below this share of the last layer's hardly learns beside it."""
@@ -76,7 +78,7 @@ class GradientFlow(Tabled):
         return f"healthy: {sizes}, a ratio of {self.ratio:.2g} (between {VANISHING:g} and {EXPLODING:g})"
 
     @property
-    def figure(self) -> Figure:
+    def figure(self) -> "Figure":
         names = [layer.name for layer in self.layers]
         gradients, activations, dead = zip(
             *((layer.gradient, layer.activation, layer.dead) for layer in self.layers), strict=True

@@ -4,11 +4,10 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -16,6 +15,9 @@ from ganglion.errors import UsageError
 from ganglion.inspect.untouched import device_of, to_device, untouched
 from ganglion.nn.recurrent import Cell
 from ganglion.tables import Table, Tabled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 VANISHED = 1e-3
 """Share of the error at the last step below which it counts as gone."""
@@ -107,7 +109,7 @@ class TimeFlow(Tabled):
         return max(len(cell.shares) for cell in self.cells) - 1
 
     @property
-    def figure(self) -> Figure:
+    def figure(self) -> "Figure":
         """Draw the norm of dL/ds(t), a row for each layer, time from left to right."""
         steps = max(len(cell.gradients) for cell in self.cells)
         rows = np.full((len(self.cells), steps), math.nan)

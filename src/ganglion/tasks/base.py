@@ -3,15 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
 from ganglion.data.settings import DataSettings
 from ganglion.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Part = Literal["train", "validation", "test"]
 
@@ -71,7 +73,7 @@ class Task(ABC):
         """Return what a trivial method scores on the test part, under the keys of `evaluate`."""
 
     @abstractmethod
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         """Draw what this kind of task shows, by file name without ending."""
 
     @abstractmethod
@@ -82,7 +84,7 @@ class Task(ABC):
         """Answer for raw inputs: paths of images, CSV or NPZ files, or arrays."""
         raise self._cannot("predict")
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
         """Draw `count` new samples."""
         raise self._cannot("generate")
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -20,7 +19,6 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
 from ganglion.data.vocabulary import Vocabulary, words
 from ganglion.errors import DataError
-from ganglion.figures.passages import coloured_words
 from ganglion.nn import probabilities
 from ganglion.rules.losses import decisions
 from ganglion.rules.supervised import Supervised
@@ -28,6 +26,9 @@ from ganglion.settings import from_dict
 from ganglion.tasks.answering import EVALUATION_BATCH, answers, ask, is_file
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.parts import nearest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOP = 5
 SHOWN = 8
@@ -123,7 +124,7 @@ class Categorisation(Task):
         assert train is not None and test is not None
         return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.network, self._batches("test", EVALUATION_BATCH))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
@@ -137,7 +138,7 @@ class Categorisation(Task):
             "evidence": self._evidence(rule.network, [(texts[place], int(truth[place])) for place in right + wrong]),
         }
 
-    def _evidence(self, network: nn.Module, pairs: Sequence[tuple[str, int]]) -> Figure:
+    def _evidence(self, network: nn.Module, pairs: Sequence[tuple[str, int]]) -> "Figure":
         """Draw texts with each word in the colour of what the answer loses without it."""
         weights, captions, rows = [], [], []
         for text, truth in pairs:
@@ -146,7 +147,9 @@ class Categorisation(Task):
             rows.append(words(text))
             weights.append(effects)
             captions.append(f"read as {self.label_names[said]}{mistaken}")
-        return coloured_words(rows, weights, captions, "Blue words speak for the answer, orange ones against it")
+        return figures.coloured_words(
+            rows, weights, captions, "Blue words speak for the answer, orange ones against it"
+        )
 
     def effects(self, network: nn.Module, text: str) -> tuple[int, list[float]]:
         """Return the answer to a text, and by how much each word raises its log-odds: without the word they fall."""

@@ -1,10 +1,9 @@
 """Classification: say which of several classes a sample is."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -28,6 +27,9 @@ from ganglion.tasks.preparing import (
     raw_inputs,
     save_preprocessing,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 40
 """Misclassified images, filters and samples of a picture are cut to a number that can be looked at."""
@@ -97,7 +99,7 @@ class Classification(Task):
         ]
         return [{**row[0], "top": row} for row in rows]
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.network, self.data.parts.batches("test"))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
@@ -112,7 +114,7 @@ class Classification(Task):
 
     def _misclassified(
         self, preprocessing: ImagePreprocessing, truth: np.ndarray, said: np.ndarray
-    ) -> dict[str, Figure]:
+    ) -> "dict[str, Figure]":
         wrong = np.flatnonzero(truth != said)[:SHOWN]
         if not len(wrong):
             return {}
@@ -120,7 +122,7 @@ class Classification(Task):
         titles = [f"{self.label_names[truth[place]]} → {self.label_names[said[place]]}" for place in wrong]
         return {"misclassified": figures.image_grid(images, titles, title="Misclassified: truth → answer")}
 
-    def _decision_regions(self, preprocessing: TabularPreprocessing, network: nn.Module) -> Figure:
+    def _decision_regions(self, preprocessing: TabularPreprocessing, network: nn.Module) -> "Figure":
         """Draw the answers over the two inputs that the first layer weighs most."""
         first = next(layer for layer in network.modules() if isinstance(layer, nn.Linear))
         heaviest = first.weight.detach().norm(dim=0).topk(2).indices.sort().values.tolist()
@@ -135,7 +137,7 @@ class Classification(Task):
         )
 
 
-def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> dict[str, Figure]:
+def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> "dict[str, Figure]":
     """Draw the weights that look at pixels: the first convolution, or the first dense layer."""
     layers = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear))
     first = next(layers, None)

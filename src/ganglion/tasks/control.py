@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import gymnasium
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Generator, Tensor, nn
 
@@ -31,6 +30,9 @@ from ganglion.data.replay import ReplayLoader, linear_schedule
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.tasks.base import Part, Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EPISODES = {"train": 50, "validation": 50, "test": 100}
 """Seeded episodes that are played to judge a network; while training, as few as still tell good from lucky."""
@@ -121,7 +123,7 @@ class Control(Task):
         deviation = math.sqrt(_mean([(reward - mean) ** 2 for reward in returns]))
         return {"mean_return": mean, "deviation_of_return": deviation, "lowest_return": min(returns)}
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         drawn = {}
         if self._loader is not None:
             spec = gymnasium.spec(self.environment)

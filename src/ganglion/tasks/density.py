@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -21,6 +20,9 @@ from ganglion.errors import DataError
 from ganglion.nn.energy import BernoulliRBM, estimate_log_partition, sample_bernoulli
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.preparing import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LARGEST_SIDE = 64
 """Longest side of images; larger ones are shrunk, for every pixel is a unit that is connected to all hidden ones."""
@@ -114,7 +116,7 @@ class Density(Task):
             "free_energy_gap": 0.0,
         }
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         machine = _machine(rule.network)
         seen = self._on(rule.network, "test")[: SHOWN // 2]
         weights = machine.weight.detach()
@@ -145,7 +147,7 @@ class Density(Task):
             for energy, error in zip(energies, errors, strict=True)
         ]
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
         """Draw samples of the machine, shown as the probabilities of their visible units."""
         machine = _machine(network)
         device = machine.weight.device

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,21 +19,20 @@ from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
-from ganglion.figures.style import styled
 from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.tasks.answering import evaluating
 from ganglion.tasks.bands import bands, least_count, margins, promised, widened
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.series_quality import (
-    add_band,
     errors,
-    errors_by_step,
     estimate_season,
     fill_gaps,
     naive_forecasts,
     refuse_leak,
-    residuals,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CHUNK = 1024
 """Windows judged at once."""
@@ -226,7 +224,7 @@ class Forecasting(Task):
     def _naive(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         return naive_forecasts(self._series[:, self.target], rows, self.season, self.config.horizon)
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         series, name = self._series[:, self.target], self.columns[self.target]
         rows = self._targets["test"][:DRAWN]
         start, steps = int(rows[0]), len(rows)
@@ -242,16 +240,16 @@ class Forecasting(Task):
             "continuation": figures.forecast(past, series[rows], onward),
         }
         if self.config.quantiles:
-            add_band(drawn["forecast"], first[:, 0], first[:, -1], self.config.quantiles)
-        _entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
-        _entitle(drawn["continuation"], f"{name}: each step forecast from the forecasts before it")
+            figures.add_band(drawn["forecast"], first[:, 0], first[:, -1], self.config.quantiles)
+        figures.entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
+        figures.entitle(drawn["continuation"], f"{name}: each step forecast from the forecasts before it")
         judged = self._judged["test"]
         predicted = self._in_units(self._forecasts(rule.network, judged))[..., self._point]
         if self.config.horizon > 1:
             methods = {"network": predicted, **self._naive(judged)}
             off = {name: np.abs(values - self._truth(judged)).mean(axis=0) for name, values in methods.items()}
-            drawn["error_by_step"] = errors_by_step({name: one / self._scale for name, one in off.items()})
-        return drawn | {"residuals": residuals(predicted[:, 0], series[judged], name)}
+            drawn["error_by_step"] = figures.errors_by_step({name: one / self._scale for name, one in off.items()})
+        return drawn | {"residuals": figures.residuals(predicted[:, 0], series[judged], name)}
 
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.window, len(self.columns))
@@ -356,11 +354,6 @@ def _answers(network: nn.Module, windows: Tensor, chosen: Tensor | None = None) 
     chosen = torch.arange(len(windows)) if chosen is None else chosen
     with evaluating(network) as device:
         return torch.cat([network(windows[places].to(device)).cpu() for places in chosen.split(CHUNK)])
-
-
-@styled
-def _entitle(figure: Figure, title: str) -> None:
-    figure.axes[0].set_title(title)
 
 
 def _target(columns: Sequence[str], dataset: Dataset, settings: DataSettings) -> int:

@@ -1,11 +1,10 @@
 """Generation: a network that draws new images like those of a set; no labels are needed."""
 
 from dataclasses import replace
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -20,6 +19,9 @@ from ganglion.tasks.answering import ask
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.parts import Parts
 from ganglion.tasks.sample_quality import NEIGHBOURS, SampleQuality
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SIZES = (16, 28, 32, 64)
 """Sides that images are resized to when none is asked for: the first that holds the data's, or the last."""
@@ -102,7 +104,7 @@ class Generation(Task):
         noise = np.random.default_rng(0).standard_normal((JUDGED, *mean.shape))
         return self.quality.compare(self.real["test"], (mean + deviation * noise).clip(LOW, HIGH))
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         count = GRID * GRID
         generated = ask(rule.network, self._latent(count, seed=0))
         return {
@@ -133,14 +135,14 @@ class Generation(Task):
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.latent_features)
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
         return self._grid(ask(network, self._latent(count, seed)))
 
     def _latent(self, count: int, seed: int) -> Tensor:
         """Return `count` normal vectors, a function of the seed alone."""
         return torch.randn(count, self.config.latent_features, generator=torch.Generator().manual_seed(seed))
 
-    def _grid(self, images: Tensor, title: str = "") -> Figure:
+    def _grid(self, images: Tensor, title: str = "") -> "Figure":
         return figures.image_grid(self.preprocessing.inverse(images), columns=GRID, title=title)
 
 

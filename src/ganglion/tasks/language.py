@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganglion import figures
 from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
@@ -20,12 +20,14 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.streams import StreamLoader
 from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import ConfigurationError, DataError
-from ganglion.figures.passages import next_tokens, passage
 from ganglion.rules.truncated import Reader
 from ganglion.settings import from_dict
 from ganglion.tasks.answering import evaluating, is_file
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.language_quality import bigram_judgement, judge, unigram_judgement
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 64
 """Characters of a passage in the figure of what was expected next."""
@@ -117,19 +119,19 @@ class Language(Task):
         train = self._numbers[slice(*self._borders["train"])]
         return bigram_judgement(train, self._numbers[first - 1 : last], len(self.vocabulary)).measures()
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         first, last = self._nearest("test")
         first, last = max(first, last - 4 * SHOWN), last
         prompt = "".join(self.vocabulary.decode(self._numbers[first : first + SHOWN]))
         return {
-            "sample": passage(
+            "sample": figures.passage(
                 self.write(rule.network, prompt, SAMPLE, 0.8, None, 0),
                 f"Written at temperature 0.8 after the first {len(prompt)} characters",
             ),
             "next_characters": self._expectations(rule.network, first, min(last, first + 2 * SHOWN)),
         }
 
-    def _expectations(self, network: nn.Module, first: int, last: int) -> Figure:
+    def _expectations(self, network: nn.Module, first: int, last: int) -> "Figure":
         """Draw what was expected next along the second half of a passage, the first being there to read it in."""
         with evaluating(network) as device:
             numbers = torch.from_numpy(self._numbers[first:last]).to(device)
@@ -138,7 +140,7 @@ class Language(Task):
         came = torch.from_numpy(self._numbers[first + 1 : last])
         shares, came = shares[-SHOWN:], came[-SHOWN:]
         best, guesses = shares.topk(min(GUESSES, shares.shape[1]), dim=1)
-        return next_tokens(
+        return figures.next_tokens(
             self.vocabulary.decode(came.tolist()),
             [self.vocabulary.decode(row) for row in guesses.tolist()],
             best.numpy(),
@@ -176,9 +178,9 @@ class Language(Task):
             raise DataError("there is no text to read", found="nothing", expected="a character at least")
         return torch.from_numpy(self.vocabulary.encode(text))[None], list(text)
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
         """Draw a text of `count` characters."""
-        return passage(self.write(network, "", count, 1.0, None, seed), "Written at temperature 1")
+        return figures.passage(self.write(network, "", count, 1.0, None, seed), "Written at temperature 1")
 
     def write(
         self, network: nn.Module, prompt: str, length: int, temperature: float, top_k: int | None, seed: int

@@ -3,11 +3,10 @@
 import base64
 import zlib
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
@@ -32,6 +31,9 @@ from ganglion.tasks.preparing import (
     raw_inputs,
     save_preprocessing,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MAPPED = 2000
 """Samples on the map at most."""
@@ -142,7 +144,7 @@ class Reconstruction(Task):
             measures["psnr"] = float(10 * np.log10(1 / max(error, 1e-12)))
         return measures
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         inputs = self._some("test", MAPPED)
         codes = _encoded(rule.network, inputs)
         places = self._places("test", MAPPED)
@@ -157,7 +159,7 @@ class Reconstruction(Task):
                 drawn["code_plane"] = self._code_plane(rule.network, codes)
         return drawn
 
-    def _code_plane(self, network: nn.Module, codes: Tensor) -> Figure:
+    def _code_plane(self, network: nn.Module, codes: Tensor) -> "Figure":
         """Draw what the decoder makes of an even grid of codes, laid out like the map."""
         # Without the outermost samples, which would leave most of the plane to nothing.
         low, high = codes.quantile(0.02, dim=0), codes.quantile(0.98, dim=0)
@@ -184,7 +186,7 @@ class Reconstruction(Task):
             for code, error in zip(codes.tolist(), lost.tolist(), strict=True)
         ]
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> Figure:
+    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
         """Draw images of codes that lie between those of two training images."""
         if self.kept is None:
             raise self._cannot("generate")

@@ -1,10 +1,9 @@
 """Regression: predict one or several values of a sample."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
-from matplotlib.figure import Figure
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import Tensor, nn
 
@@ -27,6 +26,9 @@ from ganglion.tasks.preparing import (
     raw_inputs,
     save_preprocessing,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @final
@@ -103,7 +105,7 @@ class Regression(Task):
         values = self.target_scale.inverse(ask(network, self.preprocessing(raw)))
         return [dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.network, self.data.parts.batches("test"))
         truth, said = self.target_scale.inverse(targets), self.target_scale.inverse(outputs)
         return {"predictions": figures.scatter(truth, said, self.target_names)}

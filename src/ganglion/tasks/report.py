@@ -9,7 +9,7 @@ from typing import Any
 
 from ganglion import figures
 from ganglion.errors import DataError
-from ganglion.figures.style import number
+from ganglion.figures.words import number
 from ganglion.files import parse_json, read_json
 from ganglion.tables import Table
 from ganglion.training.checkpoint import write_synced

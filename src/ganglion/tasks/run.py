@@ -3,9 +3,8 @@
 import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from torch import nn
 
 from ganglion import figures
@@ -20,6 +19,9 @@ from ganglion.tasks.facts import example
 from ganglion.tasks.report import tour_table
 from ganglion.training import checkpoint
 from ganglion.training.run import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Run:
@@ -90,7 +92,7 @@ class Run:
         top_k: int | None = None,
         seed: int = 0,
         out: str | Path | None = None,
-    ) -> Figure | str:
+    ) -> "Figure | str":
         """Draw `count` new samples as a picture, or write `length` characters of text on from a prompt.
 
         Texts are drawn at a temperature, 0 always taking the likeliest character, from the `top_k` likeliest. The

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, final, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, final, runtime_checkable
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -21,12 +20,14 @@ from ganglion.data.splits import Samples, split
 from ganglion.data.text import read_text
 from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import DataError
-from ganglion.figures.passages import step_answers
 from ganglion.nn import probabilities
 from ganglion.settings import from_dict
 from ganglion.tasks.answering import EVALUATION_BATCH, evaluating, is_file
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.parts import nearest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 4
 """Sequences in the figure of answers step by step."""
@@ -147,7 +148,7 @@ class Tagging(Task):
             "whole_sequences": float(np.mean([all(row) for row in right])),
         }
 
-    def figures(self, rule: LearningRule) -> dict[str, Figure]:
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         sequences = nearest(self.parts, "test").inputs
         classes = len(self.tags)
         counts = np.zeros((classes, classes), dtype=int)
@@ -163,7 +164,7 @@ class Tagging(Task):
         shares = [self._shares(rule.network, tokens).numpy() for tokens in rows]
         return {
             "confusion_matrix": figures.confusion_matrix(counts, self.tags),
-            "step_by_step": step_answers(rows, truths, shares, self.tags),
+            "step_by_step": figures.step_answers(rows, truths, shares, self.tags),
         }
 
     def _shares(self, network: nn.Module, tokens: Sequence[str]) -> Tensor:

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from ganglion.figures.style import SIGNED, empty, styled, text
+from ganglion.figures.style import SIGNED, empty, styled
 from ganglion.figures.training import ticks
+from ganglion.figures.words import text
 
 MOST_UNITS, MOST_STEPS = 48, 120
 """Units and steps drawn at most; more would be too small to see."""

@@ -1,0 +1,60 @@
+"""Forecasts of a series against what came: residuals, errors by step, bands of quantiles."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ganglion.figures.style import BLUE, GREY, RED, colours, panels, styled
+from ganglion.figures.words import number
+
+
+@styled
+def residuals(predicted: np.ndarray, truth: np.ndarray, unit: str) -> Figure:
+    """Draw what a forecast left unexplained: over time, how often, and whether it can be told from the one before."""
+    rest = truth - predicted
+    figure, (course, frequency, memory) = panels(3, width=3.9, height=2.9)
+    course.axhline(0, color=GREY, linewidth=0.8)
+    course.plot(rest, color=BLUE, linewidth=0.9)
+    course.set(title="Residuals", xlabel="step of the test part", ylabel=f"truth - forecast, {unit}")
+    frequency.hist(rest, bins=min(40, max(5, len(rest) // 8)), color=BLUE)
+    frequency.axvline(rest.mean(), color=RED, linewidth=1.2)
+    frequency.set(title=f"Mean {number(rest.mean())}, deviation {number(rest.std())}", xlabel=f"residual, {unit}")
+    lags = np.arange(1, min(30, len(rest) - 1) + 1)
+    centred = rest - rest.mean()
+    power = max(float((centred**2).sum()), 1e-300)
+    memory.bar(lags, [float((centred[lag:] * centred[:-lag]).sum()) / power for lag in lags], color=BLUE)
+    chance = 1.96 / np.sqrt(len(rest))  # 95 of 100 bars of pure noise stay within
+    memory.axhspan(-chance, chance, color=GREY, alpha=0.2, linewidth=0)
+    memory.set(title="Autocorrelation; shaded: chance", xlabel="lag", ylim=(-1, 1))
+    return figure
+
+
+@styled
+def errors_by_step(by_method: Mapping[str, np.ndarray]) -> Figure:
+    """Draw for each method its scaled error at each step of the horizon `(horizon,)`; the first is the network's."""
+    figure, (panel,) = panels(1, width=7, height=3)
+    for (name, values), colour in zip(by_method.items(), colours(len(by_method)), strict=True):
+        first = name == next(iter(by_method))
+        style = "-" if first else (0, (4, 2))
+        panel.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=style, marker="o", ms=3, label=name)
+    panel.set(title="Error by step ahead", xlabel="steps ahead", ylabel="mean absolute scaled error")
+    panel.set_ylim(bottom=0)
+    panel.grid(axis="y")
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@styled
+def add_band(figure: Figure, low: np.ndarray, high: np.ndarray, quantiles: Sequence[float]) -> None:
+    """Shade what lies between the outer quantiles on a figure of a forecast."""
+    panel = figure.axes[0]
+    label = f"{quantiles[0]:g} to {quantiles[-1]:g}"
+    panel.fill_between(np.arange(len(low)), low, high, color=BLUE, alpha=0.18, linewidth=0, label=label)
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+@styled
+def entitle(figure: Figure, title: str) -> None:
+    """Give the first panel of a figure another title."""
+    figure.axes[0].set_title(title)
