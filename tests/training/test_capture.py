@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from ganglion.core import Batch, LearningRule, Loader
 from ganglion.data.loaders import InMemoryLoader
 from ganglion.models import INDEX, System, names
+from ganglion.nn.energy import BernoulliRBM
 from ganglion.rules.adversarial import Adversarial
+from ganglion.rules.contrastive import ContrastiveDivergence
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.reconstruction import Reconstruction
 from ganglion.rules.supervised import Supervised
@@ -150,8 +152,8 @@ def test_optimizers_clipping_and_micro_batches_play_the_same_bits(descent: Desce
 
 
 def test_a_last_short_batch_is_learnt_from_as_ever_and_the_recording_goes_on(recorder: OnPaper) -> None:
-    plain, expected = fitted(perceptron(), samples(22, 4), recorded=False, epochs=3)  # five of 4, then one of 2
-    played, heard = fitted(perceptron(), samples(22, 4), epochs=3)
+    plain, expected = fitted(perceptron(), samples(22, 4), recorded=False, steps=17)  # five of 4, then one of 2
+    played, heard = fitted(perceptron(), samples(22, 4), steps=17)
     assert recorder.recorded == 1 and recorder.played == 15 - REHEARSALS
     assert heard.rows == expected.rows and same(played.rule.state_dict(), plain.rule.state_dict())
     gradients = [parameter.grad for parameter in plain.rule.network.parameters()]
@@ -161,9 +163,22 @@ def test_a_last_short_batch_is_learnt_from_as_ever_and_the_recording_goes_on(rec
     )
 
 
-def test_a_chain_that_runs_on_and_a_generator_phase_are_part_of_what_is_played(recorder: OnPaper) -> None:
-    """Both need state beside the weights: tensors of the rule, buffers that are put in and out."""
+def machine() -> ContrastiveDivergence:
+    """A rule with tensors of its own: chains that run on from step to step."""
+    torch.manual_seed(0)
+    return ContrastiveDivergence(
+        BernoulliRBM(3, 4, deviation=2.0), Descent(optimizer="sgd"), persistent=True, num_chains=5
+    )
 
+
+def test_chains_run_on_through_what_is_played_and_what_is_not(recorder: OnPaper) -> None:
+    plain, _ = fitted(machine(), samples(22, 4), recorded=False, steps=17)
+    played, _ = fitted(machine(), samples(22, 4), steps=17)
+    # The first step notes that it was, and is not counted; two of the others are short.
+    assert recorder.played == 17 - 1 - REHEARSALS - 2 and same(played.rule.state_dict(), plain.rule.state_dict())
+
+
+def test_two_networks_whose_buffers_are_put_in_and_out(recorder: OnPaper) -> None:
     def rule() -> Adversarial:
         torch.manual_seed(0)
         generator = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
@@ -261,6 +276,11 @@ def test_updates_that_the_guard_refuses_are_refused_in_what_is_played(recorder: 
     assert recorder.played == 10 - REHEARSALS
 
 
+def replace_statistics(trainer: Trainer) -> None:
+    statistics = trainer.rule.network[1].running_mean  # type: ignore[index]
+    statistics.data = statistics.data + 1
+
+
 Change = Callable[[Trainer], None]
 
 
@@ -281,7 +301,7 @@ def stop_statistics(trainer: Trainer) -> None:
     trainer.rule.network[1].eval()  # type: ignore[index]
 
 
-@pytest.mark.parametrize("change", [halve, drop_out, replace, stop_statistics])
+@pytest.mark.parametrize("change", [halve, drop_out, replace, replace_statistics, stop_statistics])
 def test_what_others_change_between_steps_is_noticed(change: Change, recorder: OnPaper) -> None:
     class Changing(Callback):
         def on_step(self, trainer: Trainer) -> None:
@@ -431,6 +451,27 @@ def test_a_recording_that_fails_leaves_everything_as_it_was(recorder: OnPaper) -
     assert heard.rows == expected.rows
     for part in ("networks", "optimizers", "random"):
         assert same(played.state_dict()[part], plain.state_dict()[part])
+    chains, expected_chains = fitted(machine(), samples(), steps=9), fitted(machine(), samples(), False, steps=9)
+    assert recorder.recorded == 2 and same(chains[0].rule.state_dict(), expected_chains[0].rule.state_dict())
+
+
+def test_a_step_that_does_something_else_when_it_is_recorded_is_not_played(recorder: OnPaper) -> None:
+    made: list[int] = []
+
+    def act(rule: Odd, measured: dict[str, Any]) -> None:
+        made.append(1)
+        rule.counters["steps"] = len(made) // (REHEARSALS + 1)
+
+    said: list[str] = []
+    rule = Odd(act)
+    Guard(rule.optimizers.values(), CPU)
+    step = Capture(rule, rule.step, recorder, CPU, said.append)
+    for _ in range(REHEARSALS):
+        step(next(iter(samples())))
+    before = copy.deepcopy(rule.state_dict())
+    assert step._record(next(iter(samples())), ()) is None and same(rule.state_dict(), before)
+    step(next(iter(samples())))
+    assert recorder.recorded == 1 and recorder.played == 0 and "when it was recorded" in said[0]
 
 
 def test_batches_that_are_never_alike_are_given_up(recorder: OnPaper) -> None:
