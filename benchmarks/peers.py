@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workloads import WORKLOADS, Workload
+from ganglion.cli.doctor import processor
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -142,14 +143,6 @@ def machine() -> dict[str, Any]:
         "versions": {name: version(name) for name in packages},
         "data": "MNIST" if os.environ.get("GANGLION_DATA") else "scikit-learn's digits, enlarged",
     }
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def machine_name() -> str:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ganglion.cli.doctor import _processor
+from ganglion.cli.doctor import processor
 from ganglion.models.recurrent import lstm_forecaster
 from ganglion.nn.recurrent import GRU, LSTM, Cell, ElmanRNN, JordanRNN, Recurrent, State
 from ganglion.training.allocator import keep_big_blocks
@@ -255,7 +255,7 @@ def measure(pieces: list[str], allocator: str, threads: int) -> None:
     if allocator == "kept":
         keep_big_blocks()
     document = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    document["machine"] = {"processor": _processor(), "torch": torch.__version__, "python": platform.python_version()}
+    document["machine"] = {"processor": processor(), "torch": torch.__version__, "python": platform.python_version()}
     rows = document.setdefault("rows", {})
     for piece in pieces:
         for row in PIECES[piece]():
