@@ -1,5 +1,6 @@
 """Where and in which numbers a run computes."""
 
+import copy
 import dataclasses
 import json
 from pathlib import Path
@@ -14,7 +15,10 @@ from ganglion.models import find
 from ganglion.rules.descend import Descent
 from ganglion.settings import to_dict
 from ganglion.tasks.session import train
+from ganglion.training import checkpoint
 from ganglion.training.device import place, settle_precision, tf32, to_device
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Trainer
 from tests.training.toys import Points
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -111,10 +115,22 @@ def test_a_set_that_was_moved_gives_the_same_batches_there() -> None:
     assert loader.state_dict() == stays.state_dict()
 
 
-def test_what_an_optimizer_made_before_the_weights_were_laid_out_is_laid_out_with_them() -> None:
+def adagrad_on_images(steps: int) -> Trainer:
     module = find("convnet").load()
+    torch.manual_seed(0)
     rule = module.build(dataclasses.replace(module.TINY, descent=Descent(optimizer="adagrad")))
-    place(rule, Points(), CPU)
-    moments = next(iter(rule.optimizers.values())).state
+    images = torch.randn(12, module.TINY.in_channels, *2 * [module.TINY.image_size])
+    loader = InMemoryLoader({"inputs": images, "targets": torch.arange(12) % module.TINY.num_classes}, 4, seed=0)
+    return Trainer(rule, loader, TrainerSettings(device="cpu", steps=steps))
+
+
+def test_what_an_optimizer_made_before_the_weights_were_laid_out_is_laid_out_with_them() -> None:
+    whole, half, resumed = (adagrad_on_images(steps) for steps in (6, 3, 6))
+    moments = next(iter(whole.rule.optimizers.values())).state
     assert any(not parameter.is_contiguous() for parameter in moments)
     assert all(state["sum"].stride() == parameter.stride() for parameter, state in moments.items())
+    whole.fit()
+    half.fit()
+    resumed.load_state_dict(copy.deepcopy(half.state_dict()))
+    resumed.fit()
+    assert checkpoint.digest(resumed.rule.state_dict()) == checkpoint.digest(whole.rule.state_dict())
