@@ -274,3 +274,87 @@ def test_transitions_of_unusual_types_or_lengths_are_left_to_autograd(part: str)
     other = torch.int32 if part == "actions" else torch.float64
     assert made.differentiated(batch | {part: batch[part].to(other)}) is None
     assert made.differentiated(batch | {part: batch[part][:5]}) is None
+
+
+def changed(made: QLearning, how: str) -> None:
+    """Change the network behind the back of what is remembered of it."""
+    network = made.network
+    with torch.no_grad():
+        if how == "other memory":
+            network.head.weight.data = network.head.weight.data * 0.5
+        elif how == "another parameter":
+            network.head.weight = nn.Parameter(network.head.weight * 0.5)
+        elif how == "another layer":
+            network.hidden[0] = copy.deepcopy(network.hidden[0])
+            network.hidden[0].bias += 1
+        elif how == "another activation":
+            network.hidden[1] = nn.Tanh()
+        elif how == "loaded":
+            network.load_state_dict({name: 0.5 * value for name, value in network.state_dict().items()})
+        elif how == "assigned":
+            state = network.state_dict()
+            network.load_state_dict(state | {"head.bias": state["head.bias"] + 1}, assign=True)
+        elif how == "there and back":
+            network.double().float()
+
+
+@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.parametrize(
+    "how",
+    [
+        "other memory", "another parameter", "another layer", "another activation", "loaded", "assigned",
+        "there and back",
+    ],
+)  # fmt: skip
+def test_a_network_that_has_changed_is_looked_at_again(how: str) -> None:
+    made, batch = deep(), transitions(16)
+    made.network.eval()
+    made.differentiated(batch)
+    changed(made, how)
+    found = made.differentiated(batch)
+    assert found is not None
+    expected = made.objective(batch)
+    torch.testing.assert_close(found[0]["loss"], expected["loss"].detach(), rtol=1e-5, atol=1e-6)
+    slopes = torch.autograd.grad(expected["loss"], list(made.network.parameters()))
+    for one, other in zip(found[1], slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.parametrize(
+    "how", ["a hook", "a hook of the whole", "a forward of its own", "a frozen layer", "double", "another limit"]
+)
+def test_a_network_that_no_longer_suits_learns_by_autograd_until_it_does(how: str) -> None:
+    made, batch = deep(), transitions(16)
+    network = made.network
+    assert made.differentiated(batch) is not None
+    hook = None
+    if how == "a hook":
+        hook = network.hidden[2].register_forward_hook(lambda *_: None)
+    elif how == "a hook of the whole":
+        hook = network.register_forward_pre_hook(lambda *_: None)
+    elif how == "a forward of its own":
+        network.hidden[0].forward = lambda inputs: inputs @ torch.ones(4, 33)
+    elif how == "a frozen layer":
+        network.head.weight.requires_grad_(False)
+    elif how == "another limit":
+        network.standardise.LIMIT = 0.1
+    else:
+        network.double()
+    assert made.differentiated(batch) is None
+    if hook is not None:
+        hook.remove()
+        assert made.differentiated(batch) is not None
+
+
+@pytest.mark.skipif(not installed(), reason="needs numba")
+def test_a_copy_of_a_rule_learns_in_tensors_of_its_own() -> None:
+    made, batch = deep(), transitions(16)
+    made.step(batch)
+    twin = copy.deepcopy(made)
+    before = [weight.clone() for weight in made.network.parameters()]
+    twin.step(batch)
+    assert all(map(torch.equal, before, made.network.parameters()))
+    made.step(batch)
+    for one, other in zip(made.network.parameters(), twin.network.parameters(), strict=True):
+        assert torch.equal(one, other)

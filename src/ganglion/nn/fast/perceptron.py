@@ -29,30 +29,6 @@ class Dense(NamedTuple):
     function: Function
 
 
-class Pass:
-    """h_L for h_0 = x and h_l = f_l(W_l h_(l-1) + b_l), and from its gradient that of every W and b.
-
-    Args:
-        inputs: x, (batch, features).
-        layers: W_l, b_l and f_l, which must be `suits` with the inputs: kernels look at no bounds.
-    """
-
-    def __init__(self, inputs: Tensor, layers: Sequence[Dense]) -> None:
-        from ganglion.nn.fast import perceptron_kernels as kernels
-
-        self._layers, self._kernels, table = layers, kernels, table_of(layers)
-        self.outputs = torch.empty(len(inputs), len(layers[-1].weight))
-        """h_L, (batch, units of the last layer)."""
-        self._kept = kernels.aligned(kernels.room(table, len(inputs)))
-        kernels.forward(table, inputs.numpy(), self.outputs.numpy(), self._kept)
-
-    def gradients(self, slopes: Tensor) -> list[Tensor]:
-        """Return dL/dW and dL/db of one layer after the other, for slopes dL/dh_L, (batch, units)."""
-        found = [torch.empty_like(tensor) for tensor in parameters_of(self._layers)]
-        self._kernels.backward(table_of(self._layers, found), slopes.contiguous().numpy(), self._kept)
-        return found
-
-
 def table_of(layers: Sequence[Dense], gradients: Iterable[Tensor] = ()) -> np.ndarray:
     """Return layers as the kernels take them, with the room for the gradient of W and b of one after the other."""
     rooms = iter(gradients)

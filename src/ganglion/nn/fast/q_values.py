@@ -95,7 +95,7 @@ def q_gradient(
     """
     inputs, following = batch["observations"], batch["next_observations"]
     suiting = is_free() and network.suits(inputs) and target.suits(following) and _usual(batch, discounts)
-    if not suiting or not network.trained:
+    if not suiting or not network.trained or network.limit != target.limit:
         return None
     from ganglion.nn.fast import q_kernels
 
