@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from ganglion.nn.fast.compiled import _quotient as quotient
 from ganglion.nn.fast.compiled import compiled
 from ganglion.nn.fast.parallel import in_team
 from ganglion.nn.fast.perceptron_kernels import at, pointer
 
-MOST = np.finfo(np.float32).max
 CHUNK = 2**14
 """Numbers that are summed up in single precision before they are added to a sum of double precision."""
 
@@ -133,6 +131,4 @@ def _adam_part(
             slope = gradient[place] + pull * weights[place]
             mean[place] += blend * (slope - mean[place])
             square[place] = keep * square[place] + add * slope * slope
-            deviation = np.sqrt(square[place]) * root + epsilon
-            deviation = MOST if deviation > MOST else deviation  # a quotient is of finite numbers
-            weights[place] = shrink * weights[place] - stride * quotient(mean[place], deviation)
+            weights[place] = shrink * weights[place] - stride * mean[place] / (np.sqrt(square[place]) * root + epsilon)
