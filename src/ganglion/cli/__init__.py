@@ -6,7 +6,9 @@ Answers go to stdout, everything else (progress, notes, errors) to stderr. Impor
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
@@ -55,8 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a terminal cannot write must not undo what was done
             stream.reconfigure(errors="backslashreplace")
+    heard: list[int] = []
     try:
-        code = _dispatch(words)
+        with _noting_interruptions(heard):
+            code = _dispatch(words)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as stop:
@@ -78,8 +82,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if heard:  # by a library that was being imported, kept it to itself and is half made
+            return _fail(130, "interrupted")
         defect = f"error: this is a defect in ganglion: {type(error).__name__}: {' '.join(str(error).split())}"
         return _fail(1, f"{defect}\n  try: repeat the command with --debug to see where it happened")
+
+
+@contextmanager
+def _noting_interruptions(heard: list[int]) -> Iterator[None]:
+    """Note that Ctrl-C was pressed, besides raising what Python raises then."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def note(number: int, frame: Any) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _dispatch(words: list[str]) -> int:
