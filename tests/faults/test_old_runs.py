@@ -1,0 +1,45 @@
+"""Run folders of earlier formats stay usable: one small run of every system is kept, and never made again.
+
+Each was stopped at step 20 of 40 after its checkpoint. `expected.json` holds the SHA-256 of its best weights and what
+those scored on the test part then.
+"""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ganglion.tasks.run import open_run
+from ganglion.tasks.session import Session, prepare_resume
+from ganglion.training import checkpoint
+
+KEPT = Path(__file__).parents[1] / "fixtures" / "runs" / "format-1"
+EXPECTED = json.loads((KEPT / "expected.json").read_text(encoding="utf-8"))
+TOLERANCE = 2e-3
+"""Relative: another processor rounds differently, and a sampler may then take another turn."""
+DRAWN = {"log_likelihood", "frechet_distance", "density", "coverage"}
+"""Measures of samples, which differ by more than rounding where random numbers are drawn otherwise."""
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_opens_and_gives_the_same_network(name: str, tmp_path: Path) -> None:
+    run = open_run(shutil.copytree(KEPT / name, tmp_path / name))
+    assert checkpoint.digest(run.network.state_dict()) == EXPECTED[name]["weights"]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_evaluates_to_the_same_scores(name: str, tmp_path: Path) -> None:
+    measured = open_run(shutil.copytree(KEPT / name, tmp_path / name)).evaluate("test")
+    for measure, value in EXPECTED[name]["metrics"].items():
+        if measure in measured and measure not in DRAWN:
+            assert math.isclose(measured[measure], value, rel_tol=TOLERANCE, abs_tol=TOLERANCE), measure
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_resumes_to_its_end(name: str, tmp_path: Path) -> None:
+    session = prepare_resume(shutil.copytree(KEPT / name, tmp_path / name))
+    assert isinstance(session, Session) and session.trainer.iteration == 20
+    run = session.fit()
+    assert run.history[-1]["step"] == 40 and math.isfinite(run.result["score"])
