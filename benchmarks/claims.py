@@ -65,7 +65,7 @@ CLAIMS = (
 
 def measure(claim: Claim) -> dict[str, Any]:
     """Train over the seeds and return the row."""
-    from ganglion.tasks.session import train
+    from ganglion.runs.session import train
 
     results = []
     for seed in claim.seeds:

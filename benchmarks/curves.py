@@ -23,12 +23,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.peers import RESULTS, ROOT, machine, machine_name
 from benchmarks.sides.ganglion import build
 from benchmarks.workloads import WORKLOADS, Workload
+from ganglion.cli.progress import Lines, Progress
 from ganglion.core import Batch, LearningRule
-from ganglion.data.loaders import InMemoryLoader
-from ganglion.training.allocator import keep_big_blocks
+from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.training.callback import Callback
-from ganglion.training.progress import Lines, Progress
-from ganglion.training.run import RunFolder
+from ganglion.training.machine.allocator import keep_big_blocks
+from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 

@@ -45,7 +45,7 @@ def main(names: list[str]) -> None:
 def measure(name: str) -> dict[str, Any]:
     """Return the scores over the seeds in both formats."""
     from ganglion.models import find
-    from ganglion.tasks.session import train
+    from ganglion.runs.session import train
 
     row: dict[str, Any] = {"data": find(name).data, "fp32": [], "bf16": []}
     for seed in SEEDS:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ganglion.cli.doctor import processor
 from ganglion.models.recurrent import lstm_forecaster
 from ganglion.nn.recurrent import GRU, LSTM, Cell, ElmanRNN, JordanRNN, Recurrent, State
-from ganglion.training.allocator import keep_big_blocks
+from ganglion.training.machine.allocator import keep_big_blocks
 
 RESULTS = Path(__file__).parent / "results" / "recurrent.json"
 TABLE = Path(__file__).parents[1] / "docs" / "recurrent-speed.md"

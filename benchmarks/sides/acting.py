@@ -9,9 +9,9 @@ import torch
 
 from benchmarks.sides.outcome import Outcome
 from benchmarks.workloads import Workload
-from ganglion.data.environments import Environments, make_environment, play_episodes
-from ganglion.data.replay import ReplayLoader, linear_schedule
-from ganglion.models.q_learning.dqn import Config, build
+from ganglion.data.environments.environments import Environments, make_environment, play_episodes
+from ganglion.data.environments.replay import ReplayLoader, linear_schedule
+from ganglion.models.reinforcement.dqn import Config, build
 from ganglion.rules.descend import Descent
 from ganglion.tasks.control import evaluation_mode, greedy
 from ganglion.training.settings import TrainerSettings

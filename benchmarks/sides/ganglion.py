@@ -12,14 +12,14 @@ import torch
 from benchmarks.sides.outcome import Outcome, judged
 from benchmarks.sides.plain import outputs_of
 from benchmarks.workloads import Workload
+from ganglion.cli.progress import Lines, Progress
 from ganglion.core import LearningRule
-from ganglion.data.loaders import InMemoryLoader
+from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.models import find
 from ganglion.settings import from_dict, to_dict
-from ganglion.training.allocator import keep_big_blocks
 from ganglion.training.callback import Callback
-from ganglion.training.progress import Lines, Progress
-from ganglion.training.run import RunFolder
+from ganglion.training.machine.allocator import keep_big_blocks
+from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 

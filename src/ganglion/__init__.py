@@ -4,24 +4,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganglion.tasks.estimator import Classifier as Classifier
-    from ganglion.tasks.estimator import Regressor as Regressor
-    from ganglion.tasks.session import Run as Run
-    from ganglion.tasks.session import load as load
-    from ganglion.tasks.session import open_run as open_run
-    from ganglion.tasks.session import resume as resume
-    from ganglion.tasks.session import train as train
+    from ganglion.runs.estimator import Classifier as Classifier
+    from ganglion.runs.estimator import Regressor as Regressor
+    from ganglion.runs.session import Run as Run
+    from ganglion.runs.session import load as load
+    from ganglion.runs.session import open_run as open_run
+    from ganglion.runs.session import resume as resume
+    from ganglion.runs.session import train as train
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "train": "tasks.session",
-    "resume": "tasks.session",
-    "load": "tasks.session",
-    "open_run": "tasks.session",
-    "Run": "tasks.session",
-    "Classifier": "tasks.estimator",
-    "Regressor": "tasks.estimator",
+    "train": "runs.session",
+    "resume": "runs.session",
+    "load": "runs.session",
+    "open_run": "runs.session",
+    "Run": "runs.session",
+    "Classifier": "runs.estimator",
+    "Regressor": "runs.estimator",
     "inspect": "inspect",
     "figures": "figures",
 }

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from ganglion.data.loaders import InMemoryLoader
+from ganglion.cli.progress import Lines, Progress, Standing, Terminal, choose_surface
+from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
-from ganglion.training.progress import Lines, Progress, Standing, Terminal, choose_surface
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 

@@ -38,7 +38,7 @@ def test_quiet_says_nothing_but_the_result(command: Command, tmp_path: Path) -> 
 
 def test_demo_ends_with_a_table_of_the_tour(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = (("perceptron", {"epochs": 2}), ("mlp", {"steps": 3, "data": "iris"}))
-    monkeypatch.setattr("ganglion.tasks.tour.TOUR", short)
+    monkeypatch.setattr("ganglion.runs.tour.TOUR", short)
     done = command("demo", "--out", tmp_path / "demo")
     assert done.code == 0
     assert (tmp_path / "demo" / "report.html").exists()

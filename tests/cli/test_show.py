@@ -4,8 +4,8 @@ import pytest
 
 from ganglion.cli.flags import parse, spell_out, with_defaults
 from ganglion.models import INDEX, find, names
-from ganglion.tasks import facts
-from ganglion.tasks.session import settle
+from ganglion.runs import facts
+from ganglion.runs.session import settle
 from tests.cli.outcome import Command
 
 

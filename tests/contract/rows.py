@@ -9,20 +9,20 @@ import numpy as np
 import torch
 
 from ganglion.core import LearningRule, Loader
-from ganglion.data.buckets import BucketLoader
 from ganglion.data.catalogue import read
-from ganglion.data.environments import Environments
-from ganglion.data.generators import generate
-from ganglion.data.loaders import InMemoryLoader
+from ganglion.data.environments.environments import Environments
+from ganglion.data.environments.replay import ReplayLoader
+from ganglion.data.loaders.buckets import BucketLoader
+from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
-from ganglion.data.replay import ReplayLoader
 from ganglion.data.settings import DataSettings
-from ganglion.data.streams import StreamLoader
+from ganglion.data.sources.generators import generate
 from ganglion.data.vocabulary import Vocabulary, words
 from ganglion.rules.losses import accuracy
 from ganglion.rules.sequences import steps_accuracy
-from ganglion.tasks.answering import ask
-from ganglion.tasks.sample_quality import SampleQuality
+from ganglion.tasks.evaluation import ask
+from ganglion.tasks.measures.samples import SampleQuality
 from tests.environments import LENGTH, Chain, chain_values
 
 

@@ -10,10 +10,10 @@ import torch
 
 from ganglion.core import LearningRule
 from ganglion.models import INDEX, System, names
+from ganglion.runs.session import load, train
 from ganglion.settings import to_dict
-from ganglion.tasks.session import load, train
 from ganglion.training import checkpoint
-from ganglion.training.run import RunFolder
+from ganglion.training.run_folder import RunFolder
 from tests.contract.rows import ROWS, Row
 
 STEPS, KILLED_AT = 40, 20
@@ -113,7 +113,7 @@ def test_a_killed_run_resumes_bit_for_bit(system: System, tmp_path: Path) -> Non
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(system.name, ROWS[system.name].data, out=whole, **options(system, ROWS[system.name]))
     assert python("from tests.contract.test_contract import start; start(*sys.argv[1:])", system.name, killed) == -9
-    assert python("from ganglion.tasks.session import resume; resume(sys.argv[1])", killed) == 0
+    assert python("from ganglion.runs.session import resume; resume(sys.argv[1])", killed) == 0
     assert final_digests(killed) == final_digests(whole)
 
 

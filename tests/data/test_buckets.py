@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganglion.data.buckets import UNJUDGED, BucketLoader
+from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
 from ganglion.errors import DataError
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ganglion.data.bundled import read_bundled
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.bundled import read_bundled
 from ganglion.data.splits import split
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganglion.data.generators import GENERATORS, generate
+from ganglion.data.sources.generators import GENERATORS, generate
 from ganglion.errors import ConfigurationError
 
 

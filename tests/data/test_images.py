@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganglion.data import images, pictures
 from ganglion.data.catalogue import read
-from ganglion.data.images import ImageFiles
-from ganglion.data.pictures import decode, read_header
+from ganglion.data.formats import image_files as pictures
+from ganglion.data.formats import image_folders as images
+from ganglion.data.formats.image_files import decode, read_header
+from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError

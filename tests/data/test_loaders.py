@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from ganglion.core import Loader
-from ganglion.data.augment import Augment
-from ganglion.data.images import ImageFiles
-from ganglion.data.loaders import InMemoryLoader, StreamingLoader
-from ganglion.data.noise import mixed_seed, uniforms
+from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.loaders.augment import Augment
+from ganglion.data.loaders.epochs import InMemoryLoader, StreamingLoader
+from ganglion.data.loaders.noise import mixed_seed, uniforms
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import CheckpointError, DataError
 

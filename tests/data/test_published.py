@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganglion.data import catalogue, cifar
+from ganglion.data import catalogue
 from ganglion.data.catalogue import ENTRIES, PUBLISHED, Published, describe, read
-from ganglion.data.download import RemoteFile, fetch
-from ganglion.data.idx import read_idx
+from ganglion.data.formats import cifar
+from ganglion.data.formats.idx import read_idx
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.download import RemoteFile, fetch
 from ganglion.errors import ConfigurationError, DataError
 
 RANDOM = np.random.default_rng(0)

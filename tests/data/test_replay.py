@@ -7,8 +7,14 @@ import torch
 from gymnasium import spaces
 from torch import Generator, Tensor
 
-from ganglion.data.environments import Environments, episode_seed, make_environment, play_episodes, with_plain_spaces
-from ganglion.data.replay import ReplayLoader, ReplayMemory, linear_schedule, multi_step
+from ganglion.data.environments.environments import (
+    Environments,
+    episode_seed,
+    make_environment,
+    play_episodes,
+    with_plain_spaces,
+)
+from ganglion.data.environments.replay import ReplayLoader, ReplayMemory, linear_schedule, multi_step
 from ganglion.errors import CheckpointError, ConfigurationError
 from ganglion.training.checkpoint import digest, load, save
 from tests.environments import LENGTH, Chain, Endless, Forgetful
@@ -250,7 +256,7 @@ def test_same_seed_same_batches() -> None:
 def test_batches_drawn_together_are_those_drawn_alone(steps_ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"count": 6, "train_every": 1, "steps_ahead": steps_ahead}
     together = take(loader(**options), 40)
-    monkeypatch.setattr("ganglion.data.replay.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("ganglion.data.environments.replay.MOST_AT_ONCE", 1)
     assert digest({"batches": together}) == digest({"batches": take(loader(**options), 40)})
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganglion.data.bundled import read_bundled
 from ganglion.data.dataset import Dataset
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.bundled import read_bundled
 from ganglion.data.splits import PARTS, split, split_series
 from ganglion.errors import DataError
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganglion.data.streams import StreamLoader
+from ganglion.data.loaders.streams import StreamLoader
 from ganglion.errors import CheckpointError, DataError
 
 

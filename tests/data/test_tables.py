@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganglion.data import tables
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
+from ganglion.data.formats import tables
+from ganglion.data.formats.tables import read_table
 from ganglion.data.settings import DataSettings
-from ganglion.data.tables import read_table
 from ganglion.errors import ConfigurationError, DataError, MissingExtraError, UsageError
 
 PLAIN = "height,weight,species\n1.5,2,cat\n2.5,3,dog\n3.5,5,cat\n"

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from ganglion.tasks.session import Session, prepare, prepare_resume
+from ganglion.runs.session import Session, prepare, prepare_resume
 from ganglion.training import checkpoint
-from ganglion.training.run import RunFolder
+from ganglion.training.run_folder import RunFolder
 from tests.faults.children import fork, wait
 from tests.faults.families import STEPS, VARIANTS, request
 

@@ -10,7 +10,7 @@ import pytest
 
 from ganglion.errors import CheckpointError
 from ganglion.training import checkpoint
-from ganglion.training.run import RunFolder
+from ganglion.training.run_folder import RunFolder
 from tests.faults.children import fork, wait
 from tests.faults.conftest import Record
 from tests.faults.toy import At, finish, outcome, toy

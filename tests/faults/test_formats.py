@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganglion.errors import CheckpointError
-from ganglion.tasks.session import Session, prepare_resume
+from ganglion.runs.session import Session, prepare_resume
 from ganglion.training import checkpoint
 from tests.faults.conftest import Record
 from tests.faults.families import STEPS

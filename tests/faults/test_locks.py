@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ganglion.errors import CheckpointError, UsageError
-from ganglion.tasks.session import prepare, prepare_resume
-from ganglion.training.run import RunFolder
+from ganglion.runs.session import prepare, prepare_resume
+from ganglion.training.run_folder import RunFolder
 from tests.faults.children import fork, wait
 from tests.faults.conftest import Record
 from tests.faults.families import request

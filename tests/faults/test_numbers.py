@@ -9,9 +9,9 @@ import torch
 
 from ganglion.errors import NonFiniteError, UsageError
 from ganglion.training import checkpoint
+from ganglion.training.recovery import first_non_finite
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
-from ganglion.training.trouble import first_non_finite
 from tests.faults.conftest import Record
 from tests.faults.toy import At, outcome, toy
 from tests.training.toys import Line, Points

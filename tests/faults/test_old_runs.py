@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ganglion.tasks.run import open_run
-from ganglion.tasks.session import Session, prepare_resume
+from ganglion.runs.run import open_run
+from ganglion.runs.session import Session, prepare_resume
 from ganglion.training import checkpoint
 
 KEPT = Path(__file__).parents[1] / "fixtures" / "runs" / "format-1"

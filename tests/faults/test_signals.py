@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ganglion.tasks import session
-from ganglion.tasks.session import prepare, prepare_resume
+from ganglion.runs import session
+from ganglion.runs.session import prepare, prepare_resume
 from ganglion.training import checkpoint
-from ganglion.training.signals import stop_requests
+from ganglion.training.machine.signals import stop_requests
 from ganglion.training.trainer import Trainer
 from tests.contract.test_contract import final_digests
 from tests.faults.children import fork, wait

@@ -74,7 +74,7 @@ def test_a_folder_with_a_configuration_only_simply_starts(place: Path) -> None:
 
 @pytest.mark.parametrize("what", ["torch", "device", "processor", "threads"])
 def test_exact_refuses_what_may_change_a_bit(what: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganglion.training import seeding
+    from ganglion.training.machine import seeding
 
     finish(place / "run", steps=4)
     here = seeding.guarantees(torch.device("cpu"), None)

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
-from ganglion.data.images import ImageFiles
-from ganglion.data.loaders import StreamingLoader
+from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.loaders.epochs import StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import DataError
-from ganglion.tasks.session import Session, prepare, prepare_resume
+from ganglion.runs.session import Session, prepare, prepare_resume
 from ganglion.training.trainer import Interrupted, Trainer
 from tests.contract.test_contract import final_digests
 from tests.faults.conftest import Record

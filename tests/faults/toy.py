@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ganglion.training import checkpoint
-from ganglion.training.run import RunFolder
-from ganglion.training.seeding import seed_all
+from ganglion.training.machine.seeding import seed_all
+from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Callback, Trainer
 from tests.training.toys import Line, Points, error

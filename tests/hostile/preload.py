@@ -9,9 +9,13 @@ from PIL import Image
 
 from ganglion import figures
 from ganglion.cli import answer, data, train
-from ganglion.data import check, cifar, idx, memory, npz, tabular, text
+from ganglion.data import check
+from ganglion.data.formats import arrays as memory
+from ganglion.data.formats import cifar, idx, npz, tabular, text
 from ganglion.models import find
-from ganglion.tasks import about, classification, forecasting, session
+from ganglion.runs import opening as about
+from ganglion.runs import session
+from ganglion.tasks import classification, forecasting
 
 Image.init()
 torch.set_num_threads(1)

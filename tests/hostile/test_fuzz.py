@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ganglion.data.check import check
 from ganglion.data.contents import digests
-from ganglion.data.memory import from_arrays
-from ganglion.data.pictures import MOST_PIXELS
+from ganglion.data.formats.arrays import from_arrays
+from ganglion.data.formats.image_files import MOST_PIXELS
+from ganglion.data.formats.tables import read_table
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.tables import read_table
 from ganglion.errors import ConfigurationError, DataError, GanglionError
 from ganglion.files import parse_json
 from ganglion.models import INDEX, System

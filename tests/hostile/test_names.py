@@ -11,8 +11,8 @@ import ganglion
 from ganglion import figures
 from ganglion.cli import main
 from ganglion.errors import GanglionError
+from ganglion.runs.report import run_report
 from ganglion.tables import Table
-from ganglion.tasks.report import run_report
 from tests.hostile.entries import contents
 
 NAMES = [

@@ -34,7 +34,7 @@ def use(folder: Path) -> Any:
     run.result, run.history, run.figures  # noqa: B018
     run.task, run.network  # noqa: B018
     answers = run.predict([[5.0, 3.0, 1.5, 0.2]])
-    return answers, run._repr_html_(), ganglion.tasks.report.run_report(folder)
+    return answers, run._repr_html_(), ganglion.runs.report.run_report(folder)
 
 
 def command_of(folder: Path, *words: str) -> int:

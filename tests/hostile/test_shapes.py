@@ -8,7 +8,7 @@ import torch
 from ganglion.errors import ShapeError
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import INDEX, System
-from ganglion.tasks.facts import example
+from ganglion.runs.facts import example
 
 SYSTEMS = pytest.mark.parametrize("system", INDEX, ids=lambda system: system.name)
 

@@ -121,10 +121,10 @@ ALLOWED = {
     ("nn/recurrent/tracing.py", "NotImplementedError"): "likewise",
     ("nn/recurrent/writing.py", "NotImplementedError"): "likewise",
     (
-        "nn/fast/q_kernels.py",
+        "fast/q_kernels.py",
         "IndexError",
     ): "what torch raises of an index out of range, too",
-    ("nn/fast/threads.py", "failures[0]"): "what one thread raised, raised again in the one that waits for it",
+    ("fast/threads.py", "failures[0]"): "what one thread raised, raised again in the one that waits for it",
     ("tasks/estimator.py", "ValueError"): "scikit-learn's checks ask for this kind and these words",
     ("training/run.py", "AssertionError"): "behind a loop without end",
 }

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.models.q_learning.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, RunningStandardisation, build
+from ganglion.models.reinforcement.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, RunningStandardisation, build
 
 
 def parameters(network: nn.Module) -> int:

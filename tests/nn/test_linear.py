@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ganglion.errors import ConfigurationError
+from ganglion.fast import routes
 from ganglion.nn import Linear
-from ganglion.nn.fast import routes
 
 
 @pytest.fixture(params=["mkl", "onednn"])

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganglion.nn.fast import descent
-from ganglion.nn.fast.dispatch import installed
+from ganglion.fast import descent
+from ganglion.fast.dispatch import installed
 from ganglion.rules.optimizers import OPTIMIZERS
 
 if installed():
-    from ganglion.nn.fast import descent_kernels
+    from ganglion.fast import descent_kernels
 pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
 SHAPES = [(7, 33), (7,), (1,), (5, 7), (64, 65), (5, 3, 2, 2)]
 

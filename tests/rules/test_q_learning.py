@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
-from ganglion.models.q_learning.dqn import DenseQNetwork
-from ganglion.nn.fast.dispatch import installed
+from ganglion.fast.dispatch import installed
+from ganglion.models.reinforcement.dqn import DenseQNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
 from tests.environments import LENGTH, Chain, chain_values

@@ -10,17 +10,17 @@ import pytest
 import torch
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.documents import read_documents
-from ganglion.data.generators import generate
+from ganglion.data.formats.documents import read_documents
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.generators import generate
 from ganglion.data.vocabulary import words
 from ganglion.errors import DataError
 from ganglion.figures import save
 from ganglion.models import find
 from ganglion.models.recurrent.sentiment import TINY, build
+from ganglion.runs.session import settle
 from ganglion.tasks.categorisation import Categorisation, bag_of_words_accuracy
-from ganglion.tasks.session import settle
-from ganglion.training.seeding import seed_all
+from ganglion.training.machine.seeding import seed_all
 from ganglion.training.trainer import Trainer
 
 

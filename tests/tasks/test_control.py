@@ -11,10 +11,10 @@ from PIL import Image
 from torch import nn
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.rendering import DRAWINGS, WIDTH, record_episode
+from ganglion.data.environments.rendering import DRAWINGS, WIDTH, record_episode
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
-from ganglion.models.q_learning.dqn import TINY, build
+from ganglion.models.reinforcement.dqn import TINY, build
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.control import Control, greedy
 from ganglion.training.checkpoint import digest

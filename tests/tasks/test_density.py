@@ -8,8 +8,8 @@ import torch
 
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
-from ganglion.data.generators import generate
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.generators import generate
 from ganglion.errors import DataError
 from ganglion.models.energy.rbm import TINY, Config, build
 from ganglion.nn.energy import BernoulliRBM, binary_states

@@ -18,9 +18,9 @@ from ganglion.figures import save
 from ganglion.models.recurrent.lstm_forecaster import TINY, build
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
+from ganglion.runs.session import train
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.forecasting import Forecasting
-from ganglion.tasks.session import train
 
 STEPS, WINDOW = 200, TINY.window
 TEST, VALIDATION = 40, 20

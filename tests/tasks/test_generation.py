@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.generators import generate
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.generators import generate
 from ganglion.errors import DataError
 from ganglion.models.adversarial import dcgan, gan
-from ganglion.tasks.answering import ask
+from ganglion.tasks.evaluation import ask
 from ganglion.tasks.generation import Generation, great_circle
-from ganglion.tasks.sample_quality import SampleQuality
+from ganglion.tasks.measures.samples import SampleQuality
 
 
 def pictures(count: int = 90, side: int = 20, channels: int = 3) -> Dataset:

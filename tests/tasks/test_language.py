@@ -19,9 +19,9 @@ from ganglion.models.recurrent.char_rnn import TINY, build
 from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
 from ganglion.rules.truncated import TruncatedBackpropagation
+from ganglion.runs.session import train
 from ganglion.tasks.language import Language
-from ganglion.tasks.language_quality import bigram_judgement, judge, unigram_judgement
-from ganglion.tasks.session import train
+from ganglion.tasks.measures.language import bigram_judgement, judge, unigram_judgement
 
 TEXT = "the cat sat on the mat. the dog sat on the log! " * 40
 

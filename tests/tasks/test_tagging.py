@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
-from ganglion.data.generators import generate
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.generators import generate
 from ganglion.errors import DataError
 from ganglion.figures import save
 from ganglion.models.recurrent import elman_tagger, jordan

@@ -13,7 +13,7 @@ from ganglion.errors import CheckpointError, ConfigurationError, NonFiniteError,
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.optimizers import OPTIMIZERS
 from ganglion.training import checkpoint
-from ganglion.training.run import RunFolder
+from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Callback, Interrupted, Trainer
 from tests.training.toys import Line, Points, error

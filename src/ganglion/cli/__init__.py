@@ -41,7 +41,7 @@ COMMANDS = (
     Command("generate", "answer:generate", "draw new samples, or write text", "Use a run"),
     Command("forecast", "answer:forecast", "continue a time series", "Use a run"),
     Command("play", "answer:play", "let an agent play episodes", "Use a run"),
-    Command("inspect", "look:LOOK", "look inside: backpropagation, layers, features, gradients", "Look"),
+    Command("inspect", "inspect:LOOK", "look inside: backpropagation, layers, features, gradients", "Look"),
     Command("data", "data:DATA", "list the data sets, check your own data", "Look"),
     Command("runs", "runs:RUNS", "list, compare and clean run folders", "Look"),
     Command("doctor", "doctor:doctor", "what this machine and this installation can do", "Machine"),

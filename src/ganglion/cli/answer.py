@@ -29,7 +29,7 @@ def evaluate(folder: Folder, *, part: Literal["train", "validation", "test"] = "
         part: Part of the data.
         json: Print one JSON object.
     """
-    from ganglion.tasks.run import open_run
+    from ganglion.runs.run import open_run
 
     run = open_run(folder)
     metrics = run.evaluate(part)
@@ -53,7 +53,7 @@ def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
         inputs: Image files, CSV files, NPZ files, or texts.
         json: Print a list with one JSON object for each sample.
     """
-    from ganglion.tasks.run import open_run
+    from ganglion.runs.run import open_run
 
     if not inputs:
         raise UsageError("name at least one input", remedy=f"ganglion predict {folder} image.png")
@@ -97,7 +97,7 @@ def generate(
         out: File to write; generated.png for pictures when not given.
         json: Print one JSON object.
     """
-    from ganglion.tasks.run import open_run
+    from ganglion.runs.run import open_run
 
     if count < 1:
         raise UsageError("count must be at least 1", found=str(count))
@@ -129,7 +129,7 @@ def forecast(folder: Folder, *, steps: int = 10, out: OptionalFile = None, json:
         out: CSV file to write as well.
         json: Print a list with one JSON object for each step.
     """
-    from ganglion.tasks.run import open_run
+    from ganglion.runs.run import open_run
 
     if steps < 1:
         raise UsageError("steps must be at least 1", found=str(steps))
@@ -158,7 +158,7 @@ def play(
         animation: Animated GIF to write of the first one.
         json: Print one JSON object.
     """
-    from ganglion.tasks.run import open_run
+    from ganglion.runs.run import open_run
 
     if episodes < 1:
         raise UsageError("episodes must be at least 1", found=str(episodes))

@@ -14,10 +14,10 @@ from ganglion.cli.arguments import Switch
 from ganglion.cli.levers import LEVERS, Lever
 from ganglion.cli.output import answer, note, print_table, text
 from ganglion.core import Batch
-from ganglion.data.loaders import InMemoryLoader
+from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.models import find
 from ganglion.rules.supervised import Supervised
-from ganglion.training.allocator import keep_big_blocks
+from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 

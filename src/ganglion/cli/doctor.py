@@ -137,7 +137,7 @@ def levers() -> dict[str, Any]:
     import torch
 
     from ganglion.cli.levers import LEVERS
-    from ganglion.training.device import has_bf16_units
+    from ganglion.training.machine.device import has_bf16_units
 
     units = has_bf16_units(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return {lever.name: lever.standing for lever in LEVERS} | {

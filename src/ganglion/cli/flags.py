@@ -11,7 +11,7 @@ import tyro
 from ganglion.cli.output import hanging, text
 from ganglion.data.settings import DataSettings
 from ganglion.models import System
-from ganglion.tasks import facts
+from ganglion.runs import facts
 from ganglion.training.settings import TrainerSettings
 
 COMMA = re.compile(r",(?![^(]*\))")

@@ -7,10 +7,10 @@ from importlib.util import find_spec
 
 import torch
 
-from ganglion.nn.fast.routes import library
-from ganglion.training.allocator import keep_big_blocks
-from ganglion.training.denormals import denormals_flushed
-from ganglion.training.device import has_tf32_units
+from ganglion.fast.routes import library
+from ganglion.training.machine.allocator import keep_big_blocks
+from ganglion.training.machine.denormals import denormals_flushed
+from ganglion.training.machine.device import has_tf32_units
 
 
 @dataclass(frozen=True)

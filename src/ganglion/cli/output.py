@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ganglion.training.wording import clock, words
+from ganglion.cli.wording import clock, words
 
 
 def answer(document: Any, as_json: bool, show: Callable[[], None]) -> None:

@@ -9,10 +9,10 @@ import filelock
 
 from ganglion.cli.arguments import Folders, Switch
 from ganglion.cli.output import answer, duration, note, print_table
+from ganglion.cli.wording import number, words
 from ganglion.errors import GanglionError, UsageError
 from ganglion.files import read_json
 from ganglion.tables import size_text
-from ganglion.training.wording import number, words
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ganglion.cli.arguments import Folder, OptionalCount, Switch
 from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
+from ganglion.cli.wording import words
 from ganglion.errors import UsageError, printable
 from ganglion.models import INDEX, find
-from ganglion.training.wording import words
 
 if TYPE_CHECKING:
-    from ganglion.tasks.run import Run
-    from ganglion.tasks.session import Session
+    from ganglion.runs.run import Run
+    from ganglion.runs.session import Session
     from ganglion.training.trainer import Callback
 
 
@@ -29,7 +29,7 @@ def train(words: list[str]) -> None:
     request = parse(system, words[1:])
 
     def prepare(callbacks: list["Callback"]) -> "Session":
-        from ganglion.tasks import session
+        from ganglion.runs import session
 
         return session.prepare(system.name, request.data, out=request.out, callbacks=callbacks, **request.options)
 
@@ -59,7 +59,7 @@ def resume(
     """
 
     def prepare(callbacks: list["Callback"]) -> "Session | Run":
-        from ganglion.tasks import session
+        from ganglion.runs import session
 
         return session.prepare_resume(
             folder, callbacks=callbacks, epochs=epochs, steps=steps, strict=strict, exact=exact
@@ -76,8 +76,8 @@ def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False)
         json: Print the results as JSON.
         quiet: Print the results only.
     """
-    from ganglion.tasks.tour import tour
-    from ganglion.training.progress import Progress
+    from ganglion.cli.progress import Progress
+    from ganglion.runs.tour import tour
 
     def announce(session: "Session") -> None:
         if not quiet:
@@ -107,8 +107,8 @@ def run_document(run: "Run") -> dict[str, Any]:
 
 def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, quiet: bool) -> None:
     """Prepare, introduce, train with progress, and print the result."""
-    from ganglion.tasks.run import Run
-    from ganglion.training.progress import Progress
+    from ganglion.cli.progress import Progress
+    from ganglion.runs.run import Run
 
     progress = None if quiet else Progress()
     prepared = prepare([progress] if progress else [])
@@ -134,7 +134,7 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
 
 def introduce(session: "Session") -> None:
     """Say what will be trained, on what and where, before the first update."""
-    from ganglion.tasks.facts import summaries
+    from ganglion.runs.facts import summaries
 
     trainer = session.trainer
     batch_size = getattr(trainer.loader, "batch_size", None)

@@ -127,11 +127,11 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     if entry is None:
         return _read_path(named(source), settings, kind)
     if entry.origin == "bundled":
-        from ganglion.data.bundled import read_bundled
+        from ganglion.data.sources.bundled import read_bundled
 
         return read_bundled(entry.name)
     if entry.origin == "generated":
-        from ganglion.data.generators import generate
+        from ganglion.data.sources.generators import generate
 
         return generate(entry.name)
     return _read_published(entry.name, settings)
@@ -149,7 +149,7 @@ def _read_published(name: str, settings: DataSettings) -> Dataset:
     places.append(cache_folder() / name)
     folder = next((place for place in places if _holds(name, place)), None)
     if folder is None and settings.download:
-        from ganglion.data.download import RemoteFile, fetch
+        from ganglion.data.sources.download import RemoteFile, fetch
 
         folder = places[-1]
         fetch([RemoteFile(*file) for file in PUBLISHED[name].files], PUBLISHED[name].mirrors, folder)
@@ -160,11 +160,11 @@ def _read_published(name: str, settings: DataSettings) -> Dataset:
             remedy="fetch it with --download, or give its folder with --data PATH",
         )
     if name == "cifar-10":
-        from ganglion.data.cifar import read_cifar
+        from ganglion.data.formats.cifar import read_cifar
 
         dataset = read_cifar(folder)
     else:
-        from ganglion.data.idx import read_idx_folder
+        from ganglion.data.formats.idx import read_idx_folder
 
         dataset = read_idx_folder(folder, PUBLISHED[name].label_names)
     return replace(dataset.with_note(f"read from {folder}"), name=name, source=name)
@@ -172,7 +172,7 @@ def _read_published(name: str, settings: DataSettings) -> Dataset:
 
 def _holds(name: str, folder: Path) -> bool:
     if name == "cifar-10":
-        from ganglion.data.cifar import find_cifar
+        from ganglion.data.formats.cifar import find_cifar
 
         return bool(find_cifar(folder))
     stems = [file.removesuffix(".gz") for file, _ in PUBLISHED[name].files]
@@ -206,12 +206,12 @@ def _read_named(name: str, settings: DataSettings, kind: Kind | None) -> Dataset
 def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     """Read a folder by what lies in it, or as what is wanted."""
     if kind == "documents":
-        from ganglion.data.documents import read_documents
+        from ganglion.data.formats.documents import read_documents
 
         return read_documents(folder, settings)
-    from ganglion.data.cifar import find_cifar, read_cifar
-    from ganglion.data.idx import find_idx, read_idx_folder
-    from ganglion.data.pictures import is_image
+    from ganglion.data.formats.cifar import find_cifar, read_cifar
+    from ganglion.data.formats.idx import find_idx, read_idx_folder
+    from ganglion.data.formats.image_files import is_image
 
     try:
         with os.scandir(folder) as entries:
@@ -232,7 +232,7 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     files = [folder / name for name in sorted(content) if name.lower().endswith(tuple(READERS))]
     tables = {path.stem.lower(): path for path in files if path.suffix.lower() in TABLES}
     if "train" in tables and "test" in tables and kind != "series":
-        from ganglion.data.tabular import read_tabular
+        from ganglion.data.formats.tabular import read_tabular
 
         return read_tabular(tables["train"], settings, tables["test"])
     if len(files) == 1 and not has_images:
@@ -244,7 +244,7 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
             found=", ".join(path.name for path in files[:10]),
             remedy="give the path of one of them",
         )
-    from ganglion.data.images import read_images
+    from ganglion.data.formats.image_folders import read_images
 
     return read_images(folder, settings)
 
@@ -254,7 +254,7 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
     if kind in TEXTS and path.suffix.lower() not in PROGRAMS:
         return TEXTS[kind](regular(path), settings, kind)
     if ".idx" in path.name.lower() or "-idx" in path.name.lower():
-        from ganglion.data.idx import read_idx_folder
+        from ganglion.data.formats.idx import read_idx_folder
 
         return read_idx_folder(path)
     suffix = path.suffix.lower()
@@ -277,16 +277,16 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 
 def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     if kind == "series":
-        from ganglion.data.series import read_series
+        from ganglion.data.formats.series import read_series
 
         return read_series(path, settings)
-    from ganglion.data.tabular import read_tabular
+    from ganglion.data.formats.tabular import read_tabular
 
     return read_tabular(path, settings)
 
 
 def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.npz import read_arrays
+    from ganglion.data.formats.npz import read_arrays
 
     return read_arrays(path, kind)
 
@@ -294,19 +294,19 @@ def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     if kind in ("tabular", "series"):
         return _table(path, settings, kind)
-    from ganglion.data.text import read_texts
+    from ganglion.data.formats.text import read_texts
 
     return read_texts(path)
 
 
 def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.documents import read_documents
+    from ganglion.data.formats.documents import read_documents
 
     return read_documents(path, settings)
 
 
 def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.tagged import read_tagged
+    from ganglion.data.formats.tagged import read_tagged
 
     return read_tagged(path)
 

@@ -11,9 +11,9 @@ import numpy as np
 from ganglion.data.catalogue import read
 from ganglion.data.contents import digests
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.folders import scan
-from ganglion.data.images import ImageFiles, attempt
-from ganglion.data.pictures import decode, in_threads
+from ganglion.data.formats.folder_layout import scan
+from ganglion.data.formats.image_files import decode, in_threads
+from ganglion.data.formats.image_folders import ImageFiles, attempt
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 

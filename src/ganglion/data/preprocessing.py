@@ -315,14 +315,14 @@ def read_inputs(
         if not named(path).exists():
             raise DataError("this file does not exist", where=str(path), remedy="give files that exist")
     if kind == "image":
-        from ganglion.data.pictures import read_pictures
+        from ganglion.data.formats.image_files import read_pictures
 
         return _stacked(read_pictures([Path(path) for path in paths]))
     if kind == "text":
-        from ganglion.data.text import read_text
+        from ganglion.data.formats.text import read_text
 
         return np.array([read_text(Path(path)) for path in paths], dtype=object)
-    from ganglion.data.tables import read_rows
+    from ganglion.data.formats.tables import read_rows
 
     rows = [read_rows(Path(path), columns, kind) for path in paths]
     if len({part.shape[1:] for part in rows}) > 1:

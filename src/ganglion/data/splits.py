@@ -7,7 +7,7 @@ import numpy as np
 
 from ganglion.data.contents import digests
 from ganglion.data.dataset import Dataset
-from ganglion.data.images import ImageFiles
+from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -38,7 +38,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
     Raises:
         DataError: too few samples, or a class that no training sample has.
 
-    >>> from ganglion.data.generators import generate
+    >>> from ganglion.data.sources.generators import generate
     >>> parts = split(generate("two-moons"), DataSettings(), seed=0)
     >>> sum(len(part) for part in parts.values()) == len(generate("two-moons"))
     True

@@ -103,7 +103,7 @@ INDEX = (
     System("rbm", "energy.rbm", "density", "digits", {"epochs": 100, "batch_size": 32, "schedule": "linear"}),
     System(
         "dqn",
-        "q_learning.dqn",
+        "reinforcement.dqn",
         "control",
         "CartPole-v1",
         {

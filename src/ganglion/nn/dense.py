@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules import module as shared
 from torch.utils.hooks import RemovableHandle
 
+from ganglion.fast.perceptron import Dense, Function
 from ganglion.nn.activations import ActivationName, activation
-from ganglion.nn.fast.perceptron import Dense, Function
 from ganglion.nn.initialisers import InitialiserName, initialise
 from ganglion.nn.linear import Linear
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ganglion.nn.fast.routes import linear
+from ganglion.fast.routes import linear
 
 
 class Linear(nn.Linear):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ganglion.fast.convolution import Pair, Stage, convolution_stage, fits
+from ganglion.fast.convolution_products import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
 from ganglion.nn.convolution import same_padding
 from ganglion.nn.dense import is_unwatched
-from ganglion.nn.fast.convolution import Pair, Stage, convolution_stage, fits
-from ganglion.nn.fast.convolution_products import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
 
 
 def in_stages(inputs: Tensor, *layers: nn.Module) -> Tensor:

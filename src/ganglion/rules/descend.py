@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
-from ganglion.nn.fast.descent import clipped_adam_step, norm_of, shorten, total_of
+from ganglion.fast.descent import clipped_adam_step, norm_of, shorten, total_of
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
 from ganglion.settings import unknown_name
 

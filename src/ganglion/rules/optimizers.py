@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import torch
 from torch.optim import Optimizer
 
-from ganglion.nn.fast.descent import adam_step
+from ganglion.fast.descent import adam_step
 
 OptimizerName = Literal[
     "sgd", "adagrad", "adadelta", "rmsprop", "rprop", "adam", "adamw", "adamax", "nadam", "radam", "asgd", "adafactor",

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.fast.q_values import q_gradient
+from ganglion.fast.q_values import q_gradient
 from ganglion.rules.descend import Descent, apply_gradients, descend
 
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
-from ganglion.data.buckets import BucketLoader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.documents import read_texts_of
+from ganglion.data.formats.documents import read_texts_of
+from ganglion.data.loaders.buckets import BucketLoader
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
 from ganglion.data.vocabulary import Vocabulary, words
@@ -23,8 +23,8 @@ from ganglion.nn import probabilities
 from ganglion.rules.losses import decisions
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict
-from ganglion.tasks.answering import EVALUATION_BATCH, answers, ask, is_file
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.evaluation import EVALUATION_BATCH, answers, ask, is_file
 from ganglion.tasks.parts import nearest
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import decisions
 from ganglion.rules.supervised import Supervised
-from ganglion.tasks.answering import answers, ask
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.evaluation import answers, ask
 from ganglion.tasks.labelled import LabelledData
 from ganglion.tasks.parts import take
 from ganglion.tasks.preparing import (

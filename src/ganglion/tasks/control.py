@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
-from ganglion.data.environments import (
+from ganglion.data.environments.environments import (
     Act,
     Environments,
     as_observations,
@@ -25,8 +25,8 @@ from ganglion.data.environments import (
     make_environment,
     play_episodes,
 )
-from ganglion.data.rendering import record_episode
-from ganglion.data.replay import ReplayLoader, linear_schedule
+from ganglion.data.environments.rendering import record_episode
+from ganglion.data.environments.replay import ReplayLoader, linear_schedule
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.tasks.base import Part, Task

@@ -12,7 +12,7 @@ from ganglion import figures
 from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.loaders import InMemoryLoader
+from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split

@@ -14,16 +14,16 @@ from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.loaders import InMemoryLoader
+from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.settings import from_dict, to_dict, unknown_name
-from ganglion.tasks.answering import evaluating
-from ganglion.tasks.bands import bands, least_count, margins, promised, widened
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.series_quality import (
+from ganglion.tasks.evaluation import evaluating
+from ganglion.tasks.measures.bands import bands, least_count, margins, promised, widened
+from ganglion.tasks.measures.series import (
     errors,
     estimate_season,
     fill_gaps,

@@ -15,10 +15,10 @@ from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
 from ganglion.errors import DataError
-from ganglion.tasks.answering import ask
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.evaluation import ask
+from ganglion.tasks.measures.samples import NEIGHBOURS, SampleQuality
 from ganglion.tasks.parts import Parts
-from ganglion.tasks.sample_quality import NEIGHBOURS, SampleQuality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ class Generation(Task):
     `frechet_distance` compares means and covariances with those of real images; 0 is perfect. `density` says how close
     generated images are to real ones, `coverage` what share of the real ones has a generated one nearby: a generator
     that draws the same few images has a fair density and next to no coverage. Always the same latent vectors are
-    judged, so that a change is the network's. See `ganglion.tasks.sample_quality`.
+    judged, so that a change is the network's. See `ganglion.tasks.measures.samples`.
     """
 
     score = "frechet_distance"

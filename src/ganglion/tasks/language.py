@@ -15,16 +15,16 @@ from ganglion import figures
 from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
+from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import read_inputs
 from ganglion.data.settings import DataSettings
-from ganglion.data.streams import StreamLoader
 from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.truncated import Reader
 from ganglion.settings import from_dict
-from ganglion.tasks.answering import evaluating, is_file
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.language_quality import bigram_judgement, judge, unigram_judgement
+from ganglion.tasks.evaluation import evaluating, is_file
+from ganglion.tasks.measures.language import bigram_judgement, judge, unigram_judgement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

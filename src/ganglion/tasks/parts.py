@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from ganglion.core import Batch
-from ganglion.data.augment import Augment
-from ganglion.data.images import ImageFiles
-from ganglion.data.loaders import EpochLoader, InMemoryLoader, StreamingLoader
+from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.loaders.augment import Augment
+from ganglion.data.loaders.epochs import EpochLoader, InMemoryLoader, StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples
 from ganglion.errors import DataError
-from ganglion.tasks.answering import EVALUATION_BATCH
 from ganglion.tasks.base import Part
+from ganglion.tasks.evaluation import EVALUATION_BATCH
 from ganglion.tasks.preparing import Preprocessing
 
 

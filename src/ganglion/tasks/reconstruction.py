@@ -19,8 +19,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.reconstruction import Reconstruction as ReconstructionRule
-from ganglion.tasks.answering import ask, evaluating
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.evaluation import ask, evaluating
 from ganglion.tasks.parts import Parts, take
 from ganglion.tasks.preparing import (
     Preprocessing,

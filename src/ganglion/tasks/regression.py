@@ -15,8 +15,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict, to_dict
-from ganglion.tasks.answering import answers, ask
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.evaluation import answers, ask
 from ganglion.tasks.labelled import LabelledData, encode
 from ganglion.tasks.preparing import (
     Preprocessing,

@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
-from ganglion.data.buckets import UNJUDGED, BucketLoader
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
+from ganglion.data.formats.text import read_text
+from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
-from ganglion.data.text import read_text
 from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.settings import from_dict
-from ganglion.tasks.answering import EVALUATION_BATCH, evaluating, is_file
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.evaluation import EVALUATION_BATCH, evaluating, is_file
 from ganglion.tasks.parts import nearest
 
 if TYPE_CHECKING:

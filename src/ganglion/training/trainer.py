@@ -10,19 +10,21 @@ from torch import Tensor
 
 from ganglion.core import Batch, LearningRule, Loader
 from ganglion.errors import CheckpointError, NonFiniteError, UsageError
-from ganglion.training import checkpoint, seeding, trouble
+from ganglion.training import checkpoint
+from ganglion.training import recovery as trouble
 from ganglion.training.averaging import WeightAverage
 from ganglion.training.callback import Callback as Callback
-from ganglion.training.capture import capture
-from ganglion.training.denormals import denormals_flushed
-from ganglion.training.device import choose_device, computing, place, tf32, to_device
-from ganglion.training.guard import guard
+from ganglion.training.gpu.capture import capture
+from ganglion.training.gpu.guard import guard
+from ganglion.training.machine import seeding
+from ganglion.training.machine.denormals import denormals_flushed
+from ganglion.training.machine.device import choose_device, computing, place, tf32, to_device
+from ganglion.training.machine.signals import Interrupted as Interrupted
+from ganglion.training.machine.signals import StopRequest, stop_requests
 from ganglion.training.measurements import Measurements
-from ganglion.training.run import RunFolder
+from ganglion.training.run_folder import RunFolder
 from ganglion.training.schedule import keep_schedule, total_steps
 from ganglion.training.settings import TrainerSettings
-from ganglion.training.signals import Interrupted as Interrupted
-from ganglion.training.signals import StopRequest, stop_requests
 
 Evaluate = Callable[[LearningRule], dict[str, float]]
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from ganglion.nn import fast
-from ganglion.nn.fast.routes import linear
+from ganglion import fast
+from ganglion.fast.routes import linear
 
 State = tuple[Tensor, ...]
 """What a cell carries from step to step; the first tensor is its output."""

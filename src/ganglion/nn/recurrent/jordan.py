@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganglion import fast
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn import fast
 from ganglion.nn.recurrent.cells import Cell, State, at_the_end, is_fast
 from ganglion.nn.recurrent.sequences import cleared, padding
 

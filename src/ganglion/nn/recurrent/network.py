@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.checkpoint import checkpoint
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn.fast import dropout, suits
+from ganglion.fast import dropout, suits
 from ganglion.nn.recurrent.cells import Cell, State
 from ganglion.nn.recurrent.sequences import cleared, packed_like, padding, reversed_in_time, unpacked
 

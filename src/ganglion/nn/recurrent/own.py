@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ganglion.nn import fast
-from ganglion.nn.fast.products import array, packed
-from ganglion.nn.fast.threads import in_slices, parts_of
+from ganglion import fast
+from ganglion.fast.products import array, packed
+from ganglion.fast.threads import in_slices, parts_of
 from ganglion.nn.recurrent.cells import Cell, State
 from ganglion.nn.recurrent.kernels import Kernels, write
 from ganglion.nn.recurrent.tracing import Step, trace
@@ -175,8 +175,8 @@ def _described(cell: Cell) -> tuple[Any, ...]:
 def _globals() -> dict[str, Any]:
     import numpy as np
 
-    from ganglion.nn.fast.compiled import sigmoid, tanh
-    from ganglion.nn.fast.matrix import product
+    from ganglion.fast.compiled import sigmoid, tanh
+    from ganglion.fast.matrix import product
 
     numbers = {"ONE": np.float32(1), "ZERO": np.float32(0), "INFINITY": np.float32(np.inf)}
     return {"np": np, "product": product, "sigmoid": sigmoid, "tanh": tanh, **numbers}

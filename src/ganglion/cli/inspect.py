@@ -1,0 +1,208 @@
+"""`inspect`: the chain rule of one weight, the layers, what they see, where gradients die, and what gates do."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganglion.cli.arguments import (
+    Folder,
+    Folders,
+    Image,
+    InputText,
+    Name,
+    OptionalFile,
+    OptionalText,
+    Switch,
+    refuse_unwritable,
+)
+from ganglion.cli.output import answer
+from ganglion.errors import UsageError
+from ganglion.models import find, names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganglion.core import Batch, LearningRule
+    from ganglion.runs.run import Run
+
+
+def backpropagation(
+    folder: Folders = (), *, example: Switch = False, parameter: OptionalText = None, json: Switch = False
+) -> None:
+    """Write out the chain rule of one weight as a table of local derivatives, beside what autograd finds.
+
+    Args:
+        folder: Folder of a run; the first sample of its training part is taken.
+        example: The 2-2-2 network of the textbooks instead of a run.
+        parameter: Weight of the run's network, like c1.weight[0,0,0,0]; the first one when not given.
+        json: Print one JSON object.
+    """
+    from ganglion import inspect
+
+    if len(folder) != (0 if example else 1):
+        raise UsageError("give one run, or --example", remedy="ganglion inspect backpropagation --example")
+    if example:
+        trace = inspect.example()
+    else:
+        rule, batch = _rule_and_batch(folder[0])
+        inputs, targets = batch["inputs"][:1], batch.get("targets", batch["inputs"])[:1]
+        first = next(name for name, weight in rule.network.named_parameters() if weight.requires_grad)
+        place = ",".join("0" * rule.network.get_parameter(first).dim())
+        trace = inspect.trace(rule.network.eval(), inputs, targets, _loss(rule), parameter or f"{first}[{place}]")
+    answer(trace.to_dict(), json, lambda: print(trace))
+
+
+def summary(name: Name, *, json: Switch = False) -> None:
+    """List layers, output shapes, parameters, multiply-adds and memory.
+
+    Args:
+        name: A system, or the folder of a run.
+        json: Print a list with one JSON object for each network.
+    """
+    from ganglion.runs import facts
+
+    if name in names():
+        module = find(name).load()
+        config = module.Config()
+        found = facts.summaries(module.build(config), facts.example(config))
+    else:
+        from ganglion.runs.run import open_run
+
+        run = open_run(name)
+        found = facts.summaries(run.system.load().build(run.config), run.prepared_task().example())
+    answer([one.to_dict() for one in found.values()], json, lambda: print(*found.values(), sep="\n\n"))
+
+
+def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: Path = Path("features.png")) -> None:
+    """Draw what one layer of a run makes of an image.
+
+    Args:
+        folder: Folder of the run.
+        image: Image file.
+        layer: Dotted name of the layer; the first convolution when not given.
+        out: Picture to write.
+    """
+    import torch
+
+    from ganglion import figures
+    from ganglion.inspect import feature_maps
+    from ganglion.runs.run import open_run
+
+    refuse_unwritable(out)
+    run = open_run(folder)
+    layers = [name for name, module in run.network.named_modules() if isinstance(module, torch.nn.Conv2d)]
+    if not layers and layer is None:
+        raise UsageError("the network has no convolution", where=folder, remedy="name a layer with --layer")
+    inputs = _prepared_input(run.task, image)
+    figures.save(feature_maps(run.network, inputs, layer or layers[0]), out)
+    print(out)
+
+
+def gradient_flow(
+    folder: Folder, *, input: OptionalText = None, out: OptionalFile = None, json: Switch = False
+) -> None:
+    """Measure the gradient, the activation and the dead units of every layer, and follow errors back through time.
+
+    Args:
+        folder: Folder of the run.
+        input: Text, or file of a text or series, to follow errors through; a batch of the training part when not given.
+        out: Picture to write as well; of a recurrent network that of the gradient through time.
+        json: Print one JSON object.
+    """
+    from ganglion import figures, inspect
+    from ganglion.runs.run import open_run
+
+    if out:
+        refuse_unwritable(out)
+    if input is not None:
+        run = open_run(folder)
+        inputs, _ = run.task.steps(input)
+        found: Any = inspect.gradient_through_time(run.network, inputs, inputs, _size, clipped=_clipped(run))
+        document, shown = found.to_dict(), [found]
+    else:
+        rule, batch = _rule_and_batch(folder)
+        sample = rule.network, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule)
+        found = inspect.gradient_flow(*sample)
+        document, shown = found.to_dict(), [found]
+        if inspect.has_time(rule.network):
+            found = inspect.gradient_through_time(*sample, clipped=_clipped(open_run(folder)))
+            document["through_time"] = found.to_dict()
+            shown.append(found)
+    if out:
+        figures.save(found.figure, out)
+    answer(document, json, lambda: print(*shown, sep="\n\n"))
+
+
+def gates(folder: Folder, input: InputText, *, out: Path = Path("gates.png"), json: Switch = False) -> None:
+    """Draw what the gates and cells of a recurrent network do while it reads a text or a series.
+
+    Args:
+        folder: Folder of the run.
+        input: Text, or file of a text or series.
+        out: Picture to write; of several layers one each, with the layer's name added.
+        json: Print one JSON object.
+    """
+    from ganglion import figures, inspect
+    from ganglion.runs.run import open_run
+
+    refuse_unwritable(out)
+    run = open_run(folder)
+    found = inspect.gates(run.network, *run.task.steps(input))
+    drawn = found.figures
+    paths = {layer: out.with_stem(f"{out.stem}-{layer}") if len(drawn) > 1 else out for layer in drawn}
+    for layer, figure in drawn.items():
+        figures.save(figure, paths[layer])
+    document = found.to_dict() | {"figures": [str(path) for path in paths.values()]}
+    answer(document, json, lambda: print(found, *paths.values(), sep="\n"))
+
+
+def _size(outputs: "Tensor", _: "Tensor") -> "Tensor":
+    """Stand in for the loss where the truth is not known: half the mean square of the outputs."""
+    return outputs.square().mean() / 2
+
+
+def _clipped(run: "Run") -> float | None:
+    """Return the share of updates that were clipped, from the log of the training."""
+    shares = [row["clipped"] for row in run.history if isinstance(row.get("clipped"), float | int)]
+    return sum(shares) / len(shares) if shares else None
+
+
+def _rule_and_batch(folder: str) -> "tuple[LearningRule, Batch]":
+    """Return the rule of a run with its best weights, and the first batch of its training part."""
+    from ganglion.runs.run import open_run
+
+    run = open_run(folder)
+    rule: LearningRule = run.system.load().build(run.config)
+    _loss(rule)
+    rule.network.load_state_dict(run.network.state_dict())
+    return rule, next(iter(run.prepared_task().loader(rule, seed=0)))
+
+
+def _loss(rule: "LearningRule") -> "Callable[[Tensor, Tensor], Tensor]":
+    judge = getattr(rule, "judge", None)
+    if not callable(judge):
+        raise UsageError(
+            "there is no single loss to follow back",
+            found=f"the rule {type(rule).__name__.lower()}",
+            remedy="choose a run of a supervised system or of an autoencoder",
+        )
+    return lambda outputs, targets: judge(outputs, targets)["loss"]
+
+
+def _prepared_input(task: Any, path: str) -> Any:
+    """Return an image file as the network takes it."""
+    from ganglion.data.preprocessing import ImagePreprocessing, read_inputs
+
+    preprocessing = getattr(task, "preprocessing", None)
+    if not isinstance(preprocessing, ImagePreprocessing):
+        raise UsageError("this run does not look at images", remedy="choose a run of a convolutional system")
+    return preprocessing(read_inputs([path], "image"))
+
+
+LOOK = {
+    "backpropagation": backpropagation,
+    "summary": summary,
+    "features": features,
+    "gradient-flow": gradient_flow,
+    "gates": gates,
+}

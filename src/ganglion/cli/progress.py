@@ -1,0 +1,228 @@
+"""How training is going, in one line: alive on a terminal or in a notebook, one plain line a report elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, final
+
+from ganglion.cli.wording import clock, number, short, words
+from ganglion.training.trainer import Callback, Trainer
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+BAR = (4, 20)
+"""Fewest and most cells of the bar, which takes what the values leave."""
+HELD_OUT = "validation_"
+TIMINGS = ("step", "epoch", "seconds", "samples_per_second")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where training is: what every surface shows, the least important values last."""
+
+    place: str
+    share: float
+    """Of all iterations, from 0 to 1."""
+    time: str
+    """That remains, or at the end that was spent."""
+    finished: bool
+    speed: str
+    """Samples per second."""
+    values: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        time = f"in {self.time}" if self.finished else f"{self.time} left"
+        values = (f"{name} {value}" for name, value in self.values)
+        return "  ".join([self.place, *values, self.speed.replace("/s", " samples/s"), time])
+
+
+class Surface(Protocol):
+    """Where a standing is shown."""
+
+    interval: float
+    """Seconds that must pass between two updates within a report."""
+
+    def show(self, standing: Standing, reported: bool) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@final
+class Progress(Callback):
+    """Shows the standing of a trainer; as a context manager it also leaves the screen tidy after an error.
+
+    Nothing is read from the device between reports, and between updates a step costs one look at the clock.
+    """
+
+    def __init__(self, surface: Surface | None = None) -> None:
+        self.surface = surface or choose_surface(sys.stderr)
+        self._clock: Callable[[], float] = time.monotonic
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.surface.close()
+
+    def on_start(self, trainer: Trainer) -> None:
+        self._started, self._first, self._samples = self._clock(), trainer.iteration, trainer.samples
+        self._next = self._started + self.surface.interval
+
+    def on_step(self, trainer: Trainer) -> None:
+        if self._clock() >= self._next:
+            self._show(trainer, reported=False)
+
+    def on_report(self, trainer: Trainer) -> None:
+        self._show(trainer, reported=True)
+
+    def on_end(self, trainer: Trainer) -> None:
+        self.surface.close()
+
+    def on_note(self, trainer: Trainer, text: str) -> None:
+        self.surface.close()
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
+    def _show(self, trainer: Trainer, reported: bool) -> None:
+        self.surface.show(self.standing(trainer), reported)
+        self._next = self._clock() + self.surface.interval
+
+    def standing(self, trainer: Trainer) -> Standing:
+        """Return where `trainer` is, its speed being that since it was started here."""
+        spent = max(self._clock() - self._started, 1e-9)
+        done = max(1, trainer.iteration - self._first)
+        left = spent / done * (trainer.total_steps - trainer.iteration)
+        speed = (trainer.samples - self._samples) / spent
+        return Standing(
+            place=place(trainer),
+            share=trainer.iteration / max(1, trainer.total_steps),
+            time=clock(spent if trainer.finished else left),
+            finished=trainer.finished,
+            speed=f"{short(speed)}/s",
+            values=(*measured(trainer), ("lr", f"{learning_rate(trainer):.2g}")),
+        )
+
+
+def place(trainer: Trainer) -> str:
+    """Return the epoch that is under way, or the step where there are no epochs, out of how many."""
+    period = trainer.loader.batches_per_epoch
+    if not period or trainer.settings.epochs is None:
+        return f"step {trainer.iteration:,}/{trainer.total_steps:,}"
+    total = -(-trainer.total_steps // period)
+    now = min(total, max(1, -(-trainer.iteration // period)))
+    return f"epoch {now:>{len(str(total))}}/{total}"
+
+
+def measured(trainer: Trainer) -> list[tuple[str, str]]:
+    """Return the loss, a measure on held-out data and the best of what is monitored, as last reported."""
+    row: dict[str, Any] = {name: value for name, value in trainer.row.items() if name not in TIMINGS}
+    held_out = [name.removeprefix(HELD_OUT) for name in row if name.startswith(HELD_OUT)]
+    losses = ["loss"] if "loss" in row else [name for name in row if not name.startswith(HELD_OUT)][:2]
+    values = [(words(name), number(row[name])) for name in losses]
+    # The monitored measure is the one to show, unless it is the loss and there is a more telling one.
+    others = [name for name in (trainer.score, *held_out) if name not in losses and name in held_out]
+    shown = others[0] if others else trainer.score
+    if shown in held_out:
+        name = f"validation {words(shown)}" if shown in losses else words(shown)
+        values.append((name, number(row[HELD_OUT + shown])))
+    if trainer.best is not None:
+        values.append(("best" if shown == trainer.score else f"best {words(trainer.score)}", number(trainer.best)))
+    return values
+
+
+def learning_rate(trainer: Trainer) -> float:
+    """Return the learning rate of the first optimizer, zero for a rule that has none."""
+    for optimizer in trainer.rule.optimizers.values():
+        return float(optimizer.param_groups[0]["lr"])
+    return 0.0
+
+
+def choose_surface(stream: TextIO) -> Surface:
+    """Return the surface that suits the place where this runs."""
+    if "IPython" in sys.modules and type(sys.modules["IPython"].get_ipython()).__name__ == "ZMQInteractiveShell":
+        return Notebook()
+    return Terminal(stream) if stream.isatty() else Lines(stream)
+
+
+@final
+class Lines:
+    """One plain line a report, for logs and pipes."""
+
+    interval = float("inf")
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def show(self, standing: Standing, reported: bool) -> None:
+        print(standing, file=self.stream, flush=True)
+
+    def close(self) -> None:
+        self.stream.flush()
+
+
+@final
+class Terminal:
+    """One line that is drawn over itself; values that do not fit are left out, the least important first."""
+
+    interval = 0.1
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
+        self.console = Console(file=stream, highlight=False)
+        self.drawn = False
+
+    def show(self, standing: Standing, reported: bool) -> None:
+        # The cursor waits at the start of the line, so whatever else is printed begins there and not in the middle.
+        self.console.print(self.line(standing), end="\r", overflow="crop", no_wrap=True)
+        self.drawn = True
+
+    def line(self, standing: Standing) -> "Text":
+        from rich.text import Text
+
+        width = self.console.width - 1
+        values = Text()
+        taken = len(standing.place) + len(standing.time) + len(standing.speed) + BAR[0] + 4
+        for name, value in standing.values:
+            if taken + values.cell_len + len(name) + len(value) + 3 > width:
+                break
+            values.append(f"  {name} ", "dim").append(value)
+        cells = min(BAR[1], width - taken - values.cell_len + BAR[0])
+        full = round(cells * standing.share)
+        bar = (("━" * full, "green"), ("─" * (cells - full), "dim"))
+        line = Text.assemble((standing.place, "bold"), " ", *bar, " ", standing.time, "  ", standing.speed, values)
+        line.pad_right(width - line.cell_len)
+        return line
+
+    def close(self) -> None:
+        if self.drawn:
+            self.console.print()
+            self.drawn = False
+
+
+@final
+class Notebook:
+    """One line of output that is replaced, seldom enough for a browser."""
+
+    interval = 0.5
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+        self.shown = 0.0
+
+    def show(self, standing: Standing, reported: bool) -> None:
+        now = time.monotonic()
+        if self.handle is not None and standing.share < 1 and now - self.shown < self.interval:
+            return
+        self.shown = now
+        content = {"text/plain": str(standing)}
+        if self.handle is None:
+            display = import_module("IPython.display").display  # there, or this would not be a notebook
+            self.handle = display(content, raw=True, display_id=True)
+        else:
+            self.handle.update(content, raw=True)
+
+    def close(self) -> None:
+        self.handle = None

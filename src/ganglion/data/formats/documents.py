@@ -1,0 +1,245 @@
+"""Texts with labels: tables and JSON lines with a column of each, folders of classes, files of classes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganglion.data.contents import fingerprint
+from ganglion.data.dataset import Dataset
+from ganglion.data.formats.folder_layout import PART_NAMES, readable
+from ganglion.data.formats.tables import decode_text, read_table
+from ganglion.data.formats.tabular import MOST_CLASSES, TARGET_NAMES
+from ganglion.data.formats.text import MOST_BYTES, read_text
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, UsageError
+from ganglion.files import parse_json
+from ganglion.settings import unknown_name
+
+TEXT_NAMES = ("text", "sentence", "review", "comment", "content", "body", "message", "document", "description", "title")
+LABEL_NAMES = (*TARGET_NAMES, "sentiment", "polarity", "category", "topic", "labels")
+TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet")
+JSON_LINES = (".jsonl", ".ndjson")
+Columns = dict[str, list[str | None]]
+"""The cells of every column as text, None where one is missing."""
+
+
+def read_documents(path: Path, settings: DataSettings) -> Dataset:
+    """Read labelled texts from a table, from JSON lines, or from a folder.
+
+    The column of texts is the one named with `columns`, or called text, sentence, review and the like, or the one of
+    the longest cells; that of labels the one named with `target`, or called label, class, sentiment and the like, or
+    the one of the fewest classes. Rows that lack one of them are left out.
+
+    In a folder, the texts of a class are the files in the folder of its name, or the lines of the file of its name;
+    folders called train and test are the parts.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    columns = _columns(path)
+    notes: list[str] = []
+    label = _label_column(columns, settings, str(path))
+    text = _text_column(columns, label, settings, str(path))
+    notes.append(f"texts from the column {text!r}, labels from {label!r}")
+    rows = [
+        (words.strip(), name)
+        for words, name in zip(columns[text], columns[label], strict=True)
+        if words and words.strip() and name
+    ]
+    if left_out := len(columns[text]) - len(rows):
+        notes.append(f"{left_out} rows without a text or a label left out")
+    if not rows:
+        raise DataError("no row has a text and a label", where=str(path), remedy="name other columns")
+    names = sorted({name for _, name in rows}, key=_by_number)
+    if len(names) > max(MOST_CLASSES, len(rows) // 2):
+        raise DataError(
+            f"the column {label!r} hardly recurs, so it is no class",
+            where=str(path),
+            found=f"{len(names)} different values in {len(rows)} rows, such as {names[0][:40]!r}",
+            remedy="choose another one with --target",
+        )
+    return _dataset(path, names, rows, [], notes, (text,))
+
+
+def read_texts_of(path: Path, column: str) -> list[str]:
+    """Return the texts to answer for: those of a column of a table or of JSON lines, or the lines of a text file."""
+    if path.suffix.lower() not in (*TABLES, *JSON_LINES):
+        texts: Sequence[str | None] = read_text(path).split("\n")
+    else:
+        columns = _columns(path)
+        if column not in columns and len(columns) > 1:
+            raise unknown_name("column", column, list(columns), where=str(path))
+        texts = columns.get(column) or next(iter(columns.values()))
+    found = [text.strip() for text in texts if text and text.strip()]
+    if not found:
+        raise DataError("there are no texts in this file", where=str(path), expected="a text in each line or row")
+    return found
+
+
+def _columns(path: Path) -> Columns:
+    if path.suffix.lower() in JSON_LINES:
+        return _json_columns(path)
+    if path.suffix.lower() not in TABLES:
+        raise DataError(
+            "labelled texts cannot be read from a file of this kind",
+            where=str(path),
+            expected=f"a file ending in {', '.join((*TABLES, *JSON_LINES))}, or a folder of classes",
+        )
+    table = read_table(path)
+    return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}
+
+
+def _cell(cell: object) -> str | None:
+    if isinstance(cell, float):
+        return None if cell != cell else str(int(cell)) if cell == int(cell) else str(cell)
+    return None if cell is None else str(cell)
+
+
+def _json_columns(path: Path) -> Columns:
+    """Read one JSON object a line."""
+    rows = []
+    for number, line in enumerate(decode_text(path, MOST_BYTES)[0].splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = parse_json(line)
+        except ValueError as error:
+            raise DataError(
+                "this line is no JSON", where=f"{path}, line {number}", found=str(error), expected="one object a line"
+            ) from error
+        if not isinstance(row, dict):
+            raise DataError(
+                "a line is no object", where=f"{path}, line {number}", expected='{"text": ..., "label": ...}'
+            )
+        rows.append(row)
+    if not rows:
+        raise DataError("this file is empty", where=str(path), expected="one JSON object a line")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [_json_cell(row.get(name)) for row in rows] for name in names}
+
+
+def _json_cell(value: object) -> str | None:
+    if value is None or isinstance(value, list | dict):
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text_column(columns: Columns, label: str, settings: DataSettings, where: str) -> str:
+    if settings.columns:
+        if len(settings.columns) > 1:
+            raise UsageError("texts are read from one column", found=", ".join(settings.columns), remedy="name one")
+        if settings.columns[0] not in columns:
+            raise unknown_name("column", settings.columns[0], list(columns), where=where)
+        return settings.columns[0]
+    others = [name for name in columns if name != label]
+    if not others:
+        raise DataError("there is no column of texts", where=where, found=label, expected="one beside the labels")
+    named = next((name for known in TEXT_NAMES for name in others if name.lower() == known), None)
+    return named or max(others, key=lambda name: sum(len(cell or "") for cell in columns[name]))
+
+
+def _label_column(columns: Columns, settings: DataSettings, where: str) -> str:
+    if settings.target is not None:
+        if settings.target not in columns:
+            raise unknown_name("column", settings.target, list(columns), where=where)
+        return settings.target
+    others = [name for name in columns if name not in settings.columns]
+    if not others or len(columns) < 2:
+        raise DataError("there is no column of labels", where=where, found=", ".join(columns), expected="two columns")
+    named = next((name for known in LABEL_NAMES for name in others if name.lower() == known), None)
+    return named or min(others, key=lambda name: len(set(columns[name])))
+
+
+def _read_folder(folder: Path) -> Dataset:
+    """Read a folder of folders of classes, of parts with such in them, or of one file for each class."""
+    parts = {role: _part(folder, role) for role in ("train", "test")}
+    notes: list[str] = []
+    if parts["train"] is None:
+        rows, test = _labelled(folder, notes), []
+    else:
+        rows = _labelled(parts["train"], notes)
+        test = _labelled(parts["test"], notes) if parts["test"] else []
+    names = sorted({name for _, name in rows}, key=_by_number)
+    strange = sorted({name for _, name in test} - set(names))
+    if strange:
+        raise DataError(
+            "the test part has classes that the training part lacks",
+            where=str(folder),
+            found=", ".join(strange[:10]),
+            remedy="put some texts of them into the training part, or leave them out",
+        )
+    return _dataset(folder, names, rows, test, notes, ())
+
+
+def _part(folder: Path, role: str) -> Path | None:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    return next((folder / name for name in names if name.lower() in PART_NAMES[role]), None)
+
+
+def _labelled(folder: Path, notes: list[str]) -> list[tuple[str, str]]:
+    """Return the texts of a folder with their classes."""
+    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
+    if classes:
+        rows = [
+            (read_text(Path(root, name)).strip(), readable(label.name))
+            for label in classes
+            for root, _, names in sorted(os.walk(label))
+            for name in sorted(names)
+            if not name.startswith(".")
+        ]
+    else:
+        files = sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
+        rows = [
+            (line.strip(), label)
+            for path, label in zip(files, _labels_of(files), strict=True)
+            for line in read_text(path).split("\n")
+        ]
+        notes.append(f"one text a line in {', '.join(readable(path.name) for path in files[:5])}")
+    kept = [(text, label) for text, label in rows if text]
+    if len({label for _, label in kept}) < 2:
+        raise DataError(
+            "there are no texts of two classes in this folder",
+            where=str(folder),
+            expected="a folder of text files for each class, or a text file for each class with one text a line",
+            found=", ".join(sorted({label for _, label in kept})) or "no texts",
+        )
+    if len(kept) < len(rows) and classes:
+        notes.append(f"{len(rows) - len(kept)} empty texts left out")
+    return kept
+
+
+def _labels_of(files: Sequence[Path]) -> list[str]:
+    """Return what tells files of classes apart: their endings where their stems are one, else their stems."""
+    stems = {path.stem for path in files}
+    return [readable(path.suffix[1:] if len(stems) == 1 else path.stem) for path in files]
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    return (int(name) if name.isdecimal() else 1 << 62, name)
+
+
+def _dataset(
+    path: Path,
+    names: Sequence[str],
+    rows: list[tuple[str, str]],
+    test: list[tuple[str, str]],
+    notes: list[str],
+    columns: tuple[str, ...],
+) -> Dataset:
+    numbers = {name: number for number, name in enumerate(names)}
+    texts, targets = [text for text, _ in rows], np.array([numbers[name] for _, name in rows], dtype=np.int64)
+    test_texts, test_targets = [text for text, _ in test], np.array([numbers[name] for _, name in test], dtype=np.int64)
+    return Dataset(
+        name=path.stem,
+        kind="documents",
+        inputs=texts,
+        targets=targets,
+        test_inputs=test_texts if test else None,
+        test_targets=test_targets if test else None,
+        label_names=tuple(names),
+        column_names=columns,
+        source=str(path),
+        fingerprint=fingerprint(texts, targets, test_texts, test_targets),
+        notes=tuple(notes),
+    )

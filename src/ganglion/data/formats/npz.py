@@ -1,0 +1,261 @@
+"""Arrays in NPZ files, never pickled: images, rows or a series, with or without targets and a test part."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ganglion.data.contents import fingerprint
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.tabular import MOST_CLASSES
+from ganglion.errors import DataError, GanglionError
+from ganglion.files import refuse_bomb, regular
+
+MOST_ARRAYS = 1000
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+"""Readers of what stands before the numbers, by version."""
+MOST_CLASS_NUMBERS = 65_536
+"""Larger whole numbers are names of classes, not their numbers."""
+INPUT_NAMES = ("inputs", "x", "images", "data", "features")
+SAMPLES_OF_A_CLASS = 10
+"""Samples that each of many classes has on average at least, where whole numbers are taken for classes."""
+TARGET_NAMES = ("targets", "y", "labels", "target", "label")
+
+
+def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
+    """Read inputs, targets and a test part by their usual names (`x_train`, `inputs`, `test_labels`, ...).
+
+    Arrays of three or four axes are images; of two, rows, or a series where that is asked for.
+    """
+    arrays = load_arrays(path)
+    inputs = _find(arrays, INPUT_NAMES, "train")
+    if inputs is None and len(arrays) == 1:
+        inputs = next(iter(arrays.values()))
+    if inputs is None:
+        raise DataError(
+            "this file has no array that is called like inputs",
+            where=str(path),
+            expected=f"one of {', '.join(INPUT_NAMES)}",
+            found=", ".join(arrays),
+        )
+    if not inputs.size or inputs.ndim == 0:
+        raise DataError(
+            "there are no inputs in this file",
+            where=str(path),
+            found=f"shape {inputs.shape}",
+            expected="one row for every sample",
+        )
+    test_inputs = _find(arrays, INPUT_NAMES, "test")
+    if test_inputs is not None and (test_inputs.ndim == 0 or test_inputs.shape[1:] != inputs.shape[1:]):
+        raise DataError(
+            "the test part has another shape than the training part",
+            where=str(path),
+            expected=str(inputs.shape[1:]),
+            found=str(test_inputs.shape[1:]),
+        )
+    found = [_find(arrays, TARGET_NAMES, part) for part in ("train", "test")]
+    _refuse_uneven(inputs, found[0], path)
+    _refuse_uneven(test_inputs, found[1], path)
+    _refuse_targets(found, path)
+    (targets, test_targets), labels = _targets(found)
+    shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
+    inputs = _as(shape, inputs, path)
+    return Dataset(
+        name=path.stem,
+        kind=shape,
+        inputs=inputs,
+        targets=targets,
+        test_inputs=None if test_inputs is None else _as(shape, test_inputs, path),
+        test_targets=test_targets,
+        label_names=labels,
+        column_names=tuple(f"column {number + 1}" for number in range(inputs.shape[1])) if inputs.ndim == 2 else (),
+        source=str(path),
+        fingerprint=fingerprint(inputs, targets, test_inputs, test_targets),
+        notes=(f"arrays {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}",),
+    )
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Return the inputs alone, as they are."""
+    arrays = load_arrays(path)
+    found = _find(arrays, INPUT_NAMES, "train")
+    array = next(iter(arrays.values())) if found is None else found
+    if array.dtype.kind not in "iufb" or array.ndim == 0:
+        raise DataError(
+            "these are no numbers",
+            where=str(path),
+            found=f"{array.dtype} of shape {array.shape}",
+            remedy="save plain numbers with numpy.save",
+        )
+    return array
+
+
+def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Return the arrays of a file by name, none of which is read before its size has been compared with the file.
+
+    Args:
+        beside: names of entries that are no arrays, and are left alone.
+    """
+    size = regular(path).stat().st_size
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                return {"inputs": _array(file, size, path)}
+            with zipfile.ZipFile(file) as archive:
+                entries = archive.infolist()
+                _refuse_entries(entries, size, path)
+                arrays = {}
+                for entry in entries:
+                    if entry.filename in beside:
+                        continue
+                    with archive.open(entry) as member:
+                        arrays[entry.filename.removesuffix(".npy")] = _array(member, entry.file_size, path)
+    except GanglionError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise anything for files that are cut off, damaged or made to harm.
+        raise DataError(
+            "this file cannot be read",
+            where=str(path),
+            found=str(error) or type(error).__name__,
+            remedy="save it again with numpy.save or numpy.savez",
+        ) from error
+    if not arrays:
+        raise DataError("this file holds no arrays", where=str(path), expected="at least one")
+    return arrays
+
+
+def _refuse_entries(entries: list[zipfile.ZipInfo], size: int, path: Path) -> None:
+    """Refuse archives that repeat names, hold too many entries, or unpack to far more than arrays compress."""
+    if len(entries) > MOST_ARRAYS or len({entry.filename for entry in entries}) < len(entries):
+        raise DataError(
+            "this archive is not made by NumPy",
+            where=str(path),
+            expected=f"at most {MOST_ARRAYS} arrays of different names",
+            found=f"{len(entries)} entries",
+        )
+    refuse_bomb(path, size, sum(entry.file_size for entry in entries))
+
+
+def _array(file: IO[bytes], size: int, path: Path) -> np.ndarray:
+    """Return the array in NumPy's format that takes `size` bytes of an open file."""
+    file.seek(0)
+    if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+        raise DataError(
+            "this is not an array in NumPy's format",
+            where=str(path),
+            expected="what numpy.save or numpy.savez writes",
+            remedy="files that were pickled can run programs and are never opened; save plain arrays with numpy.savez",
+        )
+    file.seek(0)
+    shape, _, kind = HEADERS[np.lib.format.read_magic(file)](file)
+    if kind.hasobject:
+        raise DataError(
+            "this file holds Python objects, which could run code",
+            where=str(path),
+            remedy="save plain arrays with numpy.savez",
+        )
+    expected, found = math.prod(shape) * kind.itemsize, size - file.tell()
+    if expected != found or min(shape, default=1) < 0:
+        raise DataError(
+            "this array is not as long as its header says",
+            where=str(path),
+            expected=f"{expected} bytes for {kind} of shape {shape}",
+            found=f"{found} bytes",
+        )
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _find(arrays: dict[str, np.ndarray], names: tuple[str, ...], part: str) -> np.ndarray | None:
+    spellings = [spelling for name in names for spelling in (f"{name}_{part}", f"{part}_{name}")]
+    if part == "train":
+        spellings += names
+    lower = {name.lower(): name for name in arrays}
+    return next((arrays[lower[spelling]] for spelling in spellings if spelling in lower), None)
+
+
+def _refuse_uneven(inputs: np.ndarray | None, targets: np.ndarray | None, path: Path) -> None:
+    if inputs is not None and targets is not None and targets.shape[:1] != inputs.shape[:1]:
+        found = f"inputs of shape {inputs.shape}, targets of shape {targets.shape}"
+        raise DataError(
+            "inputs and targets differ in number",
+            where=str(path),
+            found=found,
+            remedy="save one target for every input",
+        )
+
+
+def _targets(parts: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[str, ...]]:
+    """Return the targets of all parts and class names: texts, and whole numbers that recur, are classes."""
+    parts = [part[:, 0] if part is not None and part.ndim == 2 and part.shape[1] == 1 else part for part in parts]
+    there = [part for part in parts if part is not None]
+    if not there:
+        return parts, ()
+    if there[0].dtype.kind in "US":
+        return _named(parts)
+    first = there[0]
+    few = len(np.unique(first)) <= max(MOST_CLASSES, len(first) // SAMPLES_OF_A_CLASS)
+    if first.ndim == 1 and first.dtype.kind in "iub" and min(part.min(initial=0) for part in there) >= 0 and few:
+        count = max(int(part.max(initial=0)) for part in there) + 1
+        if count > MOST_CLASS_NUMBERS:
+            return _named(parts)
+        return [None if part is None else part.astype(np.int64) for part in parts], tuple(map(str, range(count)))
+    return [None if part is None else part.astype(np.float32) for part in parts], ()
+
+
+def _range(values: np.ndarray) -> str:
+    return f"{values.min():g} to {values.max():g}" if values.dtype.kind in "iufb" else str(values.dtype)
+
+
+def _named(parts: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[str, ...]]:
+    """Return the places of names among all that occur, and these."""
+    names = np.unique(np.concatenate([part for part in parts if part is not None]))
+    numbers = [None if part is None else np.searchsorted(names, part) for part in parts]
+    return numbers, tuple(map(str, names.tolist()))
+
+
+def _refuse_targets(targets: list[np.ndarray | None], path: Path) -> None:
+    """Refuse targets that are neither class names nor numbers, or of other kinds in the two parts."""
+    there = [part for part in targets if part is not None]
+    for part in there:
+        names, numbers = part.dtype.kind in "US" and part.ndim == 1, part.dtype.kind in "iufb" and part.ndim in (1, 2)
+        if not (names or numbers) or (part.dtype.kind in "US") != (there[0].dtype.kind in "US"):
+            raise DataError(
+                "these are no targets",
+                where=str(path),
+                expected="class names or whole numbers (samples,), or numbers (samples, outputs)",
+                found=f"{part.dtype} of shape {part.shape}",
+            )
+
+
+def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
+    """Return arrays of the type and the axes that their kind has."""
+    if kind != "image":
+        values = values[:, None] if values.ndim == 1 else values
+        if values.ndim != 2 or values.dtype.kind not in "iufb":
+            raise DataError(
+                "these are no rows of numbers",
+                where=str(path),
+                found=f"{values.dtype} of shape {values.shape}",
+                expected="(samples, columns)",
+            )
+        with np.errstate(over="ignore"):  # What is too large becomes infinite, which the data check finds.
+            return values.astype(np.float32)
+    values = values[..., None] if values.ndim == 3 else values
+    if values.ndim != 4 or values.shape[-1] not in (1, 3):
+        raise DataError(
+            "these are no images",
+            where=str(path),
+            expected="(samples, height, width) or (samples, height, width, 1 or 3)",
+            found=str(values.shape),
+        )
+    if values.dtype == np.uint8:
+        return values
+    largest = 1.0 if values.dtype.kind == "f" and values.max() <= 1 else 255.0
+    if values.dtype.kind not in "iufb" or not (values.min() >= 0 and values.max() <= largest):
+        raise DataError(
+            "pixels must go from 0 to 255, or from 0 to 1 as fractions", where=str(path), found=_range(values)
+        )
+    return np.round(values * (255 / largest)).astype(np.uint8)

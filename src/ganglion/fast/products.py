@@ -1,0 +1,109 @@
+"""Weights as the compiled matrix product takes them, and the product over all steps that their gradient is."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ganglion.fast.routes import linear
+
+
+def pack(weight: Tensor, columns: int) -> Tensor:
+    """Return a weight (depth, width) as panels of columns, (panels, depth, columns), the last filled up with zeros.
+
+    >>> pack(torch.arange(6.0).view(2, 3), columns=2)
+    tensor([[[0., 1.],
+             [3., 4.]],
+    <BLANKLINE>
+            [[2., 0.],
+             [5., 0.]]])
+    """
+    padded = functional.pad(weight, (0, -weight.shape[1] % columns)) if weight.shape[1] % columns else weight
+    return padded.unflatten(1, (-1, columns)).transpose(0, 1).contiguous()
+
+
+def pack_pairs(weight: Tensor, side: int) -> Tensor:
+    """Return a weight (depth, width) in sixteen bits as panels, (panels, depth / 2, side, 2), of pairs along the depth.
+
+    >>> pack_pairs(torch.arange(6.0).view(2, 3), side=2)[0]
+    tensor([[[0., 3.],
+             [1., 4.]]], dtype=torch.bfloat16)
+    """
+    depth, width = weight.shape
+    padded = weight.bfloat16()
+    if width % side or depth % side:
+        padded = functional.pad(padded, (0, -width % side, 0, -depth % side))
+    return padded.unflatten(1, (-1, side)).unflatten(0, (-1, 2)).permute(2, 0, 3, 1).contiguous()
+
+
+def packed(weight: Tensor, in_tiles: bool) -> np.ndarray:
+    """Return a weight as kernels take it: for tiles of sixteen bits, or for registers of single precision."""
+    from ganglion.fast import matrix
+
+    if in_tiles:
+        return pack_pairs(weight, 2 * matrix.TILE).view(torch.int16).numpy().view(np.uint16)
+    return pack(weight, matrix.COLUMNS).numpy()
+
+
+def fits_tiles(tensor: Tensor) -> bool:
+    """Return whether the products of a scan over this are those of sixteen bits."""
+    from ganglion.fast import matrix
+
+    return tensor.dtype is torch.bfloat16 and matrix.has_tiles()
+
+
+def single(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Return tensors in single precision."""
+    return tuple(None if tensor is None else tensor.float() for tensor in tensors)
+
+
+def array(tensor: Tensor | None, shape_of_none: tuple[int, ...] = ()) -> np.ndarray:
+    """Return a tensor as the contiguous array that kernels take, without a copy where it is one."""
+    if tensor is None:
+        return np.empty(shape_of_none, np.float32)
+    return tensor.detach().contiguous().numpy()
+
+
+def halves(tensor: Tensor) -> np.ndarray:
+    """Return numbers of sixteen bits as kernels take them, as words; none, of the same axes, of a wider tensor."""
+    if tensor.dtype is not torch.bfloat16:
+        return np.empty((0,) * tensor.dim(), np.uint16)
+    return tensor.detach().contiguous().view(torch.int16).numpy().view(np.uint16)
+
+
+def singles(tensor: Tensor) -> np.ndarray:
+    """Return numbers of single precision as kernels take them; none, of the same axes, of a narrower tensor."""
+    return array(tensor) if tensor.dtype is torch.float32 else np.empty((0,) * tensor.dim(), np.float32)
+
+
+def own_or_copy(saved: Tensor) -> Tensor:
+    """Return what was saved for a backward pass as something to be written over: itself, unless the graph is kept."""
+    kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()
+    return saved.clone() if kept else saved
+
+
+def recurrent_weight_slope(
+    slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None, in_tiles: bool
+) -> Tensor:
+    """Return dL/dU = sum over steps and samples of dL/d(U m h_{t-1}) (m h_{t-1})^T, as one product over all steps.
+
+    Args:
+        slopes: dL/d(U m h_{t-1}), (time, batch, gates * hidden).
+        hidden: h before the first step, (batch, hidden).
+        hiddens: h of every step, (time, batch, hidden).
+        mask: m, (batch, hidden).
+        in_tiles: multiply in sixteen bits.
+    """
+    before = hiddens[:-1]
+    if mask is not None:
+        hidden, before = hidden * mask, before * mask
+    if in_tiles:
+        slopes, hidden, before = slopes.bfloat16(), hidden.bfloat16(), before.bfloat16()
+    slope = linear(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1).t())
+    return slope.addmm_(slopes[0].t(), hidden)
+
+
+def mask_slope(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
+    """Return dL/dm, the sum over steps of U^T dL/d(U m h_{t-1}) h_{t-1}; arguments as above."""
+    slope = slopes @ recurrent_weight.float()  # (time, batch, hidden)
+    return slope[0] * hidden + (slope[1:] * hiddens[:-1]).sum(0)

@@ -1,0 +1,110 @@
+"""Which library multiplies single-precision matrices in main memory.
+
+torch hands these products to MKL, which is as fast as anything on processors of its own maker and takes half the speed
+of AMD's with 512-bit vectors; oneDNN, which torch carries too, takes all of it. The choice is a rule, not a stopwatch:
+the two round differently, and a run that is resumed has to repeat its bits in another process.
+"""
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils._python_dispatch import _disable_current_modes
+
+from ganglion.errors import ConfigurationError
+from ganglion.fast.dispatch import is_plain, is_watched
+
+Library = Literal["mkl", "onednn"]
+LEAST_OPERATIONS = 2**22
+"""Multiplications below which handing a product to oneDNN costs more than it can bring."""
+
+
+@cache
+def library() -> Library:
+    """Return what multiplies here: `GANGLION_PRODUCTS` is mkl, onednn, or auto, the rule for this processor.
+
+    Raises `ConfigurationError` for any other value.
+    """
+    wanted = os.environ.get("GANGLION_PRODUCTS", "auto")
+    if wanted not in ("auto", *get_args(Library)):
+        raise ConfigurationError(
+            "GANGLION_PRODUCTS names no library", expected="auto, mkl or onednn", found=wanted, remedy="unset it"
+        )
+    if wanted == "mkl" or not _has_onednn():
+        return "mkl"
+    amd = _vendor() == "AuthenticAMD" and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return "onednn" if wanted == "onednn" or (amd and torch.backends.mkl.is_available()) else "mkl"
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return inputs weight^T + bias as `torch.nn.functional.linear` does, by the faster library.
+
+    Args:
+        inputs: (..., depth).
+        weight: (width, depth).
+        bias: (width).
+    """
+    if library() == "onednn" and _suits(inputs, weight, bias):
+        product: Tensor = _Product.apply(inputs.reshape(-1, inputs.shape[-1]), weight, bias)
+        return product.view(*inputs.shape[:-1], len(weight))
+    return functional.linear(inputs, weight, bias)
+
+
+def _suits(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    tensors = (inputs, weight) if bias is None else (inputs, weight, bias)
+    return (
+        inputs.numel() > 0
+        and inputs.numel() * len(weight) >= LEAST_OPERATIONS
+        and weight.dim() == 2
+        and inputs.shape[-1] == weight.shape[1]
+        and (bias is None or bias.shape == weight.shape[:1])
+        and all(is_plain(tensor) and tensor.dtype is torch.float32 for tensor in tensors)
+        and not is_watched()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+class _Product(torch.autograd.Function):
+    """left right^T + bias. Its gradient is made of products of the same kind, so it has derivatives of any order."""
+
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(left, right)
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+        return product
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        left, right = ctx.saved_tensors
+        needs_left, needs_right, needs_bias = ctx.needs_input_grad
+        return (
+            _Product.apply(slope, right.t(), None) if needs_left else None,
+            _Product.apply(slope.t(), left.t(), None) if needs_right else None,
+            slope.sum(0) if needs_bias else None,
+        )
+
+
+@cache
+def _has_onednn() -> bool:
+    """Return whether the operator is there and does what it did when this was written."""
+    try:
+        with torch.no_grad(), _disable_current_modes():  # Somebody may be following a step on shapes alone.
+            left, right = torch.eye(3), torch.arange(6.0).view(2, 3)
+            product = torch.ops.mkldnn._linear_pointwise(left, right, torch.ones(2), "none", [], "")
+            return torch.equal(product, right.t() + 1)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+
+
+def _vendor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r"^vendor_id\s*:\s*(\S+)", text, re.MULTILINE)
+    return found[1] if found else ""

@@ -1,0 +1,209 @@
+"""The supervised systems as scikit-learn estimators, for pipelines, cross-validation and searches over options."""
+
+from typing import Any, Self, final
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags, check_array, check_random_state, check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.errors import UsageError
+from ganglion.models import INDEX, System, find
+from ganglion.nn.activations import probabilities
+from ganglion.runs.run import task_class
+from ganglion.runs.session import settle
+from ganglion.tasks.evaluation import ask
+from ganglion.training.machine.seeding import random_state_kept, seed_all
+from ganglion.training.trainer import Callback, Trainer
+
+
+class _Estimator(BaseEstimator):
+    """What both estimators share; parameters, attributes and errors are those of scikit-learn."""
+
+    _task_name: str
+
+    def __init__(
+        self,
+        system: str = "mlp",
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        **options: Any,
+    ) -> None:
+        self.system, self.epochs, self.batch_size, self.random_state = system, epochs, batch_size, random_state
+        self._options = options
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all parameters, options among them."""
+        return super().get_params(deep) | self._options
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; one that is not the estimator's own is an option of the system, looked at by `fit`."""
+        own = super().get_params(deep=False)
+        self._options = self._options | {name: value for name, value in params.items() if name not in own}
+        super().set_params(**{name: value for name, value in params.items() if name in own})
+        return self
+
+    def _fit(self, inputs: np.ndarray, targets: np.ndarray, label_names: tuple[str, ...] = ()) -> None:
+        """Train with the system's own rule, preprocessing and defaults, on all samples unless options say otherwise."""
+        system = _supervised(self.system, self._task_name)
+        given = {"epochs": self.epochs, "batch_size": self.batch_size}
+        given = {name: value for name, value in given.items() if value is not None}
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        config, trainer_settings, data_settings = settle(
+            system, {"validation": 0.0, "test": 0.0, **given, **self._options, "seed": seed}
+        )
+        kind: Kind = "tabular" if inputs.ndim == 2 else "image"
+        dataset = Dataset(name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names)
+        task = task_class(self._task_name).prepare(dataset, config, data_settings, seed)
+        history = _History()
+        with random_state_kept():
+            seed_all(seed)
+            rule = system.load().build(task.config)
+            trainer = Trainer(
+                rule,
+                task.loader(rule, seed),
+                trainer_settings,
+                evaluate=task.evaluate if task.has_validation else None,
+                score=task.score,
+                higher_is_better=task.higher_is_better,
+                callbacks=[history],
+            )
+            trainer.fit()
+        self.network_ = rule.network.eval()
+        self.config_, self.history_ = task.config, history.rows
+        # Restored from its state, a task knows how to answer and holds no data.
+        self._task: Any = type(task).restore(task.state(), task.config)
+
+    def _checked(self, X: Any, y: Any, **targets: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return samples and targets that can be learnt from; raises the errors that scikit-learn has for others."""
+        if not _are_images(X):
+            return validate_data(self, X, y, ensure_min_samples=2, **targets)
+        images, labels = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, **targets)
+        self._brightest = 255.0 if images.dtype.kind in "iub" or images.max() > 1 else 1.0
+        return self._as_bytes(images), labels
+
+    def _outputs(self, X: Any) -> Tensor:
+        check_is_fitted(self)
+        raw = self._as_bytes(check_array(X, allow_nd=True)) if _are_images(X) else validate_data(self, X, reset=False)
+        return ask(self.network_, self._task.preprocessing(raw))
+
+    def _as_bytes(self, images: np.ndarray) -> np.ndarray:
+        """Return pixels from 0 to 255, on the scale that the training images had."""
+        return np.rint(images * (255 / self._brightest)).clip(0, 255).astype(np.uint8)
+
+
+@final
+class Classifier(ClassifierMixin, _Estimator):
+    """A classifying system of the index as a scikit-learn classifier.
+
+    Rows are `(samples, features)`, images `(samples, height, width)` or `(samples, height, width, channels)` with
+    pixels up to 1 or up to 255. Scaling is part of the estimator. All samples are learnt from, unless `validation`
+    holds a share back, by which the best weights are then chosen.
+
+    Args:
+        system: Name of a system, as in `ganglion list`.
+        epochs: Passes over the samples; the system's own number when not given.
+        batch_size: Samples per update; likewise.
+        random_state: Seed of initial weights and order.
+        options: Any further fields of the system's configuration, of its optimizer, and of training and data settings.
+
+    Attributes:
+        classes_: The labels, in the order of the columns of `predict_proba`.
+        network_: The trained network, a plain module.
+        config_: The configuration that it was built from.
+        history_: What was measured while training, one dictionary per report.
+
+    >>> classifier = Classifier("mlp", hidden_features=(16,), learning_rate=0.1, epochs=50, random_state=0)
+    >>> rows, labels = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["equal", "different", "different", "equal"]
+    >>> classifier.fit(rows, labels).predict(rows).tolist()
+    ['equal', 'different', 'different', 'equal']
+    """
+
+    _task_name = "classification"
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from samples and their labels, which may be of any kind."""
+        inputs, labels = self._checked(X, y)
+        check_classification_targets(labels)
+        self.classes_, targets = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("Classifier needs samples of at least 2 classes, but the data has only one class")
+        self._fit(inputs, targets.astype(np.int64), tuple(str(label) for label in self.classes_))
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of every class, `(samples, classes)`."""
+        return probabilities(self._outputs(X).double()).numpy()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest label of every sample."""
+        places = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[places]
+
+
+@final
+class Regressor(RegressorMixin, _Estimator):
+    """A system of the index that predicts values as a scikit-learn regressor; see `Classifier` for its arguments.
+
+    Values are standardised for training and come back in their own units; several per sample are predicted at once.
+
+    >>> rows = np.linspace(-1, 1, 50).reshape(-1, 1)
+    >>> regressor = Regressor("mlp", hidden_features=(16,), learning_rate=0.05, epochs=50, random_state=0)
+    >>> regressor.fit(rows, rows.ravel() ** 2).score(rows, rows.ravel() ** 2) > 0.95
+    True
+    """
+
+    _task_name = "regression"
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from samples and their values, `(samples,)` or `(samples, outputs)`."""
+        inputs, values = self._checked(X, y, multi_output=True, y_numeric=True)
+        self._flat = values.ndim == 1
+        self._fit(inputs, values.astype(np.float64))
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the values of every sample, in the shape that `fit` was given."""
+        outputs = self._outputs(X)
+        values = self._task.target_scale.inverse(outputs)
+        return values[:, 0] if self._flat else values
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class _History(Callback):
+    """Keeps every report."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def on_report(self, trainer: Trainer) -> None:
+        self.rows.append(dict(trainer.row))
+
+
+def _supervised(name: str, task: str) -> System:
+    """Return the system of that name, which must be able to do the task."""
+    system = find(name)
+    if not _can(system, task):
+        able = ", ".join(other.name for other in INDEX if _can(other, task))
+        raise UsageError(f"{name} is not for {task}", expected=f"one of {able}")
+    return system
+
+
+def _can(system: System, task: str) -> bool:
+    """Whether a system does a task; those that tell classes apart also predict values if they have a field for it."""
+    if system.task != "classification":
+        return False
+    return task == "classification" or hasattr(system.load().Config, "out_features")
+
+
+def _are_images(X: Any) -> bool:
+    return len(getattr(X, "shape", ())) in (3, 4)

@@ -1,0 +1,208 @@
+"""What is known of every system without building it: `python -m ganglion.runs.facts` writes `models/facts.json`.
+
+`list`, `info` and `train NAME --help` read that file, so that they answer without importing torch.
+"""
+
+import ast
+import copy
+import dataclasses
+import inspect
+import json
+import re
+import types
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from ganglion import models
+from ganglion.errors import ConfigurationError
+from ganglion.models import INDEX, System
+from ganglion.settings import field_documentation, to_dict
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganglion.core import LearningRule
+    from ganglion.inspect.summary import Summary
+
+TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, str, tuple, dict)}
+PATH = Path(models.__file__).with_name("facts.json")
+
+
+@cache
+def load() -> dict[str, dict[str, Any]]:
+    """Return the facts of every system by name, as they were generated."""
+    return dict(json.loads(PATH.read_text(encoding="utf-8")))
+
+
+def make() -> dict[str, dict[str, Any]]:
+    """Work out the facts of every system of the index from its code."""
+    return {system.name: facts(system) for system in INDEX}
+
+
+def facts(system: System) -> dict[str, Any]:
+    """Work out the facts of one system: words of its docstring, fields of its configuration, parameters, layers."""
+    module = system.load()
+    documentation = inspect.cleandoc(module.__doc__ or "")
+    rule = module.build(module.Config())
+    by_role = {
+        role: sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+        for role, network in rule.networks.items()
+    }
+    return {
+        "name": system.name,
+        "family": system.family,
+        "task": system.task,
+        "summary": documentation.partition("\n")[0].rstrip("."),
+        "data": system.data,
+        "defaults": dict(system.defaults),
+        "parameters": sum(by_role.values()),
+        "parameters_by_role": by_role,
+        "layers": layers(rule, module.Config()),
+        "fields": fields(module.Config()),
+        "references": references(documentation),
+        "documentation": documentation,
+    }
+
+
+def layers(rule: "LearningRule", config: Any) -> list[dict[str, Any]]:
+    """Return the layers of every network that learns, as JSON values."""
+    rows: list[dict[str, Any]] = []
+    for role, summary in summaries(rule, example(config)).items():
+        for layer in summary.to_dict()["layers"]:
+            entry = {key: layer[key] for key in ("name", "shape", "output", "parameters", "multiply_adds")}
+            rows.append({"role": role, "type": layer["kind"], **entry})
+    return rows
+
+
+def summaries(rule: "LearningRule", inputs: "Tensor", batch_size: int | None = None) -> "dict[str, Summary]":
+    """Return the summary of every network that learns, by role; a discriminator is shown what the generator draws."""
+    import torch  # here and not above: `load` must not cost its import
+
+    from ganglion.inspect.summary import summarise
+
+    found: dict[str, Summary] = {}
+    for role, network in rule.networks.items():
+        if any(parameter.requires_grad for parameter in network.parameters()):
+            found[role] = summarise(network, inputs, batch_size=batch_size)
+        if role == "generator":
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                inputs = copy.deepcopy(network).eval()(inputs.to(next(network.parameters()).device))
+    return found
+
+
+def example(config: Any) -> "Tensor":
+    """Return one blank input of a system's first network, from the fields that say what it takes."""
+    import torch
+
+    shape: tuple[int, ...]
+    if hasattr(config, "latent_features"):
+        shape = (config.latent_features,)
+    elif getattr(config, "image_size", None):
+        shape = (config.in_channels, config.image_size, config.image_size)
+    elif hasattr(config, "vocabulary_size"):
+        return torch.ones(1, config.window, dtype=torch.int64)
+    elif hasattr(config, "window"):
+        shape = (config.window, config.in_features)
+    else:
+        shape = (config.in_features,)
+    return torch.zeros(1, *shape)
+
+
+def fields(config: Any, prefix: str = "") -> list[dict[str, Any]]:
+    """Return every field of a configuration by the name that `ganglion.train` knows it under, nested ones flattened.
+
+    The fields of `descent` carry no prefix: `learning_rate`; those of other nested settings do:
+    `generator_descent.learning_rate`.
+    """
+    cls: type = type(config)
+    hints, sentences = get_type_hints(cls), field_documentation(cls)
+    plain = to_dict(config)
+    found: list[dict[str, Any]] = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found += fields(value, prefix if field.name == "descent" else f"{prefix}{field.name}.")
+        else:
+            found.append(
+                {
+                    "name": f"{prefix}{field.name}",
+                    "type": type_text(hints[field.name]),
+                    "default": plain[field.name],
+                    "optional": value is None,
+                    "help": " ".join(sentences.get(field.name, "").split()),
+                }
+            )
+    return found
+
+
+def type_text(hint: Any) -> str:
+    """Return a type as it is written in source.
+
+    >>> type_text(tuple[int, ...]), type_text(float | None), type_text(dict[str, int])
+    ('tuple[int, ...]', 'float | None', 'dict[str, int]')
+    """
+    if get_origin(hint) in (Union, types.UnionType):
+        return " | ".join(type_text(option) for option in get_args(hint))
+    if hint is types.NoneType:
+        return "None"
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")
+
+
+def type_of(text: str) -> Any:
+    """Return the type that `type_text` wrote, of the few kinds that configurations have.
+
+    >>> [type_of(text_) for text_ in ("int", "tuple[int, ...]", "float | None", "Literal['a', 'b']")]
+    [<class 'int'>, tuple[int, ...], float | None, typing.Literal['a', 'b']]
+    """
+    return _type_of(ast.parse(text, mode="eval").body)
+
+
+def _type_of(node: ast.expr) -> Any:
+    match node:
+        case ast.Name(id=name) if name in TYPES:
+            return TYPES[name]
+        case ast.Constant(value=None):
+            return None
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type_of(left) | _type_of(right)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
+            return Literal[ast.literal_eval(options)]
+        case ast.Subscript(value=ast.Name(id="tuple" | "dict" as name), slice=ast.Tuple(elts=parts)):
+            inner = tuple(... if isinstance(part, ast.Constant) else _type_of(part) for part in parts)
+            return TYPES[name][inner]
+    raise ConfigurationError(
+        "this is no type of a configuration",
+        found=ast.unparse(node),
+        expected="a number, a text, a truth value, or lists and choices of them",
+    )
+
+
+def references(documentation: str) -> list[str]:
+    """Return the entries under the last heading of a docstring; an entry has a year and ends with a line.
+
+    >>> references("A net.\\n\\nReferences:\\n    Knuth: Art. Wiley\\n    (1968).\\n    Minsky, 1969, https://a.b/c")
+    ['Knuth: Art. Wiley (1968).', 'Minsky, 1969, https://a.b/c']
+    """
+    entries = [""]
+    for line in documentation.partition("\nReferences:\n")[2].splitlines():
+        entries[-1] = f"{entries[-1]} {line.strip()}".strip()
+        ends = line.endswith(".") or (line.split()[-1:] and line.split()[-1].startswith("http"))
+        if ends and re.search(r"\b(18|19|20)\d\d\b", entries[-1]):
+            entries.append("")
+    return [entry for entry in entries if entry]
+
+
+def main() -> None:
+    """Write the facts of all systems beside the index."""
+    PATH.write_text(text(), encoding="utf-8")
+    print(f"wrote {PATH}")
+
+
+def text() -> str:
+    """Return the contents that the file should have."""
+    return json.dumps(make(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,379 @@
+"""From a name and some options to a trained run: reads, builds, trains, judges, draws, reports."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ganglion import __version__, figures
+from ganglion.core import LearningRule, Loader
+from ganglion.data.catalogue import read
+from ganglion.data.check import check
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.arrays import STORED, from_arrays, store, stored
+from ganglion.data.settings import DataSettings
+from ganglion.errors import CheckpointError, DataError, UsageError
+from ganglion.models import System, find
+from ganglion.rules.descend import Descent
+from ganglion.runs.opening import build, checked, task_class
+from ganglion.runs.report import run_report
+from ganglion.runs.run import Run
+from ganglion.runs.run import load as load
+from ganglion.runs.run import open_run as open_run
+from ganglion.settings import from_dict, to_dict, unknown_name
+from ganglion.tasks.base import Task
+from ganglion.training import checkpoint
+from ganglion.training.machine.allocator import keep_big_blocks
+from ganglion.training.machine.device import choose_device, settle_precision
+from ganglion.training.machine.seeding import seed_all
+from ganglion.training.machine.signals import Interrupted, stop_requests
+from ganglion.training.run_folder import RunFolder
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.trainer import Callback, Trainer
+
+Source = str | Path | Dataset | tuple[Any, Any] | Any
+FORMAT = 1
+REPORT = "report.html"
+KINDS: dict[str, Kind] = {
+    "forecasting": "series",
+    "language": "text",
+    "categorisation": "documents",
+    "tagging": "tagged",
+}
+"""What a file is read as for tasks that do not take whatever it holds."""
+
+
+@dataclasses.dataclass
+class Session:
+    """A run that is ready to train: show what is to be shown, then call `fit`."""
+
+    system: System
+    task: Task
+    rule: LearningRule
+    trainer: Trainer
+    files: RunFolder
+    notes: tuple[str, ...]
+    """What was inferred from the data, doubts about it, and what resuming could not promise."""
+
+    def fit(self) -> Run:
+        """Train, judge the best weights on the test part, draw the figures and write the report.
+
+        A signal leaves a checkpoint from which `resume` goes on to the same bits, whatever was being done. What is
+        refused before anything was learnt leaves nothing.
+        """
+        refused = False
+        try:
+            with stop_requests(raises=True):
+                self.files.lock()
+                for note in self.notes:
+                    self.files.log(note)
+                self.files.log(f"training from step {self.trainer.iteration} to {self.trainer.total_steps}")
+                self.trainer.fit()
+                self._conclude()
+        except BaseException as error:
+            refused = isinstance(error, UsageError) and not self.trainer.iteration
+            if isinstance(error, Interrupted):
+                error.saved = bool(checkpoint.steps(self.files.checkpoints))
+            with suppress(CheckpointError):  # the folder may be what is wrong
+                self.files.log(f"stopped at step {self.trainer.iteration}: {str(error) or type(error).__name__}")
+            raise
+        finally:
+            self.files.unlock()
+            if refused:
+                self.files.withdraw()
+        return Run(self.files.path)
+
+    def _conclude(self) -> None:
+        self.task.calibrate(self.rule)
+        self.files.write("config.json", self.files.read("config.json") | {"state": self.task.state()})
+        metrics, baseline = self.task.evaluate(self.rule, "test"), self.task.baseline()
+        name = self.task.score
+        self.files.figures.mkdir(exist_ok=True)
+        drawn = {"curves": figures.curves(self.files.metrics())} | self.task.figures(self.rule)
+        for title, figure in drawn.items():
+            figures.save(figure, self.files.figures / f"{title}.png")
+        result = {
+            "score_name": name,
+            "higher_is_better": self.task.higher_is_better,
+            "score": metrics[name],
+            "baseline": baseline.get(name),
+            "metrics": metrics,
+            "baseline_metrics": baseline,
+            "seconds": round(self.trainer.seconds, 2),
+            "steps": self.trainer.iteration,
+            "best_step": self.trainer.best_step,
+            "stopped_early": self.trainer.stopped_early,
+            "parameters": count_parameters(self.rule),
+        }
+        self.files.write("result.json", result)
+        self.files.log(f"finished: {name} {metrics[name]:.6g} on the test part, baseline {baseline.get(name)}")
+        run_report(self.files.path)
+
+
+def train(
+    name: str, data: Source = None, *, out: str | Path | None = None, callbacks: Sequence[Callback] = (), **options: Any
+) -> Run:
+    """Train a system of the index on `data` and return its run.
+
+    `data` is a name (`ganglion data list`), a path, a pair of arrays or a `Dataset`. `options` are fields of the
+    system's `Config`, of `TrainerSettings` and of `DataSettings`; fields of a nested setting are dotted, except those
+    of `descent`, the optimizer of a system that has one: `learning_rate=0.01`.
+    """
+    return prepare(name, data, out=out, callbacks=callbacks, **options).fit()
+
+
+def prepare(
+    name: str, data: Source = None, *, out: str | Path | None = None, callbacks: Sequence[Callback] = (), **options: Any
+) -> Session:
+    """Do all of `train` that comes before the first update; the run folder is locked from here on."""
+    with stop_requests(raises=True):
+        return _prepare(name, data, out, callbacks, options)
+
+
+def _prepare(
+    name: str, data: Source, out: str | Path | None, callbacks: Sequence[Callback], options: dict[str, Any]
+) -> Session:
+    system = find(name)
+    config, trainer_settings, data_settings = settle(system, options)
+    device = choose_device(trainer_settings.device)  # one that is not here is refused before anything is written
+    precision = settle_precision(trainer_settings.precision, device, getattr(config, "bf16_is_safe", False))
+    trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
+    source = _source(system, system.data if data is None else data)
+    task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
+    foundation = _lay(system, task, trainer_settings.seed)
+    about = {
+        "format": FORMAT,
+        "ganglion": __version__,
+        "system": name,
+        "task": type(task).__name__.lower(),
+        "data": source.source if isinstance(source, Dataset) else source,
+        "fingerprint": task.fingerprint,
+        "config": to_dict(task.config),
+        "trainer": to_dict(trainer_settings),
+        "data_settings": to_dict(data_settings),
+        "state": task.state(),
+    }
+    label = source.name if isinstance(source, Dataset) else Path(source).stem
+    files = RunFolder.create(out, f"{name}-{label}", about)
+    with _unlocked_on_error(files):
+        if isinstance(source, Dataset):
+            store(source, files.path)
+        return _assemble(system, task, foundation, trainer_settings, files, callbacks)
+
+
+@contextmanager
+def _unlocked_on_error(files: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        files.unlock()
+        raise
+
+
+def resume(
+    folder: str | Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    steps: int | None = None,
+    epochs: int | None = None,
+    strict: bool = False,
+    exact: bool = False,
+) -> Run:
+    """Continue a run from its newest usable checkpoint; a finished one only if told to train longer.
+
+    With `strict` a damaged newest checkpoint is an error, with `exact` whatever may change a bit: another torch,
+    kind of device, processor or number of threads.
+    """
+    session = prepare_resume(folder, callbacks=callbacks, steps=steps, epochs=epochs, strict=strict, exact=exact)
+    return session.fit() if isinstance(session, Session) else session
+
+
+def prepare_resume(
+    folder: str | Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    steps: int | None = None,
+    epochs: int | None = None,
+    strict: bool = False,
+    exact: bool = False,
+) -> Session | Run:
+    """Do all of `resume` that comes before the next update; a run with nothing left to do is returned as it is."""
+    files = RunFolder.open(folder)
+    with stop_requests(raises=True):
+        files.lock()
+        with _unlocked_on_error(files):
+            session = _prepare_resume(files, callbacks, steps, epochs, strict, exact)
+    if isinstance(session, Run):
+        files.unlock()
+    return session
+
+
+def _prepare_resume(
+    files: RunFolder,
+    callbacks: Sequence[Callback],
+    steps: int | None,
+    epochs: int | None,
+    strict: bool,
+    exact: bool,
+) -> Session | Run:
+    about = checked(files.read("config.json"))
+    longer = steps is not None or epochs is not None
+    if (files.path / "result.json").exists() and not longer:
+        if not (files.path / REPORT).exists():  # killed between the two
+            run_report(files.path)
+        return Run(files.path)
+    settings = from_dict(TrainerSettings, about["trainer"], where="config.json")
+    if longer:
+        settings = dataclasses.replace(settings, steps=steps, epochs=epochs)
+    run = Run(files.path)
+    task = run.prepared_task()
+    if task.fingerprint != about["fingerprint"]:
+        raise CheckpointError(
+            "the data is not the data that this run was trained on",
+            where=about["data"],
+            expected=f"SHA-256 {about['fingerprint'][:12]}",
+            found=f"SHA-256 {task.fingerprint[:12]}",
+            remedy="put the old data back, or start a new run",
+        )
+    foundation = _lay(run.system, task, settings.seed)
+    session = _assemble(run.system, task, foundation, settings, files, callbacks)
+    doubts = session.trainer.resume(strict, exact)
+    if longer:  # and it can be: a run that cannot go on keeps its result
+        # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
+        (files.path / "result.json").unlink(missing_ok=True)
+        files.write("config.json", about | {"trainer": to_dict(settings)})
+    return dataclasses.replace(session, notes=(*session.notes, *doubts))
+
+
+def _lay(system: System, task: Task, seed: int) -> tuple[LearningRule, Loader]:
+    """Build what a run stands on; whatever cannot be is refused here, before anything is written."""
+    keep_big_blocks()
+    seed_all(seed)
+    rule = build(system, task.config)
+    return rule, task.loader(rule, seed)
+
+
+def _assemble(
+    system: System,
+    task: Task,
+    foundation: tuple[LearningRule, Loader],
+    settings: TrainerSettings,
+    files: RunFolder,
+    callbacks: Sequence[Callback],
+) -> Session:
+    rule, loader = foundation
+    trainer = Trainer(
+        rule,
+        loader,
+        settings,
+        evaluate=task.evaluate if task.has_validation else None,
+        score=task.score,
+        higher_is_better=task.higher_is_better,
+        run=files,
+        callbacks=callbacks,
+    )
+    return Session(system, task, rule, trainer, files, task.notes)
+
+
+def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
+    """Sort flat options into the three settings, over the defaults of the system."""
+    cls = system.load().Config
+    nested: dict[type, dict[str, Any]] = {cls: {}, TrainerSettings: {}, DataSettings: {}}
+    homes = {name: home for home in reversed(nested) for name in _fields(home)}
+    defaults = dict(system.defaults)
+    if "steps" in options or "epochs" in options:
+        defaults.pop("steps", None), defaults.pop("epochs", None)
+    for name, value in {**defaults, **options}.items():
+        path = name if name in homes or "descent" not in _fields(cls) else f"descent.{name}"
+        first, _, rest = path.partition(".")
+        if first not in homes or (rest and first == "descent" and rest not in _fields(Descent)):
+            known = [*homes, *(_fields(Descent) if "descent" in homes else ())]
+            raise unknown_name("option", name, sorted(known), where=system.name)
+        _place(nested[homes[first]], path.split("."), value)
+    config = from_dict(cls, _merged(to_dict(cls()), nested[cls]), where=system.name)
+    trainer_settings = from_dict(TrainerSettings, nested[TrainerSettings], where="training")
+    return config, trainer_settings, from_dict(DataSettings, nested[DataSettings], where="data")
+
+
+def _fields(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _place(target: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        target = target.setdefault(name, {})
+    target[path[-1]] = to_dict(value) if dataclasses.is_dataclass(value) else value
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Lay nested changes over a nested base."""
+    merged = dict(base)
+    for name, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(name), dict)
+        merged[name] = _merged(base[name], value) if both else value
+    return merged
+
+
+def _source(system: System, data: Source) -> str | Dataset:
+    if isinstance(data, str | Path):
+        return str(data)
+    if isinstance(data, Dataset):
+        return dataclasses.replace(data, source=STORED)
+    inputs, targets = data if isinstance(data, tuple) else (data, None)
+    return from_arrays(inputs, targets, kind="series" if system.task == "forecasting" else None)
+
+
+def prepare_task(
+    system: System, source: str | Dataset, config: Any, settings: DataSettings, seed: int, folder: Path | None = None
+) -> Task:
+    """Read the data, refuse what makes training meaningless, and return the task with it."""
+    if system.task == "control":
+        return task_class("control").prepare(source, config, settings, seed)
+    if isinstance(source, Dataset):
+        dataset = source
+    elif source == STORED and folder:
+        dataset = stored(folder)
+    else:
+        dataset = read(source, settings, kind=KINDS.get(system.task))
+    doubts = _doubts(dataset, settings)
+    task = task_class(_task_name(system, dataset)).prepare(dataset, config, settings, seed)
+    task.notes = (*task.notes, *doubts)
+    return task
+
+
+def _task_name(system: System, dataset: Dataset) -> str:
+    """Return the system's task; one that can also predict values does so where the targets are values."""
+    if system.task != "classification" or dataset.is_classification:
+        return system.task
+    if dataset.targets is not None and hasattr(system.load().Config, "out_features"):
+        return "regression"
+    raise DataError(
+        f"{system.name} tells classes apart, and this data has none",
+        where=dataset.source,
+        found="values to predict" if dataset.targets is not None else "no targets",
+        remedy="name another column with --target, or choose a system from `ganglion list`",
+    )
+
+
+def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:
+    """Return the warnings of the data check; what it calls a stop is raised unless problems are allowed."""
+    findings = check(dataset)
+    stops = [finding for finding in findings if finding.level == "stop"]
+    if stops and not settings.allow_problems:
+        raise DataError(
+            stops[0].message,
+            where=dataset.source,
+            remedy=f"`ganglion data check {dataset.source}` lists all findings; --allow-problems trains anyway",
+        )
+    return [f"data check: {finding.message}" for finding in findings]
+
+
+def count_parameters(rule: LearningRule) -> int:
+    """Return the trainable parameters of all networks of a rule."""
+    return sum(
+        parameter.numel()
+        for network in rule.networks.values()
+        for parameter in network.parameters()
+        if parameter.requires_grad
+    )

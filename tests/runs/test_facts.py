@@ -1,0 +1,89 @@
+"""The generated facts: current, complete, and in agreement with what was published."""
+
+import dataclasses
+import re
+
+import pytest
+import torch
+
+from ganglion.models import INDEX, System, find, names
+from ganglion.runs import facts
+from ganglion.settings import field_documentation
+
+HEADINGS = (
+    "Idea", "Equations", "Networks", "Learning rule", "Data it expects", "What to expect", "Departures from the paper",
+    "References",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, dict]:
+    return facts.make()
+
+
+def test_the_file_is_current(made: dict[str, dict]) -> None:
+    assert facts.load() == made, "run `make facts`"
+
+
+@pytest.mark.parametrize("name", names())
+def test_layers_add_up_to_the_parameters(name: str, made: dict[str, dict]) -> None:
+    """Layers are counted by calling the network, parameters by walking it."""
+    known = made[name]
+    for role, parameters in known["parameters_by_role"].items():
+        assert sum(layer["parameters"] for layer in known["layers"] if layer["role"] == role) == parameters
+    assert known["parameters"] == sum(known["parameters_by_role"].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("lenet5", {"network": 60_000}),
+        ("convnet", {"network": 93_322}),
+        ("lstm-forecaster", {"network": 806_017}),
+        ("dcgan", {"generator": 3_576_704, "discriminator": 2_765_568}),
+    ],
+)
+def test_default_configurations_count_as_published(name: str, published: dict[str, int], made: dict[str, dict]) -> None:
+    assert made[name]["parameters_by_role"] == published
+
+
+@pytest.mark.parametrize("name", names())
+def test_docstrings_have_the_fixed_headings_in_order(name: str, made: dict[str, dict]) -> None:
+    found = re.findall(r"^(\S.*):$", made[name]["documentation"], flags=re.MULTILINE)
+    assert tuple(found) == HEADINGS
+    assert len(made[name]["summary"]) <= 120 and not made[name]["summary"].endswith(".")
+    assert made[name]["references"] and all(re.search(r"\d{4}", entry) for entry in made[name]["references"])
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_field_is_explained_in_a_sentence(name: str, made: dict[str, dict]) -> None:
+    for field in made[name]["fields"]:
+        assert field["help"].endswith("."), field["name"]
+        assert field["name"] == field["name"].strip() and " " not in field["name"]
+
+
+@pytest.mark.parametrize("system", INDEX, ids=names())
+def test_every_field_has_its_sentence_in_the_source(system: System) -> None:
+    """Those that hold nested settings too, which are flattened in the facts."""
+    config = system.load().Config
+    assert set(field_documentation(config)) >= {field.name for field in dataclasses.fields(config)}
+
+
+@pytest.mark.parametrize("system", INDEX, ids=names())
+def test_the_example_is_an_input_of_the_network(system: System) -> None:
+    module = system.load()
+    network = module.build(module.Config()).network.eval()
+    with torch.no_grad():
+        assert len(network(facts.example(module.Config()))) == 1
+
+
+def test_multiply_adds_of_a_convolution(made: dict[str, dict]) -> None:
+    """26 x 26 places, 32 kernels of 3 x 3."""
+    assert made["convnet"]["layers"][0]["multiply_adds"] == 26 * 26 * 32 * 9
+
+
+def test_nested_settings_are_flattened_as_training_knows_them() -> None:
+    listed = [field["name"] for field in facts.fields(find("gan").load().Config())]
+    assert "generator_descent.learning_rate" in listed
+    listed = [field["name"] for field in facts.fields(find("mlp").load().Config())]
+    assert "learning_rate" in listed and "descent" not in listed

@@ -1,0 +1,60 @@
+"""Fréchet distance, density and coverage against closed forms, scipy and the definition written out."""
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+
+from ganglion.tasks.measures.samples import density_and_coverage, frechet_distance
+
+RANDOM = np.random.default_rng(0)
+
+
+def correlated(count: int, features: int, shift: float = 0.0) -> np.ndarray:
+    return RANDOM.normal(size=(count, features)) @ RANDOM.normal(size=(features, features)) + shift
+
+
+def test_frechet_distance_is_the_formula_with_a_matrix_square_root() -> None:
+    first, second = correlated(200, 6), correlated(300, 6, shift=1.5)
+    c_1, c_2 = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    difference = first.mean(axis=0) - second.mean(axis=0)
+    expected = difference @ difference + np.trace(c_1 + c_2 - 2 * sqrtm(c_1 @ c_2).real)
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance(second, first) == pytest.approx(expected, rel=1e-8)
+
+
+def test_frechet_distance_in_one_dimension_is_that_of_mean_and_deviation() -> None:
+    first, second = RANDOM.normal(1, 2, (500, 1)), RANDOM.normal(4, 5, (400, 1))
+    expected = (first.mean() - second.mean()) ** 2 + (first.std(ddof=1) - second.std(ddof=1)) ** 2
+    assert frechet_distance(first, second) == pytest.approx(expected)
+
+
+def test_frechet_distance_of_a_set_to_itself_is_nothing_even_when_its_covariance_is_singular() -> None:
+    flat = np.repeat(RANDOM.normal(size=(50, 1)), 4, axis=1)
+    assert frechet_distance(flat, flat) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(np.zeros((5, 4)), np.zeros((5, 4))) == 0
+
+
+def test_density_and_coverage_are_their_definitions() -> None:
+    real, generated, k = RANDOM.normal(size=(40, 3)), RANDOM.normal(0.5, 1, (30, 3)), 4
+    inside = np.zeros((40, 30), dtype=bool)
+    for i in range(40):
+        radius = sorted(np.linalg.norm(real[i] - other) for j, other in enumerate(real) if j != i)[k - 1]
+        inside[i] = [np.linalg.norm(real[i] - sample) < radius for sample in generated]
+    density, coverage = density_and_coverage(real, generated, neighbours=k)
+    assert density == pytest.approx(inside.sum() / (k * 30))
+    assert coverage == pytest.approx(inside.any(axis=1).mean())
+
+
+def test_equal_distributions_are_covered_as_the_theory_says() -> None:
+    """Naeem et al. 2020: density 1 and, with as many samples of each, a coverage of about 1 - 2^-k."""
+    density, coverage = np.mean(
+        [density_and_coverage(RANDOM.normal(size=(300, 5)), RANDOM.normal(size=(300, 5)), 3) for _ in range(20)], axis=0
+    )
+    assert density == pytest.approx(1, abs=0.05)
+    assert coverage == pytest.approx(1 - 2**-3, abs=0.02)
+
+
+def test_copies_of_one_sample_cover_nothing() -> None:
+    real = RANDOM.normal(size=(100, 5))
+    density, coverage = density_and_coverage(real, np.repeat(real[:1], 100, axis=0))
+    assert coverage < 0.2 < density
