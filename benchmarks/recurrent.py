@@ -184,7 +184,7 @@ def forecaster() -> Iterator[Row]:
         nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
         optimizer.step()
 
-    count = sum(parameter.numel() for parameter in rule.network.parameters())
+    count = sum(parameter.numel() for parameter in rule.home.parameters())
     yield Row(f"forecaster of {count:,} parameters, training step", lambda: rule.step(batch), step, 1 / 1.5)
 
 

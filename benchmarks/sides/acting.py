@@ -41,7 +41,7 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     make, rule = partial(make_environment, workload.data), build(CONFIG)
     loader = ReplayLoader(
         Environments(make, CONFIG.num_environments, seed=0),
-        greedy(rule.network),
+        greedy(rule.home),
         capacity=CONFIG.replay_capacity,
         batch_size=BATCH,
         seed=0,
@@ -51,12 +51,12 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
         train_every=CONFIG.train_every,
         learning_starts=CONFIG.learning_starts,
     )
-    rule.network.eval()  # Takes observations as they are, as theirs does; standardised ones want smaller steps.
+    rule.home.eval()  # Takes observations as they are, as theirs does; standardised ones want smaller steps.
     steps = (workload.samples - LEARNING_STARTS) // TRAIN_EVERY
     trainer = Trainer(rule, loader, TrainerSettings(steps=steps, device="cpu", threads=1))
     started = time.perf_counter()
     trainer.fit()
     outcome = Outcome([time.perf_counter() - started])
-    with evaluation_mode(rule.network) as network:
+    with evaluation_mode(rule.home) as network:
         outcome.score = statistics.mean(play_episodes(make, greedy(network), range(EPISODES)))
     return outcome

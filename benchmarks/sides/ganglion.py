@@ -79,7 +79,7 @@ def score(rule: LearningRule, row: dict[str, Any], data: dict[str, np.ndarray]) 
     inputs = data["test_inputs"]
     if "discriminator_loss" in row:
         return float(row["discriminator_loss"])
-    network: Any = rule.network.eval()
+    network: Any = rule.home.eval()
     if hasattr(network, "free_energy"):
         return pseudo_log_likelihood(network, torch.from_numpy(inputs))
     targets = inputs if hasattr(network, "reconstruct") else data["test_targets"]

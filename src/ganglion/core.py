@@ -5,8 +5,9 @@ changes the networks. The trainer drives any rule with any loader and can name n
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -16,27 +17,72 @@ Batch = dict[str, Tensor]
 """Named tensors whose first axis is the sample: `inputs`, `targets`, and `index`, the samples' places in the set."""
 
 
-class LearningRule(ABC):
-    """How batches change networks. Every concrete rule is final and assigns all four fields when it is built.
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A number that says how good something is, and which way is better.
 
-    `networks` by role; the first is the one a user takes home. `optimizers` by role, never by index. `counters` are
-    whole numbers that steer the rule (steps since the target network was copied, the layer a deep belief net is at).
-    `tensors` are the rest of its state (the persistent chains of a Boltzmann machine).
+    >>> Measure(name="perplexity", higher_is_better=False).is_better(20.0, than=30.0)
+    True
+    """
+
+    name: str
+    higher_is_better: bool
+    meaning: str = ""
+    """One sentence for those who meet it for the first time, with its unit."""
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Return whether `value` is better; equal is not, and neither is a value that is no number."""
+        return value > than if self.higher_is_better else value < than
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of a run in which a rule trains some of its networks: a layer, a stage, a size of pictures.
+
+    When a phase begins, optimizers, schedule, average, best score and patience start anew.
+    """
+
+    name: str
+    share: float = 1.0
+    """Length: this phase's part of the run's iterations, in proportion to the shares of the others."""
+    roles: tuple[str, ...] = ()
+    """Networks that are trained; all of them when empty."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """What the loader is told of the data's size in this phase, such as `image_size`."""
+
+
+class LearningRule(ABC):
+    """How batches change networks. Every concrete rule is final and assigns the first four fields when it is built.
+
+    `networks` by role. `optimizers` by role, never by index. `counters` are whole numbers that steer the rule (steps
+    since the target network was copied, the layer a deep belief net is at). `tensors` are the rest of its state (the
+    persistent chains of a Boltzmann machine). `home_roles` are the networks that are averaged, judged, chosen by the
+    best evaluation, saved and taken home together; the first of `networks` when empty. `phases` are the stretches
+    that training is made of, in order; none where it is the same throughout.
     """
 
     networks: dict[str, nn.Module]
     optimizers: dict[str, Optimizer]
     counters: dict[str, int]
     tensors: dict[str, Tensor]
+    home_roles: tuple[str, ...] = ()
+    phases: tuple[Phase, ...] = ()
 
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Learn from one batch and return its measurements as scalars that stay on the device."""
 
     @property
-    def network(self) -> nn.Module:
-        """The network a user takes home."""
-        return next(iter(self.networks.values()))
+    def home(self) -> nn.Module:
+        """What a user takes home: one network, or an `nn.ModuleDict` of several by role."""
+        roles = self.home_roles or tuple(self.networks)[:1]
+        if len(roles) == 1:
+            return self.networks[roles[0]]
+        return nn.ModuleDict({role: self.networks[role] for role in roles})
+
+    def begin(self, phase: Phase) -> None:
+        """Get ready for a phase: freeze and thaw networks, and make the optimizers of those that it trains anew."""
+        raise TypeError(f"{type(self).__name__} declares phases, and not how {phase.name} begins")
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -76,6 +122,36 @@ class Loader(Protocol):
     def __iter__(self) -> Iterator[Batch]:
         """Yield what is left of the current epoch; the place is advanced before each batch is handed out."""
 
+    def begin(self, phase: Phase) -> None:
+        """Hand out data of the sizes that a phase asks for from the next epoch on."""
+
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+# What tasks and inspection may ask of a rule or a network. Each is small; none names a class.
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A rule that measures outputs that are already there."""
+
+    def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return measurements, `loss` among them, of outputs `(batch, ...)` beside targets `(batch, ...)`."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A network that gives samples a code."""
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return codes `(batch, features)` of samples `(batch, ...)`."""
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A network that makes samples of codes."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return samples `(batch, ...)` of codes `(batch, features)`."""

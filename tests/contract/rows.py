@@ -58,7 +58,7 @@ def bars_and_stripes() -> torch.Tensor:
 @torch.no_grad()
 def exact_log_likelihood(rule: LearningRule) -> float:
     """Mean log p(v) of the patterns; pixels that know nothing of each other have -16 log 2 = -11.09."""
-    machine: Any = rule.network
+    machine: Any = rule.home
     return float((-machine.free_energy(bars_and_stripes())).mean() - machine.log_partition())
 
 
@@ -83,7 +83,7 @@ def likeness(size: int, latent_features: int) -> Callable[[LearningRule], float]
     def measure(rule: LearningRule) -> float:
         patterns = drawn_bars(size).numpy()
         latent = torch.randn(500, latent_features, generator=torch.Generator().manual_seed(0))
-        generated = ask(rule.network, latent).numpy()
+        generated = ask(rule.home, latent).numpy()
         return -SampleQuality.fit(patterns).compare(patterns, generated)["frechet_distance"]
 
     return measure
@@ -128,8 +128,8 @@ def labelled_tensors(name: str, side: int | None) -> dict[str, torch.Tensor]:
 def share_of_right_answers(name: str, side: int | None = None) -> Callable[[LearningRule], float]:
     def measure(rule: LearningRule) -> float:
         tensors = labelled_tensors(name, side)
-        rule.network.eval()
-        return float(accuracy(rule.network(tensors["inputs"]), tensors["targets"]))
+        rule.home.eval()
+        return float(accuracy(rule.home(tensors["inputs"]), tensors["targets"]))
 
     return measure
 
@@ -184,7 +184,7 @@ def random_play_of_the_chain() -> ReplayLoader:
 def closeness_to_value_iteration(rule: LearningRule) -> float:
     """Minus the largest error in the value of an action, against the exact values of the chain."""
     exact = torch.tensor(chain_values(discount=rule.discount), dtype=torch.float32)  # type: ignore[attr-defined]
-    return -float((rule.network(torch.eye(LENGTH)) - exact).abs().max())
+    return -float((rule.home(torch.eye(LENGTH)) - exact).abs().max())
 
 
 ROWS["dqn"] = Row(
@@ -210,7 +210,7 @@ def skill_over_the_last_value(rule: LearningRule) -> float:
     """By how much the error is below that of the last value, which has 0 and knows no better; 1 is perfect."""
     windows = sine_windows()
     inputs, targets = windows["inputs"], windows["targets"]
-    errors = [(answer - targets).square().mean() for answer in (rule.network.eval()(inputs), inputs[:, -1])]
+    errors = [(answer - targets).square().mean() for answer in (rule.home.eval()(inputs), inputs[:, -1])]
     return float(1 - errors[0] / errors[1])
 
 
@@ -228,7 +228,7 @@ ROWS["lstm-forecaster"] = Row(
 def share_of_pixels_rebuilt(rule: LearningRule) -> float:
     """Share of the variance of the patterns that passes the code; the mean pattern has 0."""
     patterns: Any = bars_and_stripes()
-    rebuilt = rule.network.reconstruct(patterns)  # type: ignore[operator]
+    rebuilt = rule.home.reconstruct(patterns)  # type: ignore[operator]
     return float(1 - (rebuilt - patterns).square().mean() / (patterns.mean(dim=0) - patterns).square().mean())
 
 
@@ -252,9 +252,9 @@ def tale() -> torch.Tensor:
 @torch.no_grad()
 def foretold_nats(rule: LearningRule) -> float:
     """Minus the nats for each character of the end; frequencies of pairs have -1.8."""
-    network: Any = rule.network.eval()
+    network: Any = rule.home.eval()
     outputs, end = network(tale()[None, -2001:-1])[0], tale()[-2000:]
-    rule.network.train()
+    rule.home.train()
     return -float(torch.nn.functional.cross_entropy(outputs, end))
 
 
@@ -281,7 +281,7 @@ def film_opinions() -> tuple[list[np.ndarray], np.ndarray]:
 def share_of_opinions_understood(rule: LearningRule) -> float:
     loader = BucketLoader(*film_opinions(), batch_size="all", seed=0, shuffle=False)
     batch = next(iter(loader))
-    return float(accuracy(rule.network.eval()(batch["inputs"]), batch["targets"]))
+    return float(accuracy(rule.home.eval()(batch["inputs"]), batch["targets"]))
 
 
 ROWS["sentiment"] = Row(
@@ -306,7 +306,7 @@ def share_of_steps_right(name: str, count: int) -> Callable[[LearningRule], floa
     @torch.no_grad()
     def measure(rule: LearningRule) -> float:
         batch = next(iter(BucketLoader(*tagged(name, count), batch_size="all", seed=0, shuffle=False)))
-        return float(steps_accuracy(rule.network.eval()(batch["inputs"]), batch["targets"]))
+        return float(steps_accuracy(rule.home.eval()(batch["inputs"]), batch["targets"]))
 
     return measure
 

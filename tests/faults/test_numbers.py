@@ -38,7 +38,7 @@ def in_gradient(trainer: Trainer, bad: float) -> None:
     def spoil(gradient: torch.Tensor) -> torch.Tensor:
         return gradient * bad if trainer._learning == PLANTED_AT else gradient
 
-    trainer.rule.network.weight.register_hook(spoil)  # type: ignore[operator, union-attr]
+    trainer.rule.home.weight.register_hook(spoil)  # type: ignore[operator, union-attr]
 
 
 def in_weights(trainer: Trainer, bad: float) -> None:
@@ -46,7 +46,7 @@ def in_weights(trainer: Trainer, bad: float) -> None:
 
     def spoil() -> None:
         if not planted:  # a second time round, the cosmic ray misses
-            planted.append(trainer.rule.network.weight.data.fill_(bad))  # type: ignore[operator, union-attr]
+            planted.append(trainer.rule.home.weight.data.fill_(bad))  # type: ignore[operator, union-attr]
 
     trainer.callbacks = (At(PLANTED_AT, spoil),)
 
@@ -86,7 +86,7 @@ def test_skip(planted: Callable[[Trainer, float], None], place: Path, survived: 
             once_an_epoch = 60 // 5
             assert len(trainer.passed_over) == (once_an_epoch if planted is in_data else 1)
             assert trainer.run is not None and trainer.run.metrics()[-1]["passed_over"] == len(trainer.passed_over)
-            assert not first_non_finite(trainer.rule.network.state_dict())
+            assert not first_non_finite(trainer.rule.home.state_dict())
         good += all_finite(folder)
     survived(f"NaN and Inf in {planted.__name__[3:]}, policy skip", "planted at one step", 2, good)
 
@@ -145,13 +145,13 @@ def test_skipping_leaves_running_statistics_alone() -> None:
     rule.networks["line"].register_buffer("mean", torch.zeros(1))
 
     def objective(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        rule.network.mean.add_(batch["inputs"].mean())  # type: ignore[operator, union-attr]
-        return {"loss": rule.network(batch["inputs"]).sum() * math.inf}
+        rule.home.mean.add_(batch["inputs"].mean())  # type: ignore[operator, union-attr]
+        return {"loss": rule.home(batch["inputs"]).sum() * math.inf}
 
     rule.objective = objective  # type: ignore[method-assign]
     trainer = Trainer(rule, Points(), TrainerSettings(steps=3, non_finite="skip"))
     trainer.fit()
-    assert float(rule.network.mean) == 0 and rule.counters["steps"] == 0  # type: ignore[arg-type]
+    assert float(rule.home.mean) == 0 and rule.counters["steps"] == 0  # type: ignore[arg-type]
 
 
 def test_rolling_back_needs_a_run() -> None:

@@ -193,9 +193,9 @@ def test_workers_never_save(place: Path, survived: Record) -> None:
 
 def test_a_signal_while_averaged_weights_are_in_place_leaves_the_trained_ones(place: Path) -> None:
     trainer = toy(place / "run")
-    trained = trainer.rule.network.weight.detach().clone()
+    trained = trainer.rule.home.weight.detach().clone()
     in_evaluation(signal.SIGTERM, 0)(trainer)
     with contextlib.suppress(KeyboardInterrupt), stop_requests() as trainer._stop:
         trainer._average.update()  # type: ignore[union-attr]
         trainer.judge()
-    assert (trainer.rule.network.weight == trained).all()
+    assert (trainer.rule.home.weight == trained).all()

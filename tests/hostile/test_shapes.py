@@ -18,7 +18,7 @@ def taken_home(system: System) -> tuple[torch.nn.Module, tuple[int, ...], torch.
     module = system.load()
     inputs = example(module.TINY)
     shape = tuple(inputs.shape[1:])
-    return with_clear_shapes(module.build(module.TINY).network.eval(), shape, inputs.dtype), shape, inputs.dtype
+    return with_clear_shapes(module.build(module.TINY).home.eval(), shape, inputs.dtype), shape, inputs.dtype
 
 
 def some(count: int, shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:

@@ -9,7 +9,7 @@ from ganglion.nn.energy import BernoulliRBM
 
 
 def test_has_the_published_number_of_parameters_layer_by_layer() -> None:
-    machine = build(Config(in_features=784, hidden_units=500)).network
+    machine = build(Config(in_features=784, hidden_units=500)).home
     counts = {name: parameter.numel() for name, parameter in machine.named_parameters()}
     assert counts == {"weight": 784 * 500, "visible_bias": 784, "hidden_bias": 500}
     assert sum(counts.values()) == 393_284

@@ -163,7 +163,7 @@ def test_solves_the_chain_like_value_iteration(double: bool) -> None:
     for _ in range(600):
         made.step(everything)
     torch.testing.assert_close(
-        made.network.values.detach(), torch.tensor(chain_values(discount), dtype=torch.float32), rtol=0, atol=1e-4
+        made.home.values.detach(), torch.tensor(chain_values(discount), dtype=torch.float32), rtol=0, atol=1e-4
     )
 
 
@@ -210,12 +210,12 @@ def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: b
         found = fast.differentiated(batch)
         assert found is not None
         expected = plain.objective(batch)
-        slopes = torch.autograd.grad(expected["loss"], list(plain.network.parameters()))
+        slopes = torch.autograd.grad(expected["loss"], list(plain.home.parameters()))
         for name, value in found[0].items():
             torch.testing.assert_close(value, expected[name].detach(), rtol=1e-5, atol=1e-6)
         for one, other in zip(found[1], slopes, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-        for one, other in zip(fast.network.buffers(), plain.network.buffers(), strict=True):
+        for one, other in zip(fast.home.buffers(), plain.home.buffers(), strict=True):
             torch.testing.assert_close(one, other)
 
 
@@ -236,7 +236,7 @@ def test_learning_by_hand_is_learning_by_autograd(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("what", ["a hook", "a frozen layer", "a hook of the whole"])
 def test_a_network_that_is_watched_or_partly_frozen_learns_by_autograd(what: str) -> None:
     made = deep()
-    network = made.network
+    network = made.home
     if what == "a hook":
         network.hidden[1].register_forward_hook(lambda *_: None)
     elif what == "a hook of the whole":
@@ -252,10 +252,10 @@ def test_a_network_that_is_watched_or_partly_frozen_learns_by_autograd(what: str
 def test_what_is_not_finite_stops_before_the_update(value: float) -> None:
     made, batch = deep(), transitions(8)
     batch["rewards"][3] = value
-    before = [weight.clone() for weight in made.network.parameters()]
+    before = [weight.clone() for weight in made.home.parameters()]
     with pytest.raises(NonFiniteError):
         made.step(batch)
-    assert all(map(torch.equal, before, made.network.parameters()))
+    assert all(map(torch.equal, before, made.home.parameters()))
 
 
 @pytest.mark.skipif(not installed(), reason="needs numba")
@@ -278,7 +278,7 @@ def test_transitions_of_unusual_types_or_lengths_are_left_to_autograd(part: str)
 
 def changed(made: QLearning, how: str) -> None:
     """Change the network behind the back of what is remembered of it."""
-    network = made.network
+    network = made.home
     with torch.no_grad():
         if how == "other memory":
             network.head.weight.data = network.head.weight.data * 0.5
@@ -308,14 +308,14 @@ def changed(made: QLearning, how: str) -> None:
 )  # fmt: skip
 def test_a_network_that_has_changed_is_looked_at_again(how: str) -> None:
     made, batch = deep(), transitions(16)
-    made.network.eval()
+    made.home.eval()
     made.differentiated(batch)
     changed(made, how)
     found = made.differentiated(batch)
     assert found is not None
     expected = made.objective(batch)
     torch.testing.assert_close(found[0]["loss"], expected["loss"].detach(), rtol=1e-5, atol=1e-6)
-    slopes = torch.autograd.grad(expected["loss"], list(made.network.parameters()))
+    slopes = torch.autograd.grad(expected["loss"], list(made.home.parameters()))
     for one, other in zip(found[1], slopes, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
@@ -326,7 +326,7 @@ def test_a_network_that_has_changed_is_looked_at_again(how: str) -> None:
 )
 def test_a_network_that_no_longer_suits_learns_by_autograd_until_it_does(how: str) -> None:
     made, batch = deep(), transitions(16)
-    network = made.network
+    network = made.home
     assert made.differentiated(batch) is not None
     hook = None
     if how == "a hook":
@@ -352,9 +352,9 @@ def test_a_copy_of_a_rule_learns_in_tensors_of_its_own() -> None:
     made, batch = deep(), transitions(16)
     made.step(batch)
     twin = copy.deepcopy(made)
-    before = [weight.clone() for weight in made.network.parameters()]
+    before = [weight.clone() for weight in made.home.parameters()]
     twin.step(batch)
-    assert all(map(torch.equal, before, made.network.parameters()))
+    assert all(map(torch.equal, before, made.home.parameters()))
     made.step(batch)
-    for one, other in zip(made.network.parameters(), twin.network.parameters(), strict=True):
+    for one, other in zip(made.home.parameters(), twin.home.parameters(), strict=True):
         assert torch.equal(one, other)

@@ -27,7 +27,7 @@ def seen(inputs: Tensor, **options: float) -> tuple[Tensor, Tensor]:
     torch.manual_seed(0)
     rule = Reconstruction(Recorder(), Descent(), **options)  # type: ignore[arg-type]
     loss = rule.step({"inputs": inputs})["loss"]
-    return rule.network.seen, loss  # type: ignore[return-value]
+    return rule.home.seen, loss  # type: ignore[return-value]
 
 
 def test_without_corruption_the_network_sees_the_inputs() -> None:

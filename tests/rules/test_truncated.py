@@ -75,9 +75,9 @@ def test_the_gradient_ends_at_the_window() -> None:
     outputs, _ = network.read(second["inputs"], ((kept,),))
     nn.functional.cross_entropy(outputs.flatten(0, 1), second["targets"].flatten()).backward()
     learning.step(second)
-    assert isinstance(learning.network, Accumulator)
-    torch.testing.assert_close(learning.network.a.grad, network.a.grad)
-    torch.testing.assert_close(learning.network.b.grad, network.b.grad)
+    assert isinstance(learning.home, Accumulator)
+    torch.testing.assert_close(learning.home.a.grad, network.a.grad)
+    torch.testing.assert_close(learning.home.b.grad, network.b.grad)
 
 
 @pytest.mark.parametrize("pieces", [2, 3])
@@ -87,7 +87,7 @@ def test_micro_batches_change_nothing(pieces: int) -> None:
         measured = [one.step(batch(start)) for one in (whole, parts)]
         torch.testing.assert_close(measured[0]["loss"], measured[1]["loss"])
     torch.testing.assert_close(whole.tensors[NAME], parts.tensors[NAME])
-    torch.testing.assert_close(whole.network.state_dict(), parts.network.state_dict())
+    torch.testing.assert_close(whole.home.state_dict(), parts.home.state_dict())
 
 
 def test_an_optimizer_that_looks_twice_keeps_the_state_of_one_batch() -> None:

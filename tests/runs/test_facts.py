@@ -72,7 +72,7 @@ def test_every_field_has_its_sentence_in_the_source(system: System) -> None:
 @pytest.mark.parametrize("system", INDEX, ids=names())
 def test_the_example_is_an_input_of_the_network(system: System) -> None:
     module = system.load()
-    network = module.build(module.Config()).network.eval()
+    network = module.build(module.Config()).home.eval()
     with torch.no_grad():
         assert len(network(facts.example(module.Config()))) == 1
 

@@ -52,10 +52,10 @@ def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
         save(figure, tmp_path / f"{name}.png")
     assert {path.stem for path in tmp_path.iterdir()} == {"confusion_matrix", "evidence"}
 
-    answers = task.predict(rule.network, ["the film is very good", "the film is not good", "the zebra seems dull"])
+    answers = task.predict(rule.home, ["the film is very good", "the film is not good", "the zebra seems dull"])
     assert [answer["label"] for answer in answers] == ["positive", "negative", "negative"]
     assert [answer["unknown"] for answer in answers] == [[], [], ["zebra"]]
-    said, effects = task.effects(rule.network, "the story is dull")
+    said, effects = task.effects(rule.home, "the story is dull")
     assert task.label_names[said] == "negative" and effects[3] > max(0.0, *effects[:2])  # `dull` says it
 
 
@@ -67,7 +67,7 @@ def test_word_counts_against_an_explicit_count() -> None:
 def test_answers_do_not_depend_on_what_else_is_asked() -> None:
     task = prepared()
     torch.manual_seed(0)
-    network = build(task.config).network
+    network = build(task.config).home
     long, short = "the film is good , but the story is very flat .", "dull"
     together = task.predict(network, [long, short])
     alone = [task.predict(network, [text])[0] for text in (long, short)]
@@ -76,7 +76,7 @@ def test_answers_do_not_depend_on_what_else_is_asked() -> None:
 
 
 def test_answers_for_files(tmp_path: Path) -> None:
-    task, network = prepared(), build(prepared().config).network
+    task, network = prepared(), build(prepared().config).home
     path = tmp_path / "new.txt"
     path.write_text("the film is good\n\nthe film is flat\n")
     assert [row["text"] for row in task.predict(network, [path])] == ["the film is good", "the film is flat"]
@@ -85,7 +85,7 @@ def test_answers_for_files(tmp_path: Path) -> None:
 
 def test_a_text_of_unknown_words_is_answered_and_one_without_words_refused() -> None:
     task = prepared()
-    network = build(task.config).network
+    network = build(task.config).home
     (answer,) = task.predict(network, ["Ωμέγα"])
     assert answer["unknown"] == ["ωμέγα"]
     for text in ("", "   "):
@@ -103,7 +103,7 @@ def test_long_texts_are_cut_and_it_is_said() -> None:
 
 def test_a_restored_task_answers_the_same() -> None:
     task = prepared()
-    network = build(task.config).network
+    network = build(task.config).home
     again = Categorisation.restore(json.loads(json.dumps(task.state())), task.config)
     assert again.state() == task.state()
     assert again.predict(network, ["the film is good"]) == task.predict(network, ["the film is good"])

@@ -82,13 +82,13 @@ def test_lenet_gets_grey_images_of_its_own_size_and_range() -> None:
 def test_evaluate_counts_right_answers_and_leaves_no_trace() -> None:
     task = prepared("mlp", "iris", hidden_features=(8,), dropout=0.3)
     rule = trained("mlp", task, epochs=3)
-    rule.network.train()
+    rule.home.train()
     state = torch.get_rng_state()
     found = task.evaluate(rule, "test")
     assert torch.equal(state, torch.get_rng_state())
-    assert rule.network.training
+    assert rule.home.training
     test = task.data.parts["test"]
-    answers = [row["label"] for row in task.predict(rule.network, test.inputs)]
+    answers = [row["label"] for row in task.predict(rule.home, test.inputs)]
     right = [task.label_names[label] == answer for label, answer in zip(test.targets, answers, strict=True)]
     assert found["accuracy"] == pytest.approx(np.mean(right))
 
@@ -114,7 +114,7 @@ def test_exam_marks(rule: str) -> None:
     rule_ = trained("perceptron", task, epochs=100)
     assert task.evaluate(rule_, "train")["accuracy"] == 1
     assert task.evaluate(rule_, "test")["accuracy"] > task.baseline()["accuracy"]
-    good, bad = task.predict(rule_.network, [[95, 90, 85], [20, 10, 15]])
+    good, bad = task.predict(rule_.home, [[95, 90, 85], [20, 10, 15]])
     assert (good["label"], bad["label"]) == ("pass", "fail")
     assert set(task.figures(rule_)) == {"confusion_matrix", "decision_regions"}
 
@@ -125,11 +125,11 @@ def test_learns_and_answers_from_files_after_a_restart(tmp_path: Path) -> None:
     assert task.evaluate(rule, "test")["accuracy"] > 0.9
     restored = Classification.restore(json.loads(json.dumps(task.state())), task.config)
     raw, targets = task.data.parts["test"].inputs, task.data.parts["test"].targets
-    assert restored.predict(rule.network, raw) == task.predict(rule.network, raw)
+    assert restored.predict(rule.home, raw) == task.predict(rule.home, raw)
 
     Image.fromarray(raw[0, :, :, 0]).save(tmp_path / "one.png")
-    (row,) = restored.predict(rule.network, [str(tmp_path / "one.png")])
-    assert row == restored.predict(rule.network, raw[:1])[0]
+    (row,) = restored.predict(rule.home, [str(tmp_path / "one.png")])
+    assert row == restored.predict(rule.home, raw[:1])[0]
     assert row["label"] == task.label_names[targets[0]]
     shares = [entry["probability"] for entry in row["top"]]
     assert shares == sorted(shares, reverse=True)
@@ -141,7 +141,7 @@ def test_columns_of_a_file_may_come_in_another_order(tmp_path: Path) -> None:
     rule = trained("perceptron", task, epochs=50)
     path = tmp_path / "marks.csv"
     path.write_text("third mark,name,first mark,second mark\n85,Ada,95,90\n15,Bob,20,10\n")
-    assert [row["label"] for row in task.predict(rule.network, [path])] == ["pass", "fail"]
+    assert [row["label"] for row in task.predict(rule.home, [path])] == ["pass", "fail"]
 
 
 def test_a_folder_of_images_can_be_streamed(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_folder_of_images_can_be_streamed(tmp_path: Path) -> None:
     assert task.evaluate(rule, "test")["accuracy"] > 0.8
     assert set(task.figures(rule)) >= {"confusion_matrix", "filters"}
     raw = np.stack([task.data.parts["test"].inputs[place] for place in range(len(task.data.parts["test"]))])
-    answers = [row["label"] for row in task.predict(rule.network, raw)]
+    answers = [row["label"] for row in task.predict(rule.home, raw)]
     truth = [task.label_names[label] for label in task.data.parts["test"].targets]
     assert np.mean(np.array(answers) == truth) == pytest.approx(task.evaluate(rule, "test")["accuracy"])
 

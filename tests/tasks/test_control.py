@@ -44,7 +44,7 @@ class Balance(nn.Module):
 def test_the_environment_decides_what_the_network_looks_like() -> None:
     config = task("Acrobot-v1").config
     assert (config.in_features, config.num_actions) == (6, 3)
-    assert build(config).network(task("Acrobot-v1").example()).shape == (2, 3)
+    assert build(config).home(task("Acrobot-v1").example()).shape == (2, 3)
     assert task("FrozenLake-v1").config.in_features == 16
 
 
@@ -57,11 +57,11 @@ def test_stored_data_and_whole_batches_are_refused() -> None:
 
 def test_evaluation_repeats_itself_and_leaves_the_random_state_and_the_mode_alone() -> None:
     control, rule = task(), build(TINY)
-    rule.network.train()
+    rule.home.train()
     before = torch.get_rng_state()
     first, second = control.evaluate(rule), control.evaluate(rule)
     assert first == second
-    assert torch.equal(before, torch.get_rng_state()) and rule.network.training
+    assert torch.equal(before, torch.get_rng_state()) and rule.home.training
     assert control.evaluate(rule, "test") != first
 
 
@@ -78,7 +78,7 @@ def test_a_restored_task_judges_and_plays_like_the_prepared_one() -> None:
     restored = Control.restore(control.state(), config)
     assert restored.state() == control.state()
     assert restored.evaluate(rule, "test") == control.evaluate(rule, "test")
-    assert restored.play(rule.network, 3, seed=1) == control.play(rule.network, 3, seed=1)
+    assert restored.play(rule.home, 3, seed=1) == control.play(rule.home, 3, seed=1)
 
 
 def test_play_returns_one_return_an_episode_and_writes_an_animation(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_an_environment_without_pictures_still_has_its_curve_and_a_clear_error_o
     control.loader(rule, 0)
     assert list(control.figures(rule)) == ["returns"]
     with pytest.raises((ConfigurationError, MissingExtraError), match="cannot be drawn"):
-        control.play(rule.network, 1, 0, tmp_path / "chain.gif")
+        control.play(rule.home, 1, 0, tmp_path / "chain.gif")
 
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "MountainCar-v0", "Acrobot-v1"])
@@ -137,7 +137,7 @@ def test_an_endless_task_is_learnt_although_only_a_time_limit_ends_it() -> None:
     rule = build(control.config)
     for batch in itertools.islice(control.loader(rule, 0), 600):
         rule.step(batch)
-    values = rule.network.eval()(batch["observations"])
+    values = rule.home.eval()(batch["observations"])
     torch.testing.assert_close(values, torch.full_like(values, 2.0), rtol=0, atol=0.05)
 
 
@@ -148,8 +148,8 @@ def test_the_chain_is_solved_like_value_iteration_by_acting_in_it() -> None:
     for batch in itertools.islice(control.loader(rule, 0), 1500):
         rule.step(batch)
     exact = torch.tensor(chain_values(0.8), dtype=torch.float32)
-    rule.network.eval()
-    torch.testing.assert_close(rule.network(torch.eye(LENGTH)).detach(), exact, rtol=0, atol=0.05)
+    rule.home.eval()
+    torch.testing.assert_close(rule.home(torch.eye(LENGTH)).detach(), exact, rtol=0, atol=0.05)
     assert control.evaluate(rule, "test")["mean_return"] > control.baseline()["mean_return"]
 
 

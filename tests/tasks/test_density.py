@@ -56,7 +56,7 @@ def test_rows_are_on_above_their_training_mean() -> None:
     rows = np.random.default_rng(0).normal(100, 20, (200, 3)).astype(np.float32)
     task = Density.prepare(Dataset(name="x", kind="tabular", inputs=rows), TINY, DataSettings(), seed=0)
     assert 0.4 < task.visible["train"].mean() < 0.6
-    (answer,) = task.predict(build(task.config).network, rows[:1])
+    (answer,) = task.predict(build(task.config).home, rows[:1])
     assert set(answer) == {"free_energy", "reconstruction_error"}
 
 
@@ -86,9 +86,9 @@ def test_the_baseline_is_the_best_machine_without_weights() -> None:
     """A machine whose weights are zero and whose biases are the training means has the baseline's scores."""
     task = Density.prepare(digits(), Config(hidden_units=3), DataSettings(), seed=0)
     rule = build(task.config)
-    torch.nn.init.zeros_(rule.network.weight)
+    torch.nn.init.zeros_(rule.home.weight)
     with torch.no_grad():
-        rule.network.visible_bias.copy_(task.base_bias)
+        rule.home.visible_bias.copy_(task.base_bias)
     found, baseline = task.evaluate(rule, "test"), task.baseline()
     for name in ("pseudo_log_likelihood", "log_likelihood"):
         assert found[name] == pytest.approx(baseline[name], rel=1e-5)
@@ -96,7 +96,7 @@ def test_the_baseline_is_the_best_machine_without_weights() -> None:
 
 def test_estimated_likelihood_is_the_enumerated_one() -> None:
     task, rule = trained(digits())
-    machine, test = rule.network, task.visible["test"]
+    machine, test = rule.home, task.visible["test"]
     with torch.no_grad():
         exact = float(-machine.free_energy(test).mean() - machine.log_partition())
     assert task.evaluate(rule, "test")["log_likelihood"] == pytest.approx(exact, abs=0.1)
@@ -123,14 +123,14 @@ def test_a_restored_task_answers_like_the_prepared_one() -> None:
     task, rule = trained(digits(), steps=50)
     restored = Density.restore(json.loads(json.dumps(task.state())), task.config)
     images = digits().inputs[:3]
-    assert restored.predict(rule.network, images) == task.predict(rule.network, images)
-    assert restored.generate(rule.network, 3, seed=1).axes
+    assert restored.predict(rule.home, images) == task.predict(rule.home, images)
+    assert restored.generate(rule.home, 3, seed=1).axes
 
 
 def test_unlikely_inputs_have_a_higher_free_energy() -> None:
     task, rule = trained(digits())
     noise = np.random.default_rng(1).integers(0, 2, (20, 6, 6, 1)).astype(np.uint8) * 255
-    energy = lambda images: np.mean([row["free_energy"] for row in task.predict(rule.network, images)])  # noqa: E731
+    energy = lambda images: np.mean([row["free_energy"] for row in task.predict(rule.home, images)])  # noqa: E731
     assert energy(noise) > energy(digits().inputs[:20]) + 5
 
 

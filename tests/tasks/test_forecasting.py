@@ -180,8 +180,8 @@ def test_a_restored_task_answers_the_same() -> None:
     state = json.loads(json.dumps(task.state()))
     again = Forecasting.restore(state, from_dict(type(TINY), to_dict(task.config)))
     assert again.state() == task.state()
-    assert again.forecast(rule.network, 5) == task.forecast(rule.network, 5)
-    assert again.predict(rule.network, wave(30)) == task.predict(rule.network, wave(30))
+    assert again.forecast(rule.home, 5) == task.forecast(rule.home, 5)
+    assert again.predict(rule.home, wave(30)) == task.predict(rule.home, wave(30))
 
 
 def test_learns_to_beat_both_naive_methods(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_learns_to_beat_both_naive_methods(tmp_path: Path) -> None:
 def test_the_configuration_takes_and_forecasts_every_column() -> None:
     task = prepared(wave())
     assert (task.config.in_features, task.config.out_features) == (2, 2)
-    assert build(task.config).network(task.example()).shape == (2, 2)
+    assert build(task.config).home(task.example()).shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_no_forecast_of_a_walk_knows_what_it_forecasts() -> None:
     """From each place the forecast is the same whatever comes at it and after it."""
     task = stepwise(horizon=4)
     torch.manual_seed(0)
-    network = build(task.config).network
+    network = build(task.config).home
     row = START["test"] + 10
     changed = wave()
     changed[row:] += 1000
@@ -289,10 +289,10 @@ def test_the_band_of_quantiles_is_judged_and_told() -> None:
     narrow, wide = (Supervised(Repeat(2, width, 3), Descent(), loss="squared-error") for width in (0.0, 50.0))
     assert task.evaluate(narrow, "test")["coverage"] == 0.0
     assert task.evaluate(wide, "test")["coverage"] == 1.0
-    (first, *_) = task.forecast(wide.network, 5)
+    (first, *_) = task.forecast(wide.home, 5)
     assert list(first) == ["step", "a", "a 0.1", "a 0.9", "b", "b 0.1", "b 0.9"]
     assert first["a 0.1"] < first["a"] < first["a 0.9"]
-    assert task.predict(wide.network, wave(30))[0].keys() == {"row", "predicted", "0.1", "0.9", "observed"}
+    assert task.predict(wide.home, wave(30))[0].keys() == {"row", "predicted", "0.1", "0.9", "observed"}
 
 
 def test_quantiles_are_learnt_that_hold_what_they_say(tmp_path: Path) -> None:
@@ -370,7 +370,7 @@ def test_a_validation_part_too_short_to_calibrate_by_is_named() -> None:
 
 def test_horizons_are_continued_horizon_by_horizon() -> None:
     task = stepwise(horizon=4)
-    network = build(task.config).network
+    network = build(task.config).home
     ten, four = task.forecast(network, 10), task.forecast(network, 4)
     assert len(ten) == 10 and ten[:4] == four
 

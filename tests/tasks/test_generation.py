@@ -61,19 +61,19 @@ def test_images_that_stay_in_their_files_are_streamed(tmp_path: Path) -> None:
 
 def test_the_example_fits_the_generator() -> None:
     task = prepared()
-    assert gan.build(task.config).network(task.example()).shape[1:] == (3, 8, 8)
+    assert gan.build(task.config).home(task.example()).shape[1:] == (3, 8, 8)
 
 
 def test_judging_is_repeatable_and_leaves_everything_as_it_was() -> None:
     task = prepared(dcgan.TINY)
     rule = dcgan.build(task.config)
-    before, state = torch.random.get_rng_state(), {k: v.clone() for k, v in rule.network.state_dict().items()}
+    before, state = torch.random.get_rng_state(), {k: v.clone() for k, v in rule.home.state_dict().items()}
     first, second = task.evaluate(rule, "test"), task.evaluate(rule, "test")
     assert first == second
     assert set(first) == {"frechet_distance", "density", "coverage"} == set(task.baseline())
-    assert rule.network.training
+    assert rule.home.training
     assert torch.equal(before, torch.random.get_rng_state())
-    assert all(torch.equal(state[name], tensor) for name, tensor in rule.network.state_dict().items())
+    assert all(torch.equal(state[name], tensor) for name, tensor in rule.home.state_dict().items())
 
 
 class Painter(torch.nn.Module):
@@ -124,12 +124,12 @@ def test_draws_figures_and_samples_also_after_restoring() -> None:
     drawn = task.figures(rule)
     assert set(drawn) == {"generated", "real", "interpolation", "nearest"}
     restored = Generation.restore(task.state(), task.config)
-    assert all(isinstance(figure, Figure) for figure in [*drawn.values(), restored.generate(rule.network, 5, seed=1)])
+    assert all(isinstance(figure, Figure) for figure in [*drawn.values(), restored.generate(rule.home, 5, seed=1)])
 
 
 def test_the_seed_decides_what_is_drawn() -> None:
     task = prepared()
-    network = gan.build(task.config).network
+    network = gan.build(task.config).home
     one, same, other = (ask(network, task._latent(3, seed)) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

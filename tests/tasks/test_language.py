@@ -139,12 +139,12 @@ def test_learns_and_writes(tmp_path: Path) -> None:
             rule.step(batch)
     measures = task.evaluate(rule, "test")
     assert measures["loss"] < 0.3 < measures["bigram_loss"] < measures["unigram_loss"]
-    text = task.write(rule.network, "the cat ", 100, 0.0, None, seed=0)
+    text = task.write(rule.home, "the cat ", 100, 0.0, None, seed=0)
     assert len(text) == 108 and text[8:] in TEXT
     for name, figure in task.figures(rule).items():
         save(figure, tmp_path / f"{name}.png")
     assert {path.stem for path in tmp_path.iterdir()} == {"sample", "next_characters"}
-    answers = task.predict(rule.network, ["the cat sat on the", "zq!"])
+    answers = task.predict(rule.home, ["the cat sat on the", "zq!"])
     assert answers[0]["loss"] < answers[1]["loss"] and answers[1]["unknown"] == "zq"
     assert answers[0]["next"][0]["label"] == " "
 
@@ -167,18 +167,18 @@ def test_draws_as_the_probabilities_and_the_temperature_say() -> None:
 def test_refuses_impossible_sampling(sampling: tuple[int, float, int | None]) -> None:
     task = prepared()
     with pytest.raises(ConfigurationError):
-        task.write(build(task.config).network, "the", *sampling, 0)
+        task.write(build(task.config).home, "the", *sampling, 0)
 
 
 def test_a_prompt_of_unknown_characters_is_read() -> None:
     task = prepared()
-    text = task.write(build(task.config).network, "ЖЖ", 5, 1.0, None, 0)
+    text = task.write(build(task.config).home, "ЖЖ", 5, 1.0, None, 0)
     assert text.startswith("ЖЖ") and len(text) == 7
 
 
 def test_a_restored_task_answers_the_same() -> None:
     task = prepared()
-    network = build(task.config).network
+    network = build(task.config).home
     again = Language.restore(json.loads(json.dumps(task.state())), task.config)
     assert again.state() == task.state()
     assert again.write(network, "the", 20, 1.0, 3, 0) == task.write(network, "the", 20, 1.0, 3, 0)

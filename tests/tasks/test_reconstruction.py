@@ -31,7 +31,7 @@ def test_measures_by_hand() -> None:
     task = prepared()
     rule = build(task.config)
     inputs = torch.from_numpy(pixels(task, "test")).float()
-    error = (rule.network.reconstruct(inputs) - inputs).square().mean().item()
+    error = (rule.home.reconstruct(inputs) - inputs).square().mean().item()
     measures = task.evaluate(rule, "test")
     assert measures["reconstruction_error"] == pytest.approx(error, rel=1e-5)
     assert measures["loss"] == pytest.approx(error, rel=1e-5)
@@ -80,13 +80,13 @@ def test_answers_raw_images_with_code_and_error(tmp_path: Path) -> None:
     task = prepared()
     rule = build(task.config)
     images = read("digits", DataSettings()).inputs[:3]
-    rows = task.predict(rule.network, images)
+    rows = task.predict(rule.home, images)
     inputs = torch.from_numpy(images.reshape(3, -1) / 255).float()
-    torch.testing.assert_close(torch.tensor([row["code"] for row in rows]), rule.network.encode(inputs))
-    errors = (rule.network.reconstruct(inputs) - inputs).square().mean(dim=1)
+    torch.testing.assert_close(torch.tensor([row["code"] for row in rows]), rule.home.encode(inputs))
+    errors = (rule.home.reconstruct(inputs) - inputs).square().mean(dim=1)
     torch.testing.assert_close(torch.tensor([row["reconstruction_error"] for row in rows]), errors)
     Image.fromarray(images[1, ..., 0]).save(tmp_path / "one.png")
-    (row,) = task.predict(rule.network, [tmp_path / "one.png"])
+    (row,) = task.predict(rule.home, [tmp_path / "one.png"])
     assert row["code"] == pytest.approx(rows[1]["code"], rel=1e-5)
 
 
@@ -96,19 +96,19 @@ def test_a_restored_task_answers_the_same() -> None:
     again = Reconstruction.restore(json.loads(json.dumps(task.state())), from_dict(Config, to_dict(task.config)))
     assert again.state() == task.state()
     images = read("digits", DataSettings()).inputs[:3]
-    assert again.predict(rule.network, images) == task.predict(rule.network, images)
+    assert again.predict(rule.home, images) == task.predict(rule.home, images)
     torch.testing.assert_close(again.kept, task.kept, rtol=0, atol=0.5 / 255)
-    assert again.generate(rule.network, 9, seed=0).axes
+    assert again.generate(rule.home, 9, seed=0).axes
 
 
 def test_images_are_generated_between_codes_of_two_kept_images(monkeypatch: pytest.MonkeyPatch) -> None:
     task = prepared()
     rule = build(task.config)
     asked = []
-    original = rule.network.decode
-    monkeypatch.setattr(rule.network, "decode", lambda codes: asked.append(codes) or original(codes))
-    task.generate(rule.network, 20, seed=0)
-    codes = rule.network.encode(task.kept)
+    original = rule.home.decode
+    monkeypatch.setattr(rule.home, "decode", lambda codes: asked.append(codes) or original(codes))
+    task.generate(rule.home, 20, seed=0)
+    codes = rule.home.encode(task.kept)
     assert (asked[0] >= codes.amin(dim=0) - 1e-6).all()
     assert (asked[0] <= codes.amax(dim=0) + 1e-6).all()
     distances = torch.cdist(asked[0], codes)
@@ -121,10 +121,10 @@ def test_rows_of_numbers_have_codes_but_no_pictures() -> None:
     assert task.config.in_features == 13
     assert set(task.figures(rule)) == {"code_map"}
     assert "psnr" not in task.evaluate(rule)
-    assert len(task.predict(rule.network, task.parts["test"].inputs[:4])) == 4
+    assert len(task.predict(rule.home, task.parts["test"].inputs[:4])) == 4
     assert Reconstruction.restore(json.loads(json.dumps(task.state())), task.config).state() == task.state()
     with pytest.raises(UsageError, match="cannot generate"):
-        task.generate(rule.network, 4, seed=0)
+        task.generate(rule.home, 4, seed=0)
 
 
 def test_colour_images_keep_their_shape() -> None:
@@ -132,7 +132,7 @@ def test_colour_images_keep_their_shape() -> None:
     task = Reconstruction.prepare(Dataset(name="toy", kind="image", inputs=images), TINY, DataSettings(), seed=0)
     rule = build(task.config)
     assert task.config.in_features == 6 * 5 * 3
-    assert rule.network(task.example()).shape == (2, 3, 6, 5)
+    assert rule.home(task.example()).shape == (2, 3, 6, 5)
     assert set(task.figures(rule)) == {"code_map", "code_plane", "reconstructions"}
 
 

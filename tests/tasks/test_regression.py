@@ -47,12 +47,12 @@ def test_learns_several_values_in_their_own_units() -> None:
     assert found["mae"] <= found["rmse"]
     assert baseline["r2"] == pytest.approx(0, abs=0.1)
     test = task.data.parts["test"]
-    rows = task.predict(rule.network, test.inputs)
+    rows = task.predict(rule.home, test.inputs)
     said = np.array([[row["large"], row["small"]] for row in rows])
     assert found["r2"] == pytest.approx(r2_score(test.targets, said), abs=1e-4)
     assert found["rmse"] == pytest.approx(np.sqrt(((test.targets - said) ** 2).mean(axis=0)).mean(), rel=1e-3)
     restored = Regression.restore(json.loads(json.dumps(task.state())), task.config)
-    assert restored.predict(rule.network, test.inputs) == rows
+    assert restored.predict(rule.home, test.inputs) == rows
     assert set(task.figures(rule)) == {"predictions"}
 
 
@@ -71,7 +71,7 @@ def test_one_value_may_come_as_a_flat_array() -> None:
     flat = Dataset(name="plane", kind="tabular", inputs=data.inputs, targets=data.targets[:, 0])
     task = Regression.prepare(flat, CONFIG, DataSettings(batch_size=20), seed=0)
     assert task.config.out_features == 1
-    assert task.predict(build(task.config).network, data.inputs[:2])[0].keys() == {"value 1"}
+    assert task.predict(build(task.config).home, data.inputs[:2])[0].keys() == {"value 1"}
 
 
 def test_classes_are_refused() -> None:

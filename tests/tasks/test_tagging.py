@@ -81,7 +81,7 @@ def test_long_sequences_are_cut_and_answered_whole() -> None:
     task = Tagging.prepare(long, config, DataSettings(), seed=0)
     rule = elman_tagger.build(task.config)
     assert max(batch["inputs"].shape[1] for batch in task.loader(rule, 0)) == 7
-    (answer,) = task.predict(rule.network, ["the cat " * 10])
+    (answer,) = task.predict(rule.home, ["the cat " * 10])
     assert len(answer["steps"]) == 20
 
 
@@ -94,7 +94,7 @@ def test_context_tells_nouns_from_verbs(tmp_path: Path) -> None:
         for batch in loader:
             rule.step(batch)
     assert task.evaluate(rule, "test")["accuracy"] > 0.99 > task.baseline()["accuracy"]
-    (answer,) = task.predict(rule.network, ["the walks often walk ."])
+    (answer,) = task.predict(rule.home, ["the walks often walk ."])
     assert answer["tagged"] == "the/DETERMINER walks/NOUN often/ADVERB walk/VERB ./SIGN"
     for name, figure in task.figures(rule).items():
         save(figure, tmp_path / f"{name}.png")
@@ -127,14 +127,14 @@ def test_scheduled_sampling_learns_too() -> None:
 
 def test_a_restored_task_answers_the_same() -> None:
     task = prepared()
-    network = elman_tagger.build(task.config).network
+    network = elman_tagger.build(task.config).home
     again = Tagging.restore(json.loads(json.dumps(task.state())), task.config)
     assert again.predict(network, ["the cat sings ."]) == task.predict(network, ["the cat sings ."])
 
 
 def test_answers_for_files(tmp_path: Path) -> None:
     task = prepared()
-    network = elman_tagger.build(task.config).network
+    network = elman_tagger.build(task.config).home
     path = tmp_path / "new.txt"
     path.write_text("the cat sings .\n\nzebras ?\n")
     answers = task.predict(network, [path])

@@ -69,7 +69,7 @@ def test_weight_average_is_the_exponential_moving_average() -> None:
 
     class Watch(Callback):
         def on_step(self, trainer: Trainer) -> None:
-            history.append(trainer.rule.network.weight.detach().clone())
+            history.append(trainer.rule.home.weight.detach().clone())
 
     fitted = trainer(epochs=2, ema_decay=0.8, callbacks=(Watch(),))
     fitted._restore_best = lambda: None  # keep the last weights, not the best
@@ -78,7 +78,7 @@ def test_weight_average_is_the_exponential_moving_average() -> None:
     for weight in history[1:]:
         expected = 0.8 * expected + 0.2 * weight
     assert torch.allclose(fitted._judged_weights()["weight"], expected, atol=1e-6)
-    assert torch.equal(fitted.rule.network.weight, history[-1])
+    assert torch.equal(fitted.rule.home.weight, history[-1])
 
 
 def test_best_weights_are_those_of_the_best_evaluation(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_best_weights_are_those_of_the_best_evaluation(tmp_path: Path) -> None:
     assert (fitted.best, fitted.best_step) == (1.0, 10)
     assert run.pointed("best").name == "step-000010"
     saved = checkpoint.load(run.pointed("best"), ("weights",))["weights"]
-    assert torch.equal(fitted.rule.network.weight, saved["weight"])
+    assert torch.equal(fitted.rule.home.weight, saved["weight"])
 
 
 def test_patience_stops_and_keeps_the_best_without_a_run() -> None:
@@ -99,14 +99,14 @@ def test_patience_stops_and_keeps_the_best_without_a_run() -> None:
     fitted._evaluate = lambda rule: {"loss": next(scores)}
     fitted.fit()
     assert (fitted.iteration, fitted.best_step, fitted.stopped_early) == (25, 10, True)
-    assert torch.equal(fitted.rule.network.weight, _weights_after(10))
+    assert torch.equal(fitted.rule.home.weight, _weights_after(10))
 
 
 def _weights_after(steps: int) -> torch.Tensor:
     plain = trainer(steps=steps, epochs=None)
     plain._evaluate = None
     plain.fit()
-    weight: torch.Tensor = plain.rule.network.weight
+    weight: torch.Tensor = plain.rule.home.weight
     return weight
 
 
@@ -114,7 +114,7 @@ def test_evaluation_does_not_disturb_training() -> None:
     often = trainer(evaluate_every=1)
     often._restore_best = lambda: None
     often.fit()
-    assert torch.equal(often.rule.network.weight, _weights_after(40))
+    assert torch.equal(often.rule.home.weight, _weights_after(40))
 
 
 def test_monitoring_an_unknown_metric_names_the_known_ones_before_anything_is_learnt() -> None:
@@ -132,15 +132,15 @@ def test_a_non_finite_batch_stops_before_the_update(bad: float) -> None:
 
     class Watch(Callback):
         def on_step(self, trainer: Trainer) -> None:
-            weights.append(trainer.rule.network.weight.detach().clone())
+            weights.append(trainer.rule.home.weight.detach().clone())
 
     fitted.callbacks = (Watch(),)
     with pytest.raises(NonFiniteError, match=r"at step \d+; the update was not applied") as caught:
         fitted.fit()
     assert "7" in caught.value.where and "learning rate 0.05" in caught.value.found
-    last = weights[-1] if weights else fitted.rule.network.weight
-    assert torch.equal(fitted.rule.network.weight, last)
-    assert torch.isfinite(fitted.rule.network.weight).all()
+    last = weights[-1] if weights else fitted.rule.home.weight
+    assert torch.equal(fitted.rule.home.weight, last)
+    assert torch.isfinite(fitted.rule.home.weight).all()
 
 
 class KillAt(Callback):
@@ -235,7 +235,7 @@ def test_a_signal_saves_and_leaves(number: signal.Signals, tmp_path: Path) -> No
 def test_bf16_keeps_weights_in_fp32_and_learns() -> None:
     fitted = trainer(epochs=60, precision="bf16")
     assert fitted.fit()["validation_loss"] < 0.05
-    assert fitted.rule.network.weight.dtype == torch.float32
+    assert fitted.rule.home.weight.dtype == torch.float32
 
 
 def test_settings_refuse_nonsense() -> None:
@@ -274,4 +274,4 @@ def test_moments_are_loaded_in_the_layout_of_their_weights(optimizer: str) -> No
     rules[1].load_state_dict(copy.deepcopy(plain) | {"counters": {}, "tensors": {}})
     for rule in rules:
         rule.step(batch)
-    assert torch.allclose(rules[0].network.weight, rules[1].network.weight, atol=1e-5)
+    assert torch.allclose(rules[0].home.weight, rules[1].home.weight, atol=1e-5)

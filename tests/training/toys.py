@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import Batch, LearningRule
+from ganglion.core import Batch, LearningRule, Phase
 from ganglion.rules.descend import Descent, descend
 
 
@@ -47,6 +47,9 @@ class Points:
                 self.epoch, self.position = self.epoch + 1, 0
             yield {"inputs": self.inputs[part], "targets": 3 * self.inputs[part] + 1, "index": part}
 
+    def begin(self, phase: Phase) -> None:
+        """Points have one size."""
+
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self.epoch, "position": self.position}
 
@@ -59,4 +62,4 @@ def error(rule: LearningRule) -> dict[str, float]:
     torch.rand(3)
     inputs = torch.tensor([[-0.55], [0.35]])
     with torch.no_grad():
-        return {"loss": float((rule.network(inputs) - 3 * inputs - 1).square().mean())}
+        return {"loss": float((rule.home(inputs) - 3 * inputs - 1).square().mean())}

@@ -46,9 +46,9 @@ def backpropagation(
     else:
         rule, batch = _rule_and_batch(folder[0])
         inputs, targets = batch["inputs"][:1], batch.get("targets", batch["inputs"])[:1]
-        first = next(name for name, weight in rule.network.named_parameters() if weight.requires_grad)
-        place = ",".join("0" * rule.network.get_parameter(first).dim())
-        trace = inspect.trace(rule.network.eval(), inputs, targets, _loss(rule), parameter or f"{first}[{place}]")
+        first = next(name for name, weight in rule.home.named_parameters() if weight.requires_grad)
+        place = ",".join("0" * rule.home.get_parameter(first).dim())
+        trace = inspect.trace(rule.home.eval(), inputs, targets, _loss(rule), parameter or f"{first}[{place}]")
     answer(trace.to_dict(), json, lambda: print(trace))
 
 
@@ -121,10 +121,10 @@ def gradient_flow(
         document, shown = found.to_dict(), [found]
     else:
         rule, batch = _rule_and_batch(folder)
-        sample = rule.network, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule)
+        sample = rule.home, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule)
         found = inspect.gradient_flow(*sample)
         document, shown = found.to_dict(), [found]
-        if inspect.has_time(rule.network):
+        if inspect.has_time(rule.home):
             found = inspect.gradient_through_time(*sample, clipped=_clipped(open_run(folder)))
             document["through_time"] = found.to_dict()
             shown.append(found)
@@ -174,7 +174,7 @@ def _rule_and_batch(folder: str) -> "tuple[LearningRule, Batch]":
     run = open_run(folder)
     rule: LearningRule = run.system.load().build(run.config)
     _loss(rule)
-    rule.network.load_state_dict(run.network.state_dict())
+    rule.home.load_state_dict(run.network.state_dict())
     return rule, next(iter(run.prepared_task().loader(rule, seed=0)))
 
 

@@ -105,7 +105,7 @@ class QLearning(LearningRule):
         network, target = (getattr(self.networks[role], "layers", lambda: None)() for role in ("network", "target"))
         if network is None or target is None:
             return None
-        discounts, observing = batch.get("discounts", self.discount), self.network.training
+        discounts, observing = batch.get("discounts", self.discount), self.home.training
         found = q_gradient(network, target, batch, discounts, self.threshold, double=self.double, observing=observing)
         return found and ({"loss": found[0], "action_value": found[1]}, found[2])
 

@@ -74,4 +74,4 @@ class Reconstruction(LearningRule):
         return {"loss": self.loss(outputs, inputs)}
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
-        return self.judge(self.network(self.corrupt(batch["inputs"])), batch["inputs"])
+        return self.judge(self.home(self.corrupt(batch["inputs"])), batch["inputs"])

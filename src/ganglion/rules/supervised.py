@@ -66,4 +66,4 @@ class Supervised(LearningRule):
                 found="samples without targets",
                 remedy="give targets, or choose a system that needs none",
             )
-        return self.judge(self.network(batch["inputs"]), batch["targets"])
+        return self.judge(self.home(batch["inputs"]), batch["targets"])

@@ -74,7 +74,7 @@ class _Estimator(BaseEstimator):
                 callbacks=[history],
             )
             trainer.fit()
-        self.network_ = rule.network.eval()
+        self.network_ = rule.home.eval()
         self.config_, self.history_ = task.config, history.rows
         # Restored from its state, a task knows how to answer and holds no data.
         self._task: Any = type(task).restore(task.state(), task.config)

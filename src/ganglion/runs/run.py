@@ -67,7 +67,7 @@ class Run:
     @cached_property
     def network(self) -> nn.Module:
         """The network with the best weights; the newest usable ones when the best are damaged."""
-        network = build(self.system, self.config).network
+        network = build(self.system, self.config).home
         weights, complaint = self._files.best_weights()
         if weights is None:
             path, state, others = checkpoint.load_newest(self._files.checkpoints, ("weights",))
@@ -117,7 +117,7 @@ class Run:
     def evaluate(self, part: Part = "test") -> dict[str, float]:
         """Read the data again and judge the best weights on a part of it."""
         rule = build(self.system, self.config)
-        rule.network.load_state_dict(self.network.state_dict())
+        rule.home.load_state_dict(self.network.state_dict())
         task = self.prepared_task()
         task.calibrate(rule)
         return task.evaluate(rule, part)

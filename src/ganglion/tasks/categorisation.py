@@ -112,7 +112,7 @@ class Categorisation(Task):
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the network on a part; on the test part beside a linear model of word counts."""
         assert isinstance(rule, Supervised)
-        judged = rule.judge(*answers(rule.network, self._batches(part, EVALUATION_BATCH)))
+        judged = rule.judge(*answers(rule.home, self._batches(part, EVALUATION_BATCH)))
         measures = {name: float(value) for name, value in judged.items()}
         if part == "test":
             measures["bag_of_words_accuracy"] = bag_of_words_accuracy(self.parts["train"], nearest(self.parts, "test"))
@@ -125,7 +125,7 @@ class Categorisation(Task):
         return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        outputs, targets = answers(rule.network, self._batches("test", EVALUATION_BATCH))
+        outputs, targets = answers(rule.home, self._batches("test", EVALUATION_BATCH))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
         counts = np.bincount(truth * classes + said, minlength=classes**2).reshape(classes, classes)
@@ -135,7 +135,7 @@ class Categorisation(Task):
         right = [place for place in short if said[place] == truth[place]][: SHOWN - len(wrong)]
         return {
             "confusion_matrix": figures.confusion_matrix(counts, self.label_names),
-            "evidence": self._evidence(rule.network, [(texts[place], int(truth[place])) for place in right + wrong]),
+            "evidence": self._evidence(rule.home, [(texts[place], int(truth[place])) for place in right + wrong]),
         }
 
     def _evidence(self, network: nn.Module, pairs: Sequence[tuple[str, int]]) -> "Figure":

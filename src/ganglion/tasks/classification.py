@@ -77,7 +77,7 @@ class Classification(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         assert isinstance(rule, Supervised)
-        judged = rule.judge(*answers(rule.network, self.data.parts.batches(part)))
+        judged = rule.judge(*answers(rule.home, self.data.parts.batches(part)))
         return {name: float(value) for name, value in judged.items()}
 
     def baseline(self) -> dict[str, float]:
@@ -100,16 +100,16 @@ class Classification(Task):
         return [{**row[0], "top": row} for row in rows]
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        outputs, targets = answers(rule.network, self.data.parts.batches("test"))
+        outputs, targets = answers(rule.home, self.data.parts.batches("test"))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
         counts = np.bincount(truth * classes + said, minlength=classes**2).reshape(classes, classes)
         drawn = {"confusion_matrix": figures.confusion_matrix(counts, self.label_names)}
         preprocessing = self.preprocessing
         if isinstance(preprocessing, ImagePreprocessing):
-            drawn |= self._misclassified(preprocessing, truth, said) | _filters(preprocessing, rule.network)
+            drawn |= self._misclassified(preprocessing, truth, said) | _filters(preprocessing, rule.home)
         elif len(preprocessing.means) in (2, 3) and not preprocessing.categories:
-            drawn["decision_regions"] = self._decision_regions(preprocessing, rule.network)
+            drawn["decision_regions"] = self._decision_regions(preprocessing, rule.home)
         return drawn
 
     def _misclassified(

@@ -86,7 +86,7 @@ class Control(Task):
         config = self.config
         self._loader = ReplayLoader(
             Environments(self._make, config.num_environments, seed),
-            greedy(rule.network),
+            greedy(rule.home),
             capacity=config.replay_capacity,
             batch_size=self.batch_size,
             seed=seed,
@@ -99,7 +99,7 @@ class Control(Task):
         return self._loader
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        with evaluation_mode(rule.network) as network:
+        with evaluation_mode(rule.home) as network:
             measured = self._judge(greedy(network), part)
         if part == "validation" and self._loader is not None:
             recent = [reward for _, reward in self._loader.returns[-RECENT:]]
@@ -129,7 +129,7 @@ class Control(Task):
             spec = gymnasium.spec(self.environment)
             drawn["returns"] = figures.returns([reward for _, reward in self._loader.returns], spec.reward_threshold)
         try:
-            with evaluation_mode(rule.network) as network:
+            with evaluation_mode(rule.home) as network:
                 images, _ = record_episode(self.environment, greedy(network), episode_seed("test", self.seed, 0))
         except (MissingExtraError, ConfigurationError):
             return drawn  # an environment without pictures is no reason to lose the others

@@ -87,8 +87,8 @@ class Density(Task):
         return InMemoryLoader({"inputs": self.visible["train"]}, self.settings.batch_size, seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        machine, visible = _machine(rule.network), self._on(rule.network, part)
-        train = self._on(rule.network, "train")
+        machine, visible = _machine(rule.home), self._on(rule.home, part)
+        train = self._on(rule.home, "train")
         free_energy = _mean_free_energy(machine, visible)
         metrics = {
             "pseudo_log_likelihood": pseudo_log_likelihood(machine, visible),
@@ -117,8 +117,8 @@ class Density(Task):
         }
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        machine = _machine(rule.network)
-        seen = self._on(rule.network, "test")[: SHOWN // 2]
+        machine = _machine(rule.home)
+        seen = self._on(rule.home, "test")[: SHOWN // 2]
         weights = machine.weight.detach()
         strongest = weights.square().sum(1).argsort(descending=True)[:SHOWN]
         return {
@@ -128,7 +128,7 @@ class Density(Task):
             "reconstructions": figures.reconstructions(
                 self._pictures(seen), self._pictures(machine.reconstruct(seen)), columns=8
             ),
-            "samples": self.generate(rule.network, SHOWN, seed=0),
+            "samples": self.generate(rule.home, SHOWN, seed=0),
         }
 
     def example(self) -> Tensor:

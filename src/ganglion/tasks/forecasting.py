@@ -191,13 +191,13 @@ class Forecasting(Task):
             return
         places = rows[:, None] + np.arange(self.config.horizon)
         truth = np.where(self._known[places], self._scaled[places].numpy(), np.nan)  # (rows, horizon, columns)
-        levels = self._forecasts(rule.network, rows).numpy()
+        levels = self._forecasts(rule.home, rows).numpy()
         self.margins = torch.from_numpy(margins(levels, truth, self.config.quantiles)).float()
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Walk forward through a part and judge the forecasts; on the test part beside those of the naive methods."""
         rows = self._judged[part]
-        forecasts = self._forecasts(rule.network, rows)
+        forecasts = self._forecasts(rule.home, rows)
         truth = self._scaled[rows[:, None] + np.arange(self.config.horizon)]  # (rows, horizon, columns)
         loss = float(functional.mse_loss(forecasts[..., self._point], truth))
         measures = {"loss": loss, **self._errors(self._in_units(forecasts)[..., self._point], rows)}
@@ -228,10 +228,10 @@ class Forecasting(Task):
         series, name = self._series[:, self.target], self.columns[self.target]
         rows = self._targets["test"][:DRAWN]
         start, steps = int(rows[0]), len(rows)
-        first = self._in_units(self._calibrated(self._forecasts(rule.network, rows)))[:, 0]  # (rows, levels)
+        first = self._in_units(self._calibrated(self._forecasts(rule.home, rows)))[:, 0]  # (rows, levels)
         ahead = {"network": first[:, self._point]}
         ahead |= {name: values[:, 0] for name, values in naive_forecasts(series, rows, self.season).items()}
-        continued = self._onward(rule.network, self._scaled[start - self.config.window : start], steps)
+        continued = self._onward(rule.home, self._scaled[start - self.config.window : start], steps)
         onward = {"network": self._in_units(continued)[..., self._point]}
         onward |= {name: values[0] for name, values in naive_forecasts(series, rows[:1], self.season, steps).items()}
         past = series[:start][-DRAWN:]
@@ -244,7 +244,7 @@ class Forecasting(Task):
         figures.entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
         figures.entitle(drawn["continuation"], f"{name}: each step forecast from the forecasts before it")
         judged = self._judged["test"]
-        predicted = self._in_units(self._forecasts(rule.network, judged))[..., self._point]
+        predicted = self._in_units(self._forecasts(rule.home, judged))[..., self._point]
         if self.config.horizon > 1:
             methods = {"network": predicted, **self._naive(judged)}
             off = {name: np.abs(values - self._truth(judged)).mean(axis=0) for name, values in methods.items()}

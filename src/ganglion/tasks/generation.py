@@ -95,7 +95,7 @@ class Generation(Task):
         return self.parts.loader(seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        generated = ask(rule.network, self._latent(JUDGED, seed=0))
+        generated = ask(rule.home, self._latent(JUDGED, seed=0))
         return self.quality.compare(self.real[part], generated.numpy())
 
     def baseline(self) -> dict[str, float]:
@@ -106,12 +106,12 @@ class Generation(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         count = GRID * GRID
-        generated = ask(rule.network, self._latent(count, seed=0))
+        generated = ask(rule.home, self._latent(count, seed=0))
         return {
             "generated": self._grid(generated, "Generated"),
             "real": self._grid(torch.from_numpy(self.real["test"][:count]), "Real"),
             "interpolation": self._grid(
-                self._interpolation(rule.network), "From one latent vector to another, row by row"
+                self._interpolation(rule.home), "From one latent vector to another, row by row"
             ),
             "nearest": self._grid(
                 self._beside_nearest(generated), "Generated, and below each its nearest training image"

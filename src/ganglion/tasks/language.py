@@ -103,8 +103,8 @@ class Language(Task):
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the network on a part; on the test part beside what frequencies of characters and pairs say."""
         first, last = self._nearest(part)
-        with evaluating(rule.network):
-            judgement = judge(_reader(rule.network), self._numbers, first, last, self.config.window)
+        with evaluating(rule.home):
+            judgement = judge(_reader(rule.home), self._numbers, first, last, self.config.window)
         measures = judgement.measures()
         if part == "test":
             train = self._numbers[slice(*self._borders["train"])]
@@ -125,10 +125,10 @@ class Language(Task):
         prompt = "".join(self.vocabulary.decode(self._numbers[first : first + SHOWN]))
         return {
             "sample": figures.passage(
-                self.write(rule.network, prompt, SAMPLE, 0.8, None, 0),
+                self.write(rule.home, prompt, SAMPLE, 0.8, None, 0),
                 f"Written at temperature 0.8 after the first {len(prompt)} characters",
             ),
-            "next_characters": self._expectations(rule.network, first, min(last, first + 2 * SHOWN)),
+            "next_characters": self._expectations(rule.home, first, min(last, first + 2 * SHOWN)),
         }
 
     def _expectations(self, network: nn.Module, first: int, last: int) -> "Figure":

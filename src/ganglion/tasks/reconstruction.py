@@ -116,7 +116,7 @@ class Reconstruction(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         assert isinstance(rule, ReconstructionRule)
-        network: Any = rule.network
+        network: Any = rule.home
         loss, squares, values, count = 0.0, 0.0, 0, 0
         with evaluating(network) as device:
             for batch in self.parts.batches(part):
@@ -146,17 +146,17 @@ class Reconstruction(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         inputs = self._some("test", MAPPED)
-        codes = _encoded(rule.network, inputs)
+        codes = _encoded(rule.home, inputs)
         places = self._places("test", MAPPED)
         targets = self.parts.nearest("test").targets if self.dataset.is_classification else None
         labels = None if targets is None else targets[places]
         drawn = {"code_map": figures.code_map(codes.numpy(), labels, self.dataset.label_names)}
         if isinstance(self.preprocessing, ImagePreprocessing):
             shown = self._some("test", SHOWN)
-            restored = self._images(_decoded(rule.network, _encoded(rule.network, shown)))
+            restored = self._images(_decoded(rule.home, _encoded(rule.home, shown)))
             drawn["reconstructions"] = figures.reconstructions(self.preprocessing.inverse(shown), restored)
             if codes.shape[1] == 2:
-                drawn["code_plane"] = self._code_plane(rule.network, codes)
+                drawn["code_plane"] = self._code_plane(rule.home, codes)
         return drawn
 
     def _code_plane(self, network: nn.Module, codes: Tensor) -> "Figure":

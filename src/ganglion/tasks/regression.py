@@ -87,7 +87,7 @@ class Regression(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         assert isinstance(rule, Supervised)
-        outputs, targets = answers(rule.network, self.data.parts.batches(part))
+        outputs, targets = answers(rule.home, self.data.parts.batches(part))
         judged = {name: float(value) for name, value in rule.judge(outputs, targets).items()}
         return judged | _errors(self.target_scale.inverse(targets), self.target_scale.inverse(outputs))
 
@@ -106,7 +106,7 @@ class Regression(Task):
         return [dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        outputs, targets = answers(rule.network, self.data.parts.batches("test"))
+        outputs, targets = answers(rule.home, self.data.parts.batches("test"))
         truth, said = self.target_scale.inverse(targets), self.target_scale.inverse(outputs)
         return {"predictions": figures.scatter(truth, said, self.target_names)}
 

@@ -118,9 +118,9 @@ class Tagging(Task):
         """Judge the answers at all steps, and how many sequences are right from end to end."""
         assert isinstance(rule, Judging)
         sums: Counter[str] = Counter()
-        with evaluating(rule.network) as device:
+        with evaluating(rule.home) as device:
             for batch in self._batches(part, EVALUATION_BATCH):
-                outputs, targets = rule.network(batch["inputs"].to(device)), batch["targets"].to(device)
+                outputs, targets = rule.home(batch["inputs"].to(device)), batch["targets"].to(device)
                 known = targets.masked_fill(targets == len(self.tags), UNJUDGED)
                 steps, there = targets != UNJUDGED, known != UNJUDGED
                 right = (outputs.argmax(-1) == targets) & steps
@@ -152,16 +152,16 @@ class Tagging(Task):
         sequences = nearest(self.parts, "test").inputs
         classes = len(self.tags)
         counts = np.zeros((classes, classes), dtype=int)
-        with evaluating(rule.network) as device:
+        with evaluating(rule.home) as device:
             for batch in self._batches("test", EVALUATION_BATCH):
-                said = rule.network(batch["inputs"].to(device)).argmax(-1).cpu().numpy()
+                said = rule.home(batch["inputs"].to(device)).argmax(-1).cpu().numpy()
                 truth = batch["targets"].numpy()
                 judged = (truth >= 0) & (truth < classes)
                 np.add.at(counts, (truth[judged], said[judged]), 1)
         shown = [sequence for sequence in sequences if 1 < len(sequence) <= LONGEST_SHOWN][:SHOWN]
         rows = [[token for token, _ in sequence] for sequence in shown]
         truths = [[tag for _, tag in sequence] for sequence in shown]
-        shares = [self._shares(rule.network, tokens).numpy() for tokens in rows]
+        shares = [self._shares(rule.home, tokens).numpy() for tokens in rows]
         return {
             "confusion_matrix": figures.confusion_matrix(counts, self.tags),
             "step_by_step": figures.step_answers(rows, truths, shares, self.tags),

@@ -79,7 +79,7 @@ class Trainer:
         self._measurements = Measurements()
         self._reported = (0.0, 0)  # seconds and samples at the last report
         self._stop = StopRequest()
-        self._average = WeightAverage(rule.network, settings.ema_decay) if settings.ema_decay else None
+        self._average = WeightAverage(rule.home, settings.ema_decay) if settings.ema_decay else None
         self._guard = guard(rule.optimizers.values(), self.device) if settings.non_finite == "stop" else None
         self._capture = capture(rule, self.device, settings, self._guard is not None, self._note)
         if settings.non_finite == "roll-back" and not run:
@@ -283,13 +283,13 @@ class Trainer:
 
     def _judged_weights(self) -> dict[str, Tensor]:
         """Return the weights that evaluation saw and that a user takes home."""
-        return self._average.weights() if self._average else self.rule.network.state_dict()
+        return self._average.weights() if self._average else self.rule.home.state_dict()
 
     def _restore_best(self) -> None:
         weights, complaint = self.run.best_weights() if self.run else (self._best_weights, "")
         if self.run and complaint:
             self.run.log(f"{complaint}; using the last weights instead")
-        self.rule.network.load_state_dict(weights or self._judged_weights())
+        self.rule.home.load_state_dict(weights or self._judged_weights())
 
     def save(self, best: bool = False) -> None:
         """Write a checkpoint of this moment, unless there are weights in it that are not finite."""

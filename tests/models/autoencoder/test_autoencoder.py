@@ -28,7 +28,7 @@ def test_published_count_and_half_of_it_with_tied_weights() -> None:
     weights = 784 * 1000 + 1000 * 500 + 500 * 250 + 250 * 30
     biases = (1000 + 500 + 250 + 30) + (250 + 500 + 1000 + 784)
     counts = [
-        sum(parameter.numel() for parameter in build(Config(**widths, tied=tied)).network.parameters())
+        sum(parameter.numel() for parameter in build(Config(**widths, tied=tied)).home.parameters())
         for tied in (False, True)
     ]
     assert counts == [2 * weights + biases, weights + biases]
@@ -54,7 +54,7 @@ def test_logistic_outputs_are_logits_of_reconstructions() -> None:
     assert network(images).shape == images.shape
     torch.testing.assert_close(network(images).sigmoid(), network.reconstruct(images))
     rule = build(Config(in_features=12, hidden_features=(4,), loss="binary-cross-entropy"))
-    expected = functional.binary_cross_entropy(rule.network.reconstruct(images), images)
+    expected = functional.binary_cross_entropy(rule.home.reconstruct(images), images)
     torch.testing.assert_close(rule.step({"inputs": images})["loss"], expected.detach())
 
 

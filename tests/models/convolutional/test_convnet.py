@@ -50,7 +50,7 @@ def test_equals_the_textbook_order_of_rectifier_and_pooling() -> None:
 @pytest.mark.parametrize("size", [18, 19, 32, 45])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_other_images(padding: str, size: int, channels: int) -> None:
-    network = build(Config(in_channels=channels, image_size=size, num_classes=7, padding=padding)).network
+    network = build(Config(in_channels=channels, image_size=size, num_classes=7, padding=padding)).home
     assert network(torch.zeros(2, channels, size, size)).shape == (2, 7)
 
 
@@ -76,4 +76,4 @@ def test_learns_where_a_bar_is() -> None:
     for _ in range(15):
         for places in torch.randperm(200).split(20):
             rule.step({"inputs": images[places], "targets": targets[places]})
-    assert accuracy(rule.network.eval()(images[200:]), targets[200:]) > 0.95
+    assert accuracy(rule.home.eval()(images[200:]), targets[200:]) > 0.95

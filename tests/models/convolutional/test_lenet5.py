@@ -71,8 +71,8 @@ def test_codes_are_not_trained() -> None:
     codes = network.output.codes.clone()
     rule = build(Config(num_classes=4))
     rule.step({"inputs": torch.randn(4, 1, 32, 32), "targets": torch.arange(4)})
-    assert torch.equal(rule.network.output.codes, codes)
-    assert "output.codes" in rule.network.state_dict()
+    assert torch.equal(rule.home.output.codes, codes)
+    assert "output.codes" in rule.home.state_dict()
 
 
 @pytest.mark.parametrize("network", [LeNet5(), ModernLeNet5()])
@@ -92,6 +92,6 @@ def test_learns_digits(variant: str) -> None:
     for _ in range(8):
         for places in torch.randperm(1200).split(32):
             rule.step({"inputs": inputs[places], "targets": labels[places]})
-    rule.network.eval()
+    rule.home.eval()
     with torch.no_grad():
-        assert accuracy(rule.network(inputs[1200:]), labels[1200:]) > 0.85
+        assert accuracy(rule.home(inputs[1200:]), labels[1200:]) > 0.85

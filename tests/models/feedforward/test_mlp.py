@@ -22,7 +22,7 @@ def trained(config: Config, targets: torch.Tensor, steps: int = 400) -> nn.Modul
     rule = build(config)
     for _ in range(steps):
         rule.step({"inputs": INPUTS, "targets": targets})
-    return rule.network.eval()
+    return rule.home.eval()
 
 
 @pytest.mark.parametrize("name", [name for name in get_args(ActivationName) if name != "linear"])
@@ -87,7 +87,7 @@ def test_gradient_equals_finite_differences() -> None:
     ],
 )
 def test_parameter_counts(options: dict, expected: int) -> None:
-    assert sum(parameter.numel() for parameter in build(Config(**options)).network.parameters()) == expected
+    assert sum(parameter.numel() for parameter in build(Config(**options)).home.parameters()) == expected
 
 
 def test_dropout_only_acts_in_training_and_keeps_the_mean() -> None:

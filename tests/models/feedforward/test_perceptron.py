@@ -18,7 +18,7 @@ STANDARD = (MARKS - MARKS.mean(dim=0)) / MARKS.std(dim=0)
 @pytest.mark.parametrize("rate", [0.1, 1.0])
 def test_one_sample_at_a_time_is_the_rule_of_1958(rate: float) -> None:
     rule = build(Config(descent=Descent(optimizer="sgd", learning_rate=rate)))
-    rule.network.double()
+    rule.home.double()
     weight, bias, corrections = np.zeros(3), 0.0, 0
     for x, t in zip(STANDARD, PASSED, strict=True):
         decision = 1 if weight @ x.numpy() + bias > 0 else 0
@@ -26,32 +26,32 @@ def test_one_sample_at_a_time_is_the_rule_of_1958(rate: float) -> None:
         weight += rate * (t.item() - decision) * x.numpy()
         bias += rate * (t.item() - decision)
         rule.step({"inputs": x[None], "targets": t[None]})
-        assert rule.network.unit.weight[0].tolist() == pytest.approx(weight.tolist())
-        assert rule.network.unit.bias.item() == pytest.approx(bias)
+        assert rule.home.unit.weight[0].tolist() == pytest.approx(weight.tolist())
+        assert rule.home.unit.bias.item() == pytest.approx(bias)
     assert corrections > 3
 
 
 def test_the_rule_of_1958_rests_once_a_line_separates_the_classes() -> None:
     rule = build(Config())
-    rule.network.double()
+    rule.home.double()
     for _ in range(200):
-        before = rule.network.unit.weight.detach().clone()
+        before = rule.home.unit.weight.detach().clone()
         for x, t in zip(STANDARD, PASSED, strict=True):
             rule.step({"inputs": x[None], "targets": t[None]})
-    assert torch.equal(before, rule.network.unit.weight)
-    assert accuracy(rule.network(STANDARD), PASSED) == 1
+    assert torch.equal(before, rule.home.unit.weight)
+    assert accuracy(rule.home(STANDARD), PASSED) == 1
 
 
 def test_logistic_unit_descends_the_cross_entropy() -> None:
     rule = build(Config(rule="logistic", descent=Descent(optimizer="sgd", learning_rate=0.5)))
-    rule.network.double()
+    rule.home.double()
     rule.step({"inputs": STANDARD, "targets": PASSED})
     # From zero weights every answer is one half.
     expected = 0.5 * ((PASSED - 0.5)[:, None] * STANDARD).mean(dim=0)
-    torch.testing.assert_close(rule.network.unit.weight[0].detach(), expected)
+    torch.testing.assert_close(rule.home.unit.weight[0].detach(), expected)
     for _ in range(500):
         rule.step({"inputs": STANDARD, "targets": PASSED})
-    assert accuracy(rule.network(STANDARD), PASSED) > 0.97
+    assert accuracy(rule.home(STANDARD), PASSED) > 0.97
 
 
 @pytest.mark.parametrize("name", ["1958", "logistic"])
@@ -61,7 +61,7 @@ def test_no_line_solves_xor(name: str) -> None:
     best = 0.0
     for _ in range(300):
         rule.step({"inputs": corners, "targets": torch.tensor([0, 1, 1, 0])})
-        best = max(best, accuracy(rule.network(corners), torch.tensor([0, 1, 1, 0])).item())
+        best = max(best, accuracy(rule.home(corners), torch.tensor([0, 1, 1, 0])).item())
     assert best <= 0.75
 
 

@@ -10,7 +10,7 @@ from ganglion.models.recurrent.lstm_forecaster import TINY, Config, LSTMForecast
 
 
 def test_counts_by_hand() -> None:
-    counts = {name: parameter.numel() for name, parameter in build(Config()).network.named_parameters()}
+    counts = {name: parameter.numel() for name, parameter in build(Config()).home.named_parameters()}
     assert sum(count for name, count in counts.items() if ".layers.0." in name) == 4 * 256 * (1 + 256 + 1)
     assert sum(count for name, count in counts.items() if ".layers.1." in name) == 4 * 256 * (256 + 256 + 1)
     assert sum(count for name, count in counts.items() if name.startswith("head.")) == 256 * 64 + 64 + 64 + 1
@@ -18,7 +18,7 @@ def test_counts_by_hand() -> None:
 
 
 def test_answers_from_the_last_hidden_state() -> None:
-    network = build(replace(TINY, relative=False)).network.eval()
+    network = build(replace(TINY, relative=False)).home.eval()
     windows = torch.randn(3, TINY.window, 1)
     hidden, state = network.recurrent(windows)
     torch.testing.assert_close(network(windows), network.head(state[-1].hidden))
@@ -28,13 +28,13 @@ def test_answers_from_the_last_hidden_state() -> None:
 def test_relative_forecasts_move_with_the_level() -> None:
     windows = torch.randn(3, TINY.window, 1)
     for relative in (True, False):
-        network = build(replace(TINY, relative=relative)).network.eval()
+        network = build(replace(TINY, relative=relative)).home.eval()
         moved = network(windows + 100) - network(windows)
         assert torch.allclose(moved, torch.tensor(100.0), atol=1e-3) is relative
 
 
 def test_relative_forecasts_start_from_the_last_value() -> None:
-    network = build(TINY).network.eval()
+    network = build(TINY).home.eval()
     torch.nn.init.zeros_(network.head[-1].weight)
     torch.nn.init.zeros_(network.head[-1].bias)
     windows = torch.randn(3, TINY.window, 1)
@@ -53,7 +53,7 @@ def test_dropout_acts_after_every_recurrent_layer_while_training() -> None:
 
 def test_several_steps_and_levels_have_axes_of_their_own() -> None:
     config = replace(TINY, in_features=3, out_features=3, horizon=4, quantiles=(0.25, 0.5), channels=6)
-    assert build(config).network(torch.randn(2, TINY.window, 3)).shape == (2, 4, 3, 2)
+    assert build(config).home(torch.randn(2, TINY.window, 3)).shape == (2, 4, 3, 2)
 
 
 @pytest.mark.parametrize("quantiles", [(0.1, 0.9), (0.5, 0.1), (0.5, 1.0), (0.5, 0.5)])

@@ -156,10 +156,10 @@ def test_a_last_short_batch_is_learnt_from_as_ever_and_the_recording_goes_on(rec
     played, heard = fitted(perceptron(), samples(22, 4), steps=17)
     assert recorder.recorded == 1 and recorder.played == 15 - REHEARSALS
     assert heard.rows == expected.rows and same(played.rule.state_dict(), plain.rule.state_dict())
-    gradients = [parameter.grad for parameter in plain.rule.network.parameters()]
+    gradients = [parameter.grad for parameter in plain.rule.home.parameters()]
     assert all(
         torch.equal(parameter.grad, gradient)  # type: ignore[arg-type]
-        for parameter, gradient in zip(played.rule.network.parameters(), gradients, strict=True)
+        for parameter, gradient in zip(played.rule.home.parameters(), gradients, strict=True)
     )
 
 
@@ -249,10 +249,10 @@ def test_loading_a_state_drops_the_recording(recorder: OnPaper) -> None:
 
 def test_evaluation_between_steps_disturbs_nothing(recorder: OnPaper) -> None:
     def evaluate(rule: LearningRule) -> dict[str, float]:
-        rule.network.eval()
+        rule.home.eval()
         with torch.no_grad():
-            loss = float(rule.network(torch.randn(5, 3)).square().mean())
-        rule.network.train()
+            loss = float(rule.home(torch.randn(5, 3)).square().mean())
+        rule.home.train()
         return {"loss": loss}
 
     def run(recorded: bool) -> Trainer:
@@ -277,7 +277,7 @@ def test_updates_that_the_guard_refuses_are_refused_in_what_is_played(recorder: 
 
 
 def replace_statistics(trainer: Trainer) -> None:
-    statistics = trainer.rule.network[1].running_mean  # type: ignore[index]
+    statistics = trainer.rule.home[1].running_mean  # type: ignore[index]
     statistics.data = statistics.data + 1
 
 
@@ -289,16 +289,16 @@ def halve(trainer: Trainer) -> None:
 
 
 def drop_out(trainer: Trainer) -> None:
-    trainer.rule.network[3].p = 0.25  # type: ignore[index]
+    trainer.rule.home[3].p = 0.25  # type: ignore[index]
 
 
 def replace(trainer: Trainer) -> None:
-    weight = trainer.rule.network[0].weight  # type: ignore[index]
+    weight = trainer.rule.home[0].weight  # type: ignore[index]
     weight.data = 2 * weight.data
 
 
 def stop_statistics(trainer: Trainer) -> None:
-    trainer.rule.network[1].eval()  # type: ignore[index]
+    trainer.rule.home[1].eval()  # type: ignore[index]
 
 
 @pytest.mark.parametrize("change", [halve, drop_out, replace, replace_statistics, stop_statistics])
@@ -326,7 +326,7 @@ def test_who_follows_the_calls_of_a_layer_sees_every_one(recorder: OnPaper) -> N
     class Looking(Callback):
         def on_step(self, trainer: Trainer) -> None:
             if trainer.iteration == 6:
-                self.hook = rule.network[0].register_forward_hook(lambda *_: calls.append(trainer.iteration))  # type: ignore[index]
+                self.hook = rule.home[0].register_forward_hook(lambda *_: calls.append(trainer.iteration))  # type: ignore[index]
             if trainer.iteration == 9:
                 self.hook.remove()
 
@@ -375,7 +375,7 @@ def note_tensor(rule: Odd, measured: dict[str, Any]) -> None:
 
 
 def note_in_layer(rule: Odd, measured: dict[str, Any]) -> None:
-    rule.network.calls = getattr(rule.network, "calls", 0) + 1  # type: ignore[assignment]
+    rule.home.calls = getattr(rule.home, "calls", 0) + 1  # type: ignore[assignment]
 
 
 def measure_number(rule: Odd, measured: dict[str, Any]) -> None:
@@ -464,7 +464,7 @@ def test_a_recording_that_fails_puts_back_chains_that_had_moved_on(recorder: OnP
     before, drawn = copy.deepcopy(rule.state_dict()), torch.get_rng_state()
     assert step._record(batch, ()) is None and len(said) == 1
     assert same(rule.state_dict(), before) and torch.equal(torch.get_rng_state(), drawn)
-    assert all(parameter.grad is None for parameter in rule.network.parameters())
+    assert all(parameter.grad is None for parameter in rule.home.parameters())
 
 
 def test_a_step_that_does_something_else_when_it_is_recorded_is_not_played(recorder: OnPaper) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.test_capture import FALLS_BACK, Heard
+from tests.training.gpu.test_capture import FALLS_BACK, Heard
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule, Loader

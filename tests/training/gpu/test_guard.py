@@ -23,7 +23,7 @@ def guarded(monkeypatch: pytest.MonkeyPatch, **fields: object) -> Trainer:
 
 
 def weights(rule: LearningRule) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten().clone() for parameter in rule.network.parameters()])
+    return torch.cat([parameter.detach().flatten().clone() for parameter in rule.home.parameters()])
 
 
 def test_updates_stop_at_the_first_bad_batch_and_the_report_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,5 +57,5 @@ def test_a_good_run_is_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch
 def test_the_host_looks_itself_on_a_cpu_and_where_an_optimizer_cannot_be_held_back() -> None:
     rule = Line()
     assert guard(rule.optimizers.values(), torch.device("cpu")) is None
-    slow = torch.optim.RMSprop(rule.network.parameters())
+    slow = torch.optim.RMSprop(rule.home.parameters())
     assert guard([slow], torch.device("cuda")) is None

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ganglion.core import Batch
+from ganglion.core import Batch, Phase
 from ganglion.data.environments.environments import Act, Environments
 from ganglion.errors import ConfigurationError
 
@@ -224,6 +224,9 @@ class ReplayLoader:
     def returns(self) -> list[tuple[int, float]]:
         """Of every finished training episode: the environment steps taken by then, and the sum of its rewards."""
         return self.environments.returns
+
+    def begin(self, phase: Phase) -> None:
+        """Observations are of one size throughout."""
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as MapDataset
 
-from ganglion.core import Batch
+from ganglion.core import Batch, Phase
 from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.loaders.noise import mixed_seed
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
@@ -59,6 +59,10 @@ class EpochLoader(ABC):
         self.position += self.batch_size
         if self.position >= self.size:
             self.epoch, self.position = self.epoch + 1, 0
+
+    def begin(self, phase: Phase) -> None:
+        """Samples are of one size throughout."""
+        return
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self.epoch, "position": self.position, **self._identity()}
