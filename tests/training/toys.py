@@ -16,7 +16,7 @@ class Line(LearningRule):
     def __init__(self, descent: Descent | None = None, noise: float = 0.1) -> None:
         self.descent = descent or Descent(optimizer="adam", learning_rate=0.05)
         self.networks = {"line": nn.Linear(1, 1)}
-        self.optimizers = {"line": self.descent.make_optimizer(self.network)}
+        self.optimizers = {"line": self.descent.make_optimizer(self.home)}
         self.counters = {"steps": 0}
         self.tensors: dict[str, Tensor] = {}
         self.noise = noise
@@ -27,7 +27,7 @@ class Line(LearningRule):
 
     def objective(self, batch: Batch) -> dict[str, Tensor]:
         inputs = batch["inputs"] + self.noise * torch.randn_like(batch["inputs"])
-        return {"loss": (self.network(inputs) - batch["targets"]).square().mean()}
+        return {"loss": (self.home(inputs) - batch["targets"]).square().mean()}
 
 
 class Points:
