@@ -155,3 +155,22 @@ class Decoder(Protocol):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return samples `(batch, ...)` of codes `(batch, features)`."""
+
+
+@runtime_checkable
+class EnergyModel(Protocol):
+    """A network with a free energy F(v), its gradients, and a Markov chain that samples exp(-F)."""
+
+    num_visible: int
+
+    def free_energy(self, visible: Tensor) -> Tensor:
+        """Return F(v) of every row."""
+
+    def free_energy_gradients(self, visible: Tensor, shares: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return sum_n share_n F(v_n) and its gradients in the order of the parameters."""
+
+    def gibbs_step(self, visible: Tensor) -> Tensor:
+        """Move every row one step along the chain."""
+
+    def match_means(self, visible: Tensor) -> None:
+        """Start from the means of the data."""

@@ -45,7 +45,7 @@ from dataclasses import dataclass
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.energy import BernoulliRBM
-from ganglion.rules.contrastive import ContrastiveDivergence
+from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.descend import Descent
 
 

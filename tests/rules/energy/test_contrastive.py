@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganglion.errors import ConfigurationError
 from ganglion.nn.energy import BernoulliRBM, binary_states
-from ganglion.rules.contrastive import ContrastiveDivergence
+from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.descend import Descent
 
 PATTERNS = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [1, 1, 1, 1]]).double()

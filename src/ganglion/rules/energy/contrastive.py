@@ -1,31 +1,13 @@
 """Contrastive divergence: lower the energy of the data, raise that of what the model makes of it."""
 
-from typing import Protocol, cast, final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import Batch, LearningRule
+from ganglion.core import Batch, EnergyModel, LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, apply_gradients
-
-
-class EnergyModel(Protocol):
-    """What contrastive divergence asks of a network: F(v), its gradients, and a Markov chain that samples exp(-F)."""
-
-    num_visible: int
-
-    def free_energy(self, visible: Tensor) -> Tensor:
-        """Return F(v) of every row."""
-
-    def free_energy_gradients(self, visible: Tensor, shares: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return sum_n share_n F(v_n) and its gradients in the order of the parameters."""
-
-    def gibbs_step(self, visible: Tensor) -> Tensor:
-        """Move every row one step along the chain."""
-
-    def match_means(self, visible: Tensor) -> None:
-        """Start from the means of the data."""
 
 
 @final
