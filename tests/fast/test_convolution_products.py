@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganglion.fast.convolution_products import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
+from ganglion.fast.convolution.as_product import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
 from ganglion.fast.dispatch import installed
 from ganglion.nn.stages import in_stages
 

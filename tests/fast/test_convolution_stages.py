@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganglion.fast.convolution import Stage, convolution_stage, fits, stage_reference
+from ganglion.fast.convolution.stage import Stage, convolution_stage, fits, stage_reference
 from ganglion.fast.dispatch import installed
 from ganglion.nn.stages import Stages, in_stages
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ganglion.errors import ShapeError
 from ganglion.fast import elman_scan, gru_scan, lstm_layer, lstm_scan, suits
 from ganglion.fast.dispatch import installed
-from ganglion.fast.elman import elman_reference
-from ganglion.fast.gru import gru_reference
-from ganglion.fast.lstm import lstm_reference
+from ganglion.fast.scans.elman import elman_reference
+from ganglion.fast.scans.gru import gru_reference
+from ganglion.fast.scans.lstm import lstm_reference
 
 pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
 
@@ -161,7 +161,7 @@ def test_graph_can_be_walked_twice(name):
 @pytest.mark.parametrize("tiles", [True, False])
 def test_sixteen_bits_in_and_out(name, shape, tiles, monkeypatch):
     if not tiles:
-        monkeypatch.setattr("ganglion.fast.matrix.has_tiles", lambda: False)
+        monkeypatch.setattr("ganglion.fast.packed_product.has_tiles", lambda: False)
     values, weights = arguments(name, *shape), some_weights(name, *shape)
     values = {key: None if value is None else value.bfloat16() for key, value in values.items()}
     states, slopes = gradients(SCANS[name].fast, values, weights)
@@ -289,7 +289,7 @@ def test_weights_that_do_not_fit_the_inputs_are_refused():
 
 
 def test_words_of_sixteen_bits_are_those_of_torch():
-    from ganglion.fast.matrix import shorten, widen
+    from ganglion.fast.packed_product import shorten, widen
 
     bits = torch.randint(-(2**31), 2**31, (50, 333), dtype=torch.int64).int()
     bits[0, :4] = torch.tensor([0x7F800000, -0x800000, 0x3F808000, 0x7F7FFFFF])  # infinities, a tie, the largest

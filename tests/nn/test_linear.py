@@ -8,17 +8,17 @@ import torch
 from torch import nn
 
 from ganglion.errors import ConfigurationError
-from ganglion.fast import routes
+from ganglion.fast import matrix_library
 from ganglion.nn import Linear
 
 
 @pytest.fixture(params=["mkl", "onednn"])
 def route(request, monkeypatch):
     """Products of every size go this way."""
-    if request.param == "onednn" and not routes._has_onednn():
+    if request.param == "onednn" and not matrix_library._has_onednn():
         pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(routes, "library", lambda: request.param)
-    monkeypatch.setattr(routes, "LEAST_OPERATIONS", 0)
+    monkeypatch.setattr(matrix_library, "library", lambda: request.param)
+    monkeypatch.setattr(matrix_library, "LEAST_OPERATIONS", 0)
     return request.param
 
 
@@ -86,16 +86,16 @@ def test_same_bits_in_every_run(route):
 def test_library_is_chosen_by_rule_and_can_be_named(monkeypatch):
     for wanted in ("mkl", "onednn", "auto"):
         monkeypatch.setenv("GANGLION_PRODUCTS", wanted)
-        routes.library.cache_clear()
-        assert routes.library() == wanted or wanted == "auto" or not routes._has_onednn()
-    monkeypatch.setattr(routes, "_vendor", lambda: "GenuineIntel")
-    routes.library.cache_clear()
-    assert routes.library() == "mkl"
+        matrix_library.library.cache_clear()
+        assert matrix_library.library() == wanted or wanted == "auto" or not matrix_library._has_onednn()
+    monkeypatch.setattr(matrix_library, "_vendor", lambda: "GenuineIntel")
+    matrix_library.library.cache_clear()
+    assert matrix_library.library() == "mkl"
     monkeypatch.setenv("GANGLION_PRODUCTS", "openblas")
-    routes.library.cache_clear()
+    matrix_library.library.cache_clear()
     with pytest.raises(ConfigurationError, match="GANGLION_PRODUCTS"):
-        routes.library()
-    routes.library.cache_clear()
+        matrix_library.library()
+    matrix_library.library.cache_clear()
 
 
 def test_import_costs_no_compiler():

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import torch
 
-from ganglion.fast.routes import library
+from ganglion.fast.matrix_library import library
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.denormals import denormals_flushed
 from ganglion.training.machine.device import has_tf32_units

@@ -17,8 +17,8 @@ for _option in ("-runtime-memory-check-threshold=256", "-hoist-runtime-checks=fa
     llvmlite.binding.set_option("ganglion", _option)
 
 
-_SHARED = ("compiled.py", "matrix.py", "parallel.py", "convolution_blocks.py")
-_EDITION = crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in _SHARED))
+_SHARED = ("compiled.py", "packed_product.py", "parallel.py", "convolution/blocks.py")
+_EDITION = crc32(b"".join(Path(__file__).parent.joinpath(name).read_bytes() for name in _SHARED))
 """Numba keeps compiled functions by the file that they stand in, but these files go into all of them."""
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.fast.dispatch import installed, is_watched
-from ganglion.fast.routes import linear
+from ganglion.fast.matrix_library import linear
 
 Function = Literal["linear", "relu", "tanh", "sigmoid"]
 FUNCTIONS: tuple[Function, ...] = ("linear", "relu", "tanh", "sigmoid")

@@ -14,8 +14,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ganglion.fast.compiled import ONE, ZERO, Kernel, compiled, sigmoid, tanh
-from ganglion.fast.matrix import COLUMNS, ROWS
-from ganglion.fast.matrix import at as address_of
+from ganglion.fast.packed_product import COLUMNS, ROWS
+from ganglion.fast.packed_product import at as address_of
 
 LANES = COLUMNS // 2
 """Numbers in a vector register; a block of sums is two of them wide."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ganglion.fast.routes import linear
+from ganglion.fast.matrix_library import linear
 
 
 class Linear(nn.Linear):

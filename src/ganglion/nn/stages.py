@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ganglion.fast.convolution import Pair, Stage, convolution_stage, fits
-from ganglion.fast.convolution_products import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
+from ganglion.fast.convolution.as_product import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
+from ganglion.fast.convolution.stage import Pair, Stage, convolution_stage, fits
 from ganglion.nn.convolution import same_padding
 from ganglion.nn.dense import is_unwatched
 

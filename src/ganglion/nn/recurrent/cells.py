@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ganglion import fast
-from ganglion.fast.routes import linear
+from ganglion.fast.matrix_library import linear
 
 State = tuple[Tensor, ...]
 """What a cell carries from step to step; the first tensor is its output."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ganglion import fast
-from ganglion.fast.products import array, packed
+from ganglion.fast.scans.arrays import array, packed
 from ganglion.fast.threads import in_slices, parts_of
 from ganglion.nn.recurrent.cells import Cell, State
 from ganglion.nn.recurrent.kernels import Kernels, write
@@ -176,7 +176,7 @@ def _globals() -> dict[str, Any]:
     import numpy as np
 
     from ganglion.fast.compiled import sigmoid, tanh
-    from ganglion.fast.matrix import product
+    from ganglion.fast.packed_product import product
 
     numbers = {"ONE": np.float32(1), "ZERO": np.float32(0), "INFINITY": np.float32(np.inf)}
     return {"np": np, "product": product, "sigmoid": sigmoid, "tanh": tanh, **numbers}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganglion.fast.compiled import compiled
-from ganglion.fast.convolution_blocks import add_run, block_sums, window_maximum, window_slopes
-from ganglion.fast.matrix import ROWS, data
+from ganglion.fast.convolution.blocks import add_run, block_sums, window_maximum, window_slopes
+from ganglion.fast.packed_product import ROWS, data
 from ganglion.fast.parallel import in_team
 
 

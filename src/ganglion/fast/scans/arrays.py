@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganglion.fast.routes import linear
+from ganglion.fast.matrix_library import linear
 
 
 def pack(weight: Tensor, columns: int) -> Tensor:
@@ -38,18 +38,18 @@ def pack_pairs(weight: Tensor, side: int) -> Tensor:
 
 def packed(weight: Tensor, in_tiles: bool) -> np.ndarray:
     """Return a weight as kernels take it: for tiles of sixteen bits, or for registers of single precision."""
-    from ganglion.fast import matrix
+    from ganglion.fast import packed_product
 
     if in_tiles:
-        return pack_pairs(weight, 2 * matrix.TILE).view(torch.int16).numpy().view(np.uint16)
-    return pack(weight, matrix.COLUMNS).numpy()
+        return pack_pairs(weight, 2 * packed_product.TILE).view(torch.int16).numpy().view(np.uint16)
+    return pack(weight, packed_product.COLUMNS).numpy()
 
 
 def fits_tiles(tensor: Tensor) -> bool:
     """Return whether the products of a scan over this are those of sixteen bits."""
-    from ganglion.fast import matrix
+    from ganglion.fast import packed_product
 
-    return tensor.dtype is torch.bfloat16 and matrix.has_tiles()
+    return tensor.dtype is torch.bfloat16 and packed_product.has_tiles()
 
 
 def single(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from ganglion.errors import ShapeError
 from ganglion.fast.dispatch import check_shapes, suits
-from ganglion.fast.products import (
+from ganglion.fast.matrix_library import linear
+from ganglion.fast.scans.arrays import (
     array,
     fits_tiles,
     halves,
@@ -20,7 +21,6 @@ from ganglion.fast.products import (
     single,
     singles,
 )
-from ganglion.fast.routes import linear
 from ganglion.fast.threads import in_slices, parts_of
 
 FEW_INPUTS = 4
@@ -149,7 +149,7 @@ class _Scan(torch.autograd.Function):
         input_weights: Tensor | None,
         in_tiles: bool,
     ) -> tuple[Tensor, Tensor]:
-        from ganglion.fast import lstm_kernels
+        from ganglion.fast.scans import lstm_kernels
 
         time, batch, width = len(projected), *hidden.shape
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 4 * width)
@@ -177,7 +177,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor | None, cell_slopes: Tensor | None) -> tuple[Tensor | None, ...]:
-        from ganglion.fast import lstm_kernels
+        from ganglion.fast.scans import lstm_kernels
 
         recurrent_weight, peepholes, hidden, cell, mask, *narrow, gates, hiddens, cells = ctx.saved_tensors
         batch, width = hidden.shape

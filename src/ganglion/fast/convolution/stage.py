@@ -95,7 +95,7 @@ class _Stage(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> Tensor:
-        from ganglion.fast import convolution_kernels as kernels
+        from ganglion.fast.convolution import kernels
 
         batch, features = len(images), len(weight)
         height, width = stage.map_size(images, weight)
@@ -131,7 +131,7 @@ class _Stage(torch.autograd.Function):
 def _backward(
     images: Tensor, weight: Tensor, winners: Tensor, slopes: Tensor, stage: Stage, needed: Any
 ) -> tuple[Tensor | None, ...]:
-    from ganglion.fast import convolution_kernels as kernels
+    from ganglion.fast.convolution import kernels
 
     bordered, sizes = _bordered(images, stage), _sizes(weight, stage)
     (batch, channels, height, width), (features, _, down, across) = bordered.shape, weight.shape
@@ -163,8 +163,8 @@ def _in_parts(together: Any, one_part: Any, rows: int, given: list[Any]) -> None
 
 
 def _sizes(weight: Tensor, stage: Stage) -> Any:
-    from ganglion.fast.convolution_blocks import WIDTHS
-    from ganglion.fast.convolution_kernels import Sizes
+    from ganglion.fast.convolution.blocks import WIDTHS
+    from ganglion.fast.convolution.kernels import Sizes
 
     def panel(columns: int) -> int:
         return next((width for width in reversed(WIDTHS) if width >= columns), WIDTHS[0])
@@ -176,7 +176,7 @@ def _sizes(weight: Tensor, stage: Stage) -> Any:
 @lru_cache(64)
 def _offsets(channels: int, width: int, across: int, sizes: Any) -> tuple[Any, Any]:
     """Return where the kernel begins at each position of a band, and where its places are, as the kernels take them."""
-    from ganglion.fast.matrix import ROWS
+    from ganglion.fast.packed_product import ROWS
 
     columns = np.arange((across - 1) * sizes.window_step_across + sizes.window_across) * sizes.step_across * channels
     lines = np.arange(sizes.window_down) * sizes.step_down * width * channels

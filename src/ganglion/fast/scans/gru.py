@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.fast.dispatch import check_shapes, suits
-from ganglion.fast.products import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
+from ganglion.fast.scans.arrays import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
 from ganglion.fast.threads import in_slices
 
 
@@ -91,7 +91,7 @@ class _ScanAfter(torch.autograd.Function):
         mask: Tensor | None,
         in_tiles: bool,
     ) -> Tensor:
-        from ganglion.fast import gru_kernels
+        from ganglion.fast.scans import gru_kernels
 
         time, batch, width = len(projected), *hidden.shape
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 4, width)
@@ -107,7 +107,7 @@ class _ScanAfter(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from ganglion.fast import gru_kernels
+        from ganglion.fast.scans import gru_kernels
 
         recurrent_weight, hidden, mask, gates, hiddens = ctx.saved_tensors
         time, batch, width = hiddens.shape
@@ -135,7 +135,7 @@ class _ScanBefore(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, recurrent_weight: Tensor, hidden: Tensor, mask: Tensor | None, in_tiles: bool
     ) -> Tensor:
-        from ganglion.fast import gru_kernels
+        from ganglion.fast.scans import gru_kernels
 
         time, batch, width = len(projected), *hidden.shape
         gates = torch.empty(time if any(ctx.needs_input_grad) else 1, batch, 3, width)
@@ -151,7 +151,7 @@ class _ScanBefore(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from ganglion.fast import gru_kernels
+        from ganglion.fast.scans import gru_kernels
 
         recurrent_weight, hidden, mask, gates, hiddens = ctx.saved_tensors
         width = hidden.shape[1]

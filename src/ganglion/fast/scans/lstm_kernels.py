@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.fast.compiled import ONE, compiled, sigmoid, tanh
-from ganglion.fast.matrix import product, shorten, widen
+from ganglion.fast.packed_product import product, shorten, widen
 
 
 @compiled

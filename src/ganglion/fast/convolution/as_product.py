@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganglion.fast.dispatch import suits
-from ganglion.fast.routes import linear
+from ganglion.fast.matrix_library import linear
 
 MOST_POSITIONS = 16
 """Positions of the kernel on an image up to which the pixels under it are laid out for one product."""

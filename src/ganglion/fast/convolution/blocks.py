@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ganglion.fast.compiled import Kernel, compiled
-from ganglion.fast.matrix import COLUMNS, ROWS
+from ganglion.fast.packed_product import COLUMNS, ROWS
 
 WIDTHS = (COLUMNS, COLUMNS // 2, COLUMNS // 4)
 """Columns that a panel may have: two vectors, one, or half of one."""

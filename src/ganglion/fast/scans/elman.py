@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.fast.dispatch import check_shapes, suits
-from ganglion.fast.products import (
+from ganglion.fast.scans.arrays import (
     array,
     fits_tiles,
     halves,
@@ -86,7 +86,7 @@ class _Scan(torch.autograd.Function):
         rectified: bool,
         in_tiles: bool,
     ) -> Tensor:
-        from ganglion.fast import elman_kernels
+        from ganglion.fast.scans import elman_kernels
 
         hiddens = torch.empty(projected.shape)
         fixed = [
@@ -105,7 +105,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from ganglion.fast import elman_kernels
+        from ganglion.fast.scans import elman_kernels
 
         recurrent_weight, hidden, mask, hiddens, shown = ctx.saved_tensors
         slopes, hidden_slope = torch.empty_like(hiddens), torch.zeros(hidden.shape)

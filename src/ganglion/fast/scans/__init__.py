@@ -1,0 +1,1 @@
+"""Scans: all steps of a recurrent layer in one call, as its equations are written and compiled."""
