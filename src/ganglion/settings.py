@@ -1,7 +1,16 @@
 """Configurations as data: frozen dataclasses to and from JSON, closed, typed, with a sentence for every field.
 
 A configuration read from a file can only hold numbers, text and lists for fields that its class declares. Nothing in
-it can name code.
+it can name code. What a value must satisfy beyond its type is declared in the type and checked whenever one is made:
+
+>>> @settings
+... class Net:
+...     widths: tuple[Annotated[int, at_least(1)], ...] = (8, 8)
+...     dropout: Annotated[float, SHARE] = 0.0
+>>> Net(widths=(3, 0))
+Traceback (most recent call last):
+ganglion.errors.ConfigurationError: widths must be at least 1
+  found: 0
 """
 
 import ast
@@ -11,8 +20,9 @@ import inspect
 import math
 import textwrap
 import types
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 from ganglion.errors import ConfigurationError
 
@@ -22,6 +32,88 @@ COMPARED = 200
 """Names, and characters of a name, among which a misspelt one is looked for: that takes the square of both."""
 
 Settings = TypeVar("Settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """What a value must satisfy, put beside its type: `Annotated[int, at_least(1)]`."""
+
+    words: str
+    """What is true of a good value, to be read after "must be"."""
+    holds: Callable[[Any], bool]
+
+
+def at_least(least: float) -> Bound:
+    return Bound(f"at least {least}", lambda value: value >= least)
+
+
+def at_most(most: float) -> Bound:
+    return Bound(f"at most {most}", lambda value: value <= most)
+
+
+def above(limit: float) -> Bound:
+    return Bound(f"above {limit}", lambda value: value > limit)
+
+
+def between(least: float, most: float) -> Bound:
+    """Both ends are allowed."""
+    return Bound(f"between {least} and {most}", lambda value: least <= value <= most)
+
+
+def strictly_between(low: float, high: float) -> Bound:
+    """Neither end is allowed."""
+    return Bound(f"above {low} and below {high}", lambda value: low < value < high)
+
+
+SHARE = Bound("from 0 to below 1", lambda value: 0 <= value < 1)
+"""For a part of something of which a rest must stay, such as dropout."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field,))
+def settings(cls: type[Settings]) -> type[Settings]:
+    """Make a class a frozen, keyword-only dataclass whose values satisfy the bounds in its types.
+
+    What concerns several fields at once is for the class's own `__post_init__`, which comes after. Raises
+    `ConfigurationError` naming the field, what it must be and what it is.
+    """
+    several = vars(cls).get("__post_init__", lambda self: None)
+
+    def check(self: Any) -> None:
+        for name, hint in _hints(self.__class__).items():
+            _check_bounds(hint, getattr(self, name), name)
+        several(self)
+
+    cls.__post_init__ = check  # type: ignore[attr-defined]
+    return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the type of every field, with the bounds that stand beside it."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _check_bounds(hint: Any, value: Any, name: str) -> None:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        _check_bounds(arguments[0], value, name)
+        for bound in arguments[1:]:
+            if isinstance(bound, Bound) and value is not None and not bound.holds(value):
+                raise ConfigurationError(f"{name} must be {bound.words}", found=_text(value))
+    elif origin in (Union, types.UnionType):
+        words = [word for option in arguments if get_origin(option) is Literal for word in get_args(option)]
+        if value is not None and value not in words:
+            for option in arguments:
+                _check_bounds(option, value, name)
+    elif origin is tuple:
+        kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
+        for kind, item in zip(kinds, value, strict=True):
+            _check_bounds(kind, item, name)
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def to_dict(settings: Any) -> dict[str, Any]:

@@ -4,8 +4,7 @@ import ast
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,36 +14,27 @@ from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
 from ganglion.fast.descent import clipped_adam_step, norm_of, shorten, total_of
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
-from ganglion.settings import unknown_name
+from ganglion.settings import above, at_least, settings, unknown_name
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Descent:
     """How a gradient becomes an update."""
 
     optimizer: OptimizerName = "adam"
     """Optimizer of torch.optim, by name."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, at_least(0)] = 1e-3
     """Step size before any schedule."""
     weight_decay: float = 0.0
     """Shrinks the weights towards zero at every update; what that means exactly is the optimizer's affair."""
     optimizer_arguments: tuple[str, ...] = ()
     """Further arguments of the optimizer as name=value, for example momentum=0.9 nesterov=True."""
-    clip_norm: float | None = None
+    clip_norm: Annotated[float, above(0)] | None = None
     """Scale the whole gradient down to at most this Euclidean norm."""
-    clip_value: float | None = None
+    clip_value: Annotated[float, above(0)] | None = None
     """Clamp every component of the gradient to at most this size."""
-    accumulate: int = 1
+    accumulate: Annotated[int, at_least(1)] = 1
     """Micro-batches that one batch is worked through in: the same update with less memory."""
-
-    def __post_init__(self) -> None:
-        if self.accumulate < 1:
-            raise ConfigurationError("accumulate must be at least 1", found=str(self.accumulate))
-        if not self.learning_rate >= 0:
-            raise ConfigurationError("learning_rate must not be negative", found=str(self.learning_rate))
-        for name in ("clip_norm", "clip_value"):
-            if (value := getattr(self, name)) is not None and not value > 0:  # it would stop or turn round the descent
-                raise ConfigurationError(f"{name} must be above 0", found=str(value))
 
     def make_optimizer(self, *networks: nn.Module) -> Optimizer:
         """Return the optimizer of all trainable parameters of `networks`, which it knows by their dotted names."""
