@@ -1,6 +1,5 @@
 """The data check finds what was put wrong, and nothing else."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,16 @@ from ganglion.errors import UsageError
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(60, 3)).astype(np.float32)
-SOUND = Dataset(
-    name="sound", kind="tabular", inputs=ROWS, targets=np.arange(60) % 3, label_names=("a", "b", "c"),
-    column_names=("x", "y", "z"),
-)  # fmt: skip
+NAMES = {"label_names": ("a", "b", "c"), "column_names": ("x", "y", "z")}
+
+
+def changed(**parts: object) -> Dataset:
+    """Return the sound data with other parts."""
+    sound = {"inputs": ROWS, "targets": np.arange(60) % 3, **NAMES}
+    return Dataset.of(name="sound", kind="tabular", **{**sound, **parts})  # type: ignore[arg-type]
+
+
+SOUND = changed()
 
 
 def messages(dataset: Dataset, level: str) -> str:
@@ -30,9 +35,9 @@ def test_sound_data_has_no_findings() -> None:
 
 
 def test_classes() -> None:
-    assert "one class, 'b'" in messages(replace(SOUND, targets=np.ones(60, np.int64)), "stop")
+    assert "one class, 'b'" in messages(changed(targets=np.ones(60, np.int64)), "stop")
     uneven = np.where(np.arange(60) < 58, 0, 1)
-    found = messages(replace(SOUND, targets=uneven), "warn")
+    found = messages(changed(targets=uneven), "warn")
     assert "29 times" in found
     assert "classes of fewer than 3 samples: 1 ('b: 2',)" in found
     assert "classes without a sample: 1 ('c',)" in found
@@ -42,15 +47,15 @@ def test_repetitions_contradictions_and_overlap() -> None:
     repeated = ROWS.copy()
     repeated[[10, 20]] = repeated[[13, 23]]  # The first has the same class, as has the second.
     assert "repeat another one: 2 ('sample 13 = sample 10', 'sample 23 = sample 20')" in messages(
-        replace(SOUND, inputs=repeated), "warn"
+        changed(inputs=repeated), "warn"
     )
     repeated[0] = repeated[1]
-    assert "with another target: 1 ('sample 1 = sample 0',)" in messages(replace(SOUND, inputs=repeated), "warn")
+    assert "with another target: 1 ('sample 1 = sample 0',)" in messages(changed(inputs=repeated), "warn")
     test = RANDOM.normal(size=(20, 3)).astype(np.float32)
     test[4] = ROWS[7]
     part = {"test_inputs": test, "test_targets": np.zeros(20, np.int64)}
-    assert "also training samples: 1 (5.0%) ('sample 4 = sample 7',)" in messages(replace(SOUND, **part), "warn")
-    assert "(100.0%)" in messages(replace(SOUND, test_inputs=ROWS, test_targets=SOUND.targets), "stop")
+    assert "also training samples: 1 (5.0%) ('sample 4 = sample 7',)" in messages(changed(**part), "warn")
+    assert "(100.0%)" in messages(changed(test_inputs=ROWS, test_targets=SOUND.targets), "stop")
 
 
 def test_columns() -> None:
@@ -58,22 +63,22 @@ def test_columns() -> None:
     rows[:, 0] = 4
     rows[:40, 1] = np.nan
     rows[:, 2] = SOUND.targets
-    found = messages(replace(SOUND, inputs=rows), "warn")
+    found = messages(changed(inputs=rows), "warn")
     assert "never change: 1 ('x',)" in found
     assert "missing in most rows: 1 ('y (67%)',)" in found
     assert "copy of the target ('z',)" in found
     texts = np.array([["same", float(number)] for number in range(60)], dtype=object)
-    assert "never change: 1 ('x',)" in messages(replace(SOUND, inputs=texts, column_names=("x", "y")), "warn")
+    assert "never change: 1 ('x',)" in messages(changed(inputs=texts, column_names=("x", "y")), "warn")
 
 
 def test_quantities_and_counts() -> None:
     values = np.arange(60, dtype=np.float32)
     values[3] = np.inf
-    assert "infinite: 1" in messages(replace(SOUND, targets=values, label_names=()), "stop")
-    assert "the same" in messages(replace(SOUND, targets=np.ones(60, np.float32), label_names=()), "stop")
-    assert "too few" in messages(replace(SOUND, inputs=ROWS[:1], targets=None), "stop")
-    assert "only 10" in messages(replace(SOUND, inputs=ROWS[:10], targets=None), "warn")
-    flat = Dataset(name="flat", kind="series", inputs=np.ones((50, 1), np.float32))
+    assert "infinite: 1" in messages(changed(targets=values, label_names=()), "stop")
+    assert "the same" in messages(changed(targets=np.ones(60, np.float32), label_names=()), "stop")
+    assert "too few" in messages(changed(inputs=ROWS[:1], targets=None), "stop")
+    assert "only 10" in messages(changed(inputs=ROWS[:10], targets=None), "warn")
+    flat = Dataset.of(name="flat", kind="series", inputs=np.ones((50, 1), np.float32))
     assert "never changes" in messages(flat, "stop")
 
 

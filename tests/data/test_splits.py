@@ -16,7 +16,7 @@ from ganglion.errors import DataError
 
 def rows(count: int, classes: int = 3, seed: int = 0) -> Dataset:
     random = np.random.default_rng(seed)
-    return Dataset(
+    return Dataset.of(
         name="rows",
         kind="tabular",
         inputs=random.normal(size=(count, 4)).astype(np.float32),
@@ -26,8 +26,11 @@ def rows(count: int, classes: int = 3, seed: int = 0) -> Dataset:
 
 
 def chosen(dataset: Dataset, places: np.ndarray) -> Dataset:
-    assert dataset.targets is not None
-    return replace(dataset, inputs=np.asarray(dataset.inputs)[places], targets=dataset.targets[places])
+    return dataset.take(places)
+
+
+def with_test_part(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> Dataset:
+    return replace(dataset, test_fields=dataset.with_values(inputs=inputs, targets=targets).fields)
 
 
 def membership(dataset: Dataset, seed: int = 0, **options: object) -> np.ndarray:
@@ -78,7 +81,7 @@ def test_reordering_moves_no_sample_and_removing_one_few(seed: int, dropped: int
 def test_equal_samples_never_part(values: list[int], seed: int) -> None:
     inputs = np.array(values, dtype=np.float32)[:, None]
     targets = np.arange(len(values)) % 2  # Equal samples with unequal targets, too.
-    dataset = Dataset(name="repeated", kind="tabular", inputs=inputs, targets=targets)
+    dataset = Dataset.of(name="repeated", kind="tabular", inputs=inputs, targets=targets)
     try:
         found = membership(dataset, seed)
     except DataError:
@@ -92,7 +95,7 @@ def test_equal_samples_never_part(values: list[int], seed: int) -> None:
 def test_small_classes_are_in_every_part(counts: list[int], seed: int) -> None:
     targets = np.repeat(np.arange(len(counts)), counts)
     inputs = np.arange(len(targets), dtype=np.float32)[:, None]
-    found = membership(Dataset(name="small", kind="tabular", inputs=inputs, targets=targets), seed)
+    found = membership(Dataset.of(name="small", kind="tabular", inputs=inputs, targets=targets), seed)
     for label in range(len(counts)):
         assert set(found[targets == label]) == {0, 1, 2}
 
@@ -102,7 +105,7 @@ def test_the_seed_matters() -> None:
 
 
 def test_a_published_test_part_is_left_alone() -> None:
-    dataset = replace(rows(100), test_inputs=np.ones((7, 4), np.float32), test_targets=np.zeros(7, np.int64))
+    dataset = with_test_part(rows(100), np.ones((7, 4), np.float32), np.zeros(7, np.int64))
     parts = split(dataset, DataSettings(), 0)
     assert parts["test"].inputs is dataset.test_inputs
     assert len(parts["train"]) + len(parts["validation"]) == 100
@@ -133,14 +136,16 @@ def test_an_empty_part_is_an_error_with_a_remedy() -> None:
 
 
 def test_a_class_only_outside_training_is_named() -> None:
-    dataset = replace(rows(50, classes=2), label_names=("cat", "dog", "emu"), test_inputs=np.ones((1, 4), np.float32))
+    two = rows(50, classes=2)
+    targets = replace(two.fields["targets"], names=("cat", "dog", "emu"))
+    dataset = replace(two, fields={**two.fields, "targets": targets})
     with pytest.raises(DataError, match="emu"):
-        split(replace(dataset, test_targets=np.array([2])), DataSettings(), 0)
+        split(with_test_part(dataset, np.ones((1, 4), np.float32), np.array([2])), DataSettings(), 0)
 
 
 def test_texts_and_rows_of_text_are_divided() -> None:
-    texts = Dataset(name="texts", kind="text", inputs=[f"text {number}" for number in range(50)])
-    objects = Dataset(
+    texts = Dataset.of(name="texts", kind="text", inputs=[f"text {number}" for number in range(50)])
+    objects = Dataset.of(
         name="objects", kind="tabular", inputs=np.array([["a", float(n)] for n in range(50)], dtype=object)
     )
     for dataset in (texts, objects):
@@ -150,7 +155,7 @@ def test_texts_and_rows_of_text_are_divided() -> None:
 
 @given(steps=st.integers(10, 200), validation=st.floats(0.05, 0.4), test=st.floats(0.1, 0.4))
 def test_a_series_is_cut_in_order_without_overlap(steps: int, validation: float, test: float) -> None:
-    series = Dataset(name="count", kind="series", inputs=np.arange(steps, dtype=np.float32)[:, None])
+    series = Dataset.of(name="count", kind="series", inputs=np.arange(steps, dtype=np.float32)[:, None])
     try:
         parts = split_series(series, DataSettings(validation=validation, test=test))
     except DataError:
@@ -161,5 +166,5 @@ def test_a_series_is_cut_in_order_without_overlap(steps: int, validation: float,
 
 
 def test_a_limited_series_keeps_its_latest_training_steps() -> None:
-    series = Dataset(name="count", kind="series", inputs=np.arange(100, dtype=np.float32)[:, None])
+    series = Dataset.of(name="count", kind="series", inputs=np.arange(100, dtype=np.float32)[:, None])
     assert split_series(series, DataSettings(limit=10))["train"].index.tolist() == list(range(60, 70))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganglion.data.check import check
-from ganglion.data.contents import digests
+from ganglion.data.digests import digests
 from ganglion.data.formats.arrays import from_arrays
 from ganglion.data.formats.image_files import MOST_PIXELS
 from ganglion.data.formats.tables import read_table

@@ -95,7 +95,7 @@ def test_a_text_of_unknown_words_is_answered_and_one_without_words_refused() -> 
 
 def test_long_texts_are_cut_and_it_is_said() -> None:
     base = generate("opinions", count=100)
-    longer = Dataset(**{**vars(base), "inputs": [f"{text} " * 60 for text in base.inputs]})
+    longer = base.with_values(inputs=[f"{text} " * 60 for text in base.inputs])
     task = prepared(longer)
     assert any("cut after" in note for note in task.notes)
     assert max(batch["inputs"].shape[1] for batch in task.loader(build(task.config), 0)) == TINY.window
@@ -123,14 +123,7 @@ def test_short_reviews_over_three_seeds(tmp_path: Path) -> None:
     whole = read_documents(Path(os.environ["GANGLION_DATA"]) / "rt-polarity", DataSettings())
     assert whole.targets is not None and len(whole) == 2 * 5331
     tested = np.arange(len(whole)) % 10 == 0
-    texts = np.array(whole.inputs, dtype=object)
-    fixed = replace(
-        whole,
-        inputs=texts[~tested].tolist(),
-        targets=whole.targets[~tested],
-        test_inputs=texts[tested].tolist(),
-        test_targets=whole.targets[tested],
-    )
+    fixed = replace(whole.take(np.flatnonzero(~tested)), test_fields=whole.take(np.flatnonzero(tested)).fields)
     scores = []
     for seed in range(3):
         config, trainer_settings, settings = settle(find("sentiment"), {"seed": seed})

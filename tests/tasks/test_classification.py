@@ -32,7 +32,7 @@ def squares(channels: int = 1, size: int = 20, samples: int = 60) -> Dataset:
     images = RANDOM.integers(0, 100, size=(samples, size, size, channels), dtype=np.uint8)
     images[targets == 0, :, : size // 2] += 150
     images[targets == 1, :, size // 2 :] += 150
-    return Dataset(name="halves", kind="image", inputs=images, targets=targets, label_names=("left", "right"))
+    return Dataset.of(name="halves", kind="image", inputs=images, targets=targets, label_names=("left", "right"))
 
 
 def prepared(name: str, data: str | Dataset, settings: DataSettings | None = None, **fields: Any) -> Classification:

@@ -50,7 +50,7 @@ def test_the_environment_decides_what_the_network_looks_like() -> None:
 
 def test_stored_data_and_whole_batches_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="learns by acting"):
-        Control.prepare(Dataset(name="digits", kind="image", inputs=np.zeros(1)), TINY, DataSettings(), 0)
+        Control.prepare(Dataset.of(name="digits", kind="image", inputs=np.zeros((1, 8, 8))), TINY, DataSettings(), 0)
     with pytest.raises(ConfigurationError, match="batch_size"):
         Control.prepare("CartPole-v1", TINY, DataSettings(batch_size="all"), 0)
 

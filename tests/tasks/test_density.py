@@ -27,7 +27,7 @@ def digits(count: int = 300) -> Dataset:
     )
     chosen = np.where(random.random(count)[:, None, None] < 0.5, cross, ring)
     flipped = chosen ^ (random.random(chosen.shape) < 0.05)
-    return Dataset(name="marks", kind="image", inputs=(flipped * 255).astype(np.uint8)[..., None])
+    return Dataset.of(name="marks", kind="image", inputs=(flipped * 255).astype(np.uint8)[..., None])
 
 
 def trained(dataset: Dataset, steps: int = 600) -> tuple[Density, LearningRule]:
@@ -47,14 +47,14 @@ def test_fills_in_the_units_and_binarises_at_half_brightness() -> None:
     pixels = np.array([0, 127, 128, 255], dtype=np.uint8).reshape(1, 2, 2, 1).repeat(10, 0)
     pixels[::2, 0, 0] = 255
     everything = DataSettings(validation=0, test=0)
-    task = Density.prepare(Dataset(name="x", kind="image", inputs=pixels), TINY, everything, seed=0)
+    task = Density.prepare(Dataset.of(name="x", kind="image", inputs=pixels), TINY, everything, seed=0)
     assert task.config.in_features == 4
     assert task.visible["train"][:, 1:].unique(dim=0).tolist() == [[0.0, 1.0, 1.0]]
 
 
 def test_rows_are_on_above_their_training_mean() -> None:
     rows = np.random.default_rng(0).normal(100, 20, (200, 3)).astype(np.float32)
-    task = Density.prepare(Dataset(name="x", kind="tabular", inputs=rows), TINY, DataSettings(), seed=0)
+    task = Density.prepare(Dataset.of(name="x", kind="tabular", inputs=rows), TINY, DataSettings(), seed=0)
     assert 0.4 < task.visible["train"].mean() < 0.6
     (answer,) = task.predict(build(task.config).home, rows[:1])
     assert set(answer) == {"free_energy", "reconstruction_error"}
@@ -62,13 +62,13 @@ def test_rows_are_on_above_their_training_mean() -> None:
 
 def test_large_and_coloured_images_are_shrunk_and_made_grey() -> None:
     images = np.random.default_rng(0).integers(0, 255, (10, 100, 50, 3)).astype(np.uint8)
-    task = Density.prepare(Dataset(name="x", kind="image", inputs=images), TINY, DataSettings(), seed=0)
+    task = Density.prepare(Dataset.of(name="x", kind="image", inputs=images), TINY, DataSettings(), seed=0)
     assert task.config.in_features == 64 * 32
     assert "64 x 32" in task.notes[-1]
 
 
 def test_refuses_series() -> None:
-    series = Dataset(name="x", kind="series", inputs=np.arange(50, dtype=np.float32)[:, None])
+    series = Dataset.of(name="x", kind="series", inputs=np.arange(50, dtype=np.float32)[:, None])
     with pytest.raises(DataError, match="series"):
         Density.prepare(series, TINY, DataSettings(), seed=0)
 

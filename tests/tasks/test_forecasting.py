@@ -42,7 +42,7 @@ def wave(steps: int = STEPS, period: int = 10) -> np.ndarray:
 
 def series(values: np.ndarray, **fields: object) -> Dataset:
     names = tuple("ab"[: values.shape[1]])
-    return Dataset(name="toy", kind="series", inputs=values, column_names=names, **fields)  # type: ignore[arg-type]
+    return Dataset.of(name="toy", kind="series", inputs=values, column_names=names, **fields)  # type: ignore[arg-type]
 
 
 def prepared(values: np.ndarray, **settings: object) -> Forecasting:

@@ -20,7 +20,7 @@ from ganglion.tasks.measures.samples import SampleQuality
 
 def pictures(count: int = 90, side: int = 20, channels: int = 3) -> Dataset:
     inputs = np.random.default_rng(0).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
-    return Dataset(name="noise", kind="image", inputs=inputs, source="noise")
+    return Dataset.of(name="noise", kind="image", inputs=inputs, source="noise")
 
 
 def prepared(config: object = gan.TINY, **settings: object) -> Generation:
@@ -97,7 +97,7 @@ def digits() -> Dataset:
     from sklearn.datasets import load_digits
 
     images = (load_digits().images * (255 / 16)).astype(np.uint8)[..., None]
-    return Dataset(name="digits", kind="image", inputs=images, source="digits")
+    return Dataset.of(name="digits", kind="image", inputs=images, source="digits")
 
 
 def test_scores_order_a_perfect_a_collapsed_and_a_trivial_generator() -> None:

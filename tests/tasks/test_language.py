@@ -27,7 +27,7 @@ TEXT = "the cat sat on the mat. the dog sat on the log! " * 40
 
 
 def prepared(text: str = TEXT, **settings: object) -> Language:
-    dataset = Dataset(name="toy", kind="text", inputs=[text])
+    dataset = Dataset.of(name="toy", kind="text", inputs=[text])
     return Language.prepare(dataset, TINY, DataSettings(**settings), seed=0)  # type: ignore[arg-type]
 
 

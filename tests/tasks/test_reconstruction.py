@@ -129,7 +129,7 @@ def test_rows_of_numbers_have_codes_but_no_pictures() -> None:
 
 def test_colour_images_keep_their_shape() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
-    task = Reconstruction.prepare(Dataset(name="toy", kind="image", inputs=images), TINY, DataSettings(), seed=0)
+    task = Reconstruction.prepare(Dataset.of(name="toy", kind="image", inputs=images), TINY, DataSettings(), seed=0)
     rule = build(task.config)
     assert task.config.in_features == 6 * 5 * 3
     assert rule.home(task.example()).shape == (2, 3, 6, 5)

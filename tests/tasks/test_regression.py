@@ -27,7 +27,9 @@ def plane(outputs: int = 2) -> Dataset:
     inputs = random.normal(50, 10, size=(300, 3)).astype(np.float32)
     targets = inputs @ random.normal(size=(3, outputs)) * [10, 0.1][:outputs] + 1000
     names = ("large", "small")[:outputs]
-    return Dataset(name="plane", kind="tabular", inputs=inputs, targets=targets.astype(np.float32), target_names=names)
+    return Dataset.of(
+        name="plane", kind="tabular", inputs=inputs, targets=targets.astype(np.float32), target_names=names
+    )
 
 
 def trained(task: Regression, epochs: int) -> LearningRule:
@@ -68,7 +70,7 @@ def test_without_hidden_layers_it_is_linear_regression() -> None:
 
 def test_one_value_may_come_as_a_flat_array() -> None:
     data = plane(outputs=1)
-    flat = Dataset(name="plane", kind="tabular", inputs=data.inputs, targets=data.targets[:, 0])
+    flat = Dataset.of(name="plane", kind="tabular", inputs=data.inputs, targets=data.targets[:, 0])
     task = Regression.prepare(flat, CONFIG, DataSettings(batch_size=20), seed=0)
     assert task.config.out_features == 1
     assert task.predict(build(task.config).home, data.inputs[:2])[0].keys() == {"value 1"}

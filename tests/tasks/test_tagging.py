@@ -63,7 +63,7 @@ def test_measures_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_tag_that_training_lacks_is_never_right() -> None:
     train = [(("a", "X"), ("b", "Y"))] * 9
-    dataset = Dataset(name="toy", kind="tagged", inputs=[*train, (("a", "X"), ("b", "Z"))])
+    dataset = Dataset.of(name="toy", kind="tagged", inputs=[*train, (("a", "X"), ("b", "Z"))])
     task = Tagging.prepare(dataset, elman_tagger.TINY, DataSettings(validation=0.0), seed=0)
     parts = {name: [tuple(map(tuple, one)) for one in part.inputs] for name, part in task.parts.items()}
     if (("a", "X"), ("b", "Z")) in parts["train"]:
@@ -76,7 +76,7 @@ def test_a_tag_that_training_lacks_is_never_right() -> None:
 
 def test_long_sequences_are_cut_and_answered_whole() -> None:
     sentence = generate("tagged-sentences", count=100).inputs
-    long = Dataset(name="toy", kind="tagged", inputs=[sum(sentence[at : at + 10], ()) for at in range(0, 100, 10)])
+    long = Dataset.of(name="toy", kind="tagged", inputs=[sum(sentence[at : at + 10], ()) for at in range(0, 100, 10)])
     config = replace(elman_tagger.TINY, window=7)
     task = Tagging.prepare(long, config, DataSettings(), seed=0)
     rule = elman_tagger.build(task.config)
@@ -147,6 +147,6 @@ def test_answers_for_files(tmp_path: Path) -> None:
 def test_refuses_other_data_and_a_single_tag() -> None:
     with pytest.raises(DataError, match="tokens with tags"):
         Tagging.prepare(generate("xor"), elman_tagger.TINY, DataSettings(), seed=0)
-    same = Dataset(name="toy", kind="tagged", inputs=[(("a", "X"), (str(n), "X")) for n in range(18)])
+    same = Dataset.of(name="toy", kind="tagged", inputs=[(("a", "X"), (str(n), "X")) for n in range(18)])
     with pytest.raises(DataError, match="same tag"):
         Tagging.prepare(same, elman_tagger.TINY, DataSettings(), seed=0)

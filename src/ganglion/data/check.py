@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from ganglion.data.catalogue import read
-from ganglion.data.contents import digests
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.digests import digests
 from ganglion.data.formats.folder_layout import scan
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
@@ -41,7 +41,7 @@ def check(dataset: Dataset) -> list[Finding]:
     """Look for what makes a result doubtful: classes, repeated samples, overlap of parts, columns that say nothing.
 
     >>> rows = np.zeros((30, 1), dtype=np.float32)
-    >>> [finding.message for finding in check(Dataset(name="zeros", kind="tabular", inputs=rows))]
+    >>> [finding.message for finding in check(Dataset.of(name="zeros", kind="tabular", inputs=rows))]
     ['all 30 samples are the same']
     """
     findings = [*_count(dataset), *_classes(dataset), *_targets(dataset)]

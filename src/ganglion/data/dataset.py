@@ -1,48 +1,231 @@
-"""A data set as it was read: raw arrays, names and where they came from, before any preprocessing."""
+"""A data set as it was read: named fields of raw values and where they came from, before any preprocessing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
-Kind = Literal["image", "tabular", "series", "text", "documents", "tagged"]
+from ganglion.data.fields import Field, FieldKind, Values
+from ganglion.errors import DataError
+
+Kind = Literal[
+    "image",
+    "tabular",
+    "series",
+    "text",
+    "documents",
+    "tagged",
+    "image-pairs",
+    "image-domains",
+    "image-masks",
+    "image-boxes",
+    "captions",
+    "text-pairs",
+    "sounds",
+    "drawings",
+    "films",
+    "ratings",
+    "other",
+]
+"""What a data set is as a whole, which decides what can learn from it. `FIELDS` says of which fields each consists."""
+
+FIELDS: dict[Kind, dict[str, FieldKind]] = {
+    "image-masks": {"inputs": "images", "masks": "masks"},
+    "image-boxes": {"inputs": "images", "boxes": "boxes"},
+    "captions": {"inputs": "images", "captions": "texts"},
+    "image-pairs": {"source": "images", "target": "images"},
+    "text-pairs": {"source": "texts", "target": "texts"},
+    "ratings": {"users": "classes", "items": "classes", "ratings": "ratings"},
+    "image": {"inputs": "images"},
+    "tabular": {"inputs": "rows"},
+    "series": {"inputs": "series"},
+    "text": {"inputs": "text"},
+    "documents": {"inputs": "texts"},
+    "tagged": {"inputs": "tagged"},
+    "sounds": {"inputs": "waveforms"},
+    "drawings": {"inputs": "strokes"},
+    "films": {"inputs": "films"},
+}
+"""The fields that make a kind of data what it is. Others may stand beside them: `targets`, `weights`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Raw samples of one kind.
+    """Named fields of raw values; the first is what samples are told apart by.
 
-    `inputs`: images `(samples, height, width, channels)` uint8, rows `(samples, columns)` float32, a series
-    `(time, columns)` float32; for `text` a list of one long text, for `documents` a list of texts, for `tagged` a list
-    of sentences, each as pairs of a word and its tag. Images too many for memory are an `ImageFiles` sequence instead.
-    `targets`: class numbers `(samples,)` int64, or values `(samples,)` or `(samples, outputs)` float32, or None.
+    Raises `DataError` where the values of a field have not the form of its kind, where fields that are paired differ
+    in length, or where the test part has other fields than the training part.
+
+    >>> fields = {"inputs": Field(kind="images", values=np.zeros((5, 8, 8), np.uint8))}
+    >>> fields |= {"targets": Field(kind="classes", values=np.arange(5) % 2, names=("cat", "dog"))}
+    >>> pets = Dataset(name="pets", fields=fields)
+    >>> pets.kind, len(pets), int(pets.sample(3)["targets"])
+    ('image', 5, 1)
     """
 
     name: str
-    kind: Kind
-    inputs: np.ndarray | Sequence
-    targets: np.ndarray | None = None
-    test_inputs: np.ndarray | Sequence | None = None
-    """The test part that the set was published with, never touched by a split."""
-    test_targets: np.ndarray | None = None
-    label_names: tuple[str, ...] = ()
-    """What class 0, 1, ... are called; empty for regression."""
-    column_names: tuple[str, ...] = ()
-    target_names: tuple[str, ...] = ()
+    fields: Mapping[str, Field]
+    test_fields: Mapping[str, Field] = field(default_factory=dict)
+    """The test part that the set was published with, never touched by a split; none where there is no such part."""
     source: str = ""
     """Name or path to read it again from."""
     fingerprint: str = ""
     """SHA-256 of the contents, so that a resumed run notices that its data changed."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What was inferred while reading, for the user: the target column, the delimiter, files left out."""
 
+    def __post_init__(self) -> None:
+        for part, fields in (("", self.fields), ("test ", self.test_fields)):
+            for name, one in fields.items():
+                one.refuse_unfit(f"{self.source or self.name}, {part}field {name}")
+            _refuse_uneven(fields, self.source or self.name)
+        _refuse_unlike(self.fields, self.test_fields, self.source or self.name)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        kind: Kind,
+        inputs: Values,
+        targets: np.ndarray | None = None,
+        test_inputs: Values | None = None,
+        test_targets: np.ndarray | None = None,
+        label_names: tuple[str, ...] = (),
+        column_names: tuple[str, ...] = (),
+        target_names: tuple[str, ...] = (),
+        **about: Any,
+    ) -> Self:
+        """Return a data set of `inputs` and maybe `targets`: class numbers where they are whole numbers, else values.
+
+        Args:
+            label_names: what class 0, 1, ... are called.
+            column_names: what the columns of rows or of a series are called, or the one column that texts stand in.
+            target_names: what the outputs of values are called, or the one column of the classes.
+            about: name, source, fingerprint and notes.
+        """
+        (input_kind,) = (fields["inputs"] for name, fields in FIELDS.items() if name == kind)
+        is_columns = input_kind in ("rows", "series")
+        described: dict[str, Any] = {"names": column_names} if is_columns else {"called": "".join(column_names[:1])}
+        parts: list[dict[str, Field]] = [{}, {}]
+        for part, values, answers in ((0, inputs, targets), (1, test_inputs, test_targets)):
+            if values is not None:
+                parts[part]["inputs"] = Field(kind=input_kind, values=values, **described)
+            if answers is not None:
+                parts[part]["targets"] = _targets(answers, label_names, target_names)
+        return cls(fields=parts[0], test_fields=parts[1], **about)
+
     def __len__(self) -> int:
-        return len(self.inputs)
+        """The number of paired samples; where nothing is paired, that of the longest field."""
+        paired = [len(one) for one in self.fields.values() if one.paired]
+        return paired[0] if paired else max(map(len, self.fields.values()), default=0)
 
     @property
-    def is_classification(self) -> bool:
-        return self.targets is not None and self.targets.dtype.kind == "i"
+    def main(self) -> Field:
+        """The first field, whose contents tell samples apart."""
+        return next(iter(self.fields.values()))
+
+    @property
+    def kind(self) -> Kind:
+        """What the data is as a whole; `other` where its fields make nothing that has a name."""
+        kinds = {name: one.kind for name, one in self.fields.items()}
+        found: Kind = next((kind for kind, fields in FIELDS.items() if fields.items() <= kinds.items()), "other")
+        return "image-domains" if found == "image-pairs" and not self.is_paired else found
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether all fields belong together sample by sample."""
+        return all(one.paired for one in self.fields.values())
+
+    def sample(self, place: int) -> dict[str, Any]:
+        """Return the raw values of one sample by the names of their fields; those without pairs are left out."""
+        return {name: one[place] for name, one in self.fields.items() if one.paired}
+
+    def take(self, places: np.ndarray) -> "Dataset":
+        """Return the data set of the samples at some places `(samples,)`; fields without pairs stay whole."""
+        fields = {name: one.take(places) if one.paired else one for name, one in self.fields.items()}
+        return replace(self, fields=fields)
+
+    def with_values(self, **values: Values) -> "Dataset":
+        """Return the data set with other values in some of its fields."""
+        fields = {name: replace(self.fields[name], values=other) for name, other in values.items()}
+        return replace(self, fields={**self.fields, **fields})
 
     def with_note(self, note: str) -> "Dataset":
         return replace(self, notes=(*self.notes, note))
+
+    # What a data set of inputs and targets has, by the names that those who learn from one know.
+
+    @property
+    def inputs(self) -> Values:
+        return self.main.values
+
+    @property
+    def targets(self) -> np.ndarray | None:
+        """Class numbers `(samples,)` int64, or values `(samples,)` or `(samples, outputs)` float32, or None."""
+        return _values_of(self.fields, "targets")
+
+    @property
+    def test_inputs(self) -> Values | None:
+        return next(iter(self.test_fields.values())).values if self.test_fields else None
+
+    @property
+    def test_targets(self) -> np.ndarray | None:
+        return _values_of(self.test_fields, "targets")
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """What class 0, 1, ... are called; empty for values."""
+        targets = self.fields.get("targets")
+        return targets.names if targets is not None and targets.kind == "classes" else ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """What the columns of rows or of a series are called, or the one column that texts stand in."""
+        return self.main.names or tuple(filter(None, (self.main.called,)))
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """What the outputs of values are called, or the one column of the classes."""
+        targets = self.fields.get("targets")
+        if targets is None:
+            return ()
+        return targets.names if targets.kind == "values" else tuple(filter(None, (targets.called,)))
+
+    @property
+    def is_classification(self) -> bool:
+        return "targets" in self.fields and self.fields["targets"].kind == "classes"
+
+
+def _targets(values: np.ndarray, label_names: tuple[str, ...], target_names: tuple[str, ...]) -> Field:
+    if values.dtype.kind == "i":
+        return Field(kind="classes", values=values, names=label_names, called="".join(target_names[:1]))
+    return Field(kind="values", values=values, names=target_names)
+
+
+def _values_of(fields: Mapping[str, Field], name: str) -> np.ndarray | None:
+    return np.asarray(fields[name].values) if name in fields else None
+
+
+def _refuse_uneven(fields: Mapping[str, Field], where: str) -> None:
+    lengths = {name: len(one) for name, one in fields.items() if one.paired}
+    if len(set(lengths.values())) > 1:
+        raise DataError(
+            "the fields of this data differ in number",
+            where=where,
+            expected="one value of each for every sample",
+            found=", ".join(f"{count} {name}" for name, count in lengths.items()),
+        )
+
+
+def _refuse_unlike(fields: Mapping[str, Field], test_fields: Mapping[str, Field], where: str) -> None:
+    """Raise where a field of the test part is none of the training part, or of another kind there."""
+    for name, one in test_fields.items():
+        known = fields.get(name)
+        if known is None or known.kind != one.kind:
+            raise DataError(
+                "the test part has a field that the training part lacks",
+                where=where,
+                expected=", ".join(f"{name} ({field.kind})" for name, field in fields.items()),
+                found=f"{name} ({one.kind})",
+            )

@@ -1,13 +1,13 @@
 """Training, validation and test parts: the same shares of every class, whatever the order of the samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ganglion.data.contents import digests
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.digests import digests
+from ganglion.data.fields import Field, Values
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -19,13 +19,22 @@ PARTS = ("train", "validation", "test")
 class Samples:
     """One part of a data set."""
 
-    inputs: np.ndarray | Sequence
-    targets: np.ndarray | None
+    fields: Mapping[str, Field]
     index: np.ndarray
     """Places in the whole set, or in its published test part `(samples,)` int64."""
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def inputs(self) -> Values:
+        """The raw values of the first field."""
+        return next(iter(self.fields.values())).values
+
+    @property
+    def targets(self) -> np.ndarray | None:
+        """Class numbers or values, or None."""
+        return np.asarray(self.fields["targets"].values) if "targets" in self.fields else None
 
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samples]:
@@ -50,7 +59,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
             expected="at least 2",
             found=f"{len(dataset)} samples",
         )
-    published = dataset.test_inputs is not None
+    published = bool(dataset.test_fields)
     shares = (settings.validation, 0.0 if published else settings.test)
     keys = digests(dataset.inputs, seed)
     part = _membership(keys, _strata(dataset), shares)
@@ -58,8 +67,9 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
     if settings.limit is not None:
         places[TRAIN] = _limited(places[TRAIN], keys, _strata(dataset), settings.limit)
     samples = {name: _take(dataset, index) for name, index in zip(PARTS, places, strict=True)}
-    if dataset.test_inputs is not None:
-        samples["test"] = Samples(dataset.test_inputs, dataset.test_targets, np.arange(len(dataset.test_inputs)))
+    if dataset.test_fields:
+        first = next(iter(dataset.test_fields.values()))
+        samples["test"] = Samples(dataset.test_fields, np.arange(len(first)))
     _refuse_empty(dataset, samples, shares)
     _refuse_unknown_classes(dataset, samples)
     return samples
@@ -68,7 +78,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
 def split_series(dataset: Dataset, settings: DataSettings) -> dict[str, Samples]:
     """Cut a series into three stretches of time that do not overlap: first training, then validation, then test.
 
-    >>> series = Dataset(name="count", kind="series", inputs=np.arange(10, dtype=np.float32)[:, None])
+    >>> series = Dataset.of(name="count", kind="series", inputs=np.arange(10, dtype=np.float32)[:, None])
     >>> [part.index.tolist() for part in split_series(series, DataSettings()).values()]
     [[0, 1, 2, 3, 4, 5, 6], [7], [8, 9]]
     """
@@ -125,14 +135,7 @@ def _limited(places: np.ndarray, keys: np.ndarray, strata: np.ndarray, limit: in
 
 
 def _take(dataset: Dataset, index: np.ndarray) -> Samples:
-    inputs = dataset.inputs
-    if isinstance(inputs, np.ndarray):
-        chosen: np.ndarray | Sequence = inputs[index]
-    elif isinstance(inputs, ImageFiles):
-        chosen = inputs.take(index)
-    else:
-        chosen = [inputs[place] for place in index]
-    return Samples(chosen, None if dataset.targets is None else dataset.targets[index], index)
+    return Samples({name: field.take(index) for name, field in dataset.fields.items()}, index)
 
 
 def _refuse_empty(dataset: Dataset, samples: dict[str, Samples], shares: tuple[float, float]) -> None:

@@ -58,7 +58,7 @@ class _Estimator(BaseEstimator):
             system, {"validation": 0.0, "test": 0.0, **given, **self._options, "seed": seed}
         )
         kind: Kind = "tabular" if inputs.ndim == 2 else "image"
-        dataset = Dataset(name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names)
+        dataset = Dataset.of(name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names)
         task = task_class(self._task_name).prepare(dataset, config, data_settings, seed)
         history = _History()
         with random_state_kept():

@@ -11,7 +11,8 @@ from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.formats.arrays import STORED, from_arrays, store, stored
+from ganglion.data.formats.arrays import from_arrays
+from ganglion.data.formats.stored import STORED, store, stored
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.models import System, find

@@ -198,8 +198,11 @@ class Categorisation(Task):
 def bag_of_words_accuracy(train: Samples, test: Samples) -> float:
     """Return the share of test texts that logistic regression on word counts gets right.
 
-    >>> train = Samples(["good film", "bad film"] * 10, np.array([1, 0] * 10), np.arange(20))
-    >>> bag_of_words_accuracy(train, Samples(["a good one"], np.array([1]), np.arange(1)))
+    >>> films = Dataset.of(
+    ...     name="films", kind="documents", inputs=["good film", "bad film"] * 10, targets=np.array([1, 0] * 10)
+    ... )
+    >>> train, test = Samples(films.fields, np.arange(20)), Samples(films.take(np.array([0])).fields, np.arange(1))
+    >>> bag_of_words_accuracy(train, test)
     1.0
     """
     from sklearn.feature_extraction.text import CountVectorizer

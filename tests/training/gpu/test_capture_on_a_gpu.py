@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.gpu.test_capture import FALLS_BACK, Heard
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule, Loader
@@ -20,6 +19,7 @@ from ganglion.training.gpu.cuda_graphs import CudaGraphs
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 from tests.contract.rows import ROWS
+from tests.training.gpu.test_capture import FALLS_BACK, Heard
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU that torch can use")
 

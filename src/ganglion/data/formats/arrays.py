@@ -1,34 +1,13 @@
-"""Data that a program hands over as arrays, and its copy inside a run, so that the run can be resumed."""
+"""Data that a program hands over as arrays."""
 
 import hashlib
-import json
-import zipfile
-from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.formats.npz import load_arrays
+from ganglion.data.formats.stored import STORED
 from ganglion.errors import DataError
-from ganglion.files import parse_json
-from ganglion.settings import from_dict, to_dict
-
-STORED = "data.npz"
-ABOUT = "about.json"
-PARTS = ("inputs", "targets", "test_inputs", "test_targets")
-
-
-@dataclass(frozen=True, kw_only=True)
-class About:
-    """What is stored beside the arrays."""
-
-    name: str
-    kind: Kind
-    fingerprint: str
-    label_names: tuple[str, ...]
-    column_names: tuple[str, ...]
 
 
 def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, name: str = "arrays") -> Dataset:
@@ -56,7 +35,7 @@ def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, n
     numbers, labels = (None, ()) if targets is None else _targets(_array(targets, "targets"), len(inputs))
     digest = hashlib.sha256(inputs.tobytes() + (b"" if numbers is None else numbers.tobytes())).hexdigest()
     columns = () if kind == "image" else tuple(f"column {number}" for number in range(inputs.shape[1]))
-    return Dataset(
+    return Dataset.of(
         name=name,
         kind=kind,
         inputs=inputs,
@@ -98,39 +77,3 @@ def _targets(targets: np.ndarray, samples: int) -> tuple[np.ndarray, tuple[str, 
         return targets.astype(np.float32), ()
     names, numbers = np.unique(targets, return_inverse=True)
     return numbers.astype(np.int64), tuple(str(name) for name in names)
-
-
-def store(dataset: Dataset, folder: Path) -> None:
-    """Write the arrays and names of a data set into a run folder."""
-    about = to_dict(About(**{field.name: getattr(dataset, field.name) for field in fields(About)}))
-    arrays = {name: array for name in PARTS if (array := getattr(dataset, name)) is not None}
-    with zipfile.ZipFile(folder / STORED, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(ABOUT, json.dumps(about))
-        for name, array in arrays.items():
-            if isinstance(array, np.ndarray) and array.dtype == object:  # Rows with columns of text.
-                file.writestr(f"{name}.json", json.dumps(array.tolist()))
-                continue
-            with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
-
-
-def stored(folder: Path) -> Dataset:
-    """Read what `store` wrote. Raises `DataError` where that is not what lies there."""
-    path = folder / STORED
-    tables = tuple(f"{name}.json" for name in PARTS)
-    arrays = load_arrays(path, beside=(ABOUT, *tables))
-    parts: dict[str, Any] = {name: array for name, array in arrays.items() if name in PARTS}
-    try:
-        with zipfile.ZipFile(path) as file:
-            about = from_dict(About, parse_json(file.read(ABOUT).decode()), where=ABOUT)
-            for table in set(tables) & set(file.namelist()):
-                rows = parse_json(file.read(table).decode(), finite=False)
-                parts[table.removesuffix(".json")] = np.array(rows, dtype=object)
-        return Dataset(**vars(about), **parts, source=STORED)
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            "the data of this run is damaged",
-            where=str(path),
-            found=str(error),
-            remedy="put back the file that training saved, or name the data anew",
-        ) from error

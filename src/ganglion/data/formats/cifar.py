@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.errors import DataError
 from ganglion.files import Bounded, read_bytes, regular
@@ -57,7 +57,7 @@ def read_cifar(folder: Path) -> Dataset:
         "jpeg": "the JPEG copy: pixels differ a little from the original, so accuracies may too",
         "lossless": "the lossless part only: the full set has 50000 training and 10000 test images",
     }[form]
-    return Dataset(
+    return Dataset.of(
         name="cifar-10",
         kind="image",
         inputs=inputs,

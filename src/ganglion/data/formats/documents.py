@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.folder_layout import PART_NAMES, readable
 from ganglion.data.formats.tables import decode_text, read_table
 from ganglion.data.formats.tabular import MOST_CLASSES, TARGET_NAMES
@@ -230,7 +230,7 @@ def _dataset(
     numbers = {name: number for number, name in enumerate(names)}
     texts, targets = [text for text, _ in rows], np.array([numbers[name] for _, name in rows], dtype=np.int64)
     test_texts, test_targets = [text for text, _ in test], np.array([numbers[name] for _, name in test], dtype=np.int64)
-    return Dataset(
+    return Dataset.of(
         name=path.stem,
         kind="documents",
         inputs=texts,

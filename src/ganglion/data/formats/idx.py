@@ -8,8 +8,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.errors import DataError
 from ganglion.files import refuse_bomb, regular
 
@@ -106,7 +106,7 @@ def read_idx_folder(source: Path, label_names: tuple[str, ...] = ()) -> Dataset:
     if targets is not None and not label_names:
         largest = max(int(part.max()) for part in (targets, test_targets) if part is not None)
         label_names = tuple(str(number) for number in range(largest + 1))
-    return Dataset(
+    return Dataset.of(
         name=folder.name,
         kind="image",
         inputs=images,

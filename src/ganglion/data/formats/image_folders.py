@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.folder_layout import Folder, readable, scan
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
 from ganglion.data.settings import DataSettings
@@ -89,7 +89,7 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
     else:
         inputs, test_inputs = _decoded(found, size, channels, settings)
     targets, test_targets = (_targets(paths, found.labels, classes) for paths in (found.train, found.test))
-    return Dataset(
+    return Dataset.of(
         name=readable(folder.name),
         kind="image",
         inputs=inputs,

@@ -7,8 +7,8 @@ from typing import IO
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.tabular import MOST_CLASSES
 from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
@@ -62,7 +62,7 @@ def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
     (targets, test_targets), labels = _targets(found)
     shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
     inputs = _as(shape, inputs, path)
-    return Dataset(
+    return Dataset.of(
         name=path.stem,
         kind=shape,
         inputs=inputs,
@@ -96,7 +96,7 @@ def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarra
     """Return the arrays of a file by name, none of which is read before its size has been compared with the file.
 
     Args:
-        beside: names of entries that are no arrays, and are left alone.
+        beside: endings of entries that are no arrays, and are left alone.
     """
     size = regular(path).stat().st_size
     try:
@@ -108,7 +108,7 @@ def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarra
                 _refuse_entries(entries, size, path)
                 arrays = {}
                 for entry in entries:
-                    if entry.filename in beside:
+                    if entry.filename.endswith(beside):
                         continue
                     with archive.open(entry) as member:
                         arrays[entry.filename.removesuffix(".npy")] = _array(member, entry.file_size, path)
@@ -121,7 +121,7 @@ def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarra
             found=str(error) or type(error).__name__,
             remedy="save it again with numpy.save or numpy.savez",
         ) from error
-    if not arrays:
+    if not arrays and not beside:
         raise DataError("this file holds no arrays", where=str(path), expected="at least one")
     return arrays
 

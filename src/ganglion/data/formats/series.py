@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.tables import Table, is_numeric, read_table
 from ganglion.data.formats.tabular import ROW_NUMBER_NAMES
 from ganglion.data.settings import DataSettings
@@ -35,12 +35,11 @@ def read_series(path: Path, settings: DataSettings) -> Dataset:
     if dates is not None:
         values = _in_order(values, dates, notes)
     values = _filled(values, names, notes, path).astype(np.float32)
-    return Dataset(
+    return Dataset.of(
         name=path.stem,
         kind="series",
         inputs=values,
         column_names=tuple(names),
-        target_names=(settings.target,) if settings.target else (),
         source=str(path),
         fingerprint=fingerprint(values),
         notes=tuple(notes),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.tables import Table, is_numeric, read_table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
@@ -59,7 +59,7 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
         there = _with_target(test, target, notes)
         test_inputs = test.only(inputs).rows()[there]
         test_targets = _encode(test[target][there], labels, test_path) if target else None
-    return Dataset(
+    return Dataset.of(
         name=path.stem,
         kind="tabular",
         inputs=rows,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.text import read_text
 from ganglion.errors import DataError
 
@@ -32,6 +32,6 @@ def read_tagged(path: Path) -> Dataset:
             sentence.append((cells[0], cells[-1]))
     if not sentences:
         raise DataError("there are no sentences in this file", where=str(path), expected="one word and its tag a line")
-    return Dataset(
+    return Dataset.of(
         name=path.stem, kind="tagged", inputs=sentences, source=str(path), fingerprint=fingerprint(sentences)
     )

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.formats.tables import decode_text
 from ganglion.errors import DataError
 
@@ -32,7 +32,7 @@ def read_texts(path: Path) -> Dataset:
         raise DataError("this text is empty", where=str(path), expected="words")
     _refuse_damaged(text, encoding, path)
     note = f"{encoding} text of {len(text)} characters, {len(set(text))} of them distinct"
-    return Dataset(
+    return Dataset.of(
         name=path.stem,
         kind="text",
         inputs=[text],

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 
 EXAM_MARKS = (
     (80, 75, 90, 1), (35, 40, 30, 0), (60, 55, 65, 1), (45, 30, 40, 0), (90, 85, 80, 1), (20, 50, 35, 0),
@@ -36,7 +36,7 @@ def read_bundled(name: str) -> Dataset:
 def _exam_marks() -> Dataset:
     rows = np.array(EXAM_MARKS)
     inputs, targets = rows[:, :3].astype(np.float32), rows[:, 3].astype(np.int64)
-    return Dataset(
+    return Dataset.of(
         name="exam-marks",
         kind="tabular",
         inputs=inputs,
@@ -62,7 +62,7 @@ def _digits() -> Dataset | None:
         rows = np.loadtxt(file, delimiter=",")
     inputs = np.round(rows[:, :-1].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)  # pixels from 0 to 16
     targets = rows[:, -1].astype(np.int64)
-    return Dataset(
+    return Dataset.of(
         name="digits",
         kind="image",
         inputs=inputs,
@@ -84,7 +84,7 @@ def _from_sklearn(name: str) -> Dataset:
     columns = tuple(str(column) for column in bunch.feature_names)
     if name == "digits":  # 8 x 8 pixels from 0 to 16.
         inputs, columns = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None], ()
-    return Dataset(
+    return Dataset.of(
         name=name,
         kind="image" if name == "digits" else "tabular",
         inputs=inputs,

@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from ganglion.data.contents import fingerprint
 from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
@@ -29,8 +30,8 @@ def generate(name: str, seed: int = 0, count: int | None = None) -> Dataset:
     if count is not None and count < 2:
         raise ConfigurationError("a generator makes at least 2 samples", found=str(count), remedy="a larger limit")
     dataset = GENERATORS[name](np.random.default_rng(seed), count)
-    identity = {"name": name, "source": name, "fingerprint": fingerprint(dataset.inputs, dataset.targets)}
-    return Dataset(**{**vars(dataset), **identity})
+    digest = fingerprint(dataset.inputs, dataset.targets)
+    return replace(dataset, name=name, source=name, fingerprint=digest)
 
 
 def two_moons(random: np.random.Generator, count: int | None) -> Dataset:
@@ -111,7 +112,7 @@ def bars_and_stripes(random: np.random.Generator, count: int | None) -> Dataset:
     lines = np.array(list(itertools.product((0, 1), repeat=4)), dtype=np.uint8)
     bars = np.repeat(lines[:, :, None], 4, axis=2)  # (patterns, rows, columns)
     patterns = np.unique(np.concatenate([bars, bars.swapaxes(1, 2)]), axis=0)
-    return Dataset(name="", kind="image", inputs=255 * patterns[..., None])
+    return Dataset.of(name="", kind="image", inputs=255 * patterns[..., None])
 
 
 GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
@@ -137,7 +138,7 @@ def _halves(count: int) -> np.ndarray:
 
 def _points(points: Points, label_names: tuple[str, str]) -> Dataset:
     inputs, classes = points
-    return Dataset(
+    return Dataset.of(
         name="",
         kind="tabular",
         inputs=inputs.astype(np.float32),
@@ -149,4 +150,4 @@ def _points(points: Points, label_names: tuple[str, str]) -> Dataset:
 
 
 def _series(values: np.ndarray) -> Dataset:
-    return Dataset(name="", kind="series", inputs=values.astype(np.float32)[:, None], column_names=("value",))
+    return Dataset.of(name="", kind="series", inputs=values.astype(np.float32)[:, None], column_names=("value",))

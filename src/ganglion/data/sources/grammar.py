@@ -24,12 +24,12 @@ def tales(random: np.random.Generator, count: int | None) -> Dataset:
     """One text of sentences in which verbs agree with their nouns across clauses that lie between them."""
     sentences = [" ".join(word for word, _ in _sentence(random)) for _ in range(count or 6000)]
     text = " ".join(f"{sentence[0].upper()}{sentence[1:-2]}." for sentence in sentences)
-    return Dataset(name="", kind="text", inputs=[text])
+    return Dataset.of(name="", kind="text", inputs=[text])
 
 
 def tagged_sentences(random: np.random.Generator, count: int | None) -> Dataset:
     """The same sentences with the part of speech of each word; `walks` and `dances` are nouns or verbs."""
-    return Dataset(name="", kind="tagged", inputs=[_sentence(random) for _ in range(count or 1000)])
+    return Dataset.of(name="", kind="tagged", inputs=[_sentence(random) for _ in range(count or 1000)])
 
 
 def lift(random: np.random.Generator, count: int | None) -> Dataset:
@@ -42,7 +42,7 @@ def lift(random: np.random.Generator, count: int | None) -> Dataset:
             floor = min(3, max(0, floor + move))
             ride.append((("down", "stay", "up")[move + 1], f"floor-{floor}"))
         rides.append(tuple(ride))
-    return Dataset(name="", kind="tagged", inputs=rides)
+    return Dataset.of(name="", kind="tagged", inputs=rides)
 
 
 def opinions(random: np.random.Generator, count: int | None) -> Dataset:
@@ -53,7 +53,7 @@ def opinions(random: np.random.Generator, count: int | None) -> Dataset:
         texts.append(" , but ".join(text for text, _ in clauses) + " .")
         classes.append(clauses[-1][1])
     labels = ("negative", "positive")
-    return Dataset(
+    return Dataset.of(
         name="", kind="documents", inputs=texts, targets=np.array(classes, dtype=np.int64), label_names=labels
     )
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ganglion.data.fields import Boxes
+
 
 def digests(inputs: np.ndarray | Sequence, seed: int = 0) -> np.ndarray:
     """Return one uint64 per sample that depends on its content and on `seed` alone.
@@ -30,11 +32,25 @@ def _contents(inputs: np.ndarray | Sequence) -> Iterable:
             rows = rows + 0.0  # Minus zero equals zero, and shall have the same bytes.
         rows = np.ascontiguousarray(rows)
         return rows.view(np.uint8).reshape(len(rows), -1)
-    if isinstance(inputs, np.ndarray):
-        return [repr(row.tolist()).encode() for row in inputs]
     if hasattr(inputs, "contents"):
         return inputs.contents()
-    return [str(item).encode() for item in inputs]
+    if isinstance(inputs, np.ndarray) and inputs.ndim > 1:
+        return [repr(row.tolist()).encode() for row in inputs]
+    return map(_content, inputs)
+
+
+def _content(item: object) -> bytes:
+    """Return the bytes of a sample of its own size: of an array with its shape, of a text, or of tagged tokens."""
+    if isinstance(item, Boxes):
+        return _content(item.corners) + _content(item.classes)
+    if isinstance(item, np.ndarray):
+        return str(item.shape).encode() + np.ascontiguousarray(item).tobytes()
+    return str(_as_tuples(item)).encode("utf-8", "surrogatepass")
+
+
+def _as_tuples(item: object) -> object:
+    """Return lists as tuples, so that it does not matter which of both a sample came in."""
+    return tuple(map(_as_tuples, item)) if isinstance(item, list | tuple) else item
 
 
 def fingerprint(*parts: np.ndarray | Sequence | None) -> str:

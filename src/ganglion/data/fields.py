@@ -1,0 +1,175 @@
+"""Fields: what the samples of a data set consist of. A field has a kind, which says what its raw values look like."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from ganglion.errors import DataError
+
+FieldKind = Literal[
+    "images",
+    "masks",
+    "boxes",
+    "classes",
+    "values",
+    "rows",
+    "ratings",
+    "text",
+    "texts",
+    "tokens",
+    "tagged",
+    "waveforms",
+    "strokes",
+    "films",
+    "series",
+    "weights",
+]
+"""What the raw values of a field are; `EXPECTED` says the form of each."""
+
+EXPECTED: dict[FieldKind, str] = {
+    "images": "images (samples, height, width) or (samples, height, width, 1 or 3), or one such image for each sample",
+    "masks": "class numbers of pixels (samples, height, width), or one such mask for each sample",
+    "boxes": "a `Boxes` for each sample",
+    "classes": "class numbers (samples,) as whole numbers",
+    "values": "numbers (samples,) or (samples, outputs)",
+    "rows": "rows (samples, columns) of numbers, or of objects where some columns are text",
+    "ratings": "numbers on a scale (samples,)",
+    "text": "a list of one long text",
+    "texts": "a text for each sample",
+    "tokens": "whole numbers (tokens,) for each sample",
+    "tagged": "pairs of a token and its tag for each sample",
+    "waveforms": "amplitudes (time,) or (time, channels) for each sample",
+    "strokes": "rows of across, down, pen lifted (points, 3) for each sample",
+    "films": "frames (frames, height, width, 1 or 3) for each sample",
+    "series": "numbers (time, columns)",
+    "weights": "numbers (samples,)",
+}
+RUNNING: tuple[FieldKind, ...] = ("text", "series")
+"""Kinds that are one long sample, which is cut in its own order instead of being divided sample by sample."""
+
+Values = np.ndarray | Sequence
+"""One raw value for each sample."""
+
+
+class Boxes(NamedTuple):
+    """The boxes of one image, in its pixels, and what is in each."""
+
+    corners: np.ndarray
+    """Left, top, right and bottom edge `(boxes, 4)`; the right and bottom edges lie outside."""
+    classes: np.ndarray
+    """Class numbers `(boxes,)`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One part of all samples, raw as it was read: their images, their classes, their texts.
+
+    >>> field = Field(kind="classes", values=np.array([0, 1, 1]), names=("cat", "dog"))
+    >>> len(field), int(field[1]), field.take(np.array([2, 0])).values.tolist()
+    (3, 1, [1, 0])
+    """
+
+    kind: FieldKind
+    values: Values
+    """A value for each sample, in the form that `EXPECTED` gives for the kind; or one long value for a running kind."""
+    names: tuple[str, ...] = ()
+    """What the classes of classes, masks and boxes are called, or the columns of rows, values and series."""
+    called: str = ""
+    """What the data itself calls this field: the column of a table, the folder of files."""
+    rate: int = 0
+    """Amplitudes a second of waveforms, frames a second of films; 0 where unknown."""
+    paired: bool = True
+    """Whether value i belongs to value i of the other fields. A field without pairs has its own length and order."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, place: int) -> Any:
+        """Return the raw value of one sample."""
+        return self.values[place]
+
+    @property
+    def is_running(self) -> bool:
+        return self.kind in RUNNING
+
+    def take(self, places: np.ndarray) -> "Field":
+        """Return the field of the samples at some places `(samples,)`, in their order."""
+        if isinstance(self.values, np.ndarray):
+            return replace(self, values=self.values[places])
+        if hasattr(self.values, "take"):  # Files, which stay unread.
+            return replace(self, values=self.values.take(places))
+        return replace(self, values=[self.values[place] for place in places.tolist()])
+
+    def refuse_unfit(self, where: str) -> None:
+        """Raise `DataError` where the values have not the form of their kind."""
+        if self.kind not in get_args(FieldKind):
+            raise DataError("this is no kind of field", where=where, expected=", ".join(EXPECTED), found=str(self.kind))
+        if not isinstance(self.values, np.ndarray | list | tuple):
+            return  # Files: their reader has looked at them.
+        fits_array, fits_sample = _FORMS[self.kind]
+        if isinstance(self.values, np.ndarray) and (self.values.dtype != object or fits_sample is None):
+            fits = fits_array(self.values)
+        else:
+            fits = fits_sample is not None and all(map(fits_sample, self.values))
+        if not fits:
+            raise DataError(
+                f"these are no {self.kind}", where=where, expected=EXPECTED[self.kind], found=_described(self.values)
+            )
+
+
+def _described(values: Values) -> str:
+    if isinstance(values, np.ndarray):
+        return f"{values.dtype} of shape {values.shape}"
+    kinds = dict.fromkeys(type(value).__name__ for value in values)
+    return f"{len(values)} values of type {', '.join(kinds)}" if kinds else "nothing"
+
+
+Fits = Callable[[Any], bool]
+
+
+def _array(kinds: str, *axes: int) -> Fits:
+    """Return the test for an array of numbers of some kinds with one of these numbers of axes."""
+    return lambda value: isinstance(value, np.ndarray) and value.dtype.kind in kinds and value.ndim in axes
+
+
+def _image(value: Any) -> bool:
+    return _array("iufb", 2, 3)(value) and (value.ndim == 2 or value.shape[-1] in (1, 3))
+
+
+def _boxes(value: Any) -> bool:
+    return isinstance(value, Boxes) and value.corners.shape == (len(value.classes), 4) and value.classes.ndim == 1
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _pairs(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value)
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+_FORMS: dict[FieldKind, tuple[Fits, Fits | None]] = {
+    "images": (lambda value: _array("iufb", 3, 4)(value) and (value.ndim == 3 or value.shape[-1] in (1, 3)), _image),
+    "masks": (_array("iub", 3), _array("iub", 2)),
+    "boxes": (_never, _boxes),
+    "classes": (_array("iu", 1), None),
+    "values": (_array("iufb", 1, 2), None),
+    "rows": (_array("iufbO", 2), None),
+    "ratings": (_array("iuf", 1), None),
+    "text": (_array("U", 1), _text),
+    "texts": (_array("U", 1), _text),
+    "tokens": (_array("iu", 2), _array("iu", 1)),
+    "tagged": (_never, _pairs),
+    "waveforms": (_array("if", 2, 3), _array("if", 1, 2)),
+    "strokes": (_never, lambda value: _array("iuf", 2)(value) and value.shape[1] == 3),
+    "films": (_array("iuf", 5), lambda value: _array("iuf", 4)(value) and value.shape[-1] in (1, 3)),
+    "series": (_array("iufb", 2), None),
+    "weights": (_array("iuf", 1), None),
+}
+"""For each kind the tests of one array of all samples and, where samples may differ in size, of one sample."""
