@@ -2,7 +2,7 @@
 
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import rich.box
@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from ganglion.errors import printable
+from ganglion.findings import Finding, worst_first
 
 
 @dataclass(frozen=True)
@@ -123,3 +124,26 @@ def confusion_matrix(matrix: Sequence[Sequence[float]], labels: Sequence[object]
         right = "-" if not total else "100%" if share == 1 else f"{share:.1%}"
         rows.append((name, *(f"{count:g}" for count in counts), right))
     return Table(("truth", *names, "right"), rows, words=("truth",))
+
+
+def findings(found: Iterable[Finding]) -> Table:
+    """Return findings, the worst first, as a table with what was measured and what to do.
+
+    >>> print(findings([Finding(name="dead", level="warn", message="half of c1 is dead", value=0.5, threshold=0.4)]))
+    level  finding             measure  value  threshold  since  try
+    ----------------------------------------------------------------
+    warn   half of c1 is dead             0.5        0.4
+    """
+    rows = [
+        (
+            one.level,
+            one.message + (f" ({', '.join(one.where)})" if one.where else ""),
+            one.measure,
+            *("" if number is None else f"{number:.4g}" for number in (one.value, one.threshold)),
+            "" if one.since is None else f"{one.since:,}",
+            one.remedy,
+        )
+        for one in worst_first(found)
+    ]
+    words = ("level", "finding", "measure", "try")
+    return Table(("level", "finding", "measure", "value", "threshold", "since", "try"), rows, words=words)

@@ -25,7 +25,7 @@ SOUND = changed()
 
 
 def messages(dataset: Dataset, level: str) -> str:
-    return "\n".join(f"{f.message} {f.examples}" for f in check(dataset) if f.level == level)
+    return "\n".join(f"{f.message} {f.where}" for f in check(dataset) if f.level == level)
 
 
 def test_sound_data_has_no_findings() -> None:
@@ -96,15 +96,15 @@ def test_folders_of_images(tmp_path: Path) -> None:
     (tmp_path / "test/b/2.png").write_bytes((tmp_path / "train/b/4.png").read_bytes())
     found = {finding.message: finding for finding in check_path(tmp_path)}
     assert found["images that cannot be read: 1"].level == "stop"
-    assert "train/a/3.png" in found["images that cannot be read: 1"].examples[0]
-    assert "train/b/1.png" in found["samples that repeat another one: 1"].examples[0]
-    assert "test/b/2.png" in found["test samples that are also training samples: 1 (10.0%)"].examples[0]
+    assert "train/a/3.png" in found["images that cannot be read: 1"].where[0]
+    assert "train/b/1.png" in found["samples that repeat another one: 1"].where[0]
+    assert "test/b/2.png" in found["test samples that are also training samples: 1 (10.0%)"].where[0]
 
 
 def test_what_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n1,2\n3\n4,5\n")
     (finding,) = check_path(tmp_path / "broken.csv")
     assert finding.level == "stop"
-    assert "line 3" in finding.examples[0]
+    assert "line 3" in finding.where[0]
     with pytest.raises(UsageError):
         check_path("digts")

@@ -17,7 +17,7 @@ def read_and_judge(source: Path | str) -> tuple[str, ...]:
     findings = check(dataset)
     stops = [finding for finding in findings if finding.level == "stop"]
     if stops:
-        raise DataError(stops[0].message, where=dataset.source, found=", ".join(stops[0].examples))
+        raise DataError(stops[0].message, where=dataset.source, found=", ".join(stops[0].where))
     return (*dataset.notes, *(finding.message for finding in findings))
 
 

@@ -56,7 +56,7 @@ def test_verdicts(network, scale, verdict):
     found = gradient_flow(network, inputs * scale, targets, nn.MSELoss())
     assert found.verdict == verdict
     assert found.ratio == pytest.approx(found.layers[0].gradient / found.layers[-1].gradient)
-    assert f"a ratio of {found.ratio:.2g}" in found.explanation
+    assert f"a ratio of {found.ratio:.2g}" in str(found.findings)
 
 
 def test_dead_units_are_counted_also_behind_functions():
@@ -73,8 +73,8 @@ def test_dead_units_are_counted_also_behind_functions():
 
     found = gradient_flow(Dead(), *batch(4), nn.MSELoss())
     assert [layer.dead for layer in found.layers] == [0.75, 0.0]
-    assert found.verdict == "dead"
-    assert "first 75%" in found.explanation
+    assert [finding.name for finding in found.findings] == ["dead"]
+    assert found.findings[0].where == ("first 75%",)
 
 
 def test_dead_channels():
@@ -92,7 +92,7 @@ def test_numbers_that_are_none_are_named():
         network[0].weight[0, 0] = float("nan")
     found = gradient_flow(network, *batch(8), nn.MSELoss())
     assert found.verdict == "non-finite"
-    assert "in 0, 2" in found.explanation
+    assert found.findings[0].where == ("0", "2")
 
 
 def test_recurrent_layers_and_parameters_that_no_layer_is_called_with():

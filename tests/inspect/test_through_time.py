@@ -42,7 +42,7 @@ def elman(scale: float) -> Reader:
 def test_an_elman_net_made_to_vanish_explode_or_last(scale: float, verdict: str) -> None:
     network = elman(scale)
     found = flow(network, torch.zeros(3, STEPS, 1))
-    assert found.verdict == verdict, found.explanation
+    assert found.verdict == verdict, found.finding
     (cell,) = found.cells
     weight = network.recurrent.layers[0].recurrent_weight.detach().double()
     for product in cell.products:
@@ -68,7 +68,7 @@ def test_an_lstm_that_keeps_a_bit_over_a_hundred_steps() -> None:
         optimizer.step()
     assert bool((network(inputs)[:, 0].sign() == bits).all())
     kept = gradient_through_time(network, inputs, bits[:, None], nn.SoftMarginLoss())
-    assert kept.verdict == "healthy", kept.explanation
+    assert kept.verdict == "healthy", kept.finding
     assert kept.cells[0].shares[100] > 0.01
     assert gates(network, inputs).activities[1].values[1:].mean() > 0.9  # the forget gate stays open
 
@@ -123,7 +123,7 @@ def test_questions_for_shapes_are_not_recorded() -> None:
 def test_clipping_and_numbers_that_are_none_decide_the_verdict() -> None:
     healthy = flow(elman(1.0), torch.zeros(3, STEPS, 1))
     assert TimeFlow(healthy.cells, clipped=0.9).verdict == "exploding"
-    assert "10%" in TimeFlow(healthy.cells, clipped=0.1).explanation
+    assert "10%" in TimeFlow(healthy.cells, clipped=0.1).finding.message
     assert flow(elman(float("nan")), torch.zeros(3, STEPS, 1)).verdict == "non-finite"
 
 

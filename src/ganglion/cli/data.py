@@ -77,12 +77,11 @@ def check_data(source: Name, *, target: OptionalText = None, json: Switch = Fals
         for sentence in notes:
             print(f"note: {printable(sentence)}")
         for one in findings:
-            examples = f" ({', '.join(one.examples)})" if one.examples else ""
-            print(printable(f"{one.level}: {one.message}{examples}"))
+            print(one)
         if not findings:
             print("No problem found.")
 
-    answer({"source": source, **held, "notes": notes, "findings": [vars(one) for one in findings]}, json, show)
+    answer({"source": source, **held, "notes": notes, "findings": [one.to_dict() for one in findings]}, json, show)
     if any(one.level == "stop" for one in findings):
         raise SystemExit(1)
 

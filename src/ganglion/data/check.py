@@ -1,10 +1,9 @@
 """What is wrong with data, found before it is trained on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.findings import Finding, worst_first
 
 FEWEST_SAMPLES = 20
 FEWEST_OF_A_CLASS = 3
@@ -27,14 +27,7 @@ LARGEST_OVERLAP = 0.1
 MOST_MISSING = 0.5
 EXAMPLES = 5
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: `stop` makes training pointless, `warn` is for the user to judge."""
-
-    level: Literal["stop", "warn"]
-    message: str
-    examples: tuple[str, ...] = ()
+_stop, _warn = partial(Finding, level="stop"), partial(Finding, level="warn")
 
 
 def check(dataset: Dataset) -> list[Finding]:
@@ -49,7 +42,7 @@ def check(dataset: Dataset) -> list[Finding]:
         findings += _columns(dataset)
     if dataset.kind in ("tabular", "image", "documents") and len(dataset):
         findings += _repetitions(dataset)
-    return sorted(findings, key=lambda finding: finding.level != "stop")
+    return worst_first(findings)
 
 
 def check_path(source: str | Path, settings: DataSettings | None = None, kind: Kind | None = None) -> list[Finding]:
@@ -61,7 +54,8 @@ def check_path(source: str | Path, settings: DataSettings | None = None, kind: K
     try:
         dataset = read(source, tolerant, kind)
     except DataError as error:
-        return [Finding("stop", error.what, tuple(text for text in (error.where, error.found) if text))]
+        where = tuple(text for text in (error.where, error.found) if text)
+        return [_stop(name="unreadable", message=error.what, where=where, remedy=error.remedy)]
     damaged = _damaged(Path(source).expanduser()) if isinstance(dataset.inputs, ImageFiles) else []
     return damaged + check(dataset)
 
@@ -71,16 +65,22 @@ def _damaged(folder: Path) -> list[Finding]:
     files = scan(folder).files
     results = zip(files, in_threads(partial(attempt, decode), files), strict=True)
     damaged = [f"{path} ({result.found or result.what})" for path, result in results if isinstance(result, DataError)]
-    return (
-        [Finding("stop", f"images that cannot be read: {len(damaged)}", tuple(damaged[:EXAMPLES]))] if damaged else []
-    )
+    if not damaged:
+        return []
+    message = f"images that cannot be read: {len(damaged)}"
+    remedy = "save these files again, or remove them"
+    return [_stop(name="damaged-images", message=message, value=len(damaged), where=_few(damaged), remedy=remedy)]
 
 
 def _count(dataset: Dataset) -> Iterator[Finding]:
     if len(dataset) < 2 and dataset.kind != "text":
-        yield Finding("stop", f"there are too few samples: {len(dataset)}")
+        message = f"there are too few samples: {len(dataset)}"
+        yield _stop(name="too-few-samples", message=message, measure="samples", value=len(dataset), threshold=2)
     elif len(dataset) < FEWEST_SAMPLES and dataset.kind != "text":
-        yield Finding("warn", f"there are only {len(dataset)} samples")
+        message = f"there are only {len(dataset)} samples"
+        yield _warn(
+            name="few-samples", message=message, measure="samples", value=len(dataset), threshold=FEWEST_SAMPLES
+        )
 
 
 def _classes(dataset: Dataset) -> Iterator[Finding]:
@@ -93,17 +93,27 @@ def _classes(dataset: Dataset) -> Iterator[Finding]:
         f"{name}: {count}" for name, count in sorted(zip(names, counts, strict=True), key=lambda pair: pair[1])
     )
     if len(labels) == 1:
-        yield Finding("stop", f"all samples are of one class, {names[0]!r}")
+        message = f"all samples are of one class, {names[0]!r}"
+        yield _stop(name="one-class", message=message, remedy="name another column with --target, or add samples")
         return
     absent = sorted(set(dataset.label_names) - set(names))
     if absent:
-        yield Finding("warn", f"classes without a sample: {len(absent)}", tuple(absent[:EXAMPLES]))
+        message = f"classes without a sample: {len(absent)}"
+        yield _warn(name="empty-classes", message=message, value=len(absent), where=_few(absent))
     rare = int((counts < FEWEST_OF_A_CLASS).sum())
     if rare:
-        yield Finding("warn", f"classes of fewer than {FEWEST_OF_A_CLASS} samples: {rare}", said[: min(rare, EXAMPLES)])
-    if counts.max() > LARGEST_IMBALANCE * counts.min():
-        message = f"the largest class has {counts.max() / counts.min():.0f} times the samples of the smallest"
-        yield Finding("warn", message, (said[0], said[-1]))
+        message = f"classes of fewer than {FEWEST_OF_A_CLASS} samples: {rare}"
+        yield _warn(name="rare-classes", message=message, value=rare, where=_few(said[:rare]))
+    imbalance = counts.max() / counts.min()
+    if imbalance > LARGEST_IMBALANCE:
+        yield _warn(
+            name="imbalance",
+            message=f"the largest class has {imbalance:.0f} times the samples of the smallest",
+            measure="largest class / smallest class",
+            value=float(imbalance),
+            threshold=LARGEST_IMBALANCE,
+            where=(said[0], said[-1]),
+        )
 
 
 def _targets(dataset: Dataset) -> Iterator[Finding]:
@@ -111,10 +121,12 @@ def _targets(dataset: Dataset) -> Iterator[Finding]:
     targets = dataset.targets
     if targets is None or dataset.is_classification or not len(targets):
         return
-    if not np.isfinite(targets).all():
-        yield Finding("stop", f"targets that are missing or infinite: {int((~np.isfinite(targets)).sum())}")
+    broken = int((~np.isfinite(targets)).sum())
+    if broken:
+        message = f"targets that are missing or infinite: {broken}"
+        yield _stop(name="missing-targets", message=message, value=broken, remedy="remove or complete these rows")
     elif (targets == targets[0]).all():
-        yield Finding("stop", "all targets are the same")
+        yield _stop(name="constant-target", message="all targets are the same")
 
 
 def _columns(dataset: Dataset) -> Iterator[Finding]:
@@ -136,18 +148,22 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
         if dataset.targets is not None and column.dtype != object and np.array_equal(column, dataset.targets):
             copies.append(name)
     if infinite:
-        yield Finding("stop", f"columns with infinite values: {len(infinite)}", tuple(infinite[:EXAMPLES]))
+        message = f"columns with infinite values: {len(infinite)}"
+        yield _stop(name="infinite-columns", message=message, value=len(infinite), where=_few(infinite))
     if names and len(gappy) + len(constant) == len(names) and dataset.kind == "tabular" and gappy:
-        yield Finding("stop", "no column says anything: each is missing in most rows, or constant")
+        yield _stop(name="no-column", message="no column says anything: each is missing in most rows, or constant")
     elif gappy:
-        examples = tuple(f"{name} ({share:.0%})" for name, share in list(gappy.items())[:EXAMPLES])
-        yield Finding("warn", f"columns that are missing in most rows: {len(gappy)}", examples)
+        message = f"columns that are missing in most rows: {len(gappy)}"
+        where = _few([f"{name} ({share:.0%})" for name, share in gappy.items()])
+        yield _warn(name="missing-columns", message=message, value=len(gappy), where=where)
     if constant and len(constant) < len(names):
-        yield Finding("warn", f"columns that never change: {len(constant)}", tuple(constant[:EXAMPLES]))
+        message = f"columns that never change: {len(constant)}"
+        yield _warn(name="constant-columns", message=message, value=len(constant), where=_few(constant))
     elif constant and dataset.kind == "series":
-        yield Finding("stop", "the series never changes")
+        yield _stop(name="constant-series", message="the series never changes")
     if copies:
-        yield Finding("warn", "a column is a copy of the target", tuple(copies))
+        message, remedy = "a column is a copy of the target", "remove it: whatever learns will look at nothing else"
+        yield _warn(name="copied-target", message=message, where=tuple(copies), remedy=remedy)
 
 
 def _repetitions(dataset: Dataset) -> Iterator[Finding]:
@@ -155,18 +171,20 @@ def _repetitions(dataset: Dataset) -> Iterator[Finding]:
     keys = digests(dataset.inputs)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     if len(first) == 1 and len(keys) > 1:
-        yield Finding("stop", f"all {len(keys)} samples are the same")
+        yield _stop(name="one-sample", message=f"all {len(keys)} samples are the same")
         return
     original = first[inverse]
     again = np.flatnonzero(original != np.arange(len(keys)))
     if len(again):
-        examples = _pairs(dataset.inputs, dataset.inputs, again, original[again])
-        yield Finding("warn", f"samples that repeat another one: {len(again)}", examples)
+        message = f"samples that repeat another one: {len(again)}"
+        where = _pairs(dataset.inputs, dataset.inputs, again, original[again])
+        yield _warn(name="repeated-samples", message=message, value=len(again), where=where)
     if dataset.targets is not None and len(again):
         other = again[dataset.targets[again] != dataset.targets[original[again]]]
         if len(other):
-            examples = _pairs(dataset.inputs, dataset.inputs, other, original[other])
-            yield Finding("warn", f"samples that repeat another one with another target: {len(other)}", examples)
+            message = f"samples that repeat another one with another target: {len(other)}"
+            where = _pairs(dataset.inputs, dataset.inputs, other, original[other])
+            yield _warn(name="contradictions", message=message, value=len(other), where=where)
     if dataset.test_inputs is not None:
         yield from _overlap(dataset, keys)
 
@@ -179,9 +197,16 @@ def _overlap(dataset: Dataset, keys: np.ndarray) -> Iterator[Finding]:
         places = {key: place for place, key in reversed(list(enumerate(keys.tolist())))}
         twins = np.array([places[key] for key in test_keys[shared].tolist()])
         share = len(shared) / len(test_keys)
-        message = f"test samples that are also training samples: {len(shared)} ({share:.1%})"
-        examples = _pairs(dataset.test_inputs, dataset.inputs, shared, twins)
-        yield Finding("stop" if share > LARGEST_OVERLAP else "warn", message, examples)
+        yield Finding(
+            name="overlap",
+            level="stop" if share > LARGEST_OVERLAP else "warn",
+            message=f"test samples that are also training samples: {len(shared)} ({share:.1%})",
+            measure="share of the test part",
+            value=share,
+            threshold=LARGEST_OVERLAP,
+            remedy="remove them from one of the parts: on them a network is asked what it was told",
+            where=_pairs(dataset.test_inputs, dataset.inputs, shared, twins),
+        )
 
 
 def _pairs(
@@ -193,3 +218,7 @@ def _pairs(
 
 def _name(inputs: np.ndarray | Sequence, place: int) -> str:
     return str(inputs.paths[place]) if isinstance(inputs, ImageFiles) else f"sample {place}"
+
+
+def _few(examples: Sequence[str]) -> tuple[str, ...]:
+    return tuple(examples[:EXAMPLES])

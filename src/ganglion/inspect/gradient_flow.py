@@ -1,7 +1,7 @@
 """Where gradients die: their size, the size of the activations and the dead units of every layer, in words."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.errors import UsageError
+from ganglion.findings import Finding
 from ganglion.inspect.chain import Listener
 from ganglion.inspect.untouched import device_of, to_device, untouched
 from ganglion.tables import Table, Tabled
@@ -23,6 +24,8 @@ EXPLODING = 1e3
 """A first layer whose gradient is above this multiple of the last layer's forces a tiny learning rate on the rest."""
 DEAD = 0.5
 """Share of dead units above which a layer is called dead."""
+REVIVE = "a smaller learning rate, leaky rectified units, or inputs of mean 0 and deviation 1"
+FIRST_BY_LAST = "gradient of the first layer / gradient of the last"
 
 
 @dataclass(frozen=True)
@@ -54,28 +57,65 @@ class GradientFlow(Tabled):
 
     @property
     def verdict(self) -> str:
-        """One word, or two: non-finite, dead, vanishing, exploding or healthy."""
-        return self.explanation.partition(":")[0]
+        """Name of the worst finding: non-finite, dead, vanishing, exploding or healthy."""
+        return self.findings[0].name
 
     @property
-    def explanation(self) -> str:
-        """The verdict with the numbers that decide it and their thresholds."""
-        broken = [layer.name for layer in self.layers if not math.isfinite(layer.gradient)]
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, with the numbers that decide it, the worst first; one of level `info` where nothing is."""
+        broken = tuple(layer.name for layer in self.layers if not math.isfinite(layer.gradient))
         if broken or not math.isfinite(self.loss):
-            return f"non-finite: loss {self.loss:g}, gradients that are no numbers in {', '.join(broken) or 'no layer'}"
+            return (_non_finite(self.loss, broken),)
         if not any(layer.gradient for layer in self.layers):
-            return "dead: every gradient is zero, so nothing can be learnt from this batch"
+            message = "every gradient is zero, so nothing can be learnt from this batch"
+            return (Finding(name="dead", level="stop", message=message, remedy=REVIVE),)
+        return (*self._dead(), *self._out_of_proportion()) or (self._healthy(),)
+
+    def _dead(self) -> Iterator[Finding]:
         dead = [layer for layer in self.layers if layer.dead > DEAD]
         if dead:
-            shares = ", ".join(f"{layer.name} {layer.dead:.0%}" for layer in dead)
-            return f"dead: units without any gradient in {shares} (more than {DEAD:.0%})"
-        first, last = self.layers[0], self.layers[-1]
-        sizes = f"gradient {first.gradient:.2g} in {first.name} and {last.gradient:.2g} in {last.name}"
+            yield Finding(
+                name="dead",
+                level="warn",
+                message=f"units are dead: no sample sends a gradient through more than {DEAD:.0%} of a layer",
+                measure="largest share of dead units",
+                value=max(layer.dead for layer in dead),
+                threshold=DEAD,
+                remedy=REVIVE,
+                where=tuple(f"{layer.name} {layer.dead:.0%}" for layer in dead),
+            )
+
+    def _out_of_proportion(self) -> Iterator[Finding]:
         if self.ratio < VANISHING:
-            return f"vanishing: {sizes}, a ratio of {self.ratio:.2g} (below {VANISHING:g})"
+            yield Finding(
+                name="vanishing",
+                level="warn",
+                message=f"the gradient vanishes: {self._sizes} (below {VANISHING:g})",
+                measure=FIRST_BY_LAST,
+                value=self.ratio,
+                threshold=VANISHING,
+                remedy="rectified units, batch normalisation, connections past layers, or fewer layers",
+            )
         if self.ratio > EXPLODING:
-            return f"exploding: {sizes}, a ratio of {self.ratio:.2g} (above {EXPLODING:g})"
-        return f"healthy: {sizes}, a ratio of {self.ratio:.2g} (between {VANISHING:g} and {EXPLODING:g})"
+            yield Finding(
+                name="exploding",
+                level="warn",
+                message=f"the gradient explodes: {self._sizes} (above {EXPLODING:g})",
+                measure=FIRST_BY_LAST,
+                value=self.ratio,
+                threshold=EXPLODING,
+                remedy="scale the inputs, start from smaller weights, or clip the gradient",
+            )
+
+    def _healthy(self) -> Finding:
+        message = f"gradients are healthy: {self._sizes} (between {VANISHING:g} and {EXPLODING:g})"
+        return Finding(name="healthy", level="info", message=message, measure=FIRST_BY_LAST, value=self.ratio)
+
+    @property
+    def _sizes(self) -> str:
+        first, last = self.layers[0], self.layers[-1]
+        sizes = f"{first.gradient:.2g} in {first.name} and {last.gradient:.2g} in {last.name}"
+        return f"{sizes}, a ratio of {self.ratio:.2g}"
 
     @property
     def figure(self) -> "Figure":
@@ -90,7 +130,8 @@ class GradientFlow(Tabled):
         layers = [
             {key: None if value != value else value for key, value in asdict(layer).items()} for layer in self.layers
         ]
-        return {"loss": self.loss, "verdict": self.verdict, "explanation": self.explanation, "layers": layers}
+        found = [finding.to_dict() for finding in self.findings]
+        return {"loss": self.loss, "verdict": self.verdict, "findings": found, "layers": layers}
 
     def tables(self) -> tuple[Table]:
         rows = [
@@ -101,7 +142,7 @@ class GradientFlow(Tabled):
             ("layer", "type", "gradient", "activation", "dead units"),
             [tuple("unknown" if cell in ("nan", "nan%") else cell for cell in row) for row in rows],
             title=f"Gradient flow at loss {self.loss:.4g} (root mean squares)",
-            footer=self.explanation,
+            footer="\n".join(map(str, self.findings)),
             words=("layer", "type"),
         )
         return (table,)
@@ -157,6 +198,18 @@ def _outgoing(value: Tensor, output: Tensor | None) -> tuple[float, float]:
     units = delta.transpose(1, -1) if delta.dim() == 4 else delta
     silent = (units.reshape(-1, units.shape[-1]) == 0).all(dim=0)
     return size, float(silent.float().mean())
+
+
+def _non_finite(loss: float, layers: tuple[str, ...]) -> Finding:
+    return Finding(
+        name="non-finite",
+        level="stop",
+        message=f"the loss is {loss:g}, and gradients are no numbers" if layers else f"the loss is {loss:g}",
+        measure="loss",
+        value=loss,
+        remedy="a smaller learning rate, clipped gradients, and a look at the inputs with `ganglion data check`",
+        where=layers,
+    )
 
 
 def _root_mean_square(tensors: tuple[Tensor | None, ...]) -> float:

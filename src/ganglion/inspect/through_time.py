@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.errors import UsageError
+from ganglion.findings import Finding
 from ganglion.inspect.untouched import device_of, to_device, untouched
 from ganglion.nn.recurrent import Cell
 from ganglion.tables import Table, Tabled
@@ -29,6 +30,7 @@ LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Steps over which the products of Jacobians are measured."""
 LARGEST_STATE = 512
 """Numbers in the state of one sample above which its Jacobians are left out: they would fill the memory."""
+CALM = "clip the gradient by its norm, or a smaller learning rate"
 
 State = tuple[Tensor, ...]
 
@@ -79,30 +81,58 @@ class TimeFlow(Tabled):
 
     @property
     def verdict(self) -> str:
-        """One word: non-finite, exploding, vanishing or healthy."""
-        return self.explanation.partition(":")[0]
+        """Name of the finding: non-finite, exploding, vanishing or healthy."""
+        return self.finding.name
 
     @property
-    def explanation(self) -> str:
-        """The verdict with the numbers that decide it and their thresholds."""
-        broken = [cell.name for cell in self.cells if not np.isfinite(cell.gradients + cell.shares).all()]
+    def finding(self) -> Finding:
+        """What becomes of errors on their way back, with the numbers that decide it."""
+        broken = tuple(cell.name for cell in self.cells if not np.isfinite(cell.gradients + cell.shares).all())
         if broken:
-            return f"non-finite: gradients that are no numbers in {', '.join(broken)}"
+            message = "gradients are no numbers on their way back"
+            return Finding(name="non-finite", level="stop", message=message, where=broken, remedy=CALM)
         wild = max(self.cells, key=lambda cell: cell.largest)
         if wild.largest > EXPLODED:
             back = wild.shares.index(wild.largest)
-            return f"exploding: {back} steps back the error is {wild.largest:.2g} times as large in {wild.name}"
+            return Finding(
+                name="exploding",
+                level="warn",
+                message=f"errors explode: {back} steps back they are {wild.largest:.2g} times as large in {wild.name}",
+                measure="error some steps back / error at the last step",
+                value=wild.largest,
+                threshold=EXPLODED,
+                remedy=CALM,
+            )
         if self.clipped is not None and self.clipped > OFTEN_CLIPPED:
-            return f"exploding: {self.clipped:.0%} of the updates were clipped (more than {OFTEN_CLIPPED:.0%})"
+            return Finding(
+                name="exploding",
+                level="warn",
+                message=f"errors explode: {self.clipped:.0%} of updates were clipped (more than {OFTEN_CLIPPED:.0%})",
+                measure="share of updates that were clipped",
+                value=self.clipped,
+                threshold=OFTEN_CLIPPED,
+                remedy=CALM,
+            )
+        return self._what_is_left()
+
+    def _what_is_left(self) -> Finding:
+        left = min(self.cells, key=lambda cell: cell.shares[-1])
+        measure, value = "share of the error left after all steps", left.shares[-1]
         gone = [cell for cell in self.cells if cell.vanished_after is not None]
         if gone:
             steps = ", ".join(f"{cell.vanished_after} steps in {cell.name}" for cell in gone)
-            return f"vanishing: less than {VANISHED:.1%} of the error is left after {steps} (of {self._longest})"
-        left = min(self.cells, key=lambda cell: cell.shares[-1])
+            return Finding(
+                name="vanishing",
+                level="warn",
+                message=f"errors vanish: less than {VANISHED:.1%} of them is left after {steps} (of {self._longest})",
+                measure=measure,
+                value=value,
+                threshold=VANISHED,
+                remedy="an LSTM or a GRU, a larger forget bias, or a shorter way from cause to effect",
+            )
         clipped = "" if self.clipped is None else f"; {self.clipped:.0%} of the updates were clipped"
-        return (
-            f"healthy: after {self._longest} steps {left.shares[-1]:.2g} of the error is left in {left.name}{clipped}"
-        )
+        message = f"errors last: after {self._longest} steps {value:.2g} of them is left in {left.name}{clipped}"
+        return Finding(name="healthy", level="info", message=message, measure=measure, value=value)
 
     @property
     def _longest(self) -> int:
@@ -137,7 +167,8 @@ class TimeFlow(Tabled):
             }
             for cell in self.cells
         ]
-        return {"verdict": self.verdict, "explanation": self.explanation, "clipped": self.clipped, "layers": cells}
+        found = [self.finding.to_dict()]
+        return {"verdict": self.verdict, "findings": found, "clipped": self.clipped, "layers": cells}
 
     def tables(self) -> tuple[Table, ...]:
         rows = [
@@ -148,7 +179,7 @@ class TimeFlow(Tabled):
         ]
         header = ("layer", "type", "steps back", "error left", "Jacobian norm", "spectral radius")
         title = "Gradient through time (an error at the last step, followed back)"
-        return (Table(header, rows, title=title, footer=self.explanation, words=("layer", "type")),)
+        return (Table(header, rows, title=title, footer=str(self.finding), words=("layer", "type")),)
 
 
 def _cells(cell: CellFlow, lag: int) -> tuple[str, str]:
