@@ -1,0 +1,121 @@
+"""A warm process that forks a child for each task it is given, so that a child costs no imports and may be killed.
+
+`python -m tests.warm` reads one JSON object a line, `{"call": "tests.module:function", "arguments": [...]}`, and answers
+with one, `{"status": 0, "value": ..., "errors": ""}`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self, final
+
+ROOT = Path(__file__).parents[1]
+LIMIT = 300.0
+"""Seconds after which a child is killed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a child ended: exit status (negative: the signal that ended it), what was returned, what went to stderr."""
+
+    status: int
+    value: Any
+    errors: str
+
+
+@final
+class WarmProcess:
+    """A process that has imported what is needed and lets its children do the work.
+
+    It never computes itself: a child that is forked beside a pool of threads waits for them for ever.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process is not None:
+            self._process.communicate()
+
+    def run(self, call: str, *arguments: Any, limit: float = LIMIT) -> Outcome:
+        """Call `module:function` in a child; arguments and what it returns are JSON values, paths become text."""
+        if self._process is None:
+            self._process = self._start()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        request = {"call": call, "arguments": arguments, "limit": limit}
+        self._process.stdin.write(json.dumps(request, default=str) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the warm process has died"
+        return Outcome(**json.loads(answer))
+
+    def _start(self) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "tests.warm"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+
+
+def serve() -> None:
+    """Answer requests until there are no more."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        module, _, name = request["call"].partition(":")
+        function = getattr(import_module(module), name)
+        print(json.dumps(_answer(lambda: function(*request["arguments"]), request["limit"])), flush=True)  # noqa: B023
+
+
+def _answer(action: Any, limit: float) -> dict[str, Any]:
+    """Do something in a child and return how it ended."""
+    with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as value:
+        child = os.fork()
+        if not child:
+            _do(action, errors, value)
+        status = _ended(child, limit)
+        errors.seek(0), value.seek(0)
+        returned = value.read()
+        return {"status": status, "value": json.loads(returned) if returned else None, "errors": errors.read()}
+
+
+def _do(action: Any, errors: Any, value: Any) -> None:
+    """Do something in this process, which is a child, and end it."""
+    status = 1
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(errors.fileno(), stream.fileno())
+        os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+        json.dump(action(), value, default=str)
+        value.flush()
+        status = 0
+    except BaseException as error:
+        status = getattr(error, "exit_code", 1)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
+
+
+def _ended(child: int, limit: float) -> int:
+    """Wait for a child, kill it if it takes too long, and return its exit status, negative where a signal ended it."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        process, status = os.waitpid(child, os.WNOHANG)
+        if process:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+if __name__ == "__main__":
+    serve()
