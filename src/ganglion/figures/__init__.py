@@ -1,6 +1,7 @@
 """Figures: functions of arrays that return a `matplotlib.figure.Figure`, in one style, with no state of pyplot.
 
 matplotlib is imported when the first of them is asked for: training and answering draw nothing until they are done.
+Films and sheets, which are drawn while training, do without it.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
     from ganglion.figures.answers import scatter as scatter
+    from ganglion.figures.film import save_film as save_film
     from ganglion.figures.images import filters as filters
     from ganglion.figures.images import frames as frames
     from ganglion.figures.images import image_grid as image_grid
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ganglion.figures.passages import next_tokens as next_tokens
     from ganglion.figures.passages import passage as passage
     from ganglion.figures.passages import step_answers as step_answers
+    from ganglion.figures.pixels import sheet as sheet
     from ganglion.figures.series import add_band as add_band
     from ganglion.figures.series import entitle as entitle
     from ganglion.figures.series import errors_by_step as errors_by_step
@@ -34,8 +37,10 @@ if TYPE_CHECKING:
 _DRAWINGS = {
     "answers": ("code_map", "confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
+    "film": ("save_film",),
     "images": ("filters", "frames", "image_grid", "reconstructions"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
+    "pixels": ("sheet",),
     "series": ("add_band", "entitle", "errors_by_step", "residuals"),
     "style": ("save",),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),

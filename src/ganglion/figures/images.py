@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
-from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, RED, SIGNED, empty, styled
+from ganglion.figures.pixels import to_pixels, with_broken_marked
+from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, SIGNED, empty, styled
 from ganglion.figures.words import text
 
 MOST = 144
@@ -70,7 +70,7 @@ def filters(weights: np.ndarray, title: str = "Filters") -> Figure:
     drawn = f"{title}: {len(values):,} of {values.shape[-2]} x {values.shape[-1]}, shades reach ±{scale:.3g}"
     sheet = _Sheet(columns, math.ceil(len(patches) / columns), patches.shape[1:3], drawn)
     for place, patch in enumerate(patches):
-        sheet.put(place // columns, place % columns, _finite(patch))
+        sheet.put(place // columns, place % columns, with_broken_marked(patch))
     return sheet.figure
 
 
@@ -166,53 +166,11 @@ class _Sheet:
         self.axes.text(x - 0.08, y + self.height / 2, name, ha="right", va="center", size=8.5, color=MUTED)
 
 
-def to_pixels(images: np.ndarray) -> np.ndarray:
-    """Return `(samples, height, width, 3)` in [0, 1], whatever the range and number of channels."""
-    values = np.asarray(images)
-    if values.ndim == 3:
-        values = values[..., None]
-    if values.ndim != 4 or values.shape[-1] not in (1, 3, 4):
-        raise UsageError(
-            "cannot draw these as images",
-            expected="(samples, height, width) or (samples, height, width, channels) with 1, 3 or 4 channels",
-            found=str(np.shape(images)),
-        )
-    if values.dtype.kind in "ui":
-        scaled = values / 255.0
-    elif values.dtype.kind == "b":
-        scaled = values.astype(float)
-    else:
-        scaled = _stretch(values.astype(float))
-    if scaled.shape[-1] == 4:  # on white paper
-        alpha = scaled[..., 3:]
-        scaled = scaled[..., :3] * alpha + (1 - alpha)
-    return _finite(np.broadcast_to(scaled, (*scaled.shape[:3], 3)))
-
-
-def _stretch(values: np.ndarray) -> np.ndarray:
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    slack = 1e-3
-    if low >= -slack and high <= 1 + slack:
-        return values
-    if low >= -1 - slack and high <= 1 + slack:
-        return (values + 1) / 2
-    return (values - low) / ((high - low) or 1.0)
-
-
 def _signed(values: np.ndarray) -> np.ndarray:
     """Return the shades `(..., 3)` of values from -1 to 1; not finite ones stay NaN."""
     shades = np.asarray(SIGNED(np.clip(np.nan_to_num(values) / 2 + 0.5, 0, 1)))[..., :3].copy()
     shades[~np.isfinite(values)] = np.nan
     return shades
-
-
-def _finite(pixels: np.ndarray) -> np.ndarray:
-    broken = ~np.isfinite(pixels).all(axis=-1)
-    if broken.any():
-        pixels = pixels.copy()
-        pixels[broken] = to_rgb(RED)
-    return pixels
 
 
 def _lines(titles: Sequence[str], columns: int) -> int:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 import gymnasium
-import numpy as np
 import torch
-from PIL import Image
 from torch import Generator, Tensor, nn
 
 from ganglion import figures
@@ -147,7 +145,7 @@ class Control(Task):
         returns = play_episodes(self._make, greedy(network), seeds)
         if animation is not None:
             images, rate = record_episode(self.environment, greedy(network), seeds[0])
-            save_animation(images, rate, animation)
+            figures.save_film(images, animation, rate)
         return returns
 
 
@@ -169,14 +167,6 @@ def evaluation_mode(network: nn.Module) -> Iterator[nn.Module]:
         yield network.eval()
     finally:
         network.train(was_training)
-
-
-def save_animation(images: np.ndarray, frames_per_second: int, path: Path) -> None:
-    """Write pictures as an endless GIF at their natural speed, at most 25 a second."""
-    skip = max(1, round(frames_per_second / 25))
-    chosen = [Image.fromarray(image) for image in images[::skip]]
-    duration = round(1000 * skip / frames_per_second)
-    chosen[0].save(path, save_all=True, append_images=chosen[1:], duration=duration, loop=0, format="GIF")
 
 
 def _fitted(config: Any, environment: gymnasium.Env) -> Any:
