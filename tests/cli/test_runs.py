@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from ganglion.cli.levers import LEVERS
+from ganglion.models import find
 from tests.cli.outcome import Command
 
 Runs = Callable[[str], Path]
@@ -37,8 +39,9 @@ def test_quiet_says_nothing_but_the_result(command: Command, tmp_path: Path) -> 
 
 
 def test_demo_ends_with_a_table_of_the_tour(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = (("perceptron", {"epochs": 2}), ("mlp", {"steps": 3, "data": "iris"}))
-    monkeypatch.setattr("ganglion.runs.tour.TOUR", short)
+    options = {"perceptron": {"epochs": 2}, "mlp": {"steps": 3, "data": "iris"}, "lenet5": None}
+    short = tuple(replace(find(name), tour=tour) for name, tour in options.items())
+    monkeypatch.setattr("ganglion.runs.tour.INDEX", short)
     done = command("demo", "--out", tmp_path / "demo")
     assert done.code == 0
     assert (tmp_path / "demo" / "report.html").exists()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ganglion.cli.flags import parse, spell_out, with_defaults
+from ganglion.cli.flags import known_facts, parse, spell_out, with_defaults
+from ganglion.errors import ConfigurationError
 from ganglion.models import INDEX, find, names
-from ganglion.runs import facts
 from ganglion.runs.session import settle
 from tests.cli.outcome import Command
 
@@ -15,8 +15,36 @@ def test_list_names_every_system(command: Command) -> None:
     assert all(name in done.out for name in names())
     rows = command("list", "--json").json
     assert [row["name"] for row in rows] == names()
-    assert all(row.keys() >= {"name", "family", "task", "parameters", "summary"} for row in rows)
+    assert all(row.keys() >= {"name", "family", "tasks", "parameters", "summary"} for row in rows)
     assert {row["name"]: row["parameters"] for row in rows}["lenet5"] == 60_000
+
+
+def test_list_of_a_family_has_a_line_for_each_system(command: Command) -> None:
+    lines = command("list", "convolutional").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["lenet5", "convnet"]
+    assert "60,000" in lines[1] and max(map(len, lines)) <= 80
+    assert {row["family"] for row in command("list", "adversarial", "--json").json} == {"adversarial"}
+    done = command("list", "convolutonal")
+    assert done.code == 2 and "did you mean 'convolutional'" in done.err
+
+
+def test_info_counts_the_configuration_that_flags_describe(command: Command) -> None:
+    """Weights and biases of 784-300-100-10, by hand."""
+    counted = command("info", "mlp", "--in-features", "784", "--hidden-features", "300", "100", "--json").json
+    assert counted["parameters"] == 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10 == 266_610
+    assert counted["parameters_by_role"] == {"network": 266_610}
+    small = command("info", "dcgan", "form=small", "--json").json
+    assert small["parameters"] < command("info", "dcgan", "--json").json["parameters"]
+    assert command("info", "mlp", "--epochs", "3").code == 2
+
+
+def test_the_published_form_is_there_to_be_trained() -> None:
+    system = find("dcgan")
+    assert settle(system, {"form": "published"})[0] == system.load().Config()
+    assert settle(system, {})[0] == system.load().SMALL
+    assert settle(system, {"form": "published", "features": 8})[0].features == 8
+    with pytest.raises(ConfigurationError, match="unknown form 'publishd'"):
+        settle(system, {"form": "publishd"})
 
 
 def test_info_prints_the_layer_table_of_the_convnet(command: Command) -> None:
@@ -42,7 +70,7 @@ def test_info_shows_the_headings_verbatim_and_every_flag(name: str, command: Com
 @pytest.mark.parametrize("system", INDEX, ids=names())
 def test_every_field_is_a_flag_whose_default_training_accepts(system, command: Command) -> None:  # type: ignore[no-untyped-def]
     """Give each flag its own default: nothing may be refused, and nothing may change."""
-    for field in with_defaults(facts.fields(system.load().Config()), system):
+    for field in with_defaults(known_facts(system)["fields"], system):
         value = field["default"]
         if value is None or value == []:
             continue

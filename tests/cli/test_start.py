@@ -11,6 +11,7 @@ INSTANT = [
     ["--help"],
     ["--version"],
     ["list"],
+    ["list", "recurrent"],
     ["info", "lenet5"],
     ["train", "lenet5", "--help"],
     ["runs", "list"],
@@ -51,7 +52,7 @@ def test_a_closed_pipe_is_quiet() -> None:
 
 
 def test_answers_stay_within_eighty_columns() -> None:
-    for words in (["--help"], ["list"], ["train", "lenet5", "--help"], ["info", "--help"], ["data", "list"]):
+    for words in (["--help"], ["list"], ["list", "recurrent"], ["train", "lenet5", "--help"], ["info", "--help"]):
         done = subprocess.run(
             [sys.executable, "-m", "ganglion", *words],
             capture_output=True,

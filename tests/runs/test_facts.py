@@ -2,10 +2,12 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
+from ganglion import models
 from ganglion.models import INDEX, System, find, names
 from ganglion.runs import facts
 from ganglion.settings import field_documentation
@@ -18,11 +20,17 @@ HEADINGS = (
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, dict]:
-    return facts.make()
+    return {system.name: facts.make(system) for system in INDEX}
 
 
-def test_the_file_is_current(made: dict[str, dict]) -> None:
-    assert facts.load() == made, "run `make facts`"
+@pytest.mark.parametrize("system", INDEX, ids=names())
+def test_the_file_is_current(system: System, made: dict[str, dict]) -> None:
+    assert facts.load(system) == made[system.name], "run `make facts`"
+
+
+def test_no_file_is_left_of_a_system_that_is_gone() -> None:
+    folder = Path(models.__file__).parent
+    assert {facts.path(system) for system in INDEX} == set(folder.rglob("*.json"))
 
 
 @pytest.mark.parametrize("name", names())

@@ -31,9 +31,9 @@ class Command:
 
 
 COMMANDS = (
-    Command("demo", "train:demo", "train every system once and write a report", "Start"),
-    Command("list", "show:list_systems", "all systems: family, task, parameters", "Start"),
-    Command("info", "show:info", "one system: idea, equations, layers, flags", "Start"),
+    Command("demo", "train:demo", "train a tour of the systems and write a report", "Start"),
+    Command("list", "show:list_systems", "all systems by family, or those of one family", "Start"),
+    Command("info", "show:info", "one system: idea, equations, layers, flags", "Start", unparsed=True),
     Command("train", "train:train", "train a system on bundled data or your own", "Train", unparsed=True),
     Command("resume", "train:resume", "continue a run that was stopped, bit for bit", "Train"),
     Command("evaluate", "answer:evaluate", "score a run on its test data, beside a baseline", "Use a run"),

@@ -17,6 +17,16 @@ from ganglion.training.settings import TrainerSettings
 COMMA = re.compile(r",(?![^(]*\))")
 """Between the values of a list, not within brackets: betas=(0.5,0.999)."""
 
+SWITCH = tyro.conf.FlagCreatePairsOff[bool]
+FORM = {
+    "name": "form",
+    "type": "Literal['small', 'published']",
+    "default": "small",
+    "optional": False,
+    "help": "What flags that are not given start from: the values shown here, or those of the literature, which "
+    "`ganglion info` shows.",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -32,29 +42,45 @@ class Request:
 def parse(system: System, words: list[str]) -> Request:
     """Read the words behind `train NAME`; `name=value` is accepted for `--name value`."""
     settings = {
-        system.name: with_defaults(known_facts(system)["fields"], system),
+        system.name: [FORM, *with_defaults(known_facts(system)["fields"], system)],
         "training": with_defaults(facts.fields(TrainerSettings()), system),
         "data": with_defaults(facts.fields(DataSettings()), system),
     }
-    spelt = spell_out(words, [field for fields in settings.values() for field in fields])
+    command, options = _parse("train", system, _train_command(system), settings, words)
+    return Request(**vars(command), options=options)
+
+
+def parse_info(system: System, words: list[str]) -> tuple[bool, dict[str, Any]]:
+    """Read the words behind `info NAME`, and return whether JSON is asked for and the fields that were given."""
+    settings = {system.name: [FORM | {"default": "published"}, *known_facts(system)["fields"]]}
+    json = ("json", _argument(SWITCH, "Print one JSON object."), dataclasses.field(default=False))
+    command, options = _parse("info", system, make_dataclass("Command", [json]), settings, words)
+    return command.json, options
+
+
+def _parse(
+    verb: str, system: System, command: type, settings: dict[str, list[dict[str, Any]]], words: list[str]
+) -> tuple[Any, dict[str, Any]]:
+    """Return the command's own flags and the fields of the settings that were given."""
     parsed: Any = tyro.cli(
-        _flags(system, settings),
-        args=spelt,
-        prog=f"ganglion train {system.name}",
+        _flags(command, settings),
+        args=spell_out(words, [field for fields in settings.values() for field in fields]),
+        prog=f"ganglion {verb} {system.name}",
         description=hanging(f"{known_facts(system)['summary']}."),
     )
-    options = {name: value for title in settings for name, value in getattr(parsed, _identifier(title)).items()}
-    return Request(**vars(parsed.command), options=options)
+    given = (getattr(parsed, _identifier(group)) for group in settings)
+    return parsed.command, {name: value for group in given for name, value in group.items()}
 
 
 def known_facts(system: System) -> dict[str, Any]:
     """Return the facts of a system; one added since `make facts` last ran has them worked out on the spot."""
-    return facts.load().get(system.name) or facts.facts(system)
+    return facts.load(system) or facts.make(system)
 
 
 def with_defaults(fields: list[dict[str, Any]], system: System) -> list[dict[str, Any]]:
-    """Return the fields with the defaults that the index gives them for this system."""
-    return [{**field, "default": system.defaults.get(field["name"], field["default"])} for field in fields]
+    """Return the fields with what training starts from: the small form, and the defaults of the index."""
+    start = {field["name"]: field.get("small", field["default"]) for field in fields} | system.defaults
+    return [{**field, "default": start[field["name"]]} for field in fields]
 
 
 def flag(name: str) -> str:
@@ -93,17 +119,17 @@ def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
     return spelt
 
 
-def _flags(system: System, settings: dict[str, list[dict[str, Any]]]) -> type:
+def _flags(command: type, settings: dict[str, list[dict[str, Any]]]) -> type:
     """Return the dataclass that tyro fills in: the command's own flags, then a group for each of the settings."""
-    groups: list[tuple[str, Any]] = [("command", Annotated[_command(system), tyro.conf.arg(name="")])]
+    groups: list[tuple[str, Any]] = [("command", Annotated[command, tyro.conf.arg(name="")])]
     for title, fields in settings.items():
         group = _group({field["name"]: _from_fact(field) for field in fields})
         groups.append((_identifier(title), Annotated[group, tyro.conf.OmitArgPrefixes]))
     return make_dataclass("Flags", groups)
 
 
-def _command(system: System) -> type:
-    """Return the flags of the command itself."""
+def _train_command(system: System) -> type:
+    """Return the flags of `train` itself."""
     control = system.task == "control"
     data = _argument(
         str | None,
@@ -113,12 +139,11 @@ def _command(system: System) -> type:
         aliases=["--environment"] if control else None,
     )
     out = _argument(str | None, "Folder of the run; runs/DATE_NAME when not given.", metavar="DIR")
-    switch = tyro.conf.FlagCreatePairsOff[bool]
     flags: list[tuple[str, Any, Any]] = [
         ("data", data, dataclasses.field(default=None)),
         ("out", out, dataclasses.field(default=None)),
-        ("json", _argument(switch, "Print the result as JSON."), dataclasses.field(default=False)),
-        ("quiet", _argument(switch, "Print the result only."), dataclasses.field(default=False)),
+        ("json", _argument(SWITCH, "Print the result as JSON."), dataclasses.field(default=False)),
+        ("quiet", _argument(SWITCH, "Print the result only."), dataclasses.field(default=False)),
     ]
     return make_dataclass("Command", flags)
 

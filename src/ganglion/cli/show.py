@@ -1,70 +1,108 @@
 """`list` and `info`, answered from the generated facts."""
 
 import textwrap
-from typing import Any
+from typing import Annotated, Any
 
-from ganglion.cli.arguments import Name, Switch
-from ganglion.cli.flags import flag, known_facts, with_defaults
+import tyro
+
+from ganglion.cli.arguments import Switch
+from ganglion.cli.flags import flag, known_facts, parse_info
 from ganglion.cli.output import answer, print_table, text
-from ganglion.models import INDEX, find
+from ganglion.errors import UsageError
+from ganglion.models import FAMILIES, INDEX, find
+from ganglion.models.system import System
+from ganglion.settings import unknown_name
+
+WIDTH, INDENT = 80, 15
+Family = Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="FAMILY", help_behavior_hint="")]
 
 
-def list_systems(*, json: Switch = False) -> None:
-    """List all systems.
-
-    Args:
-        json: Print a list of JSON objects.
-    """
-    known = [known_facts(system) for system in INDEX]
-    keys = ("name", "family", "task", "parameters", "summary", "data")
-
-    def show() -> None:
-        print(f"{'system':<17}{'family':<15}{'task':<16}parameters")
-        for facts in known:
-            print(f"{facts['name']:<17}{facts['family']:<15}{facts['task']:<16}{facts['parameters']:>10,}")
-            print(textwrap.fill(facts["summary"], 78, initial_indent="    ", subsequent_indent="    "))
-        print("\n`ganglion info NAME` explains a system, `ganglion train NAME` trains it.")
-
-    answer([{key: facts[key] for key in keys} for facts in known], json, show)
-
-
-def info(name: Name, *, json: Switch = False) -> None:
-    """Explain a system: idea, equations, networks, data, what to expect, references, layers and flags.
+def list_systems(family: Family = None, *, json: Switch = False) -> None:
+    """List the families of systems, or the systems of one.
 
     Args:
-        name: Name of the system, from `ganglion list`.
-        json: Print one JSON object.
+        family: List the systems of this family, one a line.
+        json: Print a list of JSON objects, one for each system.
     """
-    system = find(name)
+    if family is not None and family not in FAMILIES:
+        raise unknown_name("family", family, list(FAMILIES))
+    systems = [system for system in INDEX if family in (None, system.family)]
+    keys = ("name", "family", "tasks", "parameters", "summary", "data")
+    document = [{key: known_facts(system)[key] for key in keys} for system in systems]
+    answer(document, json, lambda: _print_systems(systems) if family else _print_families())
+
+
+def _print_families() -> None:
+    for family, sentence in FAMILIES.items():
+        names = ", ".join(system.name for system in INDEX if system.family == family)
+        print(textwrap.fill(sentence, WIDTH, initial_indent=f"{family:<{INDENT}}", subsequent_indent=" " * INDENT))
+        print(textwrap.fill(names, WIDTH, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT))
+    print("\n`ganglion list FAMILY` describes the systems of a family, `ganglion info NAME`")
+    print("explains a system, `ganglion train NAME` trains it.")
+
+
+def _print_systems(systems: list[System]) -> None:
+    """Print one line for each system, its summary cut off where the line is full."""
+    print(f"{'system':<17}parameters")
+    for system in systems:
+        facts = known_facts(system)
+        start = f"{facts['name']:<17}{facts['parameters']:>10,}  "
+        print(start + textwrap.shorten(facts["summary"].partition(": ")[2], WIDTH - len(start), placeholder=" ..."))
+
+
+def info(words: list[str]) -> None:
+    """Explain a system: `info NAME`. With flags of its configuration, count what they make of it."""
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    if words[0].startswith("-"):
+        raise UsageError("name the system before its flags", found=words[0], remedy="ganglion info lenet5 --json")
+    system = find(words[0])
+    as_json, options = parse_info(system, words[1:])
     facts = known_facts(system)
-    answer(facts, json, lambda: show_facts(facts, with_defaults(facts["fields"], system)))
+    if options:
+        from ganglion.runs.facts import counts
+        from ganglion.runs.session import settle
+
+        facts = facts | counts(system, settle(system, {"form": "published", **options})[0])
+        answer(facts, as_json, lambda: show_counts(facts))
+    else:
+        answer(facts, as_json, lambda: show_facts(facts))
 
 
-def show_facts(facts: dict[str, Any], fields: list[dict[str, Any]]) -> None:
+USAGE = """usage: ganglion info NAME [--json] [flags of NAME]
+
+Explain a system: idea, equations, networks, data, what to expect, references,
+layers and flags. With flags of its configuration, count its layers and
+parameters in that configuration:
+
+  ganglion info mlp --hidden-features 300 100
+
+`ganglion info NAME --help` shows all flags of one system."""
+
+
+def show_facts(facts: dict[str, Any]) -> None:
     print(facts["documentation"])
-    for role in facts["parameters_by_role"]:
-        rows = [layer for layer in facts["layers"] if layer["role"] == role]
-        if rows:
-            print(f"\nLayers of the {role}, {facts['parameters_by_role'][role]:,} parameters:")
-            print_layers(rows)
-    print(f"\nFlags of `ganglion train {facts['name']}`, with their defaults:")
-    for field in fields:
-        print(f"  {flag(field['name'])} {text(field['default'])}")
+    show_counts(facts)
+    print(f"\nFlags of `ganglion train {facts['name']}`, with what training starts from:")
+    for field in facts["fields"]:
+        published = f"  (published: {text(field['default'])})" if "small" in field else ""
+        print(f"  {flag(field['name'])} {text(field.get('small', field['default']))}{published}")
         print(textwrap.fill(field["help"], 78, initial_indent="      ", subsequent_indent="      "))
     defaults = " ".join(f"{flag(name)} {value}" for name, value in facts["defaults"].items())
     print(f"\nWithout flags:  ganglion train {facts['name']} --data {facts['data']} {defaults}")
 
 
+def show_counts(facts: dict[str, Any]) -> None:
+    """Print the layers of every network that learns, with their parameters."""
+    for role in facts["parameters_by_role"]:
+        rows = [layer for layer in facts["layers"] if layer["role"] == role]
+        if rows:
+            print(f"\nLayers of the {role}, {facts['parameters_by_role'][role]:,} parameters:")
+            print_layers(rows)
+
+
 def print_layers(layers: list[dict[str, Any]]) -> None:
     columns = ("layer", "type", "output", "parameters", "multiply-adds")
-    rows = [
-        (
-            layer["name"],
-            layer["type"],
-            layer["output"],
-            layer["parameters"],
-            layer["multiply_adds"],
-        )
-        for layer in layers
-    ]
-    print_table(columns, rows, right=columns[2:])
+    keys = ("name", "type", "output", "parameters", "multiply_adds")
+    print_table(columns, [[layer[key] for key in keys] for layer in layers], right=columns[2:])

@@ -68,11 +68,12 @@ def resume(
     _run(prepare, json, quiet)
 
 
-def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False) -> None:
-    """Train every system once and write one report that opens offline.
+def demo(*, out: str = "runs/demo", all: Switch = False, json: Switch = False, quiet: Switch = False) -> None:
+    """Train one system of each kind, shortly, and write one report that opens offline.
 
     Args:
         out: Folder for the runs and the report; a number is added when it exists.
+        all: Train every system.
         json: Print the results as JSON.
         quiet: Print the results only.
     """
@@ -84,7 +85,7 @@ def demo(*, out: str = "runs/demo", json: Switch = False, quiet: Switch = False)
             note(f"{session.system.name}: {known_facts(session.system)['summary']}, on {session.system.data}")
 
     with nullcontext() if quiet else Progress() as progress:
-        runs, report = tour(out, callbacks=[progress] if progress else [], announce=announce)
+        runs, report = tour(out, everything=all, callbacks=[progress] if progress else [], announce=announce)
 
     def show() -> None:
         columns = ("system", "score", "", "baseline", "seconds", "parameters")

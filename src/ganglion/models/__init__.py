@@ -1,121 +1,27 @@
-"""The index of all systems: one literal line each. Importing it imports no system and not torch."""
+"""The index of all systems, collected from the rows in the families' folders. Importing it imports no torch."""
 
-from dataclasses import dataclass, field
 from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
 
+from ganglion.models.system import System as System
 from ganglion.settings import unknown_name
 
-
-@dataclass(frozen=True)
-class System:
-    """A line of the index: where a system lives, what it is used for, and how it is trained when nothing is said."""
-
-    name: str
-    module: str
-    """Module below `ganglion.models`; its second-last part is the family's folder."""
-    task: str
-    """Module below `ganglion.tasks`."""
-    data: str
-    """Data used when none is named."""
-    defaults: dict[str, Any] = field(default_factory=dict)
-    """Fields of `TrainerSettings` and `DataSettings` that this system starts from."""
-
-    @property
-    def family(self) -> str:
-        return self.module.split(".")[0].replace("_", "-")
-
-    def load(self) -> ModuleType:
-        """Import the models file: `Config`, `TINY`, `build` and the networks."""
-        return import_module(f"ganglion.models.{self.module}")
+TEACHING_ORDER = (
+    "feedforward", "radial", "convolutional", "detection", "segmentation", "recurrent", "sequence", "autoencoder",
+    "adversarial", "energy", "reinforcement",
+)  # fmt: skip
+"""In which order a course meets the families; one that is not named comes after them."""
 
 
-INDEX = (
-    System(
-        "perceptron",
-        "feedforward.perceptron",
-        "classification",
-        "exam-marks",
-        {"epochs": 100, "batch_size": 1, "threads": 1},
-    ),
-    System(
-        "mlp",
-        "feedforward.mlp",
-        "classification",
-        "digits",
-        {"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss", "threads": 1},
-    ),
-    System(
-        "lenet5",
-        "convolutional.lenet5",
-        "classification",
-        "digits",
-        {"epochs": 25, "batch_size": 8, "augment": "shift", "schedule": "cosine", "monitor": "loss", "threads": 1},
-    ),
-    System(
-        "convnet",
-        "convolutional.convnet",
-        "classification",
-        "digits",
-        {"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
-    ),
-    System(
-        "lstm-forecaster", "recurrent.lstm_forecaster", "forecasting", "mackey-glass", {"epochs": 6, "batch_size": 64}
-    ),
-    System(
-        "char-rnn",
-        "recurrent.char_rnn",
-        "language",
-        "tales",
-        {"epochs": 6, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
-    ),
-    System(
-        "sentiment",
-        "recurrent.sentiment",
-        "categorisation",
-        "opinions",
-        {"epochs": 8, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
-    ),
-    System(
-        "elman-tagger",
-        "recurrent.elman_tagger",
-        "tagging",
-        "tagged-sentences",
-        {"epochs": 12, "batch_size": 16, "schedule": "cosine", "monitor": "loss"},
-    ),
-    System("jordan", "recurrent.jordan", "tagging", "lift", {"epochs": 30, "batch_size": 16, "monitor": "loss"}),
-    System("autoencoder", "autoencoder.autoencoder", "reconstruction", "digits", {"epochs": 60, "batch_size": 64}),
-    System("gan", "adversarial.gan", "generation", "digits", {"epochs": 125, "batch_size": 64, "ema_decay": 0.99}),
-    System(
-        "dcgan",
-        "adversarial.dcgan",
-        "generation",
-        "digits",
-        {
-            "epochs": 50,
-            "batch_size": 64,
-            "ema_decay": 0.99,
-            "features": 32,
-            "generator_descent.learning_rate": 1e-3,
-        },
-    ),
-    System("rbm", "energy.rbm", "density", "digits", {"epochs": 100, "batch_size": 32, "schedule": "linear"}),
-    System(
-        "dqn",
-        "reinforcement.dqn",
-        "control",
-        "CartPole-v1",
-        {
-            "steps": 6000,
-            "batch_size": 128,
-            "schedule": "linear",
-            "evaluate_every": 300,
-            "report_every": 300,
-            "threads": 1,
-        },
-    ),
-)
+def _families() -> list[ModuleType]:
+    found = sorted(module.name for module in iter_modules(__path__) if module.ispkg)
+    return [import_module(f"{__name__}.{name}") for name in sorted(found, key=[*TEACHING_ORDER, *found].index)]
+
+
+INDEX: tuple[System, ...] = tuple(system for family in _families() for system in family.SYSTEMS)
+FAMILIES: dict[str, str] = {family.SYSTEMS[0].family: family.__doc__ or "" for family in _families()}
+"""What each family is, in a sentence."""
 
 
 def names() -> list[str]:

@@ -192,17 +192,10 @@ class _History(Callback):
 def _supervised(name: str, task: str) -> System:
     """Return the system of that name, which must be able to do the task."""
     system = find(name)
-    if not _can(system, task):
-        able = ", ".join(other.name for other in INDEX if _can(other, task))
+    if task not in system.tasks:
+        able = ", ".join(other.name for other in INDEX if task in other.tasks)
         raise UsageError(f"{name} is not for {task}", expected=f"one of {able}")
     return system
-
-
-def _can(system: System, task: str) -> bool:
-    """Whether a system does a task; those that tell classes apart also predict values if they have a field for it."""
-    if system.task != "classification":
-        return False
-    return task == "classification" or hasattr(system.load().Config, "out_features")
 
 
 def _are_images(X: Any) -> bool:

@@ -1,6 +1,6 @@
-"""What is known of every system without building it: `python -m ganglion.runs.facts` writes `models/facts.json`.
+"""What is known of every system without building it: `python -m ganglion.runs.facts` writes `models/FAMILY/NAME.json`.
 
-`list`, `info` and `train NAME --help` read that file, so that they answer without importing torch.
+`list`, `info` and `train NAME --help` read these files, so that they answer without importing torch.
 """
 
 import ast
@@ -26,43 +26,49 @@ if TYPE_CHECKING:
     from ganglion.inspect.summary import Summary
 
 TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, str, tuple, dict)}
-PATH = Path(models.__file__).with_name("facts.json")
+
+
+def path(system: System) -> Path:
+    """Return the file of a system's facts, in the folder of its family."""
+    return Path(models.__file__).parent / system.module.split(".")[0] / f"{system.name}.json"
 
 
 @cache
-def load() -> dict[str, dict[str, Any]]:
-    """Return the facts of every system by name, as they were generated."""
-    return dict(json.loads(PATH.read_text(encoding="utf-8")))
+def load(system: System) -> dict[str, Any] | None:
+    """Return the facts of a system as they were generated, None where they never were."""
+    file = path(system)
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
-def make() -> dict[str, dict[str, Any]]:
-    """Work out the facts of every system of the index from its code."""
-    return {system.name: facts(system) for system in INDEX}
+def make(system: System, config: Any = None) -> dict[str, Any]:
+    """Work out the facts of a system: words of its docstring, fields of its configuration, parameters and layers.
 
-
-def facts(system: System) -> dict[str, Any]:
-    """Work out the facts of one system: words of its docstring, fields of its configuration, parameters, layers."""
+    Parameters and layers are those of `config`, the published form when not given.
+    """
     module = system.load()
     documentation = inspect.cleandoc(module.__doc__ or "")
-    rule = module.build(module.Config())
+    return {
+        "name": system.name,
+        "family": system.family,
+        "tasks": list(system.tasks),
+        "summary": documentation.partition("\n")[0].rstrip("."),
+        "data": system.data,
+        "defaults": dict(system.defaults),
+        **counts(system, module.Config() if config is None else config),
+        "fields": _fields_of_both_forms(module.Config(), module.SMALL),
+        "references": references(documentation),
+        "documentation": documentation,
+    }
+
+
+def counts(system: System, config: Any) -> dict[str, Any]:
+    """Count trainable parameters, by role and in all, and list the layers of a configuration."""
+    rule = system.load().build(config)
     by_role = {
         role: sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
         for role, network in rule.networks.items()
     }
-    return {
-        "name": system.name,
-        "family": system.family,
-        "task": system.task,
-        "summary": documentation.partition("\n")[0].rstrip("."),
-        "data": system.data,
-        "defaults": dict(system.defaults),
-        "parameters": sum(by_role.values()),
-        "parameters_by_role": by_role,
-        "layers": layers(rule, module.Config()),
-        "fields": fields(module.Config()),
-        "references": references(documentation),
-        "documentation": documentation,
-    }
+    return {"parameters": sum(by_role.values()), "parameters_by_role": by_role, "layers": layers(rule, config)}
 
 
 def layers(rule: "LearningRule", config: Any) -> list[dict[str, Any]]:
@@ -107,6 +113,12 @@ def example(config: Any) -> "Tensor":
     else:
         shape = (config.in_features,)
     return torch.zeros(1, *shape)
+
+
+def _fields_of_both_forms(published: Any, small: Any) -> list[dict[str, Any]]:
+    """Return the fields with their published defaults, and beside them those of the small form that differ."""
+    both = zip(fields(published), fields(small), strict=True)
+    return [one if one["default"] == other["default"] else {**one, "small": other["default"]} for one, other in both]
 
 
 def fields(config: Any, prefix: str = "") -> list[dict[str, Any]]:
@@ -193,15 +205,16 @@ def references(documentation: str) -> list[str]:
     return [entry for entry in entries if entry]
 
 
+def text(system: System) -> str:
+    """Return the contents that the file of a system's facts should have."""
+    return json.dumps(make(system), indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> None:
-    """Write the facts of all systems beside the index."""
-    PATH.write_text(text(), encoding="utf-8")
-    print(f"wrote {PATH}")
-
-
-def text() -> str:
-    """Return the contents that the file should have."""
-    return json.dumps(make(), indent=1, ensure_ascii=False) + "\n"
+    """Write the facts of all systems beside their models files."""
+    for system in INDEX:
+        path(system).write_text(text(system), encoding="utf-8")
+        print(f"wrote {path(system)}")
 
 
 if __name__ == "__main__":

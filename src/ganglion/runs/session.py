@@ -119,7 +119,8 @@ def train(
 
     `data` is a name (`ganglion data list`), a path, a pair of arrays or a `Dataset`. `options` are fields of the
     system's `Config`, of `TrainerSettings` and of `DataSettings`; fields of a nested setting are dotted, except those
-    of `descent`, the optimizer of a system that has one: `learning_rate=0.01`.
+    of `descent`, the optimizer of a system that has one: `learning_rate=0.01`. With `form="published"` what is not
+    given is as in the literature instead of small.
     """
     return prepare(name, data, out=out, callbacks=callbacks, **options).fit()
 
@@ -278,21 +279,24 @@ def _assemble(
 
 
 def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
-    """Sort flat options into the three settings, over the defaults of the system."""
-    cls = system.load().Config
+    """Sort flat options into the three settings, over the form of the system that they name and its defaults."""
+    form = system.form(options.get("form", "small"))
+    cls = type(form)
     nested: dict[type, dict[str, Any]] = {cls: {}, TrainerSettings: {}, DataSettings: {}}
     homes = {name: home for home in reversed(nested) for name in _fields(home)}
     defaults = dict(system.defaults)
     if "steps" in options or "epochs" in options:
         defaults.pop("steps", None), defaults.pop("epochs", None)
     for name, value in {**defaults, **options}.items():
+        if name == "form":
+            continue
         path = name if name in homes or "descent" not in _fields(cls) else f"descent.{name}"
         first, _, rest = path.partition(".")
         if first not in homes or (rest and first == "descent" and rest not in _fields(Descent)):
-            known = [*homes, *(_fields(Descent) if "descent" in homes else ())]
+            known = ["form", *homes, *(_fields(Descent) if "descent" in homes else ())]
             raise unknown_name("option", name, sorted(known), where=system.name)
         _place(nested[homes[first]], path.split("."), value)
-    config = from_dict(cls, _merged(to_dict(cls()), nested[cls]), where=system.name)
+    config = from_dict(cls, _merged(to_dict(form), nested[cls]), where=system.name)
     trainer_settings = from_dict(TrainerSettings, nested[TrainerSettings], where="training")
     return config, trainer_settings, from_dict(DataSettings, nested[DataSettings], where="data")
 
@@ -347,7 +351,7 @@ def _task_name(system: System, dataset: Dataset) -> str:
     """Return the system's task; one that can also predict values does so where the targets are values."""
     if system.task != "classification" or dataset.is_classification:
         return system.task
-    if dataset.targets is not None and hasattr(system.load().Config, "out_features"):
+    if dataset.targets is not None and "regression" in system.tasks:
         return "regression"
     raise DataError(
         f"{system.name} tells classes apart, and this data has none",

@@ -1,0 +1,22 @@
+"""Generators that learn to draw from an opponent who judges them."""
+
+from ganglion.models.system import System
+
+SYSTEMS = (
+    System(
+        name="gan",
+        module="adversarial.gan",
+        tasks=("generation",),
+        data="digits",
+        defaults={"epochs": 125, "batch_size": 64, "ema_decay": 0.99},
+        tour={},
+    ),
+    System(
+        name="dcgan",
+        module="adversarial.dcgan",
+        tasks=("generation",),
+        data="digits",
+        defaults={"epochs": 50, "batch_size": 64, "ema_decay": 0.99},
+        tour={},
+    ),
+)

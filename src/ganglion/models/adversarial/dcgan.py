@@ -167,6 +167,7 @@ class Config:
 STANDARD_SIZE = 64
 """Side of the images when neither the configuration nor any data says one: that of the paper."""
 
+SMALL = Config(features=32, generator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS))
 TINY = Config(
     in_channels=1,
     image_size=16,

@@ -143,6 +143,7 @@ class Config:
 STANDARD_SIZE = 28
 """Side of the images when neither the configuration nor any data says one: that of MNIST."""
 
+SMALL = Config()
 TINY = Config(
     image_size=8,
     latent_features=16,

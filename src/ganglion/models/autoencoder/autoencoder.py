@@ -168,6 +168,7 @@ class Config:
             raise ConfigurationError("every layer of the autoencoder needs at least one unit", found=f"widths {widths}")
 
 
+SMALL = Config()
 TINY = Config(in_features=16, hidden_features=(32,), code_size=2, descent=Descent(learning_rate=1e-2))
 
 

@@ -1,0 +1,29 @@
+"""Networks that look at images through small kernels shared over all places."""
+
+from ganglion.models.system import System
+
+SYSTEMS = (
+    System(
+        name="lenet5",
+        module="convolutional.lenet5",
+        tasks=("classification",),
+        data="digits",
+        defaults={
+            "epochs": 25,
+            "batch_size": 8,
+            "augment": "shift",
+            "schedule": "cosine",
+            "monitor": "loss",
+            "threads": 1,
+        },
+        tour={},
+    ),
+    System(
+        name="convnet",
+        module="convolutional.convnet",
+        tasks=("classification",),
+        data="digits",
+        defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+        tour={},
+    ),
+)

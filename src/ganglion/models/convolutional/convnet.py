@@ -144,6 +144,7 @@ class Config:
                 raise ConfigurationError(f"{name} must be a share below 1", found=str(getattr(self, name)))
 
 
+SMALL = Config()
 TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=16, descent=Descent(learning_rate=1e-2))
 
 

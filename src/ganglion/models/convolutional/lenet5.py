@@ -181,6 +181,7 @@ class Config:
     image_range: ClassVar[tuple[float, float]] = (-0.1, 1.175)
 
 
+SMALL = Config()
 TINY = Config(num_classes=3)
 
 

@@ -1,0 +1,14 @@
+"""Machines that give every input an energy, low for those like the data."""
+
+from ganglion.models.system import System
+
+SYSTEMS = (
+    System(
+        name="rbm",
+        module="energy.rbm",
+        tasks=("density",),
+        data="digits",
+        defaults={"epochs": 100, "batch_size": 32, "schedule": "linear"},
+        tour={},
+    ),
+)

@@ -45,8 +45,8 @@ from dataclasses import dataclass
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.energy import BernoulliRBM
-from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.descend import Descent
+from ganglion.rules.energy.contrastive import ContrastiveDivergence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,7 @@ class Config:
                 raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
 
 
+SMALL = Config()
 TINY = Config(in_features=16, hidden_units=8, num_chains=32, descent=Descent(optimizer="sgd", learning_rate=0.2))
 
 

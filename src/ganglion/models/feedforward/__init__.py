@@ -1,0 +1,22 @@
+"""Dense layers one after the other: what everything else is built upon."""
+
+from ganglion.models.system import System
+
+SYSTEMS = (
+    System(
+        name="perceptron",
+        module="feedforward.perceptron",
+        tasks=("classification",),
+        data="exam-marks",
+        defaults={"epochs": 100, "batch_size": 1, "threads": 1},
+        tour={},
+    ),
+    System(
+        name="mlp",
+        module="feedforward.mlp",
+        tasks=("classification", "regression"),
+        data="digits",
+        defaults={"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss", "threads": 1},
+        tour={},
+    ),
+)

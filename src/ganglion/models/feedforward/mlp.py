@@ -133,6 +133,7 @@ class Config:
             )
 
 
+SMALL = Config()
 TINY = Config(in_features=2, num_classes=2, hidden_features=(16,), descent=Descent(learning_rate=2e-2))
 
 

@@ -82,6 +82,7 @@ class Config:
     """How the gradient becomes an update."""
 
 
+SMALL = Config()
 TINY = Config(in_features=2)
 
 

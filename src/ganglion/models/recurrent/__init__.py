@@ -1,0 +1,46 @@
+"""Networks that read step by step and keep a state: series, texts, sequences."""
+
+from ganglion.models.system import System
+
+SYSTEMS = (
+    System(
+        name="lstm-forecaster",
+        module="recurrent.lstm_forecaster",
+        tasks=("forecasting",),
+        data="mackey-glass",
+        defaults={"epochs": 6, "batch_size": 64},
+        tour={},
+    ),
+    System(
+        name="char-rnn",
+        module="recurrent.char_rnn",
+        tasks=("language",),
+        data="tales",
+        defaults={"epochs": 6, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
+        tour={"hidden_features": 128, "threads": 1},
+    ),
+    System(
+        name="sentiment",
+        module="recurrent.sentiment",
+        tasks=("categorisation",),
+        data="opinions",
+        defaults={"epochs": 8, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
+        tour={"epochs": 5},
+    ),
+    System(
+        name="elman-tagger",
+        module="recurrent.elman_tagger",
+        tasks=("tagging",),
+        data="tagged-sentences",
+        defaults={"epochs": 12, "batch_size": 16, "schedule": "cosine", "monitor": "loss"},
+        tour={"threads": 1},
+    ),
+    System(
+        name="jordan",
+        module="recurrent.jordan",
+        tasks=("tagging",),
+        data="lift",
+        defaults={"epochs": 30, "batch_size": 16, "monitor": "loss"},
+        tour={"epochs": 15, "threads": 1},
+    ),
+)

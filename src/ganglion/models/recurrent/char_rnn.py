@@ -139,6 +139,7 @@ class Config:
             raise ConfigurationError("dropout must lie from 0 to below 1", found=str(self.dropout))
 
 
+SMALL = Config()
 TINY = Config(
     window=20, embedding_features=8, hidden_features=32, dropout=0.0, descent=Descent(learning_rate=1e-2, clip_norm=1.0)
 )

@@ -125,6 +125,7 @@ class Config:
             raise ConfigurationError("teacher_forcing must lie from 0 to 1", found=str(self.teacher_forcing))
 
 
+SMALL = Config()
 TINY = Config(embedding_features=8, hidden_features=16, descent=Descent(learning_rate=2e-2))
 
 

@@ -207,6 +207,7 @@ class Config:
             )
 
 
+SMALL = Config()
 TINY = Config(
     window=16, hidden_features=16, num_layers=2, dense_features=8, dropout=0.0, descent=Descent(learning_rate=1e-2)
 )

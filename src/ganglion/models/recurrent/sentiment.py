@@ -165,6 +165,7 @@ class Config:
                 raise ConfigurationError(f"{name} must lie from 0 to below 1", found=str(getattr(self, name)))
 
 
+SMALL = Config()
 TINY = Config(
     embedding_features=16, hidden_features=16, word_dropout=0.0, dropout=0.0, descent=Descent(learning_rate=1e-2)
 )

@@ -283,6 +283,7 @@ class Config:
                 raise ConfigurationError(f"{name} must lie between 0 and 1", found=str(getattr(self, name)))
 
 
+SMALL = Config()
 TINY = Config(
     hidden_features=(32,),
     discount=0.8,
