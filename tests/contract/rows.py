@@ -21,8 +21,8 @@ from ganglion.data.sources.generators import generate
 from ganglion.data.vocabulary import Vocabulary, words
 from ganglion.rules.losses import accuracy
 from ganglion.rules.sequences import steps_accuracy
-from ganglion.tasks.evaluation import ask
 from ganglion.tasks.measures.samples import SampleQuality
+from ganglion.tasks.shared.evaluation import ask
 from tests.environments import LENGTH, Chain, chain_values
 
 

@@ -17,8 +17,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.models import find
 from ganglion.rules.descend import Descent
-from ganglion.tasks import parts
 from ganglion.tasks.classification import Classification
+from ganglion.tasks.shared import parts
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 
@@ -180,8 +180,8 @@ def test_without_a_validation_part() -> None:
     [
         ("lenet5", "iris", DataSettings(), "looks at images"),
         ("mlp", "iris", DataSettings(augment="shift"), "only images can be augmented"),
-        ("mlp", "diabetes", DataSettings(), "targets are values"),
-        ("mlp", "sine", DataSettings(), "labelled images or rows"),
+        ("mlp", "diabetes", DataSettings(), "tells classes apart"),
+        ("mlp", "sine", DataSettings(), "not for classification"),
     ],
 )
 def test_data_that_does_not_suit(name: str, data: str, settings: DataSettings, message: str) -> None:

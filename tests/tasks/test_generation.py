@@ -13,9 +13,9 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.errors import DataError
 from ganglion.models.adversarial import dcgan, gan
-from ganglion.tasks.evaluation import ask
 from ganglion.tasks.generation import Generation, great_circle
 from ganglion.tasks.measures.samples import SampleQuality
+from ganglion.tasks.shared.evaluation import ask
 
 
 def pictures(count: int = 90, side: int = 20, channels: int = 3) -> Dataset:
@@ -90,7 +90,7 @@ class Painter(torch.nn.Module):
 
 class Judged:
     def __init__(self, images: np.ndarray) -> None:
-        self.network = Painter(images)
+        self.home = Painter(images)
 
 
 def digits() -> Dataset:
@@ -152,7 +152,7 @@ def test_the_nearest_training_image_of_a_copy_is_the_copy() -> None:
 
 
 def test_refuses_data_that_is_not_images() -> None:
-    with pytest.raises(DataError, match="draws images"):
+    with pytest.raises(DataError, match="not for generation"):
         Generation.prepare(generate("two-moons"), gan.TINY, DataSettings(), seed=0)
 
 

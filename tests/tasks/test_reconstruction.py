@@ -142,5 +142,5 @@ def test_binary_cross_entropy_is_for_pixels() -> None:
 
 
 def test_a_series_is_no_set_of_samples() -> None:
-    with pytest.raises(DataError, match="cannot reconstruct"):
+    with pytest.raises(DataError, match="not for reconstruction"):
         prepared(data="sine")

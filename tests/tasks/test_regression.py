@@ -77,5 +77,5 @@ def test_one_value_may_come_as_a_flat_array() -> None:
 
 
 def test_classes_are_refused() -> None:
-    with pytest.raises(DataError, match="targets are classes"):
+    with pytest.raises(DataError, match="predicts values"):
         Regression.prepare("iris", CONFIG, DataSettings(), seed=0)

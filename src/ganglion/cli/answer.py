@@ -58,7 +58,11 @@ def predict(folder: Folder, inputs: Inputs, *, json: Switch = False) -> None:
     if not inputs:
         raise UsageError("name at least one input", remedy=f"ganglion predict {folder} image.png")
     run = open_run(folder)
-    missing = [] if run.task.reads_text else [path for path in inputs if not Path(path).exists()]
+    missing = (
+        []
+        if run.task.name in ("language", "categorisation", "tagging")
+        else [path for path in inputs if not Path(path).exists()]
+    )
     if missing:
         raise DataError("no such input", where=missing[0], remedy="give files that exist: images, CSV or NPZ")
     rows = run.predict(list(inputs))
@@ -104,7 +108,7 @@ def generate(
     if out:
         refuse_unwritable(out)
     run = open_run(folder)
-    if out is None and prompt is None and not run.task.writes:
+    if out is None and prompt is None and run.task.name != "language":
         out = Path("generated.png")
     made = run.generate(count, prompt=prompt, length=length, temperature=temperature, top_k=top_k, seed=seed, out=out)
     if isinstance(made, str):

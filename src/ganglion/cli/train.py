@@ -154,20 +154,7 @@ def show_result(run: "Run") -> None:
     print(f"\n{text(result['steps'])} iterations in {duration(result['seconds'])}{early}", end="")
     print(f", best weights after {text(result['best_step'])}" if result["best_step"] else "")
     print(f"report  {Path(run.folder) / 'report.html'}")
-    print(f"next    ganglion {NEXT.get(run.system.task, 'evaluate')} {run.folder}{ARGUMENTS.get(run.system.task, '')}")
-
-
-NEXT = {"classification": "predict", "generation": "generate", "density": "generate", "forecasting": "forecast"}
-NEXT |= {
-    "reconstruction": "predict",
-    "control": "play",
-    "language": "generate",
-    "categorisation": "predict",
-    "tagging": "predict",
-}
-ARGUMENTS = {"classification": " INPUT", "reconstruction": " INPUT", "forecasting": " --steps 10"}
-ARGUMENTS |= {"language": ' --prompt "The "', "categorisation": ' "a text"', "tagging": ' "a text"'}
-ARGUMENTS |= dict.fromkeys(("generation", "density"), " --count 64 --out samples.png")
+    print(f"next    {run.task.next_step.format(run=run.folder)}")
 
 
 def _usage() -> str:

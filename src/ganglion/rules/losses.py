@@ -11,7 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganglion.core import Measure
 from ganglion.errors import ShapeError
+
+LOSS = Measure(name="loss", higher_is_better=False, meaning="What training lowers, as a mean over samples.")
+ACCURACY = Measure(name="accuracy", higher_is_better=True, meaning="Share of the answers that are right, from 0 to 1.")
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A mean over samples of outputs and targets, as a scalar."""

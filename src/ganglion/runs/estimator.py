@@ -9,13 +9,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from ganglion import tasks
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
-from ganglion.runs.run import task_class
 from ganglion.runs.session import settle
-from ganglion.tasks.evaluation import ask
+from ganglion.tasks.shared.evaluation import ask
 from ganglion.training.machine.seeding import random_state_kept, seed_all
 from ganglion.training.trainer import Callback, Trainer
 
@@ -59,7 +59,7 @@ class _Estimator(BaseEstimator):
         )
         kind: Kind = "tabular" if inputs.ndim == 2 else "image"
         dataset = Dataset.of(name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names)
-        task = task_class(self._task_name).prepare(dataset, config, data_settings, seed)
+        task = tasks.find(self._task_name).prepare(dataset, config, data_settings, seed)
         history = _History()
         with random_state_kept():
             seed_all(seed)

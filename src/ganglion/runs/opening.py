@@ -4,7 +4,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from importlib import import_module
 from itertools import chain
 from typing import Any
 
@@ -12,17 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ganglion import tasks
 from ganglion.core import LearningRule
 from ganglion.errors import CheckpointError, ConfigurationError, GanglionError
 from ganglion.models import System
-from ganglion.settings import from_dict, unknown_name
+from ganglion.settings import from_dict
 from ganglion.tasks.base import Task
 
-TASKS = (
-    "classification", "regression", "reconstruction", "generation", "density", "forecasting", "control", "language",
-    "categorisation", "tagging",
-)  # fmt: skip
-"""The closed list of modules below `ganglion.tasks` that a run may name."""
 FORMAT = 1
 
 
@@ -55,18 +50,10 @@ def checked(about: dict[str, Any]) -> dict[str, Any]:
     return about
 
 
-def task_class(name: str) -> type[Task]:
-    """Return the class of a task, which is called like its module."""
-    if name not in TASKS:
-        raise unknown_name("task", name, list(TASKS))
-    cls: type[Task] = getattr(import_module(f"ganglion.tasks.{name}"), name.capitalize())
-    return cls
-
-
 def restored(about: dict[str, Any], config: Any) -> Task:
     """Return the task that a run describes, without its data."""
     try:
-        return task_class(about["task"]).restore(about["state"], config)
+        return tasks.find(about["task"]).restore(about["state"], config)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(
             "config.json does not describe how the data was prepared",

@@ -2,41 +2,28 @@
 
 import base64
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganglion import figures
+from ganglion import figures, tasks
 from ganglion.errors import DataError
 from ganglion.figures.words import number
 from ganglion.files import parse_json, read_json
 from ganglion.tables import Table
 from ganglion.training.checkpoint import write_synced
 
-Block = str | Table | Path
-"""A paragraph, a table, or a picture in PNG."""
 
-CAPTIONS = {
-    "code_map": "Where the encoder puts the test samples; one point each",
-    "confusion_matrix": "What the test samples are (rows) and what the network answers (columns)",
-    "curves": "The metric log; numbers in the legends are the last ones",
-    "decision_regions": "What the network answers over two inputs, and the samples",
-    "error_by_step": "Mean absolute scaled error at each step ahead, walking forward through the test part",
-    "evidence": "How much of the answer to some test texts is lost when a word is unknown",
-    "episode": "Frames of one greedy episode, from first to last",
-    "filters": "Weights of the first layer; blue is positive, orange negative",
-    "forecast": "The end of the series: truth, forecast, and what naive methods say",
-    "misclassified": "Test samples that the network gets wrong",
-    "next_characters": "How likely each character of the test part was, and what was expected in its place",
-    "predictions": "Predicted against true values of the test samples",
-    "receptive_fields": "What each hidden unit responds to; blue is positive, orange negative",
-    "reconstructions": "Test samples, what is left of them after the code, and the difference",
-    "returns": "Return of every training episode",
-    "step_by_step": "What the network answers at each step of some test sequences, and the truth",
-    "sample": "What the network writes on from the first characters of the test part",
-}
-"""What the pictures of the tasks show; others are captioned with their names."""
+@dataclass(frozen=True)
+class Captioned:
+    """A picture in PNG, and what it shows."""
+
+    path: Path
+    caption: str
+
+
+Block = str | Table | Captioned
 
 
 @dataclass(frozen=True)
@@ -128,6 +115,7 @@ def run_section(folder: Path) -> Section:
     pictures = sorted((folder / "figures").glob("*.png"), key=lambda path: (path.stem != "curves", path.stem))
     if not pictures and (log := _log(folder / "metrics.jsonl")):
         pictures = [figures.save(figures.curves(log), folder / "figures" / "curves.png")]
+    captions = {"curves": "The metric log; numbers in the legends are the last ones", **_captions(about.get("task"))}
     details = [
         _metrics(result),
         _settings("Configuration", about.get("config")),
@@ -137,11 +125,20 @@ def run_section(folder: Path) -> Section:
     ]
     return Section(
         str(system),
-        [*blocks, *pictures],
+        [*blocks, *(Captioned(path, captions.get(path.stem, _as_words(path.stem))) for path in pictures)],
         lead=" on ".join(str(part) for part in (about.get("task"), about.get("data")) if part),
         numbers=numbers if result else {},
         details=[table for table in details if table.rows],
     )
+
+
+def _as_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _captions(task: Any) -> Mapping[str, str]:
+    """Return what the figures of a kind of task show; nothing of one that is not known here."""
+    return tasks.find(task).captions if task in tasks.names() else {}
 
 
 def _metrics(result: dict[str, Any]) -> Table:
@@ -216,8 +213,8 @@ def _block(block: Block) -> str:
         return f"<p>{html.escape(block)}</p>"
     if isinstance(block, Table):
         return f'<div class="table">{block._repr_html_()}</div>'
-    caption = html.escape(CAPTIONS.get(block.stem, block.stem.replace("_", " ").capitalize()))
-    picture = base64.b64encode(block.read_bytes()).decode("ascii")
+    caption = html.escape(block.caption)
+    picture = base64.b64encode(block.path.read_bytes()).decode("ascii")
     image = f'<img alt="{caption}" src="data:image/png;base64,{picture}">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 

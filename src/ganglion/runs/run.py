@@ -13,7 +13,6 @@ from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.runs.facts import example
 from ganglion.runs.opening import build, checked, fill, restored
-from ganglion.runs.opening import task_class as task_class
 from ganglion.runs.report import tour_table
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Part, Task
@@ -98,7 +97,7 @@ class Run:
         Texts are drawn at a temperature, 0 always taking the likeliest character, from the `top_k` likeliest. The
         picture or the text is saved where `out` is given.
         """
-        if prompt is None and not self.task.writes:
+        if prompt is None and self.task.name != "language":
             figure = self.task.generate(self.network, count, seed)
             if out:
                 figures.save(figure, Path(out))

@@ -6,18 +6,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ganglion import __version__, figures
+from ganglion import __version__, figures, tasks
 from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
-from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.dataset import Dataset
 from ganglion.data.formats.arrays import from_arrays
 from ganglion.data.formats.stored import STORED, store, stored
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.models import System, find
 from ganglion.rules.descend import Descent
-from ganglion.runs.opening import build, checked, task_class
+from ganglion.runs.opening import build, checked
 from ganglion.runs.report import run_report
 from ganglion.runs.run import Run
 from ganglion.runs.run import load as load
@@ -36,13 +36,6 @@ from ganglion.training.trainer import Callback, Trainer
 Source = str | Path | Dataset | tuple[Any, Any] | Any
 FORMAT = 1
 REPORT = "report.html"
-KINDS: dict[str, Kind] = {
-    "forecasting": "series",
-    "language": "text",
-    "categorisation": "documents",
-    "tagging": "tagged",
-}
-"""What a file is read as for tasks that do not take whatever it holds."""
 
 
 @dataclasses.dataclass
@@ -148,7 +141,7 @@ def _prepare(
         "format": FORMAT,
         "ganglion": __version__,
         "system": name,
-        "task": type(task).__name__.lower(),
+        "task": task.name,
         "data": source.source if isinstance(source, Dataset) else source,
         "fingerprint": task.fingerprint,
         "config": to_dict(task.config),
@@ -326,39 +319,26 @@ def _source(system: System, data: Source) -> str | Dataset:
     if isinstance(data, Dataset):
         return dataclasses.replace(data, source=STORED)
     inputs, targets = data if isinstance(data, tuple) else (data, None)
-    return from_arrays(inputs, targets, kind="series" if system.task == "forecasting" else None)
+    return from_arrays(inputs, targets, kind=tasks.find(system.task).wanted())
 
 
 def prepare_task(
     system: System, source: str | Dataset, config: Any, settings: DataSettings, seed: int, folder: Path | None = None
 ) -> Task:
-    """Read the data, refuse what makes training meaningless, and return the task with it."""
-    if system.task == "control":
-        return task_class("control").prepare(source, config, settings, seed)
-    if isinstance(source, Dataset):
-        dataset = source
-    elif source == STORED and folder:
-        dataset = stored(folder)
-    else:
-        dataset = read(source, settings, kind=KINDS.get(system.task))
+    """Read the data, refuse what makes training meaningless, and return the first task of the system that takes it."""
+    kinds = [tasks.find(name) for name in system.tasks]
+    if source == STORED and folder:
+        source = stored(folder)
+    if not kinds[0].reads:  # it acts in an environment
+        return kinds[0].prepare(source, config, settings, seed)
+    dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
+    refusals = [kind.refusal(dataset) for kind in kinds]
+    if None not in refusals:
+        raise refusals[0]  # type: ignore[misc]
     doubts = _doubts(dataset, settings)
-    task = task_class(_task_name(system, dataset)).prepare(dataset, config, settings, seed)
+    task = kinds[refusals.index(None)].prepare(dataset, config, settings, seed)
     task.notes = (*task.notes, *doubts)
     return task
-
-
-def _task_name(system: System, dataset: Dataset) -> str:
-    """Return the system's task; one that can also predict values does so where the targets are values."""
-    if system.task != "classification" or dataset.is_classification:
-        return system.task
-    if dataset.targets is not None and "regression" in system.tasks:
-        return "regression"
-    raise DataError(
-        f"{system.name} tells classes apart, and this data has none",
-        where=dataset.source,
-        found="values to predict" if dataset.targets is not None else "no targets",
-        remedy="name another column with --target, or choose a system from `ganglion list`",
-    )
 
 
 def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:

@@ -1,16 +1,18 @@
-"""What every task can do: prepare data, fit a configuration to it, judge, draw, and answer a user's questions."""
+"""What every kind of task can do: prepare data, fit a configuration to it, judge, draw, and answer questions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
-from ganglion.core import LearningRule, Loader
-from ganglion.data.dataset import Dataset
+from ganglion.core import LearningRule, Loader, Measure
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.settings import DataSettings
-from ganglion.errors import UsageError
+from ganglion.errors import DataError, UsageError
+from ganglion.tasks.answers import Answer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,28 +21,74 @@ Part = Literal["train", "validation", "test"]
 
 
 class Task(ABC):
-    """What a system is used for. Concrete tasks are final.
+    """What a system is used for. Concrete tasks are final, and their file ends with `TASK = ClassName`.
 
     A task exists in two states. `prepare` reads data, splits it and fits the preprocessing; `restore` rebuilds from
     `state()`, which is saved with the run, just enough to answer: preprocessing, label names, the last window of a
-    series. A restored task can predict but not train.
+    series. A restored task can answer but not train.
+
+    Nothing about a kind of task is written anywhere else: its verbs become commands, its questions their flags, its
+    measures what `--monitor` takes. A verb is a method of its name: `predict(home, question) -> Answer`, where `home`
+    is the module that training left, in evaluation mode.
     """
 
-    score: ClassVar[str]
-    """Metric shown in tables, and by which the best weights are chosen."""
-    higher_is_better: ClassVar[bool]
+    name: ClassVar[str]
+    """That of its file."""
+    reads: ClassVar[tuple[Kind, ...]]
+    """Kinds of data it takes; none where it acts in an environment, which is then what a source names."""
+    takes: ClassVar[str]
+    """The same in words that follow "expected"."""
+    measures: ClassVar[tuple[Measure, ...]]
+    """All that `evaluate` may return. The first is the score: shown in tables, and what best weights are chosen by."""
+    verbs: ClassVar[Mapping[str, type]]
+    """The question that each verb takes: a class of the same file; see `ganglion.tasks.questions`."""
+    captions: ClassVar[Mapping[str, str]]
+    """What each figure shows, by its name."""
+    next_step: ClassVar[str]
+    """What to type after training, with `{run}` for the folder of the run."""
+
     config: Any
     """The system's configuration with the fields that the data decides filled in."""
     notes: tuple[str, ...] = ()
     """What the user should know about how the data was read."""
     fingerprint: str = ""
     """SHA-256 of the data, empty where there is none."""
-    reads_text: ClassVar[bool] = False
-    """Whether it can be asked about texts as they are, not only about files."""
-    writes: ClassVar[bool] = False
-    """Whether what it generates is text."""
     has_validation: bool = True
     """Whether anything was held back to choose the best weights by."""
+
+    @property
+    def score(self) -> str:
+        """The name of the first measure."""
+        return self.measures[0].name
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.measures[0].higher_is_better
+
+    @classmethod
+    def open(cls, source: str | Dataset, settings: DataSettings) -> Dataset:
+        """Return the data of a source by name or path, read as what this task takes; raise what `refusal` says."""
+        dataset = source if isinstance(source, Dataset) else read(source, settings, kind=cls.wanted())
+        if error := cls.refusal(dataset):
+            raise error
+        return dataset
+
+    @classmethod
+    def wanted(cls) -> Kind | None:
+        """Return what a file that could be several things is read as, where the task takes one kind only."""
+        return cls.reads[0] if len(cls.reads) == 1 and cls.reads[0] != "image" else None
+
+    @classmethod
+    def refusal(cls, dataset: Dataset) -> DataError | None:
+        """Return why this kind of task cannot take a data set; None if it can."""
+        if dataset.kind in cls.reads:
+            return None
+        return DataError(
+            f"this data is not for {cls.name}",
+            where=dataset.source or dataset.name,
+            expected=cls.takes,
+            found=f"{dataset.kind} data",
+        )
 
     @classmethod
     @abstractmethod
@@ -66,15 +114,23 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        """Judge the rule's networks on a part of the data, in evaluation mode, leaving the random state untouched."""
+        """Judge the rule's home on a part of the data, in evaluation mode, leaving the random state untouched."""
 
     @abstractmethod
     def baseline(self) -> dict[str, float]:
-        """Return what a trivial method scores on the test part, under the keys of `evaluate`."""
+        """Return what a trivial method scores on the test part, under the names of `evaluate`."""
 
     @abstractmethod
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        """Draw what this kind of task shows, by file name without ending."""
+        """Draw what this kind of task shows, by the names of `captions`."""
+
+    def ask(self, verb: str, home: nn.Module, question: Any) -> Answer:
+        """Answer a question; raise `UsageError` for a verb that is not among `verbs`."""
+        if verb not in self.verbs:
+            able = ", ".join(self.verbs)
+            raise UsageError(f"this run cannot {verb}", found=f"a {self.name} task", expected=f"one of {able}")
+        answer: Answer = getattr(self, verb)(home, question)
+        return answer
 
     @abstractmethod
     def example(self) -> Tensor:
@@ -102,13 +158,13 @@ class Task(ABC):
         """Play episodes greedily and return their returns; write an animated GIF where a path is given."""
         raise self._cannot("play")
 
-    def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""
-        raise self._cannot("read step by step")
-
     def _cannot(self, verb: str) -> UsageError:
         return UsageError(
             f"this run cannot {verb}",
             found=f"a {type(self).__name__.lower()} task",
             remedy="`ganglion info NAME` says what a system can do",
         )
+
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""
+        raise UsageError("this run cannot read step by step", found=f"a {self.name} task")

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
+from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.documents import read_texts_of
 from ganglion.data.loaders.buckets import BucketLoader
@@ -20,12 +19,12 @@ from ganglion.data.splits import Samples, split
 from ganglion.data.vocabulary import Vocabulary, words
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
-from ganglion.rules.losses import decisions
+from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import EVALUATION_BATCH, answers, ask, is_file
-from ganglion.tasks.parts import nearest
+from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, answers, ask, is_file
+from ganglion.tasks.shared.parts import nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,13 +37,26 @@ MOST_COUNTED = 50_000
 """Texts that the linear model of word counts learns from."""
 
 
+BAG_OF_WORDS_ACCURACY = Measure(
+    name="bag_of_words_accuracy",
+    higher_is_better=True,
+    meaning="Accuracy of a linear model of which words there are.",
+)
+
+
 @final
 class Categorisation(Task):
     """Labelled texts, judged by the share of right answers. A text is the numbers of its words, 1 for unknown ones."""
 
-    score: ClassVar[str] = "accuracy"
-    higher_is_better: ClassVar[bool] = True
-    reads_text: ClassVar[bool] = True
+    name = "categorisation"
+    reads = ("documents",)
+    takes = "texts with labels: a table with a column of each, a folder for each class, or a file for each class"
+    measures = (ACCURACY, LOSS, BAG_OF_WORDS_ACCURACY)
+    captions: ClassVar = {
+        "confusion_matrix": "What the test texts are (rows) and what the network answers (columns)",
+        "evidence": "How much of the answer to some test texts is lost when a word is unknown",
+    }
+    next_step = 'ganglion predict {run} "a text"'
     parts: dict[str, Samples]
     """Texts and classes of each part; only a prepared task has them, and the settings."""
     settings: DataSettings
@@ -55,15 +67,15 @@ class Categorisation(Task):
         """What the column of texts is called, where they come from a table."""
 
     @classmethod
+    def refusal(cls, dataset: Dataset) -> DataError | None:
+        if dataset.kind not in cls.reads or dataset.is_classification:
+            return super().refusal(dataset)
+        where = dataset.source or dataset.name
+        return DataError("these texts have no labels", where=where, expected=cls.takes)
+
+    @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings, kind="documents") if isinstance(source, str) else source
-        if dataset.kind != "documents" or not dataset.is_classification:
-            raise DataError(
-                "this system reads texts with labels",
-                where=dataset.source,
-                found=f"{dataset.kind} data",
-                expected="a table with a column of each, a folder for each class, or a file for each class",
-            )
+        dataset = cls.open(source, settings)
         parts = split(dataset, settings, seed)
         known = (word for text in parts["train"].inputs for word in words(text))
         vocabulary = Vocabulary.fit(known, most=config.most_words)
@@ -213,3 +225,6 @@ def bag_of_words_accuracy(train: Samples, test: Samples) -> float:
     rows = counter.fit_transform(train.inputs[:MOST_COUNTED])
     model = LogisticRegression(max_iter=1000).fit(rows, train.targets[:MOST_COUNTED])
     return float(model.score(counter.transform(test.inputs), test.targets))
+
+
+TASK = Categorisation

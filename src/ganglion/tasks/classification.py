@@ -13,13 +13,13 @@ from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
-from ganglion.rules.losses import decisions
+from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.rules.supervised import Supervised
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import answers, ask
-from ganglion.tasks.labelled import LabelledData
-from ganglion.tasks.parts import take
-from ganglion.tasks.preparing import (
+from ganglion.tasks.shared.evaluation import answers, ask
+from ganglion.tasks.shared.labelled import LabelledData
+from ganglion.tasks.shared.parts import take
+from ganglion.tasks.shared.preparing import (
     Preprocessing,
     adapt,
     input_sizes,
@@ -40,8 +40,17 @@ TOP = 5
 class Classification(Task):
     """Labelled images or rows, judged by the share of right answers."""
 
-    score: ClassVar[str] = "accuracy"
-    higher_is_better: ClassVar[bool] = True
+    name = "classification"
+    reads = ("image", "tabular")
+    takes = "images or rows of a table, with classes"
+    measures = (ACCURACY, LOSS)
+    captions: ClassVar = {
+        "confusion_matrix": "What the test samples are (rows) and what the network answers (columns)",
+        "decision_regions": "What the network answers over two inputs, and the samples",
+        "misclassified": "Test samples that the network gets wrong",
+        "filters": "Weights of the first layer; blue is positive, orange negative",
+    }
+    next_step = "ganglion predict {run} INPUT"
     data: LabelledData
     """What the task was prepared with; a restored one has none."""
 
@@ -49,15 +58,21 @@ class Classification(Task):
         self.config, self.preprocessing, self.label_names = config, preprocessing, tuple(label_names)
 
     @classmethod
+    def refusal(cls, dataset: Dataset) -> DataError | None:
+        if dataset.kind not in cls.reads or dataset.is_classification:
+            return super().refusal(dataset)
+        return DataError(
+            "this system tells classes apart, and this data has none",
+            where=dataset.source or dataset.name,
+            found="no targets" if dataset.targets is None else "values to predict",
+            remedy="name a column of classes with --target, or choose a system from `ganglion list`",
+        )
+
+    @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        data = LabelledData.prepare(source, config, settings, seed)
+        data = LabelledData.prepare(cls.open(source, settings), config, settings, seed)
         dataset = data.dataset
-        if not dataset.is_classification or dataset.targets is None:
-            raise DataError(
-                "this system tells classes apart, and the targets are values",
-                where=dataset.source or dataset.name,
-                remedy="name a column of classes with --target, or use `mlp`, which predicts values too",
-            )
+        assert dataset.targets is not None
         names = dataset.label_names or tuple(str(label) for label in range(int(dataset.targets.max()) + 1))
         preprocessing = data.parts.preprocessing
         task = cls(adapt(config, **input_sizes(preprocessing), num_classes=len(names)), preprocessing, names)
@@ -146,3 +161,6 @@ def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> "dict[str
     shape = (-1, preprocessing.channels, *preprocessing.size)
     weights = first.weight if isinstance(first, nn.Conv2d) else first.weight.reshape(shape)
     return {"filters": figures.filters(weights[:SHOWN].detach().cpu().numpy(), "Filters of the first layer")}
+
+
+TASK = Classification

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import gymnasium
 import torch
 from torch import Generator, Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule
+from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.environments.environments import (
     Act,
@@ -38,6 +38,24 @@ RECENT = 100
 """Training episodes in the mean that is reported beside the evaluation."""
 
 
+MEAN_RETURN = Measure(
+    name="mean_return",
+    higher_is_better=True,
+    meaning="Mean over episodes of the sum of their rewards.",
+)
+DEVIATION_OF_RETURN = Measure(
+    name="deviation_of_return",
+    higher_is_better=False,
+    meaning="Standard deviation of the returns.",
+)
+LOWEST_RETURN = Measure(name="lowest_return", higher_is_better=True, meaning="Return of the worst episode.")
+TRAINING_RETURN = Measure(
+    name="training_return",
+    higher_is_better=True,
+    meaning="Mean return of the latest training episodes, in which the agent also explored.",
+)
+
+
 @final
 class Control(Task):
     """Collecting reward in a Gymnasium environment, judged by the mean return of greedy play.
@@ -47,8 +65,15 @@ class Control(Task):
     `learning_starts`, `train_every`, `epsilon_start`, `epsilon_end`, `epsilon_steps`, `steps_ahead`, `discount`.
     """
 
-    score = "mean_return"
-    higher_is_better = True
+    name = "control"
+    reads = ()
+    takes = "the name of a Gymnasium environment, such as CartPole-v1"
+    measures = (MEAN_RETURN, DEVIATION_OF_RETURN, LOWEST_RETURN, TRAINING_RETURN)
+    captions: ClassVar = {
+        "returns": "Return of every training episode",
+        "episode": "Frames of one greedy episode, from first to last",
+    }
+    next_step = "ganglion play {run}"
 
     def __init__(self, environment: str, config: Any, seed: int, batch_size: int) -> None:
         self.environment = environment
@@ -102,7 +127,6 @@ class Control(Task):
         if part == "validation" and self._loader is not None:
             recent = [reward for _, reward in self._loader.returns[-RECENT:]]
             measured["training_return"] = _mean(recent)
-            measured["environment_steps"] = float(self._loader.environments.steps)
         return measured
 
     def baseline(self) -> dict[str, float]:
@@ -183,3 +207,6 @@ def _fitted(config: Any, environment: gymnasium.Env) -> Any:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+TASK = Control

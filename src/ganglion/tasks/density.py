@@ -2,24 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
+from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
-from ganglion.errors import DataError
 from ganglion.nn.energy import BernoulliRBM, estimate_log_partition, sample_bernoulli
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.preparing import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
+from ganglion.tasks.shared.preparing import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +34,28 @@ SHOWN = 64
 """Pictures in a figure."""
 
 
+PSEUDO_LOG_LIKELIHOOD = Measure(
+    name="pseudo_log_likelihood",
+    higher_is_better=True,
+    meaning="Sum over units of log p(unit | all others), in nats a sample.",
+)
+LOG_LIKELIHOOD = Measure(
+    name="log_likelihood",
+    higher_is_better=True,
+    meaning="log p of a sample in nats, its normaliser estimated by annealed importance sampling.",
+)
+RECONSTRUCTION_ERROR = Measure(
+    name="reconstruction_error",
+    higher_is_better=False,
+    meaning="Mean squared error of a unit after one step there and back.",
+)
+FREE_ENERGY_GAP = Measure(
+    name="free_energy_gap",
+    higher_is_better=False,
+    meaning="By how much the mean free energy exceeds that of training samples, in nats.",
+)
+
+
 @final
 class Density(Task):
     """Model the joint distribution of binary units: pixels brighter than half, columns above their training mean.
@@ -46,8 +66,16 @@ class Density(Task):
     energy of a part exceeds that of training samples: once it grows, the machine learns by heart.
     """
 
-    score = "pseudo_log_likelihood"
-    higher_is_better = True
+    name = "density"
+    reads = ("image", "tabular")
+    takes = "images or rows of a table"
+    measures = (PSEUDO_LOG_LIKELIHOOD, LOG_LIKELIHOOD, RECONSTRUCTION_ERROR, FREE_ENERGY_GAP)
+    captions: ClassVar = {
+        "receptive_fields": "What each hidden unit responds to; blue is positive, orange negative",
+        "reconstructions": "Test samples, what one step there and back makes of them, and the difference",
+        "samples": "What the machine dreams up: probabilities of the visible units after many steps of Gibbs sampling",
+    }
+    next_step = "ganglion generate {run} --count 64 --out samples.png"
     settings: DataSettings
     visible: dict[Part, Tensor]
     """Binary units of each part `(samples, units)`; only a prepared task has them."""
@@ -61,7 +89,7 @@ class Density(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings) if isinstance(source, str) else source
+        dataset = cls.open(source, settings)
         parts = split(dataset, settings, seed)
         preprocessing = _fitted(dataset, parts["train"].inputs)
         visible = {name: _binary(preprocessing, samples.inputs) for name, samples in parts.items() if len(samples)}
@@ -196,13 +224,6 @@ def _fitted(dataset: Dataset, training: np.ndarray | Sequence) -> Preprocessing:
     """Return what turns raw samples into numbers: grey images, of their own size unless that is large, or rows."""
     if dataset.kind == "tabular":
         return TabularPreprocessing.fit(np.asarray(training), dataset.column_names)
-    if dataset.kind != "image":
-        raise DataError(
-            "this system models images or rows of a table",
-            where=dataset.source,
-            found=f"{dataset.kind} data",
-            remedy="give images or a table",
-        )
     height, width = ImagePreprocessing.fit(training).size
     shrink = min(1.0, LARGEST_SIDE / max(height, width))
     size = max(1, round(height * shrink)), max(1, round(width * shrink))
@@ -229,3 +250,6 @@ def _machine(network: nn.Module) -> BernoulliRBM:
 
 def _generator(device: torch.device, seed: int) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed)
+
+
+TASK = Density

@@ -12,24 +12,36 @@ from torch.nn import functional
 
 from ganglion import figures
 from ganglion.core import LearningRule
-from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
+from ganglion.rules.losses import LOSS
 from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import evaluating
-from ganglion.tasks.measures.bands import bands, least_count, margins, promised, widened
+from ganglion.tasks.measures.bands import (
+    COVERAGE,
+    UNCALIBRATED_COVERAGE,
+    bands,
+    least_count,
+    margins,
+    promised,
+    widened,
+)
 from ganglion.tasks.measures.series import (
+    MAE,
+    MASE,
+    NAIVE_MASE,
+    RMSE,
     errors,
     estimate_season,
     fill_gaps,
     naive_forecasts,
     refuse_leak,
 )
+from ganglion.tasks.shared.evaluation import evaluating
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,8 +68,17 @@ class Forecasting(Task):
     which also chose the best weights; `uncalibrated_coverage` is that of the quantiles as they were learnt.
     """
 
-    score: ClassVar[str] = "mase"
-    higher_is_better: ClassVar[bool] = False
+    name = "forecasting"
+    reads = ("series",)
+    takes = "a series: a table of numbers in the order of time"
+    measures = (MASE, MAE, RMSE, LOSS, COVERAGE, UNCALIBRATED_COVERAGE, *NAIVE_MASE)
+    captions: ClassVar = {
+        "forecast": "The end of the series: truth, forecast, and what naive methods say",
+        "continuation": "The end of the series, continued from the forecasts alone",
+        "error_by_step": "Mean absolute scaled error at each step ahead, walking forward through the test part",
+        "residuals": "How far the forecasts of one step are off, in the order of time and by size",
+    }
+    next_step = "ganglion forecast {run} --steps 10"
 
     def __init__(
         self,
@@ -77,14 +98,7 @@ class Forecasting(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings, kind="series") if isinstance(source, str) else source
-        if dataset.kind != "series":
-            raise DataError(
-                "forecasting needs a series",
-                where=dataset.source,
-                found=f"{dataset.kind} data",
-                remedy="give a table of numbers in the order of time",
-            )
+        dataset = cls.open(source, settings)
         raw = np.asarray(dataset.inputs, dtype=np.float64)  # (time, columns)
         columns = dataset.column_names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
         parts = {name: samples.index for name, samples in split_series(dataset, settings).items()}
@@ -382,3 +396,6 @@ def _refuse_short(parts: dict[str, np.ndarray], config: Any) -> None:
             found=f"validation {len(parts['validation'])}, test {len(parts['test'])} rows",
             remedy="choose a smaller horizon, or larger shares",
         )
+
+
+TASK = Forecasting

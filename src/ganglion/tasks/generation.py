@@ -1,7 +1,7 @@
 """Generation: a network that draws new images like those of a set; no labels are needed."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -9,16 +9,14 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
-from ganglion.errors import DataError
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import ask
-from ganglion.tasks.measures.samples import NEIGHBOURS, SampleQuality
-from ganglion.tasks.parts import Parts
+from ganglion.tasks.measures.samples import MEASURES, NEIGHBOURS, SampleQuality
+from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.parts import Parts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,8 +43,17 @@ class Generation(Task):
     judged, so that a change is the network's. See `ganglion.tasks.measures.samples`.
     """
 
-    score = "frechet_distance"
-    higher_is_better = False
+    name = "generation"
+    reads = ("image",)
+    takes = "images"
+    measures = MEASURES
+    captions: ClassVar = {
+        "generated": "What the network draws",
+        "real": "Images of the test part",
+        "interpolation": "What the network draws on the way from one latent vector to another, row by row",
+        "nearest": "Generated images, and below each the training image that is nearest to it",
+    }
+    next_step = "ganglion generate {run} --count 64 --out samples.png"
     parts: Parts
     """Like the fields below, only a prepared task has them."""
     training: np.ndarray
@@ -63,7 +70,7 @@ class Generation(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings) if isinstance(source, str) else source
+        dataset = cls.open(source, settings)
         task = cls(_adapted(config, dataset))
         parts = Parts(split(dataset, settings, seed), task.preprocessing, settings)
         task.parts, task.notes, task.fingerprint = parts, dataset.notes, dataset.fingerprint
@@ -160,10 +167,9 @@ def great_circle(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
 
 def _adapted(config: Any, dataset: Dataset) -> Any:
     """Return the configuration for the data's channels and, where none is asked for, the size that holds its images."""
-    if dataset.kind != "image":
-        raise DataError(
-            "this system draws images", where=dataset.source, expected="images", found=f"{dataset.kind} data"
-        )
     found = ImagePreprocessing.fit(dataset.inputs)
     fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
     return replace(config, in_channels=found.channels, image_size=config.image_size or fitting)
+
+
+TASK = Generation

@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import read_inputs
@@ -23,8 +22,15 @@ from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.truncated import Reader
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import evaluating, is_file
-from ganglion.tasks.measures.language import bigram_judgement, judge, unigram_judgement
+from ganglion.tasks.measures.language import (
+    BIGRAM_LOSS,
+    MEASURES,
+    UNIGRAM_LOSS,
+    bigram_judgement,
+    judge,
+    unigram_judgement,
+)
+from ganglion.tasks.shared.evaluation import evaluating, is_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,10 +50,15 @@ class Language(Task):
     mean of -log p(character | all before it in the part, and a window before the part).
     """
 
-    score: ClassVar[str] = "loss"
-    higher_is_better: ClassVar[bool] = False
-    reads_text: ClassVar[bool] = True
-    writes: ClassVar[bool] = True
+    name = "language"
+    reads = ("text",)
+    takes = "a text"
+    measures = (*MEASURES, UNIGRAM_LOSS, BIGRAM_LOSS)
+    captions: ClassVar = {
+        "next_characters": "How likely each character of the test part was, and what was expected in its place",
+        "sample": "What the network writes on from the first characters of the test part",
+    }
+    next_step = 'ganglion generate {run} --prompt "The "'
     _numbers: np.ndarray
     """The whole text as numbers of characters; only a prepared task has it, its parts and the settings."""
     _borders: dict[str, tuple[int, int]]
@@ -58,14 +69,7 @@ class Language(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings, kind="text") if isinstance(source, str) else source
-        if dataset.kind != "text":
-            raise DataError(
-                "this system reads a text",
-                where=dataset.source,
-                found=f"{dataset.kind} data",
-                remedy="give the path of a text file",
-            )
+        dataset = cls.open(source, settings)
         text = "\n".join(dataset.inputs)
         borders = _borders(len(text), settings)
         _refuse_short(borders, config.window, dataset.source)
@@ -263,3 +267,6 @@ def _texts(inputs: Sequence[Any]) -> list[str]:
 def _reader(network: nn.Module) -> Reader:
     assert isinstance(network, Reader)
     return network
+
+
+TASK = Language

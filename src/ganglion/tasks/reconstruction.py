@@ -11,18 +11,18 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
+from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
-from ganglion.errors import ConfigurationError, DataError
+from ganglion.errors import ConfigurationError
+from ganglion.rules.losses import LOSS
 from ganglion.rules.reconstruction import Reconstruction as ReconstructionRule
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import ask, evaluating
-from ganglion.tasks.parts import Parts, take
-from ganglion.tasks.preparing import (
+from ganglion.tasks.shared.evaluation import ask, evaluating
+from ganglion.tasks.shared.parts import Parts, take
+from ganglion.tasks.shared.preparing import (
     Preprocessing,
     adapt,
     fit_preprocessing,
@@ -47,6 +47,19 @@ KEPT_VALUES = 100_000
 """Pixels at most, over all training images, that a run keeps to draw new ones from."""
 
 
+RECONSTRUCTION_ERROR = Measure(
+    name="reconstruction_error",
+    higher_is_better=False,
+    meaning="Mean squared error of a value after the passage through the code.",
+)
+PSNR = Measure(name="psnr", higher_is_better=True, meaning="The same for pixels in decibels: 10 log10 (1 / error).")
+PRINCIPAL_COMPONENTS_ERROR = Measure(
+    name="principal_components_error",
+    higher_is_better=False,
+    meaning="Error of as many principal components as the code has numbers.",
+)
+
+
 @final
 class Reconstruction(Task):
     """Judge what is left of samples after a passage through the code.
@@ -57,8 +70,16 @@ class Reconstruction(Task):
     beside the score, the best that any linear code can do.
     """
 
-    score: ClassVar[str] = "reconstruction_error"
-    higher_is_better: ClassVar[bool] = False
+    name = "reconstruction"
+    reads = ("image", "tabular")
+    takes = "images or rows of a table"
+    measures = (RECONSTRUCTION_ERROR, PSNR, LOSS, PRINCIPAL_COMPONENTS_ERROR)
+    captions: ClassVar = {
+        "code_map": "Where the encoder puts the test samples; one point each",
+        "reconstructions": "Test samples, what is left of them after the code, and the difference",
+        "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
+    }
+    next_step = "ganglion predict {run} INPUT"
     dataset: Dataset
     parts: Parts
     """Like the field above, only there in a prepared task."""
@@ -70,14 +91,7 @@ class Reconstruction(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings) if isinstance(source, str) else source
-        if dataset.kind not in ("image", "tabular"):
-            raise DataError(
-                "cannot reconstruct this",
-                where=dataset.source,
-                found=f"{dataset.kind} data",
-                expected="images or rows of numbers",
-            )
+        dataset = cls.open(source, settings)
         if dataset.kind != "image" and getattr(config, "loss", "") == "binary-cross-entropy":
             raise ConfigurationError(
                 "binary cross-entropy needs values in [0, 1]",
@@ -218,3 +232,6 @@ def _packed(images: Tensor) -> dict[str, Any]:
 def _unpacked(state: dict[str, Any]) -> Tensor:
     pixels = np.frombuffer(zlib.decompress(base64.b64decode(state["pixels"])), np.uint8)
     return torch.from_numpy(pixels.reshape(state["shape"]).astype(np.float32) / 255)
+
+
+TASK = Reconstruction

@@ -8,17 +8,18 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
+from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import SeriesPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.rules.losses import LOSS
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import answers, ask
-from ganglion.tasks.labelled import LabelledData, encode
-from ganglion.tasks.preparing import (
+from ganglion.tasks.shared.evaluation import answers, ask
+from ganglion.tasks.shared.labelled import LabelledData, encode
+from ganglion.tasks.shared.preparing import (
     Preprocessing,
     adapt,
     input_sizes,
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+R2 = Measure(
+    name="r2",
+    higher_is_better=True,
+    meaning="Share of the variance of the values that is explained; 1 is perfect.",
+)
+RMSE = Measure(name="rmse", higher_is_better=False, meaning="Root of the mean squared error, in the values' own units.")
+MAE = Measure(name="mae", higher_is_better=False, meaning="Mean absolute error, in the values' own units.")
+
+
 @final
 class Regression(Task):
     """Rows or images with values, judged by the share of their variance that is explained.
@@ -38,8 +48,14 @@ class Regression(Task):
     The network predicts standardised values; errors are in the values' own units.
     """
 
-    score: ClassVar[str] = "r2"
-    higher_is_better: ClassVar[bool] = True
+    name = "regression"
+    reads = ("image", "tabular")
+    takes = "images or rows of a table, with values"
+    measures = (R2, RMSE, MAE, LOSS)
+    captions: ClassVar = {
+        "predictions": "Predicted against true values of the test samples",
+    }
+    next_step = "ganglion predict {run} INPUT"
     data: LabelledData
     """What the task was prepared with; a restored one has none."""
 
@@ -54,14 +70,20 @@ class Regression(Task):
         self.target_scale, self.target_names = target_scale, tuple(target_names)
 
     @classmethod
+    def refusal(cls, dataset: Dataset) -> DataError | None:
+        if dataset.kind not in cls.reads or (dataset.targets is not None and not dataset.is_classification):
+            return super().refusal(dataset)
+        return DataError(
+            "this system predicts values, and this data has none",
+            where=dataset.source or dataset.name,
+            found="no targets" if dataset.targets is None else "classes",
+            remedy="name a column of numbers with --target, or choose a system from `ganglion list`",
+        )
+
+    @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        data = LabelledData.prepare(source, config, settings, seed)
-        if data.target_scale is None:
-            raise DataError(
-                "this task predicts values, and the targets are classes",
-                where=data.dataset.source,
-                remedy="the task Classification predicts classes",
-            )
+        data = LabelledData.prepare(cls.open(source, settings), config, settings, seed)
+        assert data.target_scale is not None
         outputs = len(data.target_scale.means)
         names = data.dataset.target_names or tuple(f"value {number + 1}" for number in range(outputs))
         preprocessing = data.parts.preprocessing
@@ -117,3 +139,6 @@ def _errors(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
         "rmse": float(root_mean_squared_error(truth, said)),
         "mae": float(mean_absolute_error(truth, said)),
     }
+
+
+TASK = Regression

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
+from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
@@ -21,10 +20,11 @@ from ganglion.data.splits import Samples, split
 from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
+from ganglion.rules.losses import ACCURACY, LOSS
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.evaluation import EVALUATION_BATCH, evaluating, is_file
-from ganglion.tasks.parts import nearest
+from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, evaluating, is_file
+from ganglion.tasks.shared.parts import nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 SHOWN = 4
 """Sequences in the figure of answers step by step."""
 LONGEST_SHOWN = 20
+
+
+WHOLE_SEQUENCES = Measure(
+    name="whole_sequences",
+    higher_is_better=True,
+    meaning="Share of the sequences that are right from end to end.",
+)
 
 
 @runtime_checkable
@@ -45,9 +52,15 @@ class Judging(Protocol):
 class Tagging(Task):
     """Sequences with an answer at every step, judged by the share of right ones; the network goes on from its own."""
 
-    score: ClassVar[str] = "accuracy"
-    higher_is_better: ClassVar[bool] = True
-    reads_text: ClassVar[bool] = True
+    name = "tagging"
+    reads = ("tagged",)
+    takes = "tokens with tags: a file with a token and its tag on each line"
+    measures = (ACCURACY, WHOLE_SEQUENCES, LOSS)
+    captions: ClassVar = {
+        "confusion_matrix": "What the test tokens are (rows) and what the network answers (columns)",
+        "step_by_step": "What the network answers at each step of some test sequences, and the truth",
+    }
+    next_step = 'ganglion predict {run} "a text"'
     parts: dict[str, Samples]
     """Pairs of token and tag of each part; only a prepared task has them, and the settings."""
     settings: DataSettings
@@ -57,14 +70,7 @@ class Tagging(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = read(source, settings, kind="tagged") if isinstance(source, str) else source
-        if dataset.kind != "tagged":
-            raise DataError(
-                "this system reads tokens with tags",
-                where=dataset.source,
-                found=f"{dataset.kind} data",
-                expected="a file with a token and its tag on each line",
-            )
+        dataset = cls.open(source, settings)
         parts = split(dataset, settings, seed)
         pairs = [pair for sequence in parts["train"].inputs for pair in sequence]
         vocabulary, tags = Vocabulary.fit(token for token, _ in pairs), sorted({tag for _, tag in pairs})
@@ -208,3 +214,6 @@ def _texts(item: Any) -> list[str]:
     if not texts:
         raise DataError("there are no tokens in this text", found=repr(str(item)[:40]), expected="at least one")
     return texts
+
+
+TASK = Tagging

@@ -10,6 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.core import Measure
+
+COVERAGE = Measure(
+    name="coverage",
+    higher_is_better=True,
+    meaning="How often the truth lies between the outer quantiles; it should be what they promise.",
+)
+UNCALIBRATED_COVERAGE = Measure(
+    name="uncalibrated_coverage",
+    higher_is_better=True,
+    meaning="The same of the quantiles as they were learnt.",
+)
+
 
 def bands(quantiles: Sequence[float]) -> list[tuple[int, int]]:
     """Return the places of the quantiles that bound a band around the median, from the outermost band inwards.

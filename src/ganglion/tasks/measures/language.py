@@ -8,7 +8,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganglion.core import Measure
+from ganglion.rules.losses import ACCURACY
 from ganglion.rules.truncated import Reader
+
+LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a character, -log p, in nats.")
+BITS_PER_CHARACTER = Measure(name="bits_per_character", higher_is_better=False, meaning="The same in bits.")
+PERPLEXITY = Measure(
+    name="perplexity",
+    higher_is_better=False,
+    meaning="As if so many characters were equally likely at each place: e to the loss.",
+)
+MEASURES = (LOSS, BITS_PER_CHARACTER, PERPLEXITY, ACCURACY)
+UNIGRAM_LOSS = Measure(
+    name="unigram_loss",
+    higher_is_better=False,
+    meaning="Loss of the frequencies of single characters.",
+)
+BIGRAM_LOSS = Measure(
+    name="bigram_loss",
+    higher_is_better=False,
+    meaning="Loss of the frequencies of pairs of characters.",
+)
 
 STREAMS = 64
 """Stretches of a part that are judged side by side."""

@@ -6,6 +6,25 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances
 
+from ganglion.core import Measure
+
+FRECHET_DISTANCE = Measure(
+    name="frechet_distance",
+    higher_is_better=False,
+    meaning="How far means and covariances of generated samples are from those of real ones; 0 is perfect.",
+)
+DENSITY = Measure(
+    name="density",
+    higher_is_better=True,
+    meaning="How close generated samples are to real ones; about 1 for real ones among themselves.",
+)
+COVERAGE = Measure(
+    name="coverage",
+    higher_is_better=True,
+    meaning="Share of the real samples with a generated one nearby.",
+)
+MEASURES = (FRECHET_DISTANCE, DENSITY, COVERAGE)
+
 COMPONENTS = 32
 """Principal components that samples are compared in: enough to see shapes, few enough for a small reference set."""
 NEIGHBOURS = 5

@@ -4,7 +4,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ganglion.core import Measure
 from ganglion.errors import DataError
+
+MASE = Measure(
+    name="mase",
+    higher_is_better=False,
+    meaning="Mean absolute error, in mean changes from step to step over the training part.",
+)
+MAE = Measure(name="mae", higher_is_better=False, meaning="Mean absolute error, in the target's units.")
+RMSE = Measure(name="rmse", higher_is_better=False, meaning="Root of the mean squared error, in the target's units.")
+NAIVE_METHODS = ("last value", "seasonal naive", "drift")
+NAIVE_MASE = tuple(
+    Measure(name=f"{method.replace(' ', '_')}_mase", higher_is_better=False, meaning=f"The mase of {method}.")
+    for method in NAIVE_METHODS
+)
 
 SIGNIFICANT = 0.2
 """Autocorrelation that a season must reach."""
@@ -102,11 +116,12 @@ def naive_forecasts(series: np.ndarray, rows: np.ndarray, season: int, horizon: 
     ahead, last = np.arange(horizon), series[rows - 1][:, None]
     first = int(np.isfinite(series).argmax())
     passed = np.maximum(rows - 1 - first, 1)[:, None]
-    return {
-        "last value": np.repeat(last, horizon, axis=1),
-        "seasonal naive": series[rows[:, None] - season + ahead % season],
-        "drift": last + (ahead + 1) * (last - series[first]) / passed,
-    }
+    forecasts = (
+        np.repeat(last, horizon, axis=1),
+        series[rows[:, None] - season + ahead % season],
+        last + (ahead + 1) * (last - series[first]) / passed,
+    )
+    return dict(zip(NAIVE_METHODS, forecasts, strict=True))
 
 
 def errors(predicted: np.ndarray, truth: np.ndarray, scale: float) -> dict[str, float]:

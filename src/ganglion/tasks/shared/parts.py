@@ -17,8 +17,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples
 from ganglion.errors import DataError
 from ganglion.tasks.base import Part
-from ganglion.tasks.evaluation import EVALUATION_BATCH
-from ganglion.tasks.preparing import Preprocessing
+from ganglion.tasks.shared.evaluation import EVALUATION_BATCH
+from ganglion.tasks.shared.preparing import Preprocessing
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import SeriesPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
-from ganglion.errors import DataError
-from ganglion.tasks.parts import Parts
-from ganglion.tasks.preparing import PREPROCESSING, fit_preprocessing
+from ganglion.tasks.shared.parts import Parts
+from ganglion.tasks.shared.preparing import fit_preprocessing
 
 
 @dataclass(frozen=True)
@@ -29,16 +27,8 @@ class LabelledData:
     notes: tuple[str, ...]
 
     @classmethod
-    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> "LabelledData":
-        """Read and split the data, and fit the preprocessing to the training part and to what the network takes."""
-        dataset = source if isinstance(source, Dataset) else read(source, settings)
-        if dataset.kind not in PREPROCESSING or dataset.targets is None:
-            raise DataError(
-                "this system learns from labelled images or rows",
-                where=dataset.source or dataset.name,
-                found=f"{dataset.kind} data" + (" without targets" if dataset.targets is None else ""),
-                remedy="give data with targets, or choose a system that needs none",
-            )
+    def prepare(cls, dataset: Dataset, config: Any, settings: DataSettings, seed: int) -> "LabelledData":
+        """Split the data, and fit the preprocessing to the training part and to what the network takes."""
         samples = split(dataset, settings, seed)
         preprocessing, notes = fit_preprocessing(dataset, samples["train"], config)
         scale = None if dataset.is_classification else SeriesPreprocessing.fit(_rows(samples["train"].targets))
