@@ -8,7 +8,6 @@ import torch
 from ganglion.errors import ShapeError
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import INDEX, System
-from ganglion.runs.facts import example
 
 SYSTEMS = pytest.mark.parametrize("system", INDEX, ids=lambda system: system.name)
 
@@ -16,9 +15,8 @@ SYSTEMS = pytest.mark.parametrize("system", INDEX, ids=lambda system: system.nam
 def taken_home(system: System) -> tuple[torch.nn.Module, tuple[int, ...], torch.dtype]:
     """Return a network as a user gets it, with the shape and the type of the inputs that it takes."""
     module = system.load()
-    inputs = example(module.TINY)
-    shape = tuple(inputs.shape[1:])
-    return with_clear_shapes(module.build(module.TINY).home.eval(), shape, inputs.dtype), shape, inputs.dtype
+    (inputs,) = next(iter(module.examples(module.TINY).values()))
+    return with_clear_shapes(module.build(module.TINY).home.eval(), inputs), tuple(inputs.shape[1:]), inputs.dtype
 
 
 def some(count: int, shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
@@ -84,7 +82,7 @@ def test_a_failure_that_is_not_of_the_shape_is_left_alone() -> None:
             raise ZeroDivisionError("broken for every shape")
 
     with pytest.raises(ZeroDivisionError):
-        with_clear_shapes(Broken(), (4,))(torch.zeros(2, 5))
+        with_clear_shapes(Broken(), torch.zeros(1, 4))(torch.zeros(2, 5))
 
 
 def test_the_check_survives_copies_and_export() -> None:
@@ -94,3 +92,30 @@ def test_the_check_survives_copies_and_export() -> None:
     inputs = torch.rand(2, *shape)
     exported = torch.export.export(network, (inputs,)).module()
     assert torch.allclose(exported(inputs), network(inputs))
+
+
+def test_each_of_several_inputs_is_looked_at() -> None:
+    class Pair(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = torch.nn.Linear(3, 2), torch.nn.Embedding(5, 2)
+
+        def forward(self, numbers: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+            return self.left(numbers) + self.right(words)
+
+    network = with_clear_shapes(Pair(), torch.zeros(1, 3), torch.zeros(1, dtype=torch.int64))
+    assert network(torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64)).shape == (4, 2)
+    with pytest.raises(ShapeError, match=r"(?s)layer left .*\(batch, 3\) and \(batch, \)"):
+        network(torch.zeros(4, 2), torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(ShapeError, match=r"(?s)torch.float32.*torch.int64"):
+        network(torch.zeros(4, 3), torch.zeros(4))
+    with pytest.raises(ShapeError, match="a network takes tensors"):
+        network(torch.zeros(4, 3))
+
+
+def test_a_network_in_another_precision_takes_numbers_of_that_precision() -> None:
+    network, shape, _ = taken_home(INDEX[1])
+    network.double()
+    assert network(torch.zeros(2, *shape, dtype=torch.float64)).dtype == torch.float64
+    with pytest.raises(ShapeError, match=r"torch\.float32"):
+        network(torch.zeros(2, *shape))

@@ -10,6 +10,7 @@ import torch
 from ganglion import models
 from ganglion.models import INDEX, System, find, names
 from ganglion.runs import facts
+from ganglion.runs.opening import without_numbers
 from ganglion.settings import field_documentation
 
 HEADINGS = (
@@ -78,11 +79,17 @@ def test_every_field_has_its_sentence_in_the_source(system: System) -> None:
 
 
 @pytest.mark.parametrize("system", INDEX, ids=names())
-def test_the_example_is_an_input_of_the_network(system: System) -> None:
+def test_examples_are_inputs_of_every_network(system: System) -> None:
+    """Of the published form without numbers, and of the tiny one with them."""
     module = system.load()
-    network = module.build(module.Config()).home.eval()
-    with torch.no_grad():
-        assert len(network(facts.example(module.Config()))) == 1
+    for rule, examples in (
+        without_numbers(system, module.Config()),
+        (module.build(module.TINY), module.examples(module.TINY)),
+    ):
+        assert examples.keys() == rule.networks.keys()
+        for role, network in rule.networks.items():
+            with torch.no_grad():
+                assert len(network.eval()(*examples[role])) == 1
 
 
 def test_multiply_adds_of_a_convolution(made: dict[str, dict]) -> None:

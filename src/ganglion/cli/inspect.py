@@ -60,16 +60,17 @@ def summary(name: Name, *, json: Switch = False) -> None:
         json: Print a list with one JSON object for each network.
     """
     from ganglion.runs import facts
+    from ganglion.runs.opening import without_numbers
 
     if name in names():
-        module = find(name).load()
-        config = module.Config()
-        found = facts.summaries(module.build(config), facts.example(config))
+        system = find(name)
+        config = system.form("published")
     else:
         from ganglion.runs.run import open_run
 
         run = open_run(name)
-        found = facts.summaries(run.system.load().build(run.config), run.prepared_task().example())
+        system, config = run.system, run.config
+    found = facts.summaries(*without_numbers(system, config))
     answer([one.to_dict() for one in found.values()], json, lambda: print(*found.values(), sep="\n\n"))
 
 

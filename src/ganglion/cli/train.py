@@ -137,9 +137,9 @@ def introduce(session: "Session") -> None:
     """Say what will be trained, on what and where, before the first update."""
     from ganglion.runs.facts import summaries
 
-    trainer = session.trainer
+    trainer, examples = session.trainer, session.system.load().examples(session.task.config)
     batch_size = getattr(trainer.loader, "batch_size", None)
-    for summary in summaries(session.rule, session.task.example(), batch_size).values():
+    for summary in summaries(session.rule, examples, batch_size).values():
         note(f"{summary}\n")
     for sentence in session.notes:
         note(f"note: {printable(sentence)}")

@@ -12,21 +12,21 @@ from torch.func import functional_call
 
 from ganglion.errors import ShapeError
 
-Shape = tuple[int, ...]
+Kinds = tuple[tuple[tuple[int, ...], torch.dtype], ...]
+"""Shape and type of each of a network's inputs."""
 
 
-def with_clear_shapes(network: nn.Module, sample_shape: Shape, dtype: torch.dtype | None = None) -> nn.Module:
+def with_clear_shapes(network: nn.Module, *usual: Tensor) -> nn.Module:
     """Let `network` refuse inputs that do not fit with an error that names the layer, and return it.
 
-    Inputs of the usual shape cost one comparison. Others are first sent through a copy of the network that has shapes
+    Inputs of the usual shapes cost one comparison. Others are first sent through a copy of the network that has shapes
     but no numbers, so that a network that can take several sizes still does.
 
     Args:
-        sample_shape: a shape that fits, without the axis of the batch.
-        dtype: the type of the inputs, where that is not the type of the parameters.
+        usual: inputs that fit, of any number of samples; floating point of the type of the parameters is meant.
 
-    >>> network = with_clear_shapes(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), (4,))
-    >>> network(torch.zeros(5, 6))
+    >>> layers = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    >>> with_clear_shapes(layers, torch.zeros(1, 4))(torch.zeros(5, 6))
     Traceback (most recent call last):
     ganglion.errors.ShapeError: this network cannot take inputs of shape (5, 6)
       where: layer 0 (Linear)
@@ -34,67 +34,73 @@ def with_clear_shapes(network: nn.Module, sample_shape: Shape, dtype: torch.dtyp
       found: (5, 6) there
       try: give inputs of shape (batch, 4)
     """
-    hook = partial(_examine, sample_shape=tuple(sample_shape), dtype=dtype, accepted=set())
-    network.register_forward_pre_hook(hook)
+    network.register_forward_pre_hook(partial(_examine, usual=tuple(map(_kind, usual)), accepted=set()))
     return network
 
 
-def _examine(
-    network: nn.Module, arguments: tuple[Any, ...], *, sample_shape: Shape, dtype: torch.dtype | None, accepted: set
-) -> None:
-    """Raise `ShapeError` where the network would fail on inputs of this shape and type but not on the usual ones."""
-    inputs = arguments[0] if arguments else None
-    usual_type = dtype or next((weight.dtype for weight in network.parameters()), torch.float32)
-    if not isinstance(inputs, Tensor):
+def _kind(tensor: Tensor) -> tuple[tuple[int, ...], torch.dtype]:
+    return tuple(tensor.shape), tensor.dtype
+
+
+def _examine(network: nn.Module, arguments: tuple[Any, ...], *, usual: Kinds, accepted: set[Kinds]) -> None:
+    """Raise `ShapeError` where the network would fail on inputs of these shapes and types but not on the usual ones."""
+    floating = next((weight.dtype for weight in network.parameters()), torch.float32)
+    usual = tuple((shape, floating if kind.is_floating_point else kind) for shape, kind in usual)
+    inputs = arguments[: len(usual)]
+    if len(inputs) < len(usual) or not all(isinstance(one, Tensor) for one in inputs):
         raise ShapeError(
-            "a network takes a tensor",
-            expected=f"{usual_type} of shape {_batch_of(sample_shape)}",
-            found=type(inputs).__name__,
+            "a network takes tensors" if len(usual) > 1 else "a network takes a tensor",
+            expected="; ".join(f"{kind} of shape {_batch_of(shape)}" for shape, kind in usual),
+            found=", ".join(type(one).__name__ for one in inputs) or "NoneType",
             remedy="convert arrays with torch.as_tensor, or let Run.predict convert raw inputs",
         )
-    known = (inputs.shape[1:], inputs.dtype, usual_type)
-    if inputs.is_meta or known == (sample_shape, usual_type, usual_type) or known in accepted:
+    given = tuple(map(_kind, inputs))
+    known = tuple((shape[1:], kind) for shape, kind in given)
+    if any(one.is_meta for one in inputs) or known in accepted:
         return
-    _refuse_type(network, inputs, usual_type, sample_shape)
-    _refuse_shape(network, inputs, sample_shape)
-    accepted.add(known)
+    if known != tuple((shape[1:], kind) for shape, kind in usual):
+        for number, one in enumerate(inputs):
+            _refuse_type(network, one, usual, number)
+        _refuse_shape(network, given, usual)
+        accepted.add(known)
 
 
-def _refuse_type(network: nn.Module, inputs: Tensor, usual: torch.dtype, sample_shape: Shape) -> None:
-    if inputs.dtype == usual or torch.is_autocast_enabled(inputs.device.type):
+def _refuse_type(network: nn.Module, inputs: Tensor, usual: Kinds, number: int) -> None:
+    kind = usual[number][1]
+    if inputs.dtype == kind or torch.is_autocast_enabled(inputs.device.type):
         return
     # Floating point of another width never fits; whole numbers may be what the network converts itself.
-    if (
-        inputs.is_floating_point()
-        or _Trial(network, blank=False).run((1, *sample_shape), inputs.dtype).failed is not None
-    ):
+    changed = (*usual[:number], (usual[number][0], inputs.dtype), *usual[number + 1 :])
+    if inputs.is_floating_point() or _Trial(network, blank=False).run(changed, samples=1).failed is not None:
         raise ShapeError(
             "this network cannot take numbers of this type",
-            expected=str(usual),
+            expected=str(kind),
             found=str(inputs.dtype),
-            remedy=f"convert them with inputs.to({usual})",
+            remedy=f"convert them with inputs.to({kind})",
         )
 
 
-def _refuse_shape(network: nn.Module, inputs: Tensor, sample_shape: Shape) -> None:
-    given = _Trial(network).run(inputs.shape, inputs.dtype)
-    if given.failed is None:
+def _refuse_shape(network: nn.Module, given: Kinds, usual: Kinds) -> None:
+    first = given[0][0]
+    trial = _Trial(network).run(given)
+    if trial.failed is None:
         return
-    usual = _Trial(network).run((inputs.shape[0] if inputs.ndim else 1, *sample_shape), inputs.dtype)
-    if usual.failed is not None or given.failed not in usual.shapes:
+    types = tuple((shape, kind) for (shape, _), (_, kind) in zip(usual, given, strict=True))
+    fitting = _Trial(network).run(types, samples=first[0] if first else 1)
+    if fitting.failed is not None or trial.failed not in fitting.shapes:
         return  # It is not the shape that is wrong: let the network say what is.
-    kind = type(network.get_submodule(given.failed)).__name__
+    kind = type(network.get_submodule(trial.failed)).__name__
     raise ShapeError(
-        f"this network cannot take inputs of shape {tuple(inputs.shape)}",
-        where=f"layer {given.failed} ({kind})" if given.failed else kind,
-        expected=f"{usual.shapes[given.failed]} there",
-        found=f"{given.shapes[given.failed]} there",
-        remedy=f"give inputs of shape {_batch_of(sample_shape)}",
+        f"this network cannot take inputs of shape {', '.join(str(shape) for shape, _ in given)}",
+        where=f"layer {trial.failed} ({kind})" if trial.failed else kind,
+        expected=f"{fitting.shapes[trial.failed]} there",
+        found=f"{trial.shapes[trial.failed]} there",
+        remedy=f"give inputs of shape {' and '.join(_batch_of(shape) for shape, _ in usual)}",
     )
 
 
-def _batch_of(sample_shape: Shape) -> str:
-    return f"(batch, {', '.join(map(str, sample_shape))})"
+def _batch_of(shape: tuple[int, ...]) -> str:
+    return f"(batch, {', '.join(map(str, shape[1:]))})"
 
 
 @dataclass
@@ -103,12 +109,13 @@ class _Trial:
 
     network: nn.Module
     blank: bool = True
-    shapes: dict[str, Shape] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """What each layer was given, by its path."""
     failed: str | None = None
     """The innermost layer that was running when something went wrong."""
 
-    def run(self, shape: Shape, kind: torch.dtype) -> "_Trial":
+    def run(self, inputs: Kinds, samples: int | None = None) -> "_Trial":
+        """Send blank inputs through, of as many samples where that is said."""
         running: list[str] = []
 
         def enter(path: str) -> Callable[..., None]:
@@ -130,7 +137,9 @@ class _Trial:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 copied = {name: copy(tensor) for name, tensor in state}
                 device = "meta" if self.blank else next(iter(copied.values())).device
-                functional_call(self.network, copied, (torch.zeros(shape, dtype=kind, device=device),))
+                shapes = [(shape if samples is None else (samples, *shape[1:]), kind) for shape, kind in inputs]
+                blanks = tuple(torch.zeros(shape, dtype=kind, device=device) for shape, kind in shapes)
+                functional_call(self.network, copied, blanks)
         except Exception:  # Layers raise whatever they like.
             self.failed = next((path for path in reversed(running) if path in self.shapes), None)
         finally:

@@ -4,7 +4,6 @@
 """
 
 import ast
-import copy
 import dataclasses
 import inspect
 import json
@@ -63,56 +62,33 @@ def make(system: System, config: Any = None) -> dict[str, Any]:
 
 def counts(system: System, config: Any) -> dict[str, Any]:
     """Count trainable parameters, by role and in all, and list the layers of a configuration."""
-    rule = system.load().build(config)
+    from ganglion.runs.opening import without_numbers  # here and not above: `load` must not cost the import of torch
+
+    rule, examples = without_numbers(system, config)
     by_role = {
         role: sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
         for role, network in rule.networks.items()
     }
-    return {"parameters": sum(by_role.values()), "parameters_by_role": by_role, "layers": layers(rule, config)}
+    layers = [
+        {"role": role, "type": layer["kind"]}
+        | {key: layer[key] for key in ("name", "shape", "output", "parameters", "multiply_adds")}
+        for role, summary in summaries(rule, examples).items()
+        for layer in summary.to_dict()["layers"]
+    ]
+    return {"parameters": sum(by_role.values()), "parameters_by_role": by_role, "layers": layers}
 
 
-def layers(rule: "LearningRule", config: Any) -> list[dict[str, Any]]:
-    """Return the layers of every network that learns, as JSON values."""
-    rows: list[dict[str, Any]] = []
-    for role, summary in summaries(rule, example(config)).items():
-        for layer in summary.to_dict()["layers"]:
-            entry = {key: layer[key] for key in ("name", "shape", "output", "parameters", "multiply_adds")}
-            rows.append({"role": role, "type": layer["kind"], **entry})
-    return rows
-
-
-def summaries(rule: "LearningRule", inputs: "Tensor", batch_size: int | None = None) -> "dict[str, Summary]":
-    """Return the summary of every network that learns, by role; a discriminator is shown what the generator draws."""
-    import torch  # here and not above: `load` must not cost its import
-
+def summaries(
+    rule: "LearningRule", examples: "dict[str, tuple[Tensor, ...]]", batch_size: int | None = None
+) -> "dict[str, Summary]":
+    """Return the summary of every network that learns, by role, from inputs of each."""
     from ganglion.inspect.summary import summarise
 
-    found: dict[str, Summary] = {}
-    for role, network in rule.networks.items():
-        if any(parameter.requires_grad for parameter in network.parameters()):
-            found[role] = summarise(network, inputs, batch_size=batch_size)
-        if role == "generator":
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                inputs = copy.deepcopy(network).eval()(inputs.to(next(network.parameters()).device))
-    return found
-
-
-def example(config: Any) -> "Tensor":
-    """Return one blank input of a system's first network, from the fields that say what it takes."""
-    import torch
-
-    shape: tuple[int, ...]
-    if hasattr(config, "latent_features"):
-        shape = (config.latent_features,)
-    elif getattr(config, "image_size", None):
-        shape = (config.in_channels, config.image_size, config.image_size)
-    elif hasattr(config, "vocabulary_size"):
-        return torch.ones(1, config.window, dtype=torch.int64)
-    elif hasattr(config, "window"):
-        shape = (config.window, config.in_features)
-    else:
-        shape = (config.in_features,)
-    return torch.zeros(1, *shape)
+    return {
+        role: summarise(network, examples[role], batch_size=batch_size)
+        for role, network in rule.networks.items()
+        if any(parameter.requires_grad for parameter in network.parameters())
+    }
 
 
 def _fields_of_both_forms(published: Any, small: Any) -> list[dict[str, Any]]:

@@ -70,10 +70,7 @@ def build(system: System, config: Any) -> LearningRule:
         ConfigurationError: the networks are too large or have layers of nothing; found out without allocating any.
     """
     try:
-        with torch.device("meta"), _Undrawn(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on layers without units
-            blank = system.load().build(config)
-        networks = blank.networks.values()
+        networks = without_numbers(system, config)[0].networks.values()
         size = sum(
             tensor.numel() * tensor.element_size()
             for network in networks
@@ -96,6 +93,14 @@ def build(system: System, config: Any) -> LearningRule:
             remedy="choose smaller sizes",
         )
     return system.load().build(config)
+
+
+def without_numbers(system: System, config: Any) -> tuple[LearningRule, dict[str, tuple[Tensor, ...]]]:
+    """Build a system on the meta device, where tensors have shapes and no memory; return it with its blank inputs."""
+    module = system.load()
+    with torch.device("meta"), _Undrawn(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch remarks on layers without units
+        return module.build(config), module.examples(config)
 
 
 class _Undrawn(TorchFunctionMode):

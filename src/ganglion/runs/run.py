@@ -11,7 +11,6 @@ from ganglion import figures
 from ganglion.data.settings import DataSettings
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
-from ganglion.runs.facts import example
 from ganglion.runs.opening import build, checked, fill, restored
 from ganglion.runs.report import tour_table
 from ganglion.settings import from_dict
@@ -66,7 +65,8 @@ class Run:
     @cached_property
     def network(self) -> nn.Module:
         """The network with the best weights; the newest usable ones when the best are damaged."""
-        network = build(self.system, self.config).home
+        rule = build(self.system, self.config)
+        network = rule.home
         weights, complaint = self._files.best_weights()
         if weights is None:
             path, state, others = checkpoint.load_newest(self._files.checkpoints, ("weights",))
@@ -74,8 +74,10 @@ class Run:
             for sentence in filter(None, (f"{complaint}; using {path.name} instead" if complaint else "", *others)):
                 warnings.warn(sentence, stacklevel=2)
         fill(network, weights, str(self.folder))
-        usual = example(self.config)
-        return with_clear_shapes(network.eval(), tuple(usual.shape[1:]), usual.dtype)
+        examples = self.system.load().examples(self.config)
+        for role, part in rule.networks.items():
+            with_clear_shapes(part, *examples[role])
+        return network.eval()
 
     def predict(self, inputs: Any) -> list[dict[str, Any]]:
         """Answer for raw inputs: arrays, or one or more paths of images, CSV or NPZ files."""

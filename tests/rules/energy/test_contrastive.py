@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganglion.errors import ConfigurationError
 from ganglion.nn.energy import BernoulliRBM, binary_states
-from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.descend import Descent
+from ganglion.rules.energy.contrastive import ContrastiveDivergence
 
 PATTERNS = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [1, 1, 1, 1]]).double()
 PLAIN = Descent(optimizer="sgd", learning_rate=1.0)

@@ -16,8 +16,8 @@ from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.models import INDEX, System, names
 from ganglion.nn.energy import BernoulliRBM
 from ganglion.rules.adversarial import Adversarial
-from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.descend import Descent, descend
+from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.reconstruction import Reconstruction
 from ganglion.rules.supervised import Supervised
 from ganglion.training import checkpoint

@@ -49,6 +49,7 @@ References:
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -190,3 +191,10 @@ def build(config: Config) -> LearningRule:
         real_label=config.real_label,
         discriminator_steps=config.discriminator_steps,
     )
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    size = config.image_size or STANDARD_SIZE
+    images = torch.zeros(1, config.in_channels, size, size)
+    return {"generator": (torch.zeros(1, config.latent_features),), "discriminator": (images,)}

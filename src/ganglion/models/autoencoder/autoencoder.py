@@ -182,3 +182,8 @@ def build(config: Config) -> LearningRule:
         logistic=config.loss == "binary-cross-entropy",
     )
     return Reconstruction(network, config.descent, loss=config.loss, noise=config.noise, masking=config.masking)
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, config.in_features),)}

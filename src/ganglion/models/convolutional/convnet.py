@@ -36,6 +36,7 @@ References:
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -163,3 +164,8 @@ def build(config: Config) -> LearningRule:
         return cross_entropy(outputs, targets, config.label_smoothing)
 
     return Supervised(network, config.descent, loss=loss, measures={"accuracy": accuracy})
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, config.in_channels, config.image_size, config.image_size),)}

@@ -191,3 +191,8 @@ def build(config: Config) -> LearningRule:
         return Supervised(ModernLeNet5(config.num_classes), config.descent, measures=measures)
     loss = maximum_a_posteriori(config.rubbish_distance)
     return Supervised(LeNet5(config.num_classes), config.descent, loss=loss, measures=measures)
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, 1, SIDE, SIDE),)}

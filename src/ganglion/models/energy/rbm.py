@@ -42,6 +42,9 @@ References:
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.energy import BernoulliRBM
@@ -87,3 +90,8 @@ def build(config: Config) -> LearningRule:
         num_chains=config.num_chains,
         start_from_means=config.start_from_means,
     )
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"machine": (torch.zeros(1, config.in_features),)}

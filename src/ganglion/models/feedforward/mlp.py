@@ -39,6 +39,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -165,3 +166,8 @@ def _loss(config: Config) -> Callable[[Tensor, Tensor], Tensor]:
     if config.label_smoothing and name == "binary-cross-entropy":
         return partial(binary_cross_entropy, label_smoothing=config.label_smoothing)
     return LOSSES[name]
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, config.in_features),)}

@@ -37,6 +37,7 @@ References:
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -96,3 +97,8 @@ def build(config: Config) -> LearningRule:
         )
     loss = "perceptron" if config.rule == "1958" else "binary-cross-entropy"
     return Supervised(Perceptron(config.in_features), config.descent, loss=loss, measures={"accuracy": accuracy})
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, config.in_features),)}

@@ -49,6 +49,7 @@ References:
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -155,3 +156,8 @@ def build(config: Config) -> LearningRule:
         dropout=config.dropout,
     )
     return TruncatedBackpropagation(network, config.descent, measures={"accuracy": accuracy})
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, config.window, dtype=torch.int64),)}

@@ -39,6 +39,7 @@ References:
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -148,3 +149,8 @@ def build(config: Config) -> LearningRule:
         dropout=config.dropout,
     )
     return Supervised(network, config.descent, loss=steps_cross_entropy, measures={"accuracy": steps_accuracy})
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.ones(1, config.window, dtype=torch.int64),)}

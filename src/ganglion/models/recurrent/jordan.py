@@ -42,6 +42,7 @@ References:
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -138,3 +139,8 @@ def build(config: Config) -> LearningRule:
         feedback=config.feedback,
     )
     return TeacherForcing(network, config.descent, share=config.teacher_forcing)
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.ones(1, config.window, dtype=torch.int64),)}

@@ -64,6 +64,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -231,3 +232,8 @@ def build(config: Config) -> LearningRule:
     if config.quantiles:
         return Supervised(network, config.descent, loss=partial(quantile_loss, quantiles=config.quantiles))
     return Supervised(network, config.descent, loss="squared-error")
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.zeros(1, config.window, config.in_features),)}

@@ -184,3 +184,8 @@ def build(config: Config) -> LearningRule:
         dropout=config.dropout,
     )
     return Supervised(network, config.descent, measures={"accuracy": accuracy})
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    return {"network": (torch.ones(1, config.window, dtype=torch.int64),)}

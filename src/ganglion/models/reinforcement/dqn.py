@@ -315,3 +315,10 @@ def build(config: Config) -> LearningRule:
         target_every=config.target_every,
         target_rate=config.target_rate,
     )
+
+
+def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
+    """Return blank inputs of every network, by role."""
+    frames, numbers = (config.in_channels, FRAME_SIZE, FRAME_SIZE), (config.in_features,)
+    observations = torch.zeros(1, *(frames if config.network == "nature" else numbers))
+    return {"network": (observations,), "target": (observations,)}
