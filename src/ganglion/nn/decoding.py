@@ -7,38 +7,40 @@ seed, and rows that have ended keep their place until all have.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from ganglion.errors import ConfigurationError
+from ganglion.settings import Bound, at_least, settings
 
 State = Any
 """Nested tuples, lists and dicts of tensors whose first axis is the row; None before anything was read."""
+NOT_NEGATIVE = Bound("a number that is not negative", lambda value: math.isfinite(value) and value >= 0)
 NextLogits = Callable[[Tensor, State], tuple[Tensor, State]]
 """Reads tokens (rows, steps) on from a state; returns logits (rows, tokens) of what comes next, and the state after."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Decoding:
     """How sequences are chosen. With one beam tokens are drawn; several beams search for the likeliest sequence."""
 
-    longest: int = 100
+    longest: Annotated[int, at_least(1)] = 100
     """Tokens that are written at most, the end among them."""
-    shortest: int = 0
+    shortest: Annotated[int, at_least(0)] = 0
     """Tokens that are written at least before the end."""
-    temperature: float = 1.0
+    temperature: Annotated[float, NOT_NEGATIVE] = 1.0
     """Tokens are drawn from softmax(z / temperature); 0 always takes the likeliest."""
-    top_k: int | None = None
+    top_k: Annotated[int, at_least(1)] | None = None
     """Draw from this many likeliest tokens only."""
-    top_p: float | None = None
+    top_p: Annotated[float, Bound("above 0 and at most 1", lambda value: 0 < value <= 1)] | None = None
     """Draw from the fewest likeliest tokens only that together have this probability."""
-    beams: int = 1
+    beams: Annotated[int, at_least(1)] = 1
     """Sequences that are followed at once."""
-    length_penalty: float = 0.0
+    length_penalty: Annotated[float, NOT_NEGATIVE] = 0.0
     """Exponent a: sequences y found by beams are compared by log p(y) / ((5 + |y|) / 6)^a."""
-    no_repeated: int = 0
+    no_repeated: Annotated[int, at_least(0)] = 0
     """No sequence of this many tokens is written twice; 0 allows all."""
     end: int | None = None
     """Token that ends a sequence."""
@@ -46,21 +48,11 @@ class Decoding:
     """Tokens that are never written, such as the unknown one and padding."""
 
     def __post_init__(self) -> None:
-        bounds = {
-            "longest must be at least 1": self.longest >= 1,
-            "shortest must lie from 0 to longest": 0 <= self.shortest <= self.longest,
-            "temperature must not be negative": math.isfinite(self.temperature) and self.temperature >= 0,
-            "top_k must be at least 1": self.top_k is None or self.top_k >= 1,
-            "top_p must lie above 0 and not above 1": self.top_p is None or 0 < self.top_p <= 1,
-            "beams must be at least 1": self.beams >= 1,
-            "length_penalty must not be negative": math.isfinite(self.length_penalty) and self.length_penalty >= 0,
-            "no_repeated must not be negative": self.no_repeated >= 0,
-            "several beams draw nothing: temperature, top_k and top_p say nothing to them": self.beams == 1
-            or (self.temperature in (0, 1) and self.top_k is None and self.top_p is None),
-        }
-        for rule, kept in bounds.items():
-            if not kept:
-                raise ConfigurationError(rule, found=str(self))
+        if self.shortest > self.longest:
+            raise ConfigurationError("shortest must be at most longest", found=f"{self.shortest} and {self.longest}")
+        draws = self.temperature not in (0, 1) or self.top_k is not None or self.top_p is not None
+        if self.beams > 1 and draws:
+            raise ConfigurationError("several beams draw nothing", remedy="leave out temperature, top_k and top_p")
 
 
 @dataclass(frozen=True)

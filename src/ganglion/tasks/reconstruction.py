@@ -20,6 +20,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.rules.losses import LOSS
 from ganglion.rules.reconstruction import Reconstruction as ReconstructionRule
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.images import PSNR
 from ganglion.tasks.shared.evaluation import ask, evaluating
 from ganglion.tasks.shared.parts import Parts, take
 from ganglion.tasks.shared.preparing import (
@@ -52,7 +53,6 @@ RECONSTRUCTION_ERROR = Measure(
     higher_is_better=False,
     meaning="Mean squared error of a value after the passage through the code.",
 )
-PSNR = Measure(name="psnr", higher_is_better=True, meaning="The same for pixels in decibels: 10 log10 (1 / error).")
 PRINCIPAL_COMPONENTS_ERROR = Measure(
     name="principal_components_error",
     higher_is_better=False,

@@ -1,0 +1,95 @@
+"""How near one image is to another: the mean difference, decibels, and likeness of structure."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ganglion.core import Measure
+from ganglion.errors import ShapeError
+
+L1 = Measure(
+    name="l1",
+    higher_is_better=False,
+    meaning="Mean absolute difference of a pixel, of which 0 is black and 1 is white.",
+)
+PSNR = Measure(
+    name="psnr",
+    higher_is_better=True,
+    meaning="Decibels between the brightest possible pixel and the error: 10 log10 (1 / mean squared difference).",
+)
+SSIM = Measure(
+    name="ssim",
+    higher_is_better=True,
+    meaning="Likeness of brightness, contrast and structure in small windows: 1 for equal images, about 0 for unlike.",
+)
+MEASURES = (PSNR, SSIM, L1)
+BEST_PSNR = 100.0
+"""Decibels that equal images are given; they would be infinite."""
+WINDOW = 11
+"""Side of the window in which structure is compared; in smaller images it is the largest odd one that fits."""
+SIGMA = 1.5
+"""Deviation of the Gaussian that weights the pixels of a window."""
+K_1, K_2 = 0.01, 0.03
+"""What keeps the likeness of even patches stable, as shares of the range."""
+
+
+def l1(images: Tensor, truth: Tensor) -> Tensor:
+    """Return (1/n) sum |x - y| of each image `(samples,)`; both are `(samples, channels, height, width)`.
+
+    >>> l1(torch.full((1, 1, 2, 2), 0.25), torch.zeros(1, 1, 2, 2))
+    tensor([0.2500])
+    """
+    return (images - truth).abs().flatten(1).mean(1)
+
+
+def psnr(images: Tensor, truth: Tensor) -> Tensor:
+    """Return 10 log10 (1 / ((1/n) sum (x - y)^2)) of each image `(samples,)`, at most `BEST_PSNR`.
+
+    Both are `(samples, channels, height, width)` in [0, 1].
+
+    >>> psnr(torch.full((1, 1, 2, 2), 0.1), torch.zeros(1, 1, 2, 2))
+    tensor([20.])
+    """
+    squared = (images - truth).square().flatten(1).mean(1)
+    return -10 * squared.clamp(min=10 ** (-BEST_PSNR / 10)).log10()
+
+
+def ssim(images: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean structural similarity of each image `(samples,)`, the mean over its channels.
+
+    In every window that lies inside the image, with means m, variances v and covariance c under Gaussian weights:
+
+        (2 m_x m_y + C_1) (2 c + C_2) / ((m_x^2 + m_y^2 + C_1) (v_x + v_y + C_2))
+
+    where C_1 = 0.01^2 and C_2 = 0.03^2. Both are `(samples, channels, height, width)` in [0, 1].
+
+    Source: Wang, Bovik, Sheikh and Simoncelli, Image quality assessment: from error visibility to structural
+    similarity (2004).
+
+    >>> image = torch.rand(1, 3, 16, 16)
+    >>> ssim(image, image)
+    tensor([1.])
+    """
+    if images.shape != truth.shape or images.dim() != 4:
+        raise ShapeError(
+            "only images of one size can be compared",
+            expected="two times (samples, channels, height, width)",
+            found=f"{tuple(images.shape)} and {tuple(truth.shape)}",
+        )
+    side = min(WINDOW, *(length - 1 + length % 2 for length in images.shape[2:]))
+    x, y = images.double(), truth.double()  # variances are small differences of large numbers
+    m_x, m_y, xx, yy, xy = _smoothed(torch.cat([x, y, x * x, y * y, x * y]), side).chunk(5)
+    v_x, v_y, covariance = xx - m_x * m_x, yy - m_y * m_y, xy - m_x * m_y
+    likeness = (2 * m_x * m_y + K_1**2) * (2 * covariance + K_2**2)
+    likeness = likeness / ((m_x * m_x + m_y * m_y + K_1**2) * (v_x + v_y + K_2**2))
+    return likeness.flatten(1).mean(1).to(images.dtype)
+
+
+def _smoothed(images: Tensor, side: int) -> Tensor:
+    """Return the Gaussian mean in every window of a side that lies inside the images."""
+    places = torch.arange(side, dtype=images.dtype, device=images.device) - side // 2
+    weights = (-places.square() / (2 * SIGMA**2)).exp()
+    weights = weights / weights.sum()
+    planes = images.flatten(0, 1)[:, None]
+    smooth = functional.conv2d(functional.conv2d(planes, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))
+    return smooth.view(*images.shape[:2], *smooth.shape[2:])
