@@ -106,7 +106,7 @@ def _check_bounds(hint: Any, value: Any, name: str) -> None:
         if value is not None and value not in words:
             for option in arguments:
                 _check_bounds(option, value, name)
-    elif origin is tuple:
+    elif origin is tuple and isinstance(value, tuple | list):  # and not another option of a union
         kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
         for kind, item in zip(kinds, value, strict=True):
             _check_bounds(kind, item, name)

@@ -16,9 +16,9 @@ from ganglion.data.loaders.buckets import BucketLoader
 from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.preprocessing.vocabulary import Vocabulary, words
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
-from ganglion.data.vocabulary import Vocabulary, words
 from ganglion.rules.losses import accuracy
 from ganglion.rules.sequences import steps_accuracy
 from ganglion.tasks.measures.samples import SampleQuality

@@ -11,9 +11,9 @@ import torch
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.documents import read_documents
+from ganglion.data.preprocessing.vocabulary import words
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
-from ganglion.data.vocabulary import words
 from ganglion.errors import DataError
 from ganglion.figures import save
 from ganglion.models import find

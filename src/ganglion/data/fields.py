@@ -60,6 +60,8 @@ class Boxes(NamedTuple):
     """Left, top, right and bottom edge `(boxes, 4)`; the right and bottom edges lie outside."""
     classes: np.ndarray
     """Class numbers `(boxes,)`."""
+    image_size: tuple[int, int]
+    """Height and width of the image."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.documents import read_texts_of
 from ganglion.data.loaders.buckets import BucketLoader
+from ganglion.data.preprocessing.vocabulary import Vocabulary, words
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
-from ganglion.data.vocabulary import Vocabulary, words
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS, decisions

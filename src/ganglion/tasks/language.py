@@ -16,8 +16,8 @@ from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import read_inputs
+from ganglion.data.preprocessing.vocabulary import Vocabulary
 from ganglion.data.settings import DataSettings
-from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.truncated import Reader
 from ganglion.settings import from_dict

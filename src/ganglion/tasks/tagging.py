@@ -15,9 +15,9 @@ from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
+from ganglion.data.preprocessing.vocabulary import Vocabulary
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
-from ganglion.data.vocabulary import Vocabulary
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,9 @@ def _write(file: zipfile.ZipFile, name: str, field: Field) -> None:
         samples = [_joined(value) if isinstance(value, Boxes) else value for value in values]
         _write_array(file, f"{name}.values", np.concatenate([np.ravel(sample) for sample in samples]))
         _write_array(file, f"{name}.shapes", np.array([sample.shape for sample in samples], dtype=np.int64))
+        if field.kind == "boxes":
+            sizes = [boxes.image_size for boxes in values]
+            _write_array(file, f"{name}.sizes", np.array(sizes, dtype=np.int64).reshape(-1, 2))
     else:
         _write_array(file, name, np.asarray(values))
 
@@ -138,7 +141,8 @@ def _read(about: AboutField, arrays: Mapping[str, Any], name: str) -> Field:
     values: Values
     if f"{name}.shapes" in arrays:
         values = _apart(arrays[f"{name}.values"], arrays[f"{name}.shapes"])
-        values = [_boxes(sample) for sample in values] if about.kind == "boxes" else values
+        if about.kind == "boxes":
+            values = [_boxes(rows, size) for rows, size in zip(values, arrays[f"{name}.sizes"].tolist(), strict=True)]
     elif about.kind == "rows":
         values = _rows(arrays[name])
     elif about.kind == "tagged":
@@ -161,5 +165,5 @@ def _joined(boxes: Boxes) -> np.ndarray:
     return np.column_stack([boxes.corners, boxes.classes]).astype(np.float64)  # (boxes, 5)
 
 
-def _boxes(rows: np.ndarray) -> Boxes:
-    return Boxes(rows[:, :4].astype(np.float32), rows[:, 4].astype(np.int64))
+def _boxes(rows: np.ndarray, size: Sequence[int]) -> Boxes:
+    return Boxes(rows[:, :4].astype(np.float32), rows[:, 4].astype(np.int64), (size[0], size[1]))

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
-from ganglion.errors import DataError, MissingExtraError, ShapeError
+from ganglion.errors import DataError, MissingExtraError
 from ganglion.files import refuse_bomb, regular, unreadable
 from ganglion.settings import unknown_name
 
@@ -90,33 +90,6 @@ def read_table(path: Path) -> Table:
         found = f"a header of {', '.join(table.names[:10])}" if table.names else "nothing"
         raise DataError("this table has no rows", where=str(path), expected="rows below the header", found=found)
     return table
-
-
-def read_rows(path: Path, columns: Sequence[str], kind: Literal["tabular", "series"]) -> np.ndarray:
-    """Read rows for a trained network, putting the columns in its order by their names."""
-    if path.suffix.lower() in (".npz", ".npy"):
-        from ganglion.data.formats.npz import read_array
-
-        rows = read_array(path)
-        return rows[:, None] if rows.ndim == 1 else rows
-    if kind == "series":
-        from ganglion.data.formats.series import read_series
-        from ganglion.data.settings import DataSettings
-
-        return np.asarray(read_series(path, DataSettings(columns=tuple(columns))).inputs)
-    table = read_table(path)
-    by_position = not table.named and len(table.names) == len(columns)
-    if not columns or by_position:
-        return table.rows()
-    absent = [name for name in columns if name not in table.names]
-    if absent:
-        raise ShapeError(
-            "this table lacks columns that the network was trained on",
-            where=str(path),
-            expected=", ".join(columns),
-            found=", ".join(table.names),
-        )
-    return table.only(columns).rows()
 
 
 def decode_text(path: Path, most: int = MOST_BYTES) -> tuple[str, str]:

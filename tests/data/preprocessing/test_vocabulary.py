@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganglion.data.vocabulary import UNKNOWN, Vocabulary, words
+from ganglion.data.preprocessing.vocabulary import UNKNOWN, Vocabulary, words
 from ganglion.errors import DataError
 from ganglion.settings import from_dict, to_dict
 

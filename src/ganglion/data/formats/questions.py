@@ -1,0 +1,74 @@
+"""Files that a trained network is asked about, as raw inputs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ganglion.data.formats.image_files import read_pictures
+from ganglion.data.formats.npz import read_array
+from ganglion.data.formats.series import read_series
+from ganglion.data.formats.tables import read_table
+from ganglion.data.formats.text import read_text
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, ShapeError
+from ganglion.files import named
+
+
+def read_inputs(
+    paths: Sequence[str | Path], kind: Literal["image", "tabular", "series", "text"], columns: Sequence[str] = ()
+) -> np.ndarray:
+    """Read raw inputs of a trained network: image files or folders of them, CSV, NPZ or Parquet files, or texts.
+
+    Args:
+        columns: names that the rows of tables are put in the order of; other columns of a file are left out.
+
+    Returns:
+        Images `(samples, height, width, channels)` uint8, or an object array of images of different sizes; rows
+        `(samples, columns)`; or texts `(samples,)`.
+    """
+    if not paths:
+        raise DataError("there is nothing to read", expected="at least one file")
+    for path in paths:
+        if not named(path).exists():
+            raise DataError("this file does not exist", where=str(path), remedy="give files that exist")
+    if kind == "image":
+        return _stacked(read_pictures([Path(path) for path in paths]))
+    if kind == "text":
+        return np.array([read_text(Path(path)) for path in paths], dtype=object)
+    rows = [_read_rows(Path(path), columns, kind) for path in paths]
+    if len({part.shape[1:] for part in rows}) > 1:
+        found = ", ".join(f"{part.shape[1:]} in {Path(path).name}" for part, path in zip(rows, paths, strict=True))
+        raise ShapeError("these files hold rows of different shapes", found=found, remedy="ask about one at a time")
+    return np.concatenate(rows)
+
+
+def _read_rows(path: Path, columns: Sequence[str], kind: Literal["tabular", "series"]) -> np.ndarray:
+    """Read rows, putting the columns in the order of the network by their names."""
+    if path.suffix.lower() in (".npz", ".npy"):
+        rows = read_array(path)
+        return rows[:, None] if rows.ndim == 1 else rows
+    if kind == "series":
+        return np.asarray(read_series(path, DataSettings(columns=tuple(columns))).inputs)
+    table = read_table(path)
+    by_position = not table.named and len(table.names) == len(columns)
+    if not columns or by_position:
+        return table.rows()
+    absent = [name for name in columns if name not in table.names]
+    if absent:
+        raise ShapeError(
+            "this table lacks columns that the network was trained on",
+            where=str(path),
+            expected=", ".join(columns),
+            found=", ".join(table.names),
+        )
+    return table.only(columns).rows()
+
+
+def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
+    if len({picture.shape for picture in pictures}) == 1:
+        return np.stack(pictures)
+    mixed = np.empty(len(pictures), dtype=object)
+    mixed[:] = pictures
+    return mixed

@@ -1,0 +1,47 @@
+"""Classes as numbers, and back as names."""
+
+from collections.abc import Sequence
+from typing import Annotated, Self, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganglion.errors import DataError
+from ganglion.settings import at_least, settings
+
+
+@final
+@settings
+class ClassPreprocessing:
+    """The class of every sample as its number `(samples,)` int64.
+
+    >>> pets = ClassPreprocessing.fit(np.array([0, 1, 1]), ("cat", "dog"))
+    >>> pets(np.array([1, 0])).tolist(), pets.inverse(torch.tensor([1]))
+    ([1, 0], ['dog'])
+    """
+
+    num_classes: Annotated[int, at_least(1)]
+    """Classes that there are."""
+    names: tuple[str, ...] = ()
+    """What each is called; its number where none are given."""
+
+    @classmethod
+    def fit(cls, classes: np.ndarray, names: Sequence[str] = ()) -> Self:
+        """Keep the names, and count the classes `(samples,)` where there are none."""
+        return cls(num_classes=len(names) or 1 + int(np.max(classes, initial=0)), names=tuple(names))
+
+    def __call__(self, raw: np.ndarray) -> Tensor:
+        """Return class numbers `(samples,)` int64. Raises `DataError` for one that there is not."""
+        numbers = np.asarray(raw).astype(np.int64)
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() < self.num_classes):
+            raise DataError(
+                "this class is unknown",
+                expected=f"numbers from 0 to {self.num_classes - 1}",
+                found=f"{numbers.min()} to {numbers.max()}",
+            )
+        return torch.from_numpy(numbers)
+
+    def inverse(self, numbers: Tensor) -> list[str]:
+        """Return the names of class numbers `(samples,)`."""
+        return [self.names[number] if self.names else str(number) for number in numbers.tolist()]

@@ -1,0 +1,88 @@
+"""Rows of a table as tensors: numbers standardised, categories as one feature each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganglion.data.preprocessing.numbers import as_numbers, moments, standardised
+from ganglion.errors import ShapeError
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TabularPreprocessing:
+    """Rows as `(samples, features)`: numbers standardised, categories as one feature each.
+
+    `x' = (x - mean) / deviation`, so a missing number, which becomes the mean, is 0; a constant column becomes 0. A
+    category is 1 in its own feature; one that training did not have is 0 in all of them.
+
+    >>> rows = np.array([[1.0, "red"], [3.0, "blue"]], dtype=object)
+    >>> TabularPreprocessing.fit(rows)(np.array([[None, "blue"], [3.0, "green"]], dtype=object)).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+
+    means: tuple[float, ...]
+    """Mean of every numeric column over the training part; 0 for a column of categories."""
+    deviations: tuple[float, ...]
+    """Standard deviation likewise, 1 where it is nothing."""
+    categories: tuple[tuple[str, ...], ...] = ()
+    """The categories of every column, none for a numeric one."""
+    columns: tuple[str, ...] = ()
+    """Names of the columns, by which rows of a file are put in order."""
+
+    @classmethod
+    def fit(cls, rows: np.ndarray, columns: Sequence[str] = ()) -> Self:
+        """Measure the training rows `(samples, columns)`, numeric or with text in some columns (dtype object)."""
+        means, deviations, categories = [], [], []
+        for column in np.asarray(rows).T:
+            texts = () if rows.dtype != object else tuple(sorted({item for item in column if isinstance(item, str)}))
+            mean, deviation = (0.0, 1.0) if texts else moments(column)
+            means.append(mean)
+            deviations.append(deviation)
+            categories.append(texts)
+        return cls(
+            means=tuple(means),
+            deviations=tuple(deviations),
+            categories=tuple(categories) if any(categories) else (),
+            columns=tuple(columns),
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the columns of the result are called: `age`, `colour=red`."""
+        names = self.columns or tuple(f"column {number + 1}" for number in range(len(self.means)))
+        kinds = self.categories or ((),) * len(self.means)
+        return tuple(
+            feature
+            for name, texts in zip(names, kinds, strict=True)
+            for feature in ([f"{name}={text}" for text in texts] if texts else [name])
+        )
+
+    def __call__(self, raw: np.ndarray | Sequence) -> Tensor:
+        rows = np.asarray(raw) if isinstance(raw, np.ndarray) else np.asarray(raw, dtype=object)
+        if rows.ndim != 2 or rows.shape[1] != len(self.means):
+            raise ShapeError(
+                "these rows do not have the columns of the training data",
+                expected=f"{len(self.means)} columns" + (f": {', '.join(self.columns)}" if self.columns else ""),
+                found=f"shape {rows.shape}",
+            )
+        if not self.categories:
+            return standardised(as_numbers(rows, self.columns), self.means, self.deviations)
+        parts = []
+        names = self.columns or ("",) * len(self.means)
+        kinds = zip(rows.T, names, self.categories, self.means, self.deviations, strict=True)
+        for column, name, texts, mean, deviation in kinds:
+            if texts:
+                parts.append(_one_hot(column, texts))
+            else:
+                parts.append(standardised(as_numbers(column[:, None], (name,)), (mean,), (deviation,)))
+        return torch.cat(parts, dim=1)
+
+
+def _one_hot(column: np.ndarray, categories: Sequence[str]) -> Tensor:
+    matches = np.array([[item == category for category in categories] for item in column], dtype=np.float32)
+    return torch.from_numpy(matches.reshape(len(column), len(categories)))
