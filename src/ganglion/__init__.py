@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganglion.runs.estimator import Classifier as Classifier
     from ganglion.runs.estimator import Regressor as Regressor
+    from ganglion.runs.folds import CrossValidation as CrossValidation
+    from ganglion.runs.folds import cross_validate as cross_validate
     from ganglion.runs.session import Run as Run
     from ganglion.runs.session import load as load
     from ganglion.runs.session import open_run as open_run
@@ -17,6 +19,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "train": "runs.session",
     "resume": "runs.session",
+    "cross_validate": "runs.folds",
+    "CrossValidation": "runs.folds",
     "load": "runs.session",
     "open_run": "runs.session",
     "Run": "runs.session",

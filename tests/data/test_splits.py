@@ -168,3 +168,45 @@ def test_a_series_is_cut_in_order_without_overlap(steps: int, validation: float,
 def test_a_limited_series_keeps_its_latest_training_steps() -> None:
     series = Dataset.of(name="count", kind="series", inputs=np.arange(100, dtype=np.float32)[:, None])
     assert split_series(series, DataSettings(limit=10))["train"].index.tolist() == list(range(60, 70))
+
+
+@pytest.mark.parametrize(("count", "folds"), [(150, 5), (53, 10), (10, 2)])
+def test_folds_hold_every_sample_once_and_every_class_in_its_share(count: int, folds: int) -> None:
+    dataset = rows(count)
+    assert dataset.targets is not None
+    found = np.array([membership(dataset, folds=folds, fold=fold + 1) for fold in range(folds)]) == PARTS.index("test")
+    assert (found.sum(axis=0) == 1).all()
+    for label in range(3):
+        sizes = found[:, dataset.targets == label].sum(axis=1)
+        assert sizes.max() - sizes.min() <= 1
+    sizes = found.sum(axis=1)
+    assert sizes.max() - sizes.min() <= 3
+    validated = membership(dataset, folds=folds, fold=1) == PARTS.index("validation")
+    assert validated.sum() == pytest.approx(0.1 * count, abs=3)
+
+
+def test_folds_move_with_content_alone() -> None:
+    dataset = rows(60)
+    order = np.random.default_rng(5).permutation(60)
+    for fold in (1, 4):
+        found = membership(dataset, folds=4, fold=fold)
+        assert (membership(chosen(dataset, order), folds=4, fold=fold) == found[order]).all()
+    twice = chosen(dataset, np.arange(120) % 60)
+    found = membership(twice, folds=4, fold=2)
+    assert (found[:60] == found[60:]).all()
+
+
+def test_a_published_test_part_is_no_fold() -> None:
+    dataset = with_test_part(rows(40), rows(10, seed=1).inputs, rows(10, seed=1).targets)
+    parts = split(dataset, DataSettings(folds=4, fold=1), seed=0)
+    assert sum(len(part) for part in parts.values()) == 40
+    assert len(split(dataset, DataSettings(), seed=0)["test"]) == 10
+
+
+def test_a_class_of_one_sample_is_learnt_and_never_tested() -> None:
+    dataset = rows(41, classes=2)
+    assert dataset.targets is not None
+    targets = dataset.targets.copy()
+    targets[7] = 2
+    dataset = dataset.with_values(targets=targets)
+    assert all(membership(dataset, folds=4, fold=fold)[7] == 0 for fold in (1, 2, 3, 4))

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganglion.cli import folds
 from ganglion.cli.arguments import Folder, OptionalCount, Switch
 from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
@@ -27,6 +28,9 @@ def train(words: list[str]) -> None:
         raise UsageError("name the system before its flags", found=words[0], remedy="ganglion train lenet5 --epochs 5")
     system = find(words[0])
     request = parse(system, words[1:])
+    if request.options.get("folds") and not request.options.get("fold"):
+        folds.train(system.name, request)
+        return
 
     def prepare(callbacks: list["Callback"]) -> "Session":
         from ganglion.runs import session
@@ -57,6 +61,11 @@ def resume(
         json: Print the result as JSON.
         quiet: Print the result only.
     """
+    if folds.given(folder):
+        if epochs or steps or strict or exact:
+            raise UsageError("a cross-validation goes on as it began", remedy="leave the flags out")
+        folds.resume(folder, json, quiet)
+        return
 
     def prepare(callbacks: list["Callback"]) -> "Session | Run":
         from ganglion.runs import session

@@ -16,6 +16,11 @@ class DataSettings:
     """Share of the samples held back to choose the best weights; for series the share of time before the test part."""
     test: Annotated[float, SHARE] = 0.2
     """Share held back for the final score, where the data brings no test part of its own."""
+    folds: Annotated[int, at_least(2)] | None = None
+    """Cross-validate: divide the samples into this many folds, and train once for each on all others. A test part that
+    the data brings is then not looked at."""
+    fold: Annotated[int, at_least(1)] | None = None
+    """Train only once, with this of the folds held back as the test part."""
     limit: Annotated[int, at_least(1)] | None = None
     """Use at most this many training samples."""
     target: str | None = None
@@ -43,3 +48,5 @@ class DataSettings:
                 "validation and test shares must leave something to train on",
                 found=f"validation {self.validation}, test {self.test}",
             )
+        if self.fold is not None and self.fold > (self.folds or 0):
+            raise ConfigurationError("fold must be one of the folds", found=f"fold {self.fold} of {self.folds or 0}")

@@ -42,7 +42,8 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
 
     Every class is divided in the same shares. A hash of a sample's content and of `seed` decides who goes where, so
     equal samples never part, reordering moves none, and adding or removing one moves at most its neighbours at the
-    borders. A test part that the set was published with is used as it is.
+    borders. A test part that the set was published with is used as it is. Of `settings.folds` the fold
+    `settings.fold` is the test part; together the folds hold every sample once.
 
     Raises:
         DataError: too few samples, or a class that no training sample has.
@@ -59,15 +60,16 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
             expected="at least 2",
             found=f"{len(dataset)} samples",
         )
-    published = bool(dataset.test_fields)
+    published = bool(dataset.test_fields) and settings.fold is None
     shares = (settings.validation, 0.0 if published else settings.test)
     keys = digests(dataset.inputs, seed)
-    part = _membership(keys, _strata(dataset), shares)
+    fold = (settings.fold or 1, settings.folds) if settings.folds else None
+    part = _membership(keys, _strata(dataset), shares, fold)
     places = [np.flatnonzero(part == number) for number in range(3)]
     if settings.limit is not None:
         places[TRAIN] = _limited(places[TRAIN], keys, _strata(dataset), settings.limit)
     samples = {name: _take(dataset, index) for name, index in zip(PARTS, places, strict=True)}
-    if dataset.test_fields:
+    if published:
         first = next(iter(dataset.test_fields.values()))
         samples["test"] = Samples(dataset.test_fields, np.arange(len(first)))
     _refuse_empty(dataset, samples, shares)
@@ -100,23 +102,38 @@ def _strata(dataset: Dataset) -> np.ndarray:
     return np.zeros(len(dataset), dtype=np.int64)
 
 
-def _membership(keys: np.ndarray, strata: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
+def _membership(
+    keys: np.ndarray, strata: np.ndarray, shares: tuple[float, float], fold: tuple[int, int] | None
+) -> np.ndarray:
     """Return the part of every sample: each class goes to test, validation and training in the order of its hashes.
 
-    Small classes fill training first, then test, then validation.
+    Small classes fill training first, then test, then validation. Given a fold and their number, that fold is tested.
     """
     validation, test = shares
     contents, content_of = np.unique(keys, return_inverse=True)
     stratum = np.full(len(contents), strata.max())
     np.minimum.at(stratum, content_of, strata)  # one content under several labels is still one content
     part = np.full(len(contents), TRAIN)
-    for label in np.unique(stratum):
+    for number, label in enumerate(np.unique(stratum)):
         own = np.flatnonzero(stratum == label)  # in the order of their hashes
-        tested = _count(len(own), test, spare=len(own) - 1)
-        validated = _count(len(own), validation, spare=len(own) - 1 - tested)
-        part[own[:tested]] = TEST
-        part[own[tested : tested + validated]] = VALIDATION
+        tested = np.arange(len(own)) < _count(len(own), test, spare=len(own) - 1)
+        if fold:
+            tested = _in_fold(len(own), *fold, first=number)
+        rest = own[~tested]
+        validated = _count(len(own), validation, spare=len(rest) - 1)
+        part[own[tested]] = TEST
+        part[rest[:validated]] = VALIDATION
     return part[content_of]
+
+
+def _in_fold(size: int, fold: int, folds: int, first: int) -> np.ndarray:
+    """Return which of the contents of a class, in the order of their hashes `(size,)`, are in a fold.
+
+    The folds of a class differ by one content at most. Each class begins with another fold, so that the odd ones out
+    of many classes do not all come together. A class of one content stays in training.
+    """
+    of_each = (np.arange(size) * folds // size + first) % folds
+    return (of_each == fold - 1) & (size > 1)
 
 
 def _count(size: int, share: float, spare: int) -> int:

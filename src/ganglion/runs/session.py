@@ -134,7 +134,7 @@ def _prepare(
     device = choose_device(trainer_settings.device)  # one that is not here is refused before anything is written
     precision = settle_precision(trainer_settings.precision, device, getattr(config, "bf16_is_safe", False))
     trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
-    source = _source(system, system.data if data is None else data)
+    source = as_source(system, system.data if data is None else data)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     foundation = _lay(system, task, trainer_settings.seed)
     about = {
@@ -313,7 +313,8 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _source(system: System, data: Source) -> str | Dataset:
+def as_source(system: System, data: Source) -> str | Dataset:
+    """Return data as a name, a path or a data set."""
     if isinstance(data, str | Path):
         return str(data)
     if isinstance(data, Dataset):
@@ -330,8 +331,12 @@ def prepare_task(
     if source == STORED and folder:
         source = stored(folder)
     if not kinds[0].reads:  # it acts in an environment
+        if settings.folds:
+            raise UsageError("only samples can be divided into folds", found=f"{system.name} acts in an environment")
         return kinds[0].prepare(source, config, settings, seed)
     dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
+    if settings.folds:
+        _refuse_folds(dataset, settings)
     refusals = [kind.refusal(dataset) for kind in kinds]
     if None not in refusals:
         raise refusals[0]  # type: ignore[misc]
@@ -339,6 +344,13 @@ def prepare_task(
     task = kinds[refusals.index(None)].prepare(dataset, config, settings, seed)
     task.notes = (*task.notes, *doubts)
     return task
+
+
+def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:
+    if dataset.main.is_running:
+        raise UsageError("only samples can be divided into folds", where=dataset.source, found=f"one {dataset.kind}")
+    if settings.fold is None:
+        raise UsageError("a run holds back one of the folds", remedy="give fold, or call ganglion.cross_validate")
 
 
 def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:

@@ -50,7 +50,7 @@ class RunFolder:
             if out is not None:
                 path.mkdir(parents=True, exist_ok=True)
             else:
-                path = _new_folder(path, f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}")
+                path = new_folder(path, f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}")
             run = cls(path)
             run._made = made
             run.lock()
@@ -305,7 +305,7 @@ def _text(file: Path) -> str:
         ) from error
 
 
-def _new_folder(parent: Path, name: str) -> Path:
+def new_folder(parent: Path, name: str) -> Path:
     """Make a folder of that name, with a number where another process has just made it."""
     for number in itertools.count(1):
         path = parent / (name if number == 1 else f"{name}-{number}")
