@@ -174,3 +174,22 @@ class EnergyModel(Protocol):
 
     def match_means(self, visible: Tensor) -> None:
         """Start from the means of the data."""
+
+
+@runtime_checkable
+class Players(Protocol):
+    """A rule in which a discriminator learns to tell real samples from those of a generator. All that it is asked
+    takes a batch as the loader hands it out, and changes no network.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def real(self, batch: Batch) -> Tensor:
+        """Return the real samples of a batch, `(batch, ...)`."""
+
+    def sample(self, batch: Batch) -> Tensor:
+        """Return as many generated samples, made of fresh noise and the conditions of the batch."""
+
+    def discriminate(self, samples: Tensor, batch: Batch) -> Tensor:
+        """Return the discriminator's outputs `(batch, ...)` for samples with the conditions of a batch."""

@@ -5,6 +5,7 @@ import torch
 
 from ganglion.errors import ConfigurationError
 from ganglion.models.adversarial.gan import TINY, Config, Discriminator, Generator, build
+from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.settings import from_dict, to_dict
 
 
@@ -31,4 +32,4 @@ def test_configuration_survives_json_and_refuses_nonsense() -> None:
     with pytest.raises(ConfigurationError, match="at least 1"):
         Config(generator_features=(0,))
     with pytest.raises(ConfigurationError, match="real_label"):
-        build(Config(real_label=2.0))
+        Config(game=GameSettings(real_label=2.0))

@@ -15,10 +15,9 @@ from ganglion import tasks
 from ganglion.core import LearningRule
 from ganglion.errors import CheckpointError, ConfigurationError, GanglionError
 from ganglion.models import System
+from ganglion.runs.migration import FORMAT, migrated
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Task
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ class About:
 
 
 def checked(about: dict[str, Any]) -> dict[str, Any]:
-    """Return the contents of `config.json` if every part that is needed is there and of its kind."""
+    """Return the contents of `config.json` in the present format, if every part is there and of its kind."""
     names = {field.name for field in fields(About)}
     known = from_dict(About, {name: about[name] for name in names & set(about)}, where="config.json")
     if known.format > FORMAT:
@@ -47,7 +46,7 @@ def checked(about: dict[str, Any]) -> dict[str, Any]:
             found=f"format {known.format}",
             remedy="upgrade ganglion",
         )
-    return about
+    return migrated(about)
 
 
 def restored(about: dict[str, Any], config: Any) -> Task:

@@ -17,6 +17,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.models import System, find
 from ganglion.rules.descend import Descent
+from ganglion.runs.migration import FORMAT
 from ganglion.runs.opening import build, checked
 from ganglion.runs.report import run_report
 from ganglion.runs.run import Run
@@ -34,7 +35,6 @@ from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Callback, Trainer
 
 Source = str | Path | Dataset | tuple[Any, Any] | Any
-FORMAT = 1
 REPORT = "report.html"
 
 

@@ -15,7 +15,9 @@ from ganglion.core import Batch, LearningRule, Loader
 from ganglion.data.loaders.epochs import InMemoryLoader
 from ganglion.models import INDEX, System, names
 from ganglion.nn.energy import BernoulliRBM
-from ganglion.rules.adversarial import Adversarial
+from ganglion.rules.adversarial.inputs import Inputs
+from ganglion.rules.adversarial.latent import Latent
+from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.reconstruction import Reconstruction
@@ -184,7 +186,11 @@ def test_two_networks_whose_buffers_are_put_in_and_out(recorder: OnPaper) -> Non
         generator = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
         judge = nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 1), nn.Flatten(0))
         return Adversarial(
-            generator, judge, latent_features=2, generator_descent=Descent(), discriminator_descent=Descent()
+            generator,
+            judge,
+            Inputs(noise=Latent("normal", (2,))),
+            generator_descent=Descent(),
+            discriminator_descent=Descent(),
         )
 
     plain, _ = fitted(rule(), samples(), recorded=False, steps=9)

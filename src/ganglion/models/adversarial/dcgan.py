@@ -21,6 +21,7 @@ Networks:
 Learning rule:
     Adversarial. Real and generated images pass the discriminator as separate batches, for statistics of a mixture
     would give the difference away. A phase leaves the running statistics of the other's network alone.
+    `game.loss` plays by other losses; a `game.penalty` on slopes needs a `discriminator_normalisation` but batch.
 
 Data it expects:
     Images, resized to squares whose side is 4 to 7 times a power of two (16, 28, 32, 64, ...), scaled to [-1, 1].
@@ -39,7 +40,7 @@ Departures from the paper:
        rate it loses to the discriminator on small images.
     4. The scales of batch normalisation start from N(1, 0.02), which the paper does not say.
     5. Latent vectors are normal instead of uniform.
-    6. One-sided label smoothing (`real_label`), which came later; 1.0 switches it off.
+    6. One-sided label smoothing (`game.real_label`), which came later; 1.0 switches it off.
 
 References:
     Radford et al., Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, 2015,
@@ -48,15 +49,22 @@ References:
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.spectral import spectrally_normalised
 from ganglion.nn.stages import Stages
-from ganglion.rules.adversarial import Adversarial, GeneratorLoss
+from ganglion.rules.adversarial.inputs import Inputs
+from ganglion.rules.adversarial.latent import Latent
+from ganglion.rules.adversarial.rule import Adversarial
+from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
+
+Normalisation = Literal["batch", "layer", "spectral", "none"]
 
 NEGATIVE_SLOPE = 0.2
 DEVIATION = 0.02
@@ -93,20 +101,30 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images `(batch, channels, size, size)` to logits `(batch,)` of being real."""
 
-    def __init__(self, features: int, channels: int, size: int) -> None:
+    def __init__(self, features: int, channels: int, size: int, normalisation: Normalisation = "batch") -> None:
         super().__init__()
         side, halvings = factor(size)
+        bias = normalisation in ("spectral", "none")  # which bring no shift of their own
         width = features
-        layers = [nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False), nn.LeakyReLU(NEGATIVE_SLOPE)]
+        layers = [nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=bias), nn.LeakyReLU(NEGATIVE_SLOPE)]
         for _ in range(halvings - 1):
-            shrink = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)
+            shrink = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=bias)
             width *= 2
-            layers += [shrink, nn.BatchNorm2d(width), nn.LeakyReLU(NEGATIVE_SLOPE)]
-        self.layers = Stages(*layers, nn.Conv2d(width, 1, side, bias=False), nn.Flatten(0))
+            layers += [shrink, *_normalise(normalisation, width), nn.LeakyReLU(NEGATIVE_SLOPE)]
+        self.layers = Stages(*layers, nn.Conv2d(width, 1, side, bias=bias), nn.Flatten(0))
         self.apply(initialise)
+        if normalisation == "spectral":
+            spectrally_normalised(self)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
+
+
+def _normalise(normalisation: Normalisation, channels: int) -> list[nn.Module]:
+    """Return the layer that stands between a convolution and its rectifier, if any."""
+    if normalisation == "batch":
+        return [nn.BatchNorm2d(channels)]
+    return [nn.GroupNorm(1, channels)] if normalisation == "layer" else []  # over all values of an image
 
 
 def factor(size: int) -> tuple[int, int]:
@@ -147,12 +165,10 @@ class Config:
     """Length of the noise vector that an image is made from."""
     features: int = 64
     """Channels at half the image's side; each halving of the side doubles them."""
-    generator_loss: GeneratorLoss = "non-saturating"
-    """What the generator minimises."""
-    real_label: float = 0.9
-    """Probability that the discriminator is asked to give real images; below 1 keeps it from being too sure."""
-    discriminator_steps: int = 1
-    """Batches that the discriminator learns from for each one of the generator."""
+    discriminator_normalisation: Normalisation = "batch"
+    """What keeps the discriminator's inner layers at unit scale; batch allows no penalty on slopes."""
+    game: GameSettings = GameSettings(real_label=0.9)
+    """What the players pay, and whose turn it is."""
     generator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
     """How the generator descends."""
     discriminator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
@@ -183,13 +199,11 @@ def build(config: Config) -> LearningRule:
     size = config.image_size or STANDARD_SIZE
     return Adversarial(
         Generator(config.latent_features, config.features, config.in_channels, size),
-        Discriminator(config.features, config.in_channels, size),
-        latent_features=config.latent_features,
+        Discriminator(config.features, config.in_channels, size, config.discriminator_normalisation),
+        Inputs(noise=Latent("normal", (config.latent_features,))),
+        config.game,
         generator_descent=config.generator_descent,
         discriminator_descent=config.discriminator_descent,
-        generator_loss=config.generator_loss,
-        real_label=config.real_label,
-        discriminator_steps=config.discriminator_steps,
     )
 
 

@@ -17,8 +17,9 @@ Networks:
 
 Learning rule:
     Adversarial. Every batch: one Adam update of the discriminator on real and generated samples, then (every
-    `discriminator_steps` batches) one of the generator on fresh noise. Losses are computed on logits; real samples are
-    labelled `real_label`, generated ones 0.
+    `game.discriminator_steps` batches) one of the generator on fresh noise. Losses are computed on logits; real samples
+    are labelled `game.real_label`, generated ones 0. `game.loss` plays by other losses (minimax, hinge, least-squares,
+    wasserstein); the last wants a `game.penalty` or a `game.weight_clip`, and five discriminator steps.
 
 Data it expects:
     Images of any size and channels, scaled to [-1, 1]; labels are not used.
@@ -35,7 +36,7 @@ Departures from the paper:
     3. No dropout in the discriminator.
     4. tanh output instead of sigmoid.
     5. Adam instead of stochastic gradient descent with momentum.
-    6. One-sided label smoothing (`real_label`), which came two years later; 1.0 switches it off.
+    6. One-sided label smoothing (`game.real_label`), which came two years later; 1.0 switches it off.
     7. The non-saturating loss is the default; the paper proposes it and writes its equation with minimax.
 
 References:
@@ -47,6 +48,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +56,14 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.linear import Linear
-from ganglion.rules.adversarial import Adversarial, GeneratorLoss
+from ganglion.nn.spectral import spectrally_normalised
+from ganglion.rules.adversarial.inputs import Inputs
+from ganglion.rules.adversarial.latent import Latent
+from ganglion.rules.adversarial.rule import Adversarial
+from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
+
+Normalisation = Literal["none", "spectral"]
 
 NEGATIVE_SLOPE = 0.2
 BETAS = ("betas=(0.5, 0.999)",)
@@ -87,7 +95,9 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images `(batch, *image_shape)` to logits `(batch,)` of being real."""
 
-    def __init__(self, hidden_features: Sequence[int], image_shape: Sequence[int]) -> None:
+    def __init__(
+        self, hidden_features: Sequence[int], image_shape: Sequence[int], normalisation: Normalisation = "none"
+    ) -> None:
         super().__init__()
         pixels = prod(image_shape)
         self.layers = nn.Sequential(
@@ -96,6 +106,8 @@ class Discriminator(nn.Module):
             Linear([pixels, *hidden_features][-1], 1),
             nn.Flatten(0),
         )
+        if normalisation == "spectral":
+            spectrally_normalised(self)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
@@ -121,12 +133,10 @@ class Config:
     """Widths of the generator's hidden layers."""
     discriminator_features: tuple[int, ...] = (512, 256)
     """Widths of the discriminator's hidden layers."""
-    generator_loss: GeneratorLoss = "non-saturating"
-    """What the generator minimises."""
-    real_label: float = 0.9
-    """Probability that the discriminator is asked to give real images; below 1 keeps it from being too sure."""
-    discriminator_steps: int = 1
-    """Batches that the discriminator learns from for each one of the generator."""
+    discriminator_normalisation: Normalisation = "none"
+    """What keeps the layers of the discriminator in bounds."""
+    game: GameSettings = GameSettings(real_label=0.9)
+    """What the players pay, and whose turn it is."""
     generator_descent: Descent = Descent(learning_rate=1e-3, optimizer_arguments=BETAS)
     """How the generator descends."""
     discriminator_descent: Descent = Descent(learning_rate=1e-3, optimizer_arguments=BETAS)
@@ -158,13 +168,11 @@ def build(config: Config) -> LearningRule:
     image_shape = (config.in_channels, size, size)
     return Adversarial(
         Generator(config.latent_features, config.generator_features, image_shape),
-        Discriminator(config.discriminator_features, image_shape),
-        latent_features=config.latent_features,
+        Discriminator(config.discriminator_features, image_shape, config.discriminator_normalisation),
+        Inputs(noise=Latent("normal", (config.latent_features,))),
+        config.game,
         generator_descent=config.generator_descent,
         discriminator_descent=config.discriminator_descent,
-        generator_loss=config.generator_loss,
-        real_label=config.real_label,
-        discriminator_steps=config.discriminator_steps,
     )
 
 
