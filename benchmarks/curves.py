@@ -25,7 +25,7 @@ from benchmarks.sides.ganglion import build
 from benchmarks.workloads import WORKLOADS, Workload
 from ganglion.cli.progress import Lines, Progress
 from ganglion.core import Batch, LearningRule
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.training.callback import Callback
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.run_folder import RunFolder

@@ -14,7 +14,7 @@ from benchmarks.sides.plain import outputs_of
 from benchmarks.workloads import Workload
 from ganglion.cli.progress import Lines, Progress
 from ganglion.core import LearningRule
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models import find
 from ganglion.settings import from_dict, to_dict
 from ganglion.training.callback import Callback

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ganglion.cli.progress import Lines, Progress, Standing, Terminal, choose_surface
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
 from ganglion.training.settings import TrainerSettings

@@ -13,7 +13,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.environments.environments import Environments
 from ganglion.data.environments.replay import ReplayLoader
 from ganglion.data.loaders.buckets import BucketLoader
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.preprocessing.vocabulary import Vocabulary, words

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganglion.data.formats.image_folders import ImageFiles
-from ganglion.data.loaders.epochs import StreamingLoader
+from ganglion.data.loaders.streaming import StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import DataError
 from ganglion.runs.session import Session, prepare, prepare_resume

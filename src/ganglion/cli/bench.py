@@ -14,7 +14,7 @@ from ganglion.cli.arguments import Switch
 from ganglion.cli.levers import LEVERS, Lever
 from ganglion.cli.output import answer, note, print_table, text
 from ganglion.core import Batch
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models import find
 from ganglion.rules.supervised import Supervised
 from ganglion.training.machine.allocator import keep_big_blocks

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split

@@ -13,7 +13,7 @@ from torch.nn import functional
 from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series

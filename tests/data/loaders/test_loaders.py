@@ -13,8 +13,9 @@ from torch import Tensor
 from ganglion.core import Loader
 from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.loaders.augment import Augment
-from ganglion.data.loaders.epochs import InMemoryLoader, StreamingLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.noise import mixed_seed, uniforms
+from ganglion.data.loaders.streaming import StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import CheckpointError, DataError
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule, Loader
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models import INDEX, System, names
 from ganglion.nn.energy import BernoulliRBM
 from ganglion.rules.adversarial.inputs import Inputs

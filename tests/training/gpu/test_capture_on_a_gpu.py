@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule, Loader
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import NonFiniteError
 from ganglion.models import INDEX, System, names
 from ganglion.rules.descend import Descent

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganglion.data.loaders.epochs import InMemoryLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models import find
 from ganglion.rules.descend import Descent
 from ganglion.runs.session import train

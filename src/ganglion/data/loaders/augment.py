@@ -1,21 +1,66 @@
-"""Random changes to whole batches of training images, each a function of (seed, epoch, sample)."""
+"""Random changes to whole batches of training images, and to masks and boxes with them.
 
-from dataclasses import dataclass
+Each is a function of (seed, epoch, sample): what is drawn for a sample moves all of its fields.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ganglion.core import Batch
+from ganglion.data.loaders.columns import IMAGES, Kinds
 from ganglion.data.loaders.noise import uniforms
+from ganglion.data.preprocessing.placement import Size
+from ganglion.errors import ConfigurationError
 
 LARGEST_SHIFT = 1 / 8
 """Share of the height and width that an image moves by at most: 4 pixels of 32."""
 
 
 @dataclass(frozen=True)
+class Moved:
+    """Where each row and column of the changed images is taken from."""
+
+    rows: Tensor
+    """`(batch, height)` int64, and may point outside."""
+    columns: Tensor
+    """`(batch, width)` likewise."""
+
+
+Move = Callable[[Moved, Tensor, Size], Moved]
+"""Changes where pixels are taken from, given the sample's random numbers `(batch, 3)` and the size of the images."""
+
+
+def flip(moved: Moved, noise: Tensor, size: Size) -> Moved:
+    """Mirror every other image, left to right."""
+    return Moved(moved.rows, torch.where(noise[:, :1] < 0.5, size[1] - 1 - moved.columns, moved.columns))
+
+
+def shift(moved: Moved, noise: Tensor, size: Size) -> Moved:
+    """Move each image up or down and to a side, by at most `LARGEST_SHIFT` of it."""
+    return Moved(moved.rows + _offset(noise[:, 1:2], size[0]), moved.columns + _offset(noise[:, 2:3], size[1]))
+
+
+def _offset(noise: Tensor, size: int) -> Tensor:
+    largest = max(1, round(size * LARGEST_SHIFT))
+    return (noise * (2 * largest + 1)).to(torch.int64) - largest
+
+
+MOVES: dict[str, tuple[Move, ...]] = {
+    "none": (),
+    "shift": (shift,),
+    "flip": (flip,),
+    "shift-flip": (shift, flip),
+}
+"""What each setting does, in this order. A further change is one function and its line here."""
+
+
+@dataclass(frozen=True)
 class Augment:
-    """Shifts and mirrors the images of a batch, the same way whatever the batch's size and order.
+    """Changes the images of a batch, with masks and boxes, the same way whatever the batch's size and order.
 
     A shifted image is continued by its border pixels, so that no value appears that the image did not have.
 
@@ -27,27 +72,103 @@ class Augment:
     """
 
     kind: Literal["none", "shift", "flip", "shift-flip"]
+    kinds: Kinds = field(default_factory=lambda: IMAGES)
+    """Which fields of a batch are images, masks and boxes; others stay as they are."""
 
     def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
-        """Return the batch with changed `inputs` `(batch, channels, height, width)`."""
-        if self.kind == "none":
+        """Return the batch with changed images `(batch, channels, height, width)`, masks and boxes."""
+        named = {name: kind for name, kind in self.kinds.items() if name in batch}
+        if not MOVES[self.kind] or not named:
             return batch
-        images = batch["inputs"]
-        height, width = images.shape[2:]
-        noise = uniforms(seed, epoch, batch["index"].to(images.device), 3)
-        shifts = "shift" in self.kind
-        rows = _positions(noise[:, 1:2], height, shifts)  # (batch, height)
-        columns = _positions(noise[:, 2:3], width, shifts)  # (batch, width)
-        if "flip" in self.kind:
-            columns = torch.where(noise[:, :1] < 0.5, width - 1 - columns, columns)
-        # One gather moves and mirrors: each pixel says from where in its image it is taken.
-        places = (rows.unsqueeze(2) * width + columns.unsqueeze(1)).flatten(1)  # (batch, height * width)
-        moved = images.flatten(2).gather(2, places.unsqueeze(1).expand(-1, images.shape[1], -1))
-        return batch | {"inputs": moved.unflatten(2, (height, width))}
+        changed: Batch = {}
+        moves: dict[tuple[str, Size], Moved] = {}
+        frame = self._frame(batch, named)
+        for name, kind in named.items():
+            index_name = f"{name}_index" if f"{name}_index" in batch else "index"
+            size = frame if kind == "boxes" else (batch[name].shape[-2], batch[name].shape[-1])
+            if (index_name, size) not in moves:
+                moves[index_name, size] = self._drawn(
+                    batch[index_name].to(batch[name].device), seed, epoch, frame, size
+                )
+            changed[name] = CHANGES[kind](batch[name], moves[index_name, size])
+        return batch | changed
+
+    def _frame(self, batch: Batch, named: Kinds) -> Size:
+        """Return the smallest size of an image, whose pixels the others follow."""
+        sizes = [tuple(batch[name].shape[-2:]) for name, kind in named.items() if kind in ("images", "masks")]
+        if not sizes:
+            raise ConfigurationError("there are no images to change", found=", ".join(named))
+        return min(sizes)  # type: ignore[return-value]
+
+    def _drawn(self, index: Tensor, seed: int, epoch: int, frame: Size, size: Size) -> Moved:
+        """Return where pixels of images of a size are taken from, when those of the frame's size move."""
+        height, width = frame
+        noise = uniforms(seed, epoch, index, 3)
+        moved = Moved(
+            torch.arange(height, device=index.device).expand(len(index), -1),
+            torch.arange(width, device=index.device).expand(len(index), -1),
+        )
+        for move in MOVES[self.kind]:
+            moved = move(moved, noise, frame)
+        return moved if size == frame else Moved(_finer(moved.rows, size[0]), _finer(moved.columns, size[1]))
 
 
-def _positions(noise: Tensor, size: int, shifts: bool) -> Tensor:
-    """Return where along an axis each row of an image is taken from, given `(batch, 1)` numbers from 0 to 1."""
-    largest = max(1, round(size * LARGEST_SHIFT)) if shifts else 0
-    shift = (noise * (2 * largest + 1)).to(torch.int64) - largest
-    return (torch.arange(size, device=noise.device) + shift).clamp(0, size - 1)
+def _finer(places: Tensor, size: int) -> Tensor:
+    """Return the places `(batch, size)` of an image some whole times larger, of which a pixel stands for several."""
+    factor = size // places.shape[1]
+    if factor * places.shape[1] != size:
+        raise ConfigurationError(
+            "images of these sizes cannot be moved together",
+            expected="sizes that are whole multiples of the smallest",
+            found=f"{size} beside {places.shape[1]} pixels",
+            remedy="augment none, or another image size",
+        )
+    inside = torch.arange(factor, device=places.device)
+    backwards = (places[:, 1:2] < places[:, :1]).unsqueeze(2)  # mirrored (batch, 1, 1)
+    return (places.unsqueeze(2) * factor + torch.where(backwards, factor - 1 - inside, inside)).flatten(1)
+
+
+def _moved_images(images: Tensor, moved: Moved) -> Tensor:
+    """Return images `(batch, channels, height, width)` by one gather: each pixel says where it is taken from."""
+    height, width = images.shape[2:]
+    rows, columns = moved.rows.clamp(0, height - 1), moved.columns.clamp(0, width - 1)
+    places = (rows.unsqueeze(2) * width + columns.unsqueeze(1)).flatten(1)  # (batch, height * width)
+    taken = images.flatten(2).gather(2, places.unsqueeze(1).expand(-1, images.shape[1], -1))
+    return taken.unflatten(2, (height, width))
+
+
+def _moved_masks(masks: Tensor, moved: Moved) -> Tensor:
+    return _moved_images(masks[:, None], moved)[:, 0]
+
+
+def _moved_boxes(boxes: Tensor, moved: Moved) -> Tensor:
+    """Return boxes `(batch, boxes, 5)` where their images have moved to, cut at the border; NO_BOX where none is left.
+
+    A column that is taken from `first + step x` shows at x what stood there, so an edge at e comes to
+    `(e - first) / step`, where step is 1, or -1 in a mirrored image, whose left and right edges then change places.
+    """
+    height, width = moved.rows.shape[1], moved.columns.shape[1]
+    first_row, first_column = moved.rows[:, :1], moved.columns[:, :1]
+    mirrored = moved.columns[:, 1:2] < first_column if width > 1 else torch.zeros_like(first_column, dtype=torch.bool)
+    left, top, right, bottom, classes = boxes.unbind(2)
+    ahead = left - first_column, right - first_column
+    back = first_column + 1 - right, first_column + 1 - left
+    corners = torch.stack(
+        [
+            torch.where(mirrored, back[0], ahead[0]).clamp(0, width),
+            (top - first_row).clamp(0, height),
+            torch.where(mirrored, back[1], ahead[1]).clamp(0, width),
+            (bottom - first_row).clamp(0, height),
+            classes,
+        ],
+        dim=2,
+    )
+    gone = (classes < 0) | (corners[..., 0] >= corners[..., 2]) | (corners[..., 1] >= corners[..., 3])
+    return torch.where(gone.unsqueeze(2), torch.full_like(corners, -1.0), corners)
+
+
+CHANGES: dict[str, Callable[[Tensor, Moved], Tensor]] = {
+    "images": _moved_images,
+    "masks": _moved_masks,
+    "boxes": _moved_boxes,
+}

@@ -11,7 +11,9 @@ from torch import Tensor
 from ganglion.core import Batch
 from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.loaders.augment import Augment
-from ganglion.data.loaders.epochs import EpochLoader, InMemoryLoader, StreamingLoader
+from ganglion.data.loaders.epochs import EpochLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.loaders.streaming import StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples
