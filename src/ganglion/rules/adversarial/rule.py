@@ -169,7 +169,7 @@ class Adversarial(LearningRule):
                 "batch normalisation makes a sample's output depend on the others, so it has no slope to penalise",
                 where="the discriminator",
                 found=f"penalty {self.settings.penalty}",
-                remedy="choose another normalisation of the discriminator, or penalty none",
+                remedy="normalise the discriminator in another way (layer, spectral), or choose penalty none",
             )
         if not 0 <= self.mismatched_weight <= 1:
             raise ConfigurationError("mismatched_weight must lie from 0 to 1", found=str(self.mismatched_weight))
