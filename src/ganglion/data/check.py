@@ -9,11 +9,12 @@ import numpy as np
 
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.digests import digests
+from ganglion.data.field_findings import field_findings
 from ganglion.data.formats.folder_layout import scan
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
 from ganglion.data.settings import DataSettings
+from ganglion.data.splits import sample_keys
 from ganglion.errors import DataError
 from ganglion.findings import Finding, worst_first
 
@@ -26,6 +27,8 @@ LARGEST_OVERLAP = 0.1
 """Share of the test part that may also be in the training part before a score says nothing."""
 MOST_MISSING = 0.5
 EXAMPLES = 5
+REPEATING: tuple[Kind, ...] = ("series", "text", "tagged")
+"""Kinds of data in which what occurs again is no mistake."""
 
 _stop, _warn = partial(Finding, level="stop"), partial(Finding, level="warn")
 
@@ -37,10 +40,10 @@ def check(dataset: Dataset) -> list[Finding]:
     >>> [finding.message for finding in check(Dataset.of(name="zeros", kind="tabular", inputs=rows))]
     ['all 30 samples are the same']
     """
-    findings = [*_count(dataset), *_classes(dataset), *_targets(dataset)]
+    findings = [*_count(dataset), *_classes(dataset), *_targets(dataset), *field_findings(dataset)]
     if dataset.kind in ("tabular", "series"):
         findings += _columns(dataset)
-    if dataset.kind in ("tabular", "image", "documents") and len(dataset):
+    if dataset.kind not in REPEATING and len(dataset):
         findings += _repetitions(dataset)
     return worst_first(findings)
 
@@ -56,7 +59,8 @@ def check_path(source: str | Path, settings: DataSettings | None = None, kind: K
     except DataError as error:
         where = tuple(text for text in (error.where, error.found) if text)
         return [_stop(name="unreadable", message=error.what, where=where, remedy=error.remedy)]
-    damaged = _damaged(Path(source).expanduser()) if isinstance(dataset.inputs, ImageFiles) else []
+    kept_in_files = any(isinstance(field.values, ImageFiles) for field in dataset.fields.values())
+    damaged = _damaged(Path(source).expanduser()) if kept_in_files else []
     return damaged + check(dataset)
 
 
@@ -168,7 +172,7 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
 
 def _repetitions(dataset: Dataset) -> Iterator[Finding]:
     """Look for samples that occur again, with other targets, or in the test part."""
-    keys = digests(dataset.inputs)
+    keys = sample_keys(dataset)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     if len(first) == 1 and len(keys) > 1:
         yield _stop(name="one-sample", message=f"all {len(keys)} samples are the same")
@@ -179,19 +183,19 @@ def _repetitions(dataset: Dataset) -> Iterator[Finding]:
         message = f"samples that repeat another one: {len(again)}"
         where = _pairs(dataset.inputs, dataset.inputs, again, original[again])
         yield _warn(name="repeated-samples", message=message, value=len(again), where=where)
-    if dataset.targets is not None and len(again):
+    if dataset.targets is not None and len(again) and len(dataset.targets) == len(keys):
         other = again[dataset.targets[again] != dataset.targets[original[again]]]
         if len(other):
             message = f"samples that repeat another one with another target: {len(other)}"
             where = _pairs(dataset.inputs, dataset.inputs, other, original[other])
             yield _warn(name="contradictions", message=message, value=len(other), where=where)
     if dataset.test_inputs is not None:
-        yield from _overlap(dataset, keys)
+        test_keys = sample_keys(replace(dataset, fields=dataset.test_fields, test_fields={}))
+        yield from _overlap(dataset, keys, test_keys)
 
 
-def _overlap(dataset: Dataset, keys: np.ndarray) -> Iterator[Finding]:
+def _overlap(dataset: Dataset, keys: np.ndarray, test_keys: np.ndarray) -> Iterator[Finding]:
     assert dataset.test_inputs is not None
-    test_keys = digests(dataset.test_inputs)
     shared = np.flatnonzero(np.isin(test_keys, keys))
     if len(shared):
         places = {key: place for place, key in reversed(list(enumerate(keys.tolist())))}

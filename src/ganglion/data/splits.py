@@ -1,7 +1,7 @@
 """Training, validation and test parts: the same shares of every class, whatever the order of the samples."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Samples:
     fields: Mapping[str, Field]
     index: np.ndarray
     """Places in the whole set, or in its published test part `(samples,)` int64."""
+    own_index: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Places of the values of each field without pairs, which has its own number of them."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -42,7 +44,8 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
 
     Every class is divided in the same shares. A hash of a sample's content and of `seed` decides who goes where, so
     equal samples never part, reordering moves none, and adding or removing one moves at most its neighbours at the
-    borders. A test part that the set was published with is used as it is. Of `settings.folds` the fold
+    borders. All paired fields of a sample stay together; a field without pairs is divided on its own, in the same
+    shares. A test part that the set was published with is used as it is. Of `settings.folds` the fold
     `settings.fold` is the test part; together the folds hold every sample once.
 
     Raises:
@@ -62,16 +65,19 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
         )
     published = bool(dataset.test_fields) and settings.fold is None
     shares = (settings.validation, 0.0 if published else settings.test)
-    keys = digests(dataset.inputs, seed)
+    keys = sample_keys(dataset, seed)
     fold = (settings.fold or 1, settings.folds) if settings.folds else None
     part = _membership(keys, _strata(dataset), shares, fold)
     places = [np.flatnonzero(part == number) for number in range(3)]
     if settings.limit is not None:
         places[TRAIN] = _limited(places[TRAIN], keys, _strata(dataset), settings.limit)
-    samples = {name: _take(dataset, index) for name, index in zip(PARTS, places, strict=True)}
+    own = {name: _own_places(one, shares, fold, seed) for name, one in dataset.fields.items() if not one.paired}
+    samples = {
+        name: _take(dataset, index, {field_name: each[number] for field_name, each in own.items()})
+        for number, (name, index) in enumerate(zip(PARTS, places, strict=True))
+    }
     if published:
-        first = next(iter(dataset.test_fields.values()))
-        samples["test"] = Samples(dataset.test_fields, np.arange(len(first)))
+        samples["test"] = _published(dataset)
     _refuse_empty(dataset, samples, shares)
     _refuse_unknown_classes(dataset, samples)
     return samples
@@ -90,16 +96,35 @@ def split_series(dataset: Dataset, settings: DataSettings) -> dict[str, Samples]
     index = np.split(np.arange(steps), borders)
     if settings.limit is not None:
         index[TRAIN] = index[TRAIN][-settings.limit :]  # The latest ones, so that no gap opens before validation.
-    samples = {name: _take(dataset, places) for name, places in zip(PARTS, index, strict=True)}
+    samples = {name: _take(dataset, places, {}) for name, places in zip(PARTS, index, strict=True)}
     _refuse_empty(dataset, samples, (settings.validation, settings.test))
     return samples
+
+
+def sample_keys(dataset: Dataset, seed: int = 0) -> np.ndarray:
+    """Return one uint64 per sample by which it is told apart `(samples,)`: a digest of its first paired field.
+
+    A rating is told apart by who rated what.
+    """
+    if dataset.kind == "ratings":
+        who, what = (np.asarray(dataset.fields[name].values) for name in ("users", "items"))
+        return digests(np.stack([who, what], axis=1), seed)
+    paired = (one for one in dataset.fields.values() if one.paired)
+    return digests(next(paired, dataset.main).values, seed)
+
+
+def _own_places(field: Field, shares: tuple[float, float], fold: tuple[int, int] | None, seed: int) -> list[np.ndarray]:
+    """Return the places of a field without pairs in training, validation and test part."""
+    part = _membership(digests(field.values, seed), np.zeros(len(field), dtype=np.int64), shares, fold)
+    return [np.flatnonzero(part == number) for number in range(3)]
 
 
 def _strata(dataset: Dataset) -> np.ndarray:
     """Return the group of every sample that is divided on its own: its class, or one for all."""
     if dataset.is_classification and dataset.targets is not None:
         return dataset.targets
-    return np.zeros(len(dataset), dtype=np.int64)
+    paired = [len(one) for one in dataset.fields.values() if one.paired]
+    return np.zeros(paired[0] if paired else len(dataset.main), dtype=np.int64)
 
 
 def _membership(
@@ -151,13 +176,23 @@ def _limited(places: np.ndarray, keys: np.ndarray, strata: np.ndarray, limit: in
     return np.sort(places[np.lexsort((keys[places], share))[:limit]])
 
 
-def _take(dataset: Dataset, index: np.ndarray) -> Samples:
-    return Samples({name: field.take(index) for name, field in dataset.fields.items()}, index)
+def _take(dataset: Dataset, index: np.ndarray, own: Mapping[str, np.ndarray]) -> Samples:
+    """Return the samples at some places; of fields without pairs the values at places of their own."""
+    fields = {name: one.take(own.get(name, index)) for name, one in dataset.fields.items()}
+    return Samples(fields, index, own)
+
+
+def _published(dataset: Dataset) -> Samples:
+    """Return the test part that the set was published with."""
+    lengths = {name: len(one) for name, one in dataset.test_fields.items()}
+    own = {name: np.arange(lengths[name]) for name, one in dataset.test_fields.items() if not one.paired}
+    paired = [length for name, length in lengths.items() if name not in own]
+    return Samples(dataset.test_fields, np.arange(paired[0] if paired else next(iter(lengths.values()))), own)
 
 
 def _refuse_empty(dataset: Dataset, samples: dict[str, Samples], shares: tuple[float, float]) -> None:
     for name, share in zip(PARTS, (1.0, *shares), strict=True):
-        if share > 0 and len(samples[name]) == 0:
+        if share > 0 and not all(map(len, samples[name].fields.values())):
             raise DataError(
                 f"no sample is left for the {name} part",
                 where=dataset.source or dataset.name,
