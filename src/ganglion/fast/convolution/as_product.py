@@ -17,7 +17,7 @@ def has_few_positions(images: Tensor, weight: Tensor, bias: Tensor | None) -> bo
     """Return whether a convolution without border and with steps of one is better laid out as a product."""
     return (
         images.dim() == 4
-        and len(images) > 0
+        and images.shape[0] > 0
         and images.shape[1] == weight.shape[1]
         and _is_single(images, weight, bias)
         and min(_positions(images, weight)) > 0

@@ -70,7 +70,7 @@ def fits(images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> b
         images.dim() == 4
         and images.dtype == weight.dtype == torch.float32
         and images.shape[1] == weight.shape[1] <= MOST_CHANNELS
-        and len(images) > 0
+        and images.shape[0] > 0  # `len` would fix the batch of an exported network
         and stage.window[0] * stage.window[1] <= 128  # the winner is seven bits
         and all(window <= step for window, step in zip(stage.window, stage.window_stride, strict=True))
         and not torch.is_autocast_enabled("cpu")

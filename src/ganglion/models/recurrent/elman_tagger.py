@@ -134,7 +134,9 @@ class Config:
 
 
 SMALL = Config()
-TINY = Config(embedding_features=8, hidden_features=16, dropout=0.0, descent=Descent(learning_rate=1e-2, clip_norm=1.0))
+TINY = Config(
+    window=20, embedding_features=8, hidden_features=16, dropout=0.0, descent=Descent(learning_rate=1e-2, clip_norm=1.0)
+)
 
 
 def build(config: Config) -> LearningRule:

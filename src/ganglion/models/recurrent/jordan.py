@@ -127,7 +127,7 @@ class Config:
 
 
 SMALL = Config()
-TINY = Config(embedding_features=8, hidden_features=16, descent=Descent(learning_rate=2e-2))
+TINY = Config(window=20, embedding_features=8, hidden_features=16, descent=Descent(learning_rate=2e-2))
 
 
 def build(config: Config) -> LearningRule:

@@ -167,7 +167,12 @@ class Config:
 
 SMALL = Config()
 TINY = Config(
-    embedding_features=16, hidden_features=16, word_dropout=0.0, dropout=0.0, descent=Descent(learning_rate=1e-2)
+    window=20,
+    embedding_features=16,
+    hidden_features=16,
+    word_dropout=0.0,
+    dropout=0.0,
+    descent=Descent(learning_rate=1e-2),
 )
 
 

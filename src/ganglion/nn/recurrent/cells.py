@@ -345,7 +345,7 @@ def at_the_end(states: State, lengths: Tensor | None) -> State:
     """Return the states after the last step of each sequence, of states (time, batch, width)."""
     if lengths is None:
         return tuple(part[-1] for part in states)
-    samples = torch.arange(len(lengths), device=lengths.device)
+    samples = torch.arange(lengths.shape[0], device=lengths.device)
     return tuple(part[lengths - 1, samples] for part in states)
 
 
