@@ -14,10 +14,10 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not full" -n 2
+	$(BIN)/pytest -m "not full" -n 2 --dist loadgroup
 
 test-full: $(VENV)/.installed-test
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 # Parameter counts, layer tables and flags that `list`, `info` and `--help` show without importing torch.
 facts: $(VENV)/.installed-test

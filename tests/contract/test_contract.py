@@ -4,22 +4,30 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.models import INDEX, System, names
-from ganglion.runs.session import load, resume, train
+from ganglion.models import INDEX, System, find, names
+from ganglion.runs.opening import without_numbers
+from ganglion.runs.run import open_run
+from ganglion.runs.session import resume, train
 from ganglion.settings import to_dict
 from ganglion.training import checkpoint
 from ganglion.training.run_folder import RunFolder
-from tests.contract.rows import ROWS, Row
+from tests.contract.rows import Row, row_of
 from tests.warm import WarmProcess
 
 STEPS, KILLED_AT = 40, 20
-systems = pytest.mark.parametrize("system", INDEX, ids=names())
+# One worker has all tests of a system, which share what they make.
+systems = pytest.mark.parametrize(
+    "system", [pytest.param(system, id=system.name, marks=pytest.mark.xdist_group(system.name)) for system in INDEX]
+)
 
 
 def build(system: System, seed: int = 0) -> LearningRule:
@@ -33,7 +41,7 @@ def steps(system: System, count: int, seed: int = 0) -> tuple[LearningRule, list
     """Return a tiny rule after `count` steps on its row's toy problem, and what it measured."""
     rule, measured = build(system, seed), []
     torch.manual_seed(seed)
-    loader = ROWS[system.name].loader()
+    loader = row_of(system).loader()
     while len(measured) < count:
         for batch in loader:
             measured.append({name: float(value) for name, value in rule.step(batch).items()})
@@ -42,91 +50,101 @@ def steps(system: System, count: int, seed: int = 0) -> tuple[LearningRule, list
     return rule, measured
 
 
-def test_every_system_has_a_row() -> None:
-    assert set(ROWS) == set(names())
+@systems
+def test_exemptions_name_promises_and_say_why(system: System) -> None:
+    promises = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    exempt = row_of(system).exempt
+    assert set(exempt) <= promises and all(len(reason.split()) > 2 for reason in exempt.values())
 
 
 @systems
-def test_measures_a_finite_loss(system: System) -> None:
+def test_measures_a_finite_loss(system: System, row: Row) -> None:
     _, measured = steps(system, 3)
     assert all("loss" in step for step in measured)
     assert all(torch.isfinite(torch.tensor(list(step.values()))).all() for step in measured)
 
 
 @systems
-def test_measurements_stay_on_the_device_as_scalars(system: System) -> None:
-    batch = next(iter(ROWS[system.name].loader()))
-    for name, value in build(system).step(batch).items():
-        assert isinstance(value, torch.Tensor), name
+def test_measurements_stay_on_the_device_as_scalars(system: System, row: Row) -> None:
+    for name, value in build(system).step(next(iter(row.loader()))).items():
+        assert isinstance(value, Tensor), name
         assert value.ndim == 0 and not value.requires_grad, name
 
 
 @systems
-def test_every_parameter_gets_a_gradient_or_is_declared_frozen(system: System) -> None:
+def test_every_parameter_gets_a_gradient_or_is_declared_frozen(system: System, row: Row) -> None:
     rule, reached = build(system), set()
-    for _, batch in zip(range(20), ROWS[system.name].loader(), strict=False):
+    for _, batch in zip(range(20), row.loader(), strict=False):
         rule.step(batch)
         for role, network in rule.networks.items():
             for name, parameter in network.named_parameters():
                 if parameter.grad is not None and parameter.grad.abs().sum() > 0:
                     reached.add(f"{role}.{name}")
     all_names = {f"{role}.{name}" for role, network in rule.networks.items() for name, _ in network.named_parameters()}
-    assert all_names - reached == set(ROWS[system.name].frozen)
+    assert all_names - reached == set(row.frozen)
 
 
 @systems
-def test_a_phase_changes_only_its_own_network(system: System) -> None:
-    rule, batch = build(system), next(iter(ROWS[system.name].loader()))
-    for phase in [name for name in dir(rule) if name.endswith("_phase")]:
-        before = {role: checkpoint.digest(network.state_dict()) for role, network in rule.networks.items()}
-        getattr(rule, phase)(batch)
-        after = {role: checkpoint.digest(network.state_dict()) for role, network in rule.networks.items()}
-        assert {role for role in before if before[role] != after[role]} == {phase.removesuffix("_phase")}
+def test_each_player_changes_only_its_own_networks(system: System, row: Row) -> None:
+    check_players(build(system), row.loader)
 
 
 @systems
-def test_counts_the_published_parameters(system: System) -> None:
-    if ROWS[system.name].published is None:
-        pytest.skip("no count is published for this system")
-    fields, count = ROWS[system.name].published
-    module = system.load()
-    rule = module.build(module.Config(**fields))
-    found = [
-        sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-        for network in rule.networks.values()
-    ]
-    assert count in (sum(found), found[0])
+def test_each_stretch_changes_only_its_own_networks(system: System, row: Row) -> None:
+    check_stretches(build(system), row.loader)
 
 
 @systems
-def test_same_seed_same_numbers(system: System) -> None:
+def test_counts_parameters_as_published(system: System, row: Row) -> None:
+    for fields, role, count in row.counts:
+        rule, _ = without_numbers(system, system.load().Config(**fields))
+        networks = rule.networks.values() if role is None else [rule.networks[role]]
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        assert sum(parameter.numel() for parameter in parameters if parameter.requires_grad) == count, (fields, role)
+
+
+@systems
+def test_same_seed_same_numbers(system: System, row: Row) -> None:
     assert steps(system, 5)[1] == steps(system, 5)[1]
     assert steps(system, 5)[1] != steps(system, 5, seed=1)[1]
 
 
 @systems
-def test_learns(system: System) -> None:
-    row = ROWS[system.name]
+def test_learns(system: System, row: Row) -> None:
     assert row.measure(build(system)) <= row.threshold < row.measure(steps(system, row.steps)[0])
 
 
 @systems
-def test_a_killed_run_resumes_bit_for_bit(system: System, tmp_path: Path, warm: WarmProcess) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train(system.name, ROWS[system.name].data, out=whole, **options(system, ROWS[system.name]))
-    assert warm.run("tests.contract.test_contract:start", system.name, killed).status == -signal.SIGKILL
-    if is_first_of_its_rule(system):  # what a process remembers, a new one does not
-        assert python("from ganglion.runs.session import resume; resume(sys.argv[1])", killed) == 0
-    else:
-        continued = warm.run("tests.contract.test_contract:go_on", killed)
-        assert continued.status == 0, continued.errors
-    assert final_digests(killed) == final_digests(whole)
+def test_exports_what_it_computes(system: System, row: Row) -> None:
+    """For any number of samples, from the examples of the models file."""
+    module, rule = system.load(), build(system)
+    for role, network in home_of(rule).items():
+        usual = module.examples(module.TINY)[role]
+        dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in usual)
+        with torch.no_grad():
+            exported = torch.export.export(network.eval(), some(3, usual), dynamic_shapes=dynamic).module()
+            for count in (3, 5):
+                inputs = some(count, usual)
+                torch.testing.assert_close(exported(*inputs), network(*inputs))
 
 
 @systems
-def test_a_run_gives_its_network_back(system: System, tmp_path: Path) -> None:
-    run = train(system.name, ROWS[system.name].data, out=tmp_path / "run", **options(system, ROWS[system.name]))
-    network = load(run.folder)
+def test_a_killed_run_resumes_bit_for_bit(
+    system: System, row: Row, whole: Path, tmp_path: Path, warm: WarmProcess
+) -> None:
+    assert warm.run("tests.contract.test_contract:start", system.name, tmp_path / "run").status == -signal.SIGKILL
+    if is_first_of_its_rule(system):  # what a process remembers, a new one does not
+        assert python("from ganglion.runs.session import resume; resume(sys.argv[1])", tmp_path / "run") == 0
+    else:
+        continued = warm.run("tests.contract.test_contract:go_on", tmp_path / "run")
+        assert continued.status == 0, continued.errors
+    assert final_digests(tmp_path / "run") == final_digests(whole)
+
+
+@systems
+def test_a_run_gives_its_network_back(system: System, row: Row, whole: Path) -> None:
+    run = open_run(whole)
+    network = run.network
     assert not network.training
     weights = checkpoint.load(RunFolder.open(run.folder).pointed("best"), ("weights",))["weights"]
     assert checkpoint.digest(network.state_dict()) == checkpoint.digest(weights)
@@ -136,10 +154,72 @@ def test_a_run_gives_its_network_back(system: System, tmp_path: Path) -> None:
     assert run.history[-1]["step"] == STEPS
 
 
-def options(system: System, row: Row) -> dict[str, object]:
+def check_players(rule: LearningRule, loader: Callable[[], Any]) -> None:
+    """Check that a rule with several optimizers has a phase for each, which changes what that one owns and no more."""
+    phases = {name.removesuffix("_phase"): getattr(rule, name) for name in dir(rule) if name.endswith("_phase")}
+    if len(rule.optimizers) > 1:
+        assert set(phases) == set(rule.optimizers), "each optimizer needs a method that takes its turn alone"
+    for player, turn in phases.items():
+        batch = next(iter(loader()))
+        assert changed(rule, lambda: turn(batch)) == owned(rule, player)  # noqa: B023
+
+
+def check_stretches(rule: LearningRule, loader: Callable[[], Any]) -> None:
+    """Check that in each declared phase of a run those networks change that it trains, and no others."""
+    batches = loader()
+    for phase in rule.phases:
+        rule.begin(phase)
+        batches.begin(phase)
+        trained = set(phase.roles) or {role for player in rule.optimizers for role in owned(rule, player)}
+        taken = zip(range(5), batches, strict=False)
+        assert changed(rule, lambda: [rule.step(batch) for _, batch in taken]) == trained, phase  # noqa: B023
+
+
+def owned(rule: LearningRule, player: str) -> set[str]:
+    """Return the roles of the networks whose parameters the optimizer of a player owns; its own where it has none."""
+    if player not in rule.optimizers:
+        return {player}
+    parameters = {id(one) for group in rule.optimizers[player].param_groups for one in group["params"]}
+    return {role for role, network in rule.networks.items() if parameters & set(map(id, network.parameters()))}
+
+
+def changed(rule: LearningRule, action: Callable[[], Any]) -> set[str]:
+    """Return the roles of the networks that an action changes."""
+
+    def digests() -> dict[str, str]:
+        return {role: checkpoint.digest(network.state_dict()) for role, network in rule.networks.items()}
+
+    before = digests()
+    action()
+    after = digests()
+    return {role for role in before if before[role] != after[role]}
+
+
+def home_of(rule: LearningRule) -> dict[str, nn.Module]:
+    """Return the networks that go home, by role."""
+    home = set(rule.home.modules())
+    return {role: network for role, network in rule.networks.items() if network in home}
+
+
+def some(count: int, usual: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return samples like the usual ones: any numbers, but tokens stay what they are, of which all are known."""
+    many = (one.expand(count, *one.shape[1:]).clone() for one in usual)
+    return tuple(torch.rand_like(one) if one.is_floating_point() else one for one in many)
+
+
+@pytest.fixture
+def whole(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run that nobody killed, trained for the first test that asks for it."""
+    folder = tmp_path_factory.getbasetemp() / f"whole-{system.name}"
+    if not folder.exists():
+        train(system.name, row_of(system).data, out=folder, **options(system))
+    return folder
+
+
+def options(system: System) -> dict[str, Any]:
     fields = to_dict(system.load().TINY)
     every = {"steps": STEPS, "checkpoint_every": KILLED_AT, "evaluate_every": 15, "report_every": 7, "threads": 1}
-    return {**fields, "batch_size": 16, **every, "ema_decay": 0.9, **row.options}
+    return {**fields, "batch_size": 16, **every, "ema_decay": 0.9, **row_of(system).options}
 
 
 def start(name: str, out: str) -> None:
@@ -151,8 +231,8 @@ def start(name: str, out: str) -> None:
             if trainer.iteration == KILLED_AT + 3:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    system = next(system for system in INDEX if system.name == name)
-    train(name, ROWS[name].data, out=out, callbacks=[Killer()], **options(system, ROWS[name]))
+    system = find(name)
+    train(name, row_of(system).data, out=out, callbacks=[Killer()], **options(system))
 
 
 def go_on(folder: str) -> None:

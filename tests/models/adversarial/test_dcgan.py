@@ -4,9 +4,20 @@ import pytest
 import torch
 from torch import nn
 
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.adversarial.dcgan import TINY, Config, Discriminator, Generator, factor
 from ganglion.settings import from_dict, to_dict
+from tests.contract.rows import Row
+from tests.contract.toys import drawn_bars, likeness
+
+ROW = Row(
+    loader=lambda: InMemoryLoader({"inputs": drawn_bars(16)}, batch_size=15, seed=0),
+    steps=200,
+    measure=likeness(16, latent_features=16),
+    threshold=-150.0,
+    counts=(({}, "generator", 3_576_704), ({}, "discriminator", 2_765_568)),
+)
 
 
 def kinds(network: nn.Module) -> list[str]:

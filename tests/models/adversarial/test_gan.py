@@ -3,10 +3,20 @@
 import pytest
 import torch
 
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.adversarial.gan import TINY, Config, Discriminator, Generator, build
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.settings import from_dict, to_dict
+from tests.contract.rows import Row
+from tests.contract.toys import drawn_bars, likeness
+
+ROW = Row(
+    loader=lambda: InMemoryLoader({"inputs": drawn_bars(8)}, batch_size=15, seed=0),
+    steps=300,
+    measure=likeness(8, latent_features=16),
+    threshold=-35.0,
+)
 
 
 def test_draws_images_in_the_range_of_tanh_and_judges_them_by_one_logit() -> None:

@@ -8,6 +8,17 @@ from ganglion.errors import ShapeError
 from ganglion.models.convolutional.convnet import Config, ConvNet, build
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
+from tests.contract.rows import Row
+from tests.contract.toys import labelled, share_of_right_answers
+
+ROW = Row(
+    loader=labelled("digits", batch_size=20, side=18),
+    steps=60,
+    measure=share_of_right_answers("digits", side=18),
+    threshold=0.9,
+    counts=(({}, "network", 93_322),),
+)
+
 
 SHAPES = [(32, 26, 26), (32, 13, 13), (64, 11, 11), (64, 5, 5), (64, 3, 3), (576,), (64,), (10,)]
 COUNTS = [320, 18_496, 36_928, 36_928, 650]

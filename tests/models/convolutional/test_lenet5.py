@@ -16,6 +16,16 @@ from ganglion.models.convolutional.lenet5 import (
     maximum_a_posteriori,
 )
 from ganglion.rules.losses import accuracy
+from tests.contract.rows import Row
+from tests.contract.toys import labelled, share_of_right_answers
+
+ROW = Row(
+    loader=labelled("digits", batch_size=20, side=32),
+    steps=60,
+    measure=share_of_right_answers("digits", side=32),
+    threshold=0.9,
+    counts=(({}, "network", 60_000), ({"variant": "modern"}, "network", 61_706)),
+)
 
 
 def test_published_parameters_of_every_layer() -> None:

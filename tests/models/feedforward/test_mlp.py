@@ -11,6 +11,21 @@ from ganglion.models.feedforward.mlp import MLP, Config, build
 from ganglion.nn.activations import ActivationName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
+from tests.contract.rows import Row
+from tests.contract.toys import labelled, share_of_right_answers
+
+ROW = Row(
+    loader=labelled("xor", batch_size=20),
+    steps=300,
+    measure=share_of_right_answers("xor"),
+    threshold=0.9,  # No line gets further than three quarters.
+    counts=(
+        ({"in_features": 784, "hidden_features": (128,)}, "network", 101_770),
+        ({"in_features": 784, "hidden_features": (300, 100)}, "network", 266_610),
+    ),
+    data="xor",
+)
+
 
 INPUTS = torch.tensor([[-4.0, -4], [-4, 4], [4, -4], [4, 4]])
 """Wide enough apart that a hard sigmoid is bent between them, not only linear."""

@@ -8,6 +8,18 @@ from ganglion.errors import ConfigurationError
 from ganglion.models.feedforward.perceptron import Config, build
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
+from tests.contract.rows import Row
+from tests.contract.toys import labelled, share_of_right_answers
+
+ROW = Row(
+    loader=labelled("two-moons", batch_size=1),
+    steps=500,
+    measure=share_of_right_answers("two-moons"),
+    threshold=0.8,
+    counts=(({"in_features": 3}, "network", 3 + 1),),
+    data="two-moons",
+)
+
 
 MARKS = torch.tensor(np.random.default_rng(0).uniform(0, 100, size=(80, 3)), dtype=torch.float64)
 MARKS = MARKS[(MARKS.mean(dim=1) - 50).abs() > 3]

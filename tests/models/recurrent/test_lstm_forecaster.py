@@ -1,12 +1,43 @@
 """The forecaster's size by hand, its last step alone in the answer, and configurations that cannot be."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
 
+from ganglion.core import LearningRule
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.lstm_forecaster import TINY, Config, LSTMForecaster, build
+from tests.contract.rows import Row
+
+
+@cache
+def sine_windows() -> dict[str, torch.Tensor]:
+    """Windows `(samples, 16, 1)` of the noisy sine and the values that follow them."""
+    values = torch.from_numpy(generate("sine", count=300).inputs)  # (time, 1)
+    return {"inputs": values.unfold(0, 16, 1)[:-1].transpose(1, 2), "targets": values[16:]}
+
+
+@torch.no_grad()
+def skill_over_the_last_value(rule: LearningRule) -> float:
+    """By how much the error is below that of the last value, which has 0 and knows no better; 1 is perfect."""
+    windows = sine_windows()
+    inputs, targets = windows["inputs"], windows["targets"]
+    errors = [(answer - targets).square().mean() for answer in (rule.home.eval()(inputs), inputs[:, -1])]
+    return float(1 - errors[0] / errors[1])
+
+
+ROW = Row(
+    loader=lambda: InMemoryLoader(sine_windows(), batch_size=32, seed=0),
+    steps=120,
+    measure=skill_over_the_last_value,
+    threshold=0.7,
+    counts=(({}, "network", 806_017),),
+    data="sine",
+)
 
 
 def test_counts_by_hand() -> None:

@@ -29,7 +29,7 @@ from ganglion.training.gpu.guard import Guard
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
-from tests.contract.rows import ROWS
+from tests.contract.rows import row_of
 from tests.training.recorder import OnPaper
 from tests.training.toys import Line, Points
 
@@ -123,8 +123,8 @@ def test_every_system_learns_the_same_bits_recorded_or_falls_back(system: System
         built: LearningRule = module.build(module.TINY)
         return built
 
-    plain, expected = fitted(rule(), ROWS[system.name].loader(), recorded=False, steps=10)
-    played, heard = fitted(rule(), ROWS[system.name].loader(), steps=10)
+    plain, expected = fitted(rule(), row_of(system).loader(), recorded=False, steps=10)
+    played, heard = fitted(rule(), row_of(system).loader(), steps=10)
     assert heard.rows == expected.rows
     assert same(played.rule.state_dict(), plain.rule.state_dict())
     if system.name in FALLS_BACK:

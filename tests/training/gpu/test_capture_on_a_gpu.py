@@ -18,7 +18,7 @@ from ganglion.training.gpu.capture import REHEARSALS, Recording
 from ganglion.training.gpu.cuda_graphs import CudaGraphs
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
-from tests.contract.rows import ROWS
+from tests.contract.rows import row_of
 from tests.training.gpu.test_capture import FALLS_BACK, Heard
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU that torch can use")
@@ -71,7 +71,7 @@ def test_every_system_learns_the_same_bits_played_or_falls_back(system: System, 
     for captured in (False, True):
         torch.manual_seed(0)
         module = system.load()
-        made, heard = trainer(module.build(module.TINY), ROWS[system.name].loader(), captured, steps=12)
+        made, heard = trainer(module.build(module.TINY), row_of(system).loader(), captured, steps=12)
         made.fit()
         rows = [{name: value for name, value in row.items() if name != "passed_over"} for row in heard.rows]
         found.append((rows, digest(made)))

@@ -1,11 +1,33 @@
 """The restricted Boltzmann machine as an entry of the index."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from ganglion.core import LearningRule
+from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.energy.rbm import TINY, Config, build
 from ganglion.nn.energy import BernoulliRBM
+from tests.contract.rows import Row
+from tests.contract.toys import bars_and_stripes
+
+
+@torch.no_grad()
+def exact_log_likelihood(rule: LearningRule) -> float:
+    """Mean log p(v) of the patterns; pixels that know nothing of each other have -16 log 2 = -11.09."""
+    machine: Any = rule.home
+    return float((-machine.free_energy(bars_and_stripes())).mean() - machine.log_partition())
+
+
+ROW = Row(
+    loader=lambda: InMemoryLoader({"inputs": bars_and_stripes()}, batch_size=10, seed=0),
+    steps=1500,
+    measure=exact_log_likelihood,
+    threshold=-8.0,
+    counts=(({"in_features": 784, "hidden_units": 500}, "machine", 393_284),),
+)
 
 
 def test_has_the_published_number_of_parameters_layer_by_layer() -> None:

@@ -1,9 +1,54 @@
+"""Deep Q-networks: published sizes, the standardisation of inputs, what is refused, and the row."""
+
 import pytest
 import torch
 from torch import nn
 
+from ganglion.core import LearningRule
+from ganglion.data.environments.environments import Environments
+from ganglion.data.environments.replay import ReplayLoader
 from ganglion.errors import ConfigurationError, ShapeError
 from ganglion.models.reinforcement.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, RunningStandardisation, build
+from tests.contract.rows import Row
+from tests.environments import LENGTH, Chain, chain_values
+
+
+def random_play_of_the_chain() -> ReplayLoader:
+    """Q-learning is off-policy: acting at random shows it every transition that there is."""
+    return ReplayLoader(
+        Environments(Chain, 4, seed=0),
+        lambda shown: torch.zeros(len(shown), dtype=torch.int64),
+        capacity=1000,
+        batch_size=32,
+        seed=0,
+        epsilon=lambda _: 1.0,
+        discount=0.8,
+        learning_starts=200,
+    )
+
+
+@torch.no_grad()
+def closeness_to_value_iteration(rule: LearningRule) -> float:
+    """Minus the largest error in the value of an action, against the exact values of the chain."""
+    exact = torch.tensor(chain_values(discount=rule.discount), dtype=torch.float32)  # type: ignore[attr-defined]
+    return -float((rule.home(torch.eye(LENGTH)) - exact).abs().max())
+
+
+ROW = Row(
+    loader=random_play_of_the_chain,
+    steps=1500,
+    measure=closeness_to_value_iteration,
+    threshold=-0.05,
+    counts=(
+        ({"network": "nature", "num_actions": 4}, "network", 1_686_180),
+        ({"network": "nature", "num_actions": 6}, "network", 1_687_206),
+        ({"network": "nature", "num_actions": 18}, "network", 1_693_362),
+        ({"network": "nature", "num_actions": 4, "dueling": True}, "network", 3_292_837),
+        ({"network": "nature", "num_actions": 6, "dueling": True}, "network", 3_293_863),
+    ),
+    frozen=tuple(f"target.{layer}.{name}" for layer in ("hidden.0", "head") for name in ("weight", "bias")),
+    data="CartPole-v1",
+)
 
 
 def parameters(network: nn.Module) -> int:

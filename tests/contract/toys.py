@@ -1,0 +1,92 @@
+"""Toy problems on which tiny systems learn within seconds, and measures of what they have learnt."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+
+from ganglion.core import LearningRule, Loader
+from ganglion.data.catalogue import read
+from ganglion.data.loaders.buckets import BucketLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.data.sources.generators import generate
+from ganglion.rules.losses import accuracy
+from ganglion.rules.sequences import steps_accuracy
+from ganglion.tasks.measures.samples import SampleQuality
+from ganglion.tasks.shared.evaluation import ask
+
+Measure = Callable[[LearningRule], float]
+
+
+def bars_and_stripes() -> torch.Tensor:
+    """Patterns of zeros and ones `(patterns, 16)`."""
+    return torch.from_numpy(generate("bars-and-stripes").inputs).flatten(1).float() / 255
+
+
+def drawn_bars(size: int) -> torch.Tensor:
+    """Bars and stripes as images of this side `(patterns, 1, size, size)` in [-1, 1]."""
+    patterns = 2 * bars_and_stripes().unflatten(1, (1, 4, 4)) - 1
+    return patterns.repeat_interleave(size // 4, 2).repeat_interleave(size // 4, 3)
+
+
+def likeness(size: int, latent_features: int) -> Measure:
+    """Return a measure of a generator: minus its distance from the distribution of the drawn bars."""
+
+    def measure(rule: LearningRule) -> float:
+        patterns = drawn_bars(size).numpy()
+        latent = torch.randn(500, latent_features, generator=torch.Generator().manual_seed(0))
+        generated = ask(rule.home, latent).numpy()
+        return -SampleQuality.fit(patterns).compare(patterns, generated)["frechet_distance"]
+
+    return measure
+
+
+def labelled(name: str, batch_size: int, side: int | None = None) -> Callable[[], Loader]:
+    """Return what makes a loader of a bundled or generated set with classes; images of the first three only."""
+
+    def loader() -> Loader:
+        tensors = _labelled_tensors(name, side)
+        # The order follows the seed of the test, also for a network that starts from the same weights whatever it is.
+        return InMemoryLoader(tensors, batch_size, seed=torch.initial_seed() % 2**31)
+
+    return loader
+
+
+@cache
+def _labelled_tensors(name: str, side: int | None) -> dict[str, torch.Tensor]:
+    dataset = read(name, DataSettings())
+    kept = slice(None) if side is None else dataset.targets < 3
+    prepare = (
+        TabularPreprocessing.fit(dataset.inputs) if side is None else ImagePreprocessing(image_size=side, channels=1)
+    )
+    return {"inputs": prepare(dataset.inputs[kept]), "targets": torch.from_numpy(dataset.targets[kept])}
+
+
+def share_of_right_answers(name: str, side: int | None = None) -> Measure:
+    def measure(rule: LearningRule) -> float:
+        tensors = _labelled_tensors(name, side)
+        rule.home.eval()
+        return float(accuracy(rule.home(tensors["inputs"]), tensors["targets"]))
+
+    return measure
+
+
+@cache
+def tagged(name: str, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Tokens as numbers from 1 on, and tags as numbers, of each sequence of a generated set."""
+    sequences = generate(name, count=count).inputs
+    tokens, tags = (sorted({pair[side] for one in sequences for pair in one}) for side in (0, 1))
+    inputs = [np.array([tokens.index(token) + 1 for token, _ in one]) for one in sequences]
+    return inputs, [np.array([tags.index(tag) for _, tag in one]) for one in sequences]
+
+
+def share_of_steps_right(name: str, count: int) -> Measure:
+    @torch.no_grad()
+    def measure(rule: LearningRule) -> float:
+        batch = next(iter(BucketLoader(*tagged(name, count), batch_size="all", seed=0, shuffle=False)))
+        return float(steps_accuracy(rule.home.eval()(batch["inputs"]), batch["targets"]))
+
+    return measure
