@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ganglion.fast import matrix_library
 from tests.warm import WarmProcess
 
 
@@ -12,3 +13,13 @@ def warm() -> Iterator[WarmProcess]:
     """Return a warm process, started when it is first used, in whose children one may be killed."""
     with WarmProcess() as process:
         yield process
+
+
+@pytest.fixture(params=["mkl", "onednn"])
+def product_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test twice: with matrices multiplied by MKL, and by oneDNN whatever their sizes."""
+    if request.param == "onednn" and not matrix_library._has_onednn():
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(matrix_library, "library", lambda: request.param)
+    monkeypatch.setattr(matrix_library, "LEAST_OPERATIONS", 0)
+    return str(request.param)

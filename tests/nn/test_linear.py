@@ -11,15 +11,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.fast import matrix_library
 from ganglion.nn import Linear
 
-
-@pytest.fixture(params=["mkl", "onednn"])
-def route(request, monkeypatch):
-    """Products of every size go this way."""
-    if request.param == "onednn" and not matrix_library._has_onednn():
-        pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(matrix_library, "library", lambda: request.param)
-    monkeypatch.setattr(matrix_library, "LEAST_OPERATIONS", 0)
-    return request.param
+each_library = pytest.mark.usefixtures("product_library")
 
 
 def pair(*args, **options) -> tuple[Linear, nn.Linear]:
@@ -30,7 +22,8 @@ def pair(*args, **options) -> tuple[Linear, nn.Linear]:
 
 @pytest.mark.parametrize("shape", [(1, 7), (33, 7), (7,), (2, 5, 7), (0, 7)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_values_and_gradients_are_torchs(route, shape, bias):
+@each_library
+def test_values_and_gradients_are_torchs(shape, bias):
     ours, theirs = pair(7, 5, bias=bias)
     inputs = torch.randn(shape)
     results = []
@@ -43,13 +36,15 @@ def test_values_and_gradients_are_torchs(route, shape, bias):
         torch.testing.assert_close(mine, torchs, rtol=1e-5, atol=1e-5)
 
 
-def test_operands_need_not_be_contiguous(route):
+@each_library
+def test_operands_need_not_be_contiguous():
     ours, theirs = pair(7, 5)
     inputs = torch.randn(7, 4, 6).permute(1, 2, 0)
     torch.testing.assert_close(ours(inputs), theirs(inputs), rtol=1e-5, atol=1e-5)
 
 
-def test_second_derivatives_are_torchs(route):
+@each_library
+def test_second_derivatives_are_torchs():
     ours, theirs = pair(7, 5)
     inputs = torch.randn(6, 7)
     results = []
@@ -62,7 +57,8 @@ def test_second_derivatives_are_torchs(route):
         torch.testing.assert_close(mine, torchs, rtol=1e-5, atol=1e-5)
 
 
-def test_transforms_other_numbers_and_autocast_take_the_usual_way(route):
+@each_library
+def test_transforms_other_numbers_and_autocast_take_the_usual_way():
     ours, theirs = pair(7, 5)
     inputs = torch.randn(6, 7)
     jacobian = torch.func.jacrev(lambda x: ours(x).sum(0))(inputs)
@@ -72,12 +68,14 @@ def test_transforms_other_numbers_and_autocast_take_the_usual_way(route):
         assert ours.float()(inputs).dtype is torch.bfloat16
 
 
-def test_wrong_widths_are_torchs_own_error(route):
+@each_library
+def test_wrong_widths_are_torchs_own_error():
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         Linear(7, 5)(torch.zeros(3, 6))
 
 
-def test_same_bits_in_every_run(route):
+@each_library
+def test_same_bits_in_every_run():
     layer, inputs = Linear(784, 512), torch.randn(128, 784)
     first = layer(inputs)
     assert all(torch.equal(layer(inputs), first) for _ in range(5))

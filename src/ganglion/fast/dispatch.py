@@ -63,11 +63,12 @@ def is_plain(tensor: Tensor) -> bool:
 def is_watched() -> bool:
     """Return whether something follows the operations of torch one by one.
 
-    Transforms of functions (`torch.func`), forward-mode derivatives, tracing and compilation do, and have to be given
-    operations that they know.
+    Transforms of functions (`torch.func`), forward-mode derivatives, tracing, compilation and counters of operations do,
+    and have to be given operations that they know.
     """
     return (
-        torch._C._are_functorch_transforms_active()
+        torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
         or torch.compiler.is_compiling()
         or torch.jit.is_tracing()

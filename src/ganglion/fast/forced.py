@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import suits
 
 WIDEST = 128
@@ -37,8 +38,8 @@ def forced_scores(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weig
     vectors = previous if previous.is_floating_point() else None
     if first.shape[1] > WIDEST or not suits(inputs, vectors, first, *weights) or torch.is_autocast_enabled("cpu"):
         return forced_reference(inputs, previous, first, weights)
-    scores: Tensor = _Forced.apply(inputs, previous, first, *weights)
-    return scores
+    scores: Tensor = _Forced.apply(inputs, previous, first, *weights)  # (time * batch, out_features)
+    return scores.view(*inputs.shape[:2], -1)  # Within the operation it would be a view, which nobody may change.
 
 
 def forced_reference(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights) -> Tensor:
@@ -57,22 +58,23 @@ class _Forced(torch.autograd.Function):
     """Everything that is read written out beside each other, so that no sum is made one by one."""
 
     @staticmethod
+    @without_autocast
     def forward(ctx: Any, inputs: Tensor, previous: Tensor, first: Tensor, *weights: Tensor) -> Tensor:
         input_weight, feedback_weight, bias, output_weight, output_bias = weights
         read = _read(inputs, previous, first)
         states = torch.mm(read.t(), torch.cat((input_weight.t(), feedback_weight.t(), bias[None]))).tanh_()
         ctx.save_for_backward(inputs, previous, first, *weights)
         ctx.read, ctx.states = read, states
-        return torch.mm(states, output_weight.t()).add_(output_bias).view(*inputs.shape[:2], -1)
+        return torch.mm(states, output_weight.t()).add_(output_bias)
 
     @staticmethod
+    @without_autocast
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         inputs, previous, first, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # The gradient will be differentiated again.
             return _differentiable(slopes, inputs, previous, first, weights)
         input_weight, feedback_weight, _, output_weight, _ = weights
         (_, batch, width), wide = inputs.shape, first.shape[1]
-        slopes = slopes.flatten(0, 1)
         sums = torch.mm(slopes, output_weight)
         torch.ops.aten.tanh_backward(sums, ctx.states, grad_input=sums)  # dL/d(U x + W y + b), (time * batch, hidden)
         of_input, of_feedback, of_bias = torch.mm(ctx.read, sums).split([width, wide, 1])
@@ -107,7 +109,7 @@ def _read(inputs: Tensor, previous: Tensor, first: Tensor) -> Tensor:
 def _differentiable(
     slopes: Tensor, inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights
 ) -> tuple[Tensor | None, ...]:
-    scores = forced_reference(inputs, previous, first, weights)
+    scores = forced_reference(inputs, previous, first, weights).flatten(0, 1)
     given = [inputs, previous, first, *weights]
     wanted = [tensor for tensor in given if tensor.requires_grad]
     found = dict(zip(map(id, wanted), torch.autograd.grad(scores, wanted, slopes, create_graph=True), strict=True))

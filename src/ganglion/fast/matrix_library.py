@@ -1,8 +1,11 @@
-"""Which library multiplies single-precision matrices in main memory.
+"""Which library multiplies matrices of single precision in main memory: MKL or oneDNN.
 
-torch hands these products to MKL, which is as fast as anything on processors of its own maker and takes half the speed
-of AMD's with 512-bit vectors; oneDNN, which torch carries too, takes all of it. The choice is a rule, not a stopwatch:
-the two round differently, and a run that is resumed has to repeat its bits in another process.
+torch hands these products to MKL, which is as fast as anything on processors of its own maker, and takes half the speed
+of AMD's with 512-bit vectors; oneDNN, which torch carries too, takes all of it. The choice follows from the processor
+and from the shapes, never from a stopwatch: the two round differently, and a run that is resumed in another process has
+to repeat its bits.
+
+Both give every row of a product the same bits whatever the other rows are, as long as the shape stays the same.
 """
 
 import os
@@ -17,6 +20,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ganglion.errors import ConfigurationError
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import is_plain, is_watched
 
 Library = Literal["mkl", "onednn"]
@@ -42,7 +46,9 @@ def library() -> Library:
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return inputs weight^T + bias as `torch.nn.functional.linear` does, by the faster library.
+    """Return inputs weight^T + bias as `torch.nn.functional.linear` does, by the library that is faster here.
+
+    Derivatives of any order exist. Whoever is told of every operation of torch is told of this one.
 
     Args:
         inputs: (..., depth).
@@ -55,30 +61,32 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return functional.linear(inputs, weight, bias)
 
 
-def _suits(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    tensors = (inputs, weight) if bias is None else (inputs, weight, bias)
-    return (
-        inputs.numel() > 0
-        and inputs.numel() * len(weight) >= LEAST_OPERATIONS
-        and weight.dim() == 2
-        and inputs.shape[-1] == weight.shape[1]
-        and (bias is None or bias.shape == weight.shape[:1])
-        and all(is_plain(tensor) and tensor.dtype is torch.float32 for tensor in tensors)
-        and not is_watched()
-        and not torch.is_autocast_enabled("cpu")
-    )
+def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return left right^T + bias for the inside of an operation that has a gradient of its own.
+
+    What comes out is memory of its own and never a view: what such an operation returns may be changed in place.
+
+    Args:
+        left: (rows, depth).
+        right: (columns, depth), of the same type as `left`.
+        bias: (columns).
+    """
+    if library() == "onednn" and left.dtype is torch.float32 and _is_large(left, right):
+        return _by_onednn(left, right, bias)
+    return functional.linear(left, right, bias)
 
 
 class _Product(torch.autograd.Function):
     """left right^T + bias. Its gradient is made of products of the same kind, so it has derivatives of any order."""
 
     @staticmethod
+    @without_autocast
     def forward(ctx: Any, left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(left, right)
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
-        return product
+        return _by_onednn(left, right, bias)
 
     @staticmethod
+    @without_autocast
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         left, right = ctx.saved_tensors
         needs_left, needs_right, needs_bias = ctx.needs_input_grad
@@ -89,14 +97,35 @@ class _Product(torch.autograd.Function):
         )
 
 
+def _suits(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    tensors = (inputs, weight) if bias is None else (inputs, weight, bias)
+    return (
+        weight.dim() == 2
+        and _is_large(inputs, weight)
+        and inputs.shape[-1] == weight.shape[1]
+        and (bias is None or bias.shape == weight.shape[:1])
+        and all(is_plain(tensor) and tensor.dtype is torch.float32 for tensor in tensors)
+        and not is_watched()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _is_large(left: Tensor, right: Tensor) -> bool:
+    return left.numel() > 0 and left.numel() * len(right) >= LEAST_OPERATIONS
+
+
+def _by_onednn(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    return product
+
+
 @cache
 def _has_onednn() -> bool:
     """Return whether the operator is there and does what it did when this was written."""
     try:
         with torch.no_grad(), _disable_current_modes():  # Somebody may be following a step on shapes alone.
             left, right = torch.eye(3), torch.arange(6.0).view(2, 3)
-            product = torch.ops.mkldnn._linear_pointwise(left, right, torch.ones(2), "none", [], "")
-            return torch.equal(product, right.t() + 1)
+            return torch.equal(_by_onednn(left, right, torch.ones(2)), right.t() + 1)
     except (AttributeError, RuntimeError, TypeError):
         return False
 

@@ -10,11 +10,11 @@ import platform
 from functools import cache
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, overload
 
 from ganglion.fast.compiled import Kernel, compiled
@@ -45,12 +45,18 @@ def _product(left: Any, packed: Any, start: Any, out: Any) -> Kernel:
     return implementation
 
 
+@cache
+def _features() -> frozenset[str]:
+    """Return what kernels may use of this processor: what it has, or what `NUMBA_CPU_FEATURES` says that it has."""
+    text = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    return frozenset(feature[1:] for feature in text.split(",") if feature.startswith("+"))
+
+
 def _register_tile() -> tuple[int, int, int]:
     """Return rows, vectors and lanes of the block of sums that fills this processor's registers."""
-    features = llvmlite.binding.get_host_cpu_features()
-    if features.get("avx512f"):
+    if "avx512f" in _features():
         return 8, 2, 16
-    return (6, 2, 8) if features.get("avx2") else (8, 2, 4)
+    return (6, 2, 8) if "avx2" in _features() else (8, 2, 4)
 
 
 ROWS, _VECTORS, _LANES = _register_tile()
@@ -199,8 +205,7 @@ _SHAPES[48:56] = TILE
 @cache
 def has_tiles() -> bool:
     """Return whether this processor multiplies tiles of sixteen-bit numbers and the system lets this process do so."""
-    features = llvmlite.binding.get_host_cpu_features()
-    if not (features.get("amx-bf16") and platform.machine() == "x86_64" and os.name == "posix"):
+    if not ("amx-bf16" in _features() and platform.machine() == "x86_64" and os.name == "posix"):
         return False
     arch_prctl, ask_for_state, tile_data = 158, 0x1023, 18
     return ctypes.CDLL(None).syscall(arch_prctl, ask_for_state, tile_data) == 0

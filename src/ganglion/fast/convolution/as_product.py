@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import suits
-from ganglion.fast.matrix_library import linear
+from ganglion.fast.matrix_library import linear, product
 
 MOST_POSITIONS = 16
 """Positions of the kernel on an image up to which the pixels under it are laid out for one product."""
@@ -68,12 +69,14 @@ class _Unfolded(torch.autograd.Function):
     """The product over unfolded images and its gradient."""
 
     @staticmethod
+    @without_autocast
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         pixels = _unfold(images, weight)
         ctx.save_for_backward(images, weight, bias, pixels)
-        return linear(pixels, _places(weight), bias)
+        return product(pixels, _places(weight), bias)
 
     @staticmethod
+    @without_autocast
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         images, weight, bias, pixels = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient is to be differentiated again
@@ -85,9 +88,9 @@ class _Unfolded(torch.autograd.Function):
             return tuple(next(found) if wanted else None for wanted in ctx.needs_input_grad)
         for_images, for_weight, for_bias = ctx.needs_input_grad
         features, channels, down, across = weight.shape
-        weight_slopes = linear(slopes.t(), pixels.t()) if for_weight else None
+        weight_slopes = product(slopes.t(), pixels.t()) if for_weight else None
         return (
-            _fold(linear(slopes, _places(weight).t()), images, weight) if for_images else None,
+            _fold(product(slopes, _places(weight).t()), images, weight) if for_images else None,
             None if weight_slopes is None else weight_slopes.view(features, down, across, channels).permute(0, 3, 1, 2),
             slopes.sum(0) if for_bias else None,
         )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import suits
 from ganglion.fast.threads import in_slices, parts_of
 
@@ -94,6 +95,7 @@ class _Stage(torch.autograd.Function):
     """The compiled stage and its gradient."""
 
     @staticmethod
+    @without_autocast
     def forward(ctx: Any, images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> Tensor:
         from ganglion.fast.convolution import kernels
 
@@ -117,6 +119,7 @@ class _Stage(torch.autograd.Function):
         return maps
 
     @staticmethod
+    @without_autocast
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         images, weight, bias, winners = ctx.saved_tensors
         needed = ctx.needs_input_grad[:3]

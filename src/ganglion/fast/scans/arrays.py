@@ -1,11 +1,9 @@
-"""Weights as the compiled matrix product takes them, and the product over all steps that their gradient is."""
+"""Tensors as compiled scans take them: as contiguous arrays, and weights packed for the product at every step."""
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from ganglion.fast.matrix_library import linear
 
 
 def pack(weight: Tensor, columns: int) -> Tensor:
@@ -80,30 +78,3 @@ def own_or_copy(saved: Tensor) -> Tensor:
     """Return what was saved for a backward pass as something to be written over: itself, unless the graph is kept."""
     kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()
     return saved.clone() if kept else saved
-
-
-def recurrent_weight_slope(
-    slopes: Tensor, hidden: Tensor, hiddens: Tensor, mask: Tensor | None, in_tiles: bool
-) -> Tensor:
-    """Return dL/dU = sum over steps and samples of dL/d(U m h_{t-1}) (m h_{t-1})^T, as one product over all steps.
-
-    Args:
-        slopes: dL/d(U m h_{t-1}), (time, batch, gates * hidden).
-        hidden: h before the first step, (batch, hidden).
-        hiddens: h of every step, (time, batch, hidden).
-        mask: m, (batch, hidden).
-        in_tiles: multiply in sixteen bits.
-    """
-    before = hiddens[:-1]
-    if mask is not None:
-        hidden, before = hidden * mask, before * mask
-    if in_tiles:
-        slopes, hidden, before = slopes.bfloat16(), hidden.bfloat16(), before.bfloat16()
-    slope = linear(slopes[1:].flatten(0, 1).t(), before.flatten(0, 1).t())
-    return slope.addmm_(slopes[0].t(), hidden)
-
-
-def mask_slope(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
-    """Return dL/dm, the sum over steps of U^T dL/d(U m h_{t-1}) h_{t-1}; arguments as above."""
-    slope = slopes @ recurrent_weight.float()  # (time, batch, hidden)
-    return slope[0] * hidden + (slope[1:] * hiddens[:-1]).sum(0)

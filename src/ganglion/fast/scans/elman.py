@@ -7,17 +7,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import check_shapes, suits
 from ganglion.fast.scans.arrays import (
     array,
     fits_tiles,
     halves,
-    mask_slope,
     packed,
-    recurrent_weight_slope,
     single,
     singles,
 )
+from ganglion.fast.scans.weight_gradients import mask_gradient, recurrent_weight_gradient
 from ganglion.fast.threads import in_slices
 
 Nonlinearity = Literal["tanh", "relu"]
@@ -77,6 +77,7 @@ class _Scan(torch.autograd.Function):
     """The compiled scan and its gradient, in single precision, or with inputs and their gradient of sixteen bits."""
 
     @staticmethod
+    @without_autocast
     def forward(
         ctx: Any,
         projected: Tensor,
@@ -103,6 +104,7 @@ class _Scan(torch.autograd.Function):
         return shown
 
     @staticmethod
+    @without_autocast
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
         from ganglion.fast.scans import elman_kernels
@@ -121,9 +123,9 @@ class _Scan(torch.autograd.Function):
         )
         return (
             short,
-            recurrent_weight_slope(short, hidden, shown, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
+            recurrent_weight_gradient(short, hidden, shown, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
             hidden_slope,
-            mask_slope(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[3] else None,
+            mask_gradient(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[3] else None,
             None,
             None,
         )

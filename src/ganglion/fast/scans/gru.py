@@ -7,8 +7,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import check_shapes, suits
-from ganglion.fast.scans.arrays import array, fits_tiles, mask_slope, packed, recurrent_weight_slope, single
+from ganglion.fast.matrix_library import product
+from ganglion.fast.scans.arrays import array, fits_tiles, packed, single
+from ganglion.fast.scans.weight_gradients import mask_gradient, recurrent_weight_gradient
 from ganglion.fast.threads import in_slices
 
 
@@ -82,6 +85,7 @@ class _ScanAfter(torch.autograd.Function):
     """The compiled scan with the reset after the product, and its gradient, in single precision."""
 
     @staticmethod
+    @without_autocast
     def forward(
         ctx: Any,
         projected: Tensor,
@@ -105,6 +109,7 @@ class _ScanAfter(torch.autograd.Function):
         return hiddens
 
     @staticmethod
+    @without_autocast
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
         from ganglion.fast.scans import gru_kernels
@@ -120,10 +125,10 @@ class _ScanAfter(torch.autograd.Function):
         _, needs_weight, needs_bias, _, needs_mask, _ = ctx.needs_input_grad
         return (
             slopes,
-            recurrent_weight_slope(product_slopes, hidden, hiddens, mask, ctx.in_tiles) if needs_weight else None,
+            recurrent_weight_gradient(product_slopes, hidden, hiddens, mask, ctx.in_tiles) if needs_weight else None,
             product_slopes[..., 2 * width :].sum((0, 1)) if needs_bias else None,
             hidden_slope,
-            mask_slope(product_slopes, recurrent_weight, hidden, hiddens) if needs_mask else None,
+            mask_gradient(product_slopes, recurrent_weight, hidden, hiddens) if needs_mask else None,
             None,
         )
 
@@ -132,6 +137,7 @@ class _ScanBefore(torch.autograd.Function):
     """The compiled scan with the reset before the product, and its gradient, in single precision."""
 
     @staticmethod
+    @without_autocast
     def forward(
         ctx: Any, projected: Tensor, recurrent_weight: Tensor, hidden: Tensor, mask: Tensor | None, in_tiles: bool
     ) -> Tensor:
@@ -149,6 +155,7 @@ class _ScanBefore(torch.autograd.Function):
         return hiddens
 
     @staticmethod
+    @without_autocast
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor) -> tuple[Tensor | None, ...]:
         from ganglion.fast.scans import gru_kernels
@@ -175,4 +182,4 @@ class _ScanBefore(torch.autograd.Function):
 
 def _outer(slopes: Tensor, inputs: Tensor) -> Tensor:
     """Return the sum of slope times input over steps and samples, as one product."""
-    return slopes.flatten(0, 1).t() @ inputs.flatten(0, 1)
+    return product(slopes.flatten(0, 1).t(), inputs.flatten(0, 1).t())

@@ -8,19 +8,19 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.errors import ShapeError
+from ganglion.fast.autocast import without_autocast
 from ganglion.fast.dispatch import check_shapes, suits
 from ganglion.fast.matrix_library import linear
 from ganglion.fast.scans.arrays import (
     array,
     fits_tiles,
     halves,
-    mask_slope,
     own_or_copy,
     packed,
-    recurrent_weight_slope,
     single,
     singles,
 )
+from ganglion.fast.scans.weight_gradients import mask_gradient, recurrent_weight_gradient
 from ganglion.fast.threads import in_slices, parts_of
 
 FEW_INPUTS = 4
@@ -138,6 +138,7 @@ class _Scan(torch.autograd.Function):
     """The compiled scan and its gradient, in single precision, or with inputs and their gradient of sixteen bits."""
 
     @staticmethod
+    @without_autocast
     def forward(
         ctx: Any,
         projected: Tensor,
@@ -175,6 +176,7 @@ class _Scan(torch.autograd.Function):
         return shown, cells
 
     @staticmethod
+    @without_autocast
     @once_differentiable
     def backward(ctx: Any, hidden_slopes: Tensor | None, cell_slopes: Tensor | None) -> tuple[Tensor | None, ...]:
         from ganglion.fast.scans import lstm_kernels
@@ -199,11 +201,11 @@ class _Scan(torch.autograd.Function):
             read_slope = slopes @ input_weights[:-1].t() if ctx.needs_input_grad[0] else None
         return (
             read_slope,
-            recurrent_weight_slope(short, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
+            recurrent_weight_gradient(short, hidden, hiddens, mask, ctx.in_tiles) if ctx.needs_input_grad[1] else None,
             None if peepholes is None else peephole_slopes.sum(0),
             hidden_slope,
             cell_slope,
-            mask_slope(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[5] else None,
+            mask_gradient(slopes, recurrent_weight, hidden, hiddens) if ctx.needs_input_grad[5] else None,
             None if inputs is None else input_slopes.sum(0),
             None,
         )
