@@ -1,5 +1,6 @@
 """The summary agrees with published tables and with counting by hand, and leaves no trace."""
 
+import copy
 import json
 import random
 
@@ -9,6 +10,19 @@ import torch
 from torch import nn
 
 from ganglion.inspect import summarise
+from ganglion.nn import (
+    GRU,
+    LSTM,
+    ConvLSTM,
+    ElmanRNN,
+    JordanRNN,
+    Linear,
+    PartialConvolution,
+    RadialBasisOutput,
+    Recurrent,
+)
+from ganglion.nn.energy import BernoulliRBM
+from ganglion.nn.recurrent.jordan import JordanCell
 
 
 def convnet():
@@ -51,19 +65,113 @@ def test_multiply_adds_are_outputs_times_weights_that_each_of_them_uses():
     assert found.multiply_adds == sum(by_hand)
 
 
-@pytest.mark.parametrize(
-    ("layer", "inputs", "expected"),
-    [
-        (nn.Conv2d(4, 8, 3, groups=2, padding=1), torch.zeros(2, 4, 5, 5), 5 * 5 * 8 * 9 * 2),
-        (nn.ConvTranspose2d(4, 8, 2, stride=2), torch.zeros(2, 4, 5, 5), 5 * 5 * 4 * 4 * 8),
-        (nn.Linear(6, 7), torch.zeros(2, 11, 6), 11 * 42),
-        (nn.LSTM(3, 5, batch_first=True), torch.zeros(2, 11, 3), 11 * 4 * 5 * (3 + 5)),
-        (nn.GRU(3, 5, num_layers=2, batch_first=True), torch.zeros(2, 11, 3), 11 * 3 * 5 * (3 + 5 + 5 + 5)),
-        (nn.Embedding(10, 4), torch.zeros(2, 11, dtype=torch.long), 0),
-    ],
-)
-def test_cost_of_single_layers(layer, inputs, expected):
-    assert summarise(layer, inputs).multiply_adds == expected
+STEPS, BATCH = 11, 2
+series = torch.zeros(BATCH, STEPS, 3)
+films = torch.zeros(BATCH, STEPS, 2, 6, 5)
+HAND_COUNTS = {
+    "linear": (nn.Linear(6, 7), torch.zeros(2, 11, 6), 11 * 42),
+    "our linear": (Linear(6, 7, bias=False), torch.zeros(2, 6), 42),
+    "bilinear": (nn.Bilinear(3, 4, 5), (torch.zeros(2, 3), torch.zeros(2, 4)), 5 * (3 * 4 + 3)),
+    "convolution": (nn.Conv2d(4, 8, 3, stride=2), torch.zeros(2, 4, 7, 9), 3 * 4 * 8 * 9 * 4),
+    "grouped convolution": (nn.Conv2d(4, 8, 3, groups=2, padding=1), torch.zeros(2, 4, 5, 5), 5 * 5 * 8 * 9 * 2),
+    "depthwise convolution": (nn.Conv1d(6, 6, 5, groups=6), torch.zeros(2, 6, 9), 5 * 6 * 5),
+    "dilated convolution": (nn.Conv3d(1, 2, 3, dilation=2), torch.zeros(2, 1, 5, 5, 6), 2 * 2 * 27),
+    "transposed convolution": (nn.ConvTranspose2d(4, 8, 2, stride=2), torch.zeros(2, 4, 5, 5), 5 * 5 * 4 * 4 * 8),
+    "grouped transposed": (nn.ConvTranspose1d(4, 8, 3, groups=4), torch.zeros(2, 4, 5), 5 * 4 * 3 * 2),
+    "embedding": (nn.Embedding(10, 4), torch.zeros(2, 11, dtype=torch.long), 0),
+    "torch's LSTM": (nn.LSTM(3, 5, batch_first=True), series, STEPS * 4 * 5 * (3 + 5)),
+    "torch's LSTM with projection": (
+        nn.LSTM(3, 5, proj_size=2, batch_first=True), series, STEPS * (4 * 5 * (3 + 2) + 2 * 5)
+    ),
+    "torch's deep GRU": (nn.GRU(3, 5, num_layers=2, batch_first=True), series, STEPS * 3 * 5 * (3 + 5 + 5 + 5)),
+    "torch's RNN in both directions": (
+        nn.RNN(3, 5, bidirectional=True, batch_first=True), series, STEPS * 2 * 5 * (3 + 5)
+    ),
+    "torch's cell": (nn.LSTMCell(3, 5), torch.zeros(2, 3), 4 * 5 * (3 + 5)),
+    "Elman": (ElmanRNN(3, 5), series, STEPS * 5 * (3 + 5)),
+    "LSTM": (LSTM(3, 5), series, STEPS * 4 * 5 * (3 + 5)),
+    "LSTM with peepholes": (LSTM(3, 5, peepholes=True), series, STEPS * 4 * 5 * (3 + 5)),
+    "LSTM in both directions": (LSTM(3, 5, bidirectional=True), series, STEPS * 2 * 4 * 5 * (3 + 5)),
+    "LSTM with merged directions": (
+        LSTM(3, 5, bidirectional=True, merge="sum"), series, STEPS * (2 * 4 * 5 * (3 + 5) + 10 * 5)
+    ),
+    "GRU": (GRU(3, 5, num_layers=2), series, STEPS * 3 * 5 * (3 + 5 + 5 + 5)),
+    "GRU, reset before": (GRU(3, 5, reset_after=False), series, STEPS * 3 * 5 * (3 + 5)),
+    "last step alone": (GRU(3, 5, returns="last"), series, STEPS * 3 * 5 * (3 + 5)),
+    "Jordan": (JordanRNN(3, 5, 4), series, STEPS * (5 * 3 + 5 * 4 + 4 * 5)),
+    "Jordan, told its outputs": (
+        JordanRNN(3, 5, 4), (series, torch.zeros(BATCH, STEPS, dtype=torch.long)), STEPS * (5 * 3 + 5 * 4 + 4 * 5)
+    ),
+    "Jordan as a cell": (Recurrent(JordanCell(3, 5, 4)), series, STEPS * (5 * 3 + 5 * 4 + 4 * 5)),
+    "convolutional LSTM": (ConvLSTM(2, (3,), 3), films, STEPS * 6 * 5 * 4 * 3 * 9 * (2 + 3)),
+    "connections by a table": (PartialConvolution([(0, 1), (2,)], 3, 5), torch.zeros(2, 3, 8, 9), 4 * 5 * 3 * 25),
+    "radial basis": (RadialBasisOutput(torch.zeros(10, 84)), torch.zeros(2, 84), 840),
+    "Boltzmann machine": (BernoulliRBM(7, 4), torch.zeros(2, 7), 28),
+    "attention": (
+        nn.MultiheadAttention(8, 2, kdim=5, vdim=6, batch_first=True),
+        (torch.zeros(2, 3, 8), torch.zeros(2, 4, 5), torch.zeros(2, 4, 6)),
+        3 * 8 * 8 + 4 * 5 * 8 + 4 * 6 * 8 + 3 * 4 * 8 + 3 * 4 * 8 + 3 * 8 * 8,
+    ),
+    "transformer": (  # projections, scores and sums, then the layers within
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        torch.zeros(2, 3, 8),
+        3 * 4 * 64 + 2 * 9 * 8 + 3 * 2 * 8 * 16,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("case", HAND_COUNTS.values(), ids=HAND_COUNTS)
+def test_cost_of_single_layers(case, device, product_library):
+    layer, inputs, expected = case
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    found = summarise(copy.deepcopy(layer).to(device), tuple(tensor.to(device) for tensor in inputs))
+    assert found.multiply_adds == expected
+    assert sum(row.parameters for row in found.layers) == found.parameters
+    assert not any("not called" in row.kind for row in found.layers)
+
+
+class Attending(nn.Module):
+    """A kind without a rule: two products, one of them by a layer that has one."""
+
+    def __init__(self):
+        super().__init__()
+        self.key = nn.Linear(8, 8)
+        self.query = nn.Parameter(torch.zeros(5, 8))
+
+    def forward(self, inputs):
+        return (self.query @ self.key(inputs).mT).softmax(-1)  # (batch, 5, tokens)
+
+
+class Comparing(nn.Module):
+    """A product that no layer makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Attending()
+
+    def forward(self, inputs):
+        return self.inner(inputs) @ inputs
+
+
+def test_kinds_without_a_rule_are_counted_by_their_operations(product_library):
+    found = summarise(Attending(), torch.zeros(2, 7, 8))
+    assert {layer.name: layer.multiply_adds for layer in found.layers} == {"key": 7 * 64, "(network)": 5 * 7 * 8}
+
+
+def test_products_between_layers_are_counted(product_library):
+    found = summarise(Comparing(), torch.zeros(2, 7, 8))
+    assert found.multiply_adds == 7 * 64 + 5 * 7 * 8 + 5 * 7 * 8
+    assert (found.layers[-1].name, found.layers[-1].multiply_adds) == ("(between layers)", 5 * 7 * 8)
+
+
+def test_a_network_too_large_for_any_memory():
+    with torch.device("meta"):
+        network = nn.Sequential(nn.Linear(10**6, 10**7), nn.ReLU(), nn.Linear(10**7, 10))
+    found = summarise(network, torch.zeros(1, 10**6, device="meta"))
+    assert found.multiply_adds == 10**13 + 10**8
+    assert found.memory["activations"] == 4 * (10**7 + 10**7 + 10)
 
 
 def test_recurrent_and_normalising_layers_have_rows():

@@ -48,7 +48,8 @@ def _product(left: Any, packed: Any, start: Any, out: Any) -> Kernel:
 @cache
 def _features() -> frozenset[str]:
     """Return what kernels may use of this processor: what it has, or what `NUMBA_CPU_FEATURES` says that it has."""
-    text = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    asked_for: str | None = config.CPU_FEATURES  # type: ignore[attr-defined]
+    text = get_host_cpu_features() if asked_for is None else asked_for
     return frozenset(feature[1:] for feature in text.split(",") if feature.startswith("+"))
 
 

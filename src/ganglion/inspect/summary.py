@@ -1,14 +1,16 @@
 """What a network is made of: its layers in the order they are called, with shapes, parameters, cost and memory."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.flop_counter import FlopCounterMode
 
+from ganglion.inspect.multiply_adds import Call, Rule, rule_of
 from ganglion.inspect.untouched import first_tensor, layers_of, untouched
 from ganglion.tables import Table, Tabled, size_text
 
@@ -27,7 +29,7 @@ class Layer:
     """Parameters that the layer owns; those shared with an earlier layer are counted there."""
     trainable: int
     multiply_adds: int
-    """Multiplications with an addition in matrix products and convolutions, for one sample."""
+    """For one sample: by the rule for this kind in `multiply_adds`; where there is none, as torch counts them."""
     calls: int = 1
 
     @property
@@ -88,7 +90,11 @@ def summarise(
 ) -> Summary:
     """Run a network once and list its layers in the order they are called.
 
-    The network is left as it was: mode, buffers (the statistics of batch normalisation) and random state.
+    The network is left as it was: mode, buffers (the statistics of batch normalisation) and random state. On torch's
+    meta device it needs no memory, whatever its size.
+
+    Multiply-adds follow from shapes, by one rule for each kind of layer. For kinds without a rule, and for products
+    outside of all layers, torch's counter is asked; it sees single operations and not what fused ones do.
 
     Args:
         network: any module; layers are its modules without children, and those that own parameters.
@@ -112,7 +118,7 @@ def summarise(
     recorder = _Recorder(network, samples)
     with untouched(network, evaluating=True) as call, torch.no_grad(), recorder.listening():
         call(*arguments)
-    recorder.add_uncalled()
+    recorder.add_the_rest()
     parameters = list(network.parameters())
     sizes = [parameter.numel() * parameter.element_size() for parameter in parameters]
     learnt = sum(size for size, parameter in zip(sizes, parameters, strict=True) if parameter.requires_grad)
@@ -133,6 +139,19 @@ def summarise(
     )
 
 
+@dataclass
+class _Open:
+    """A call of a layer that has not come back yet."""
+
+    rule: Rule | None
+    uncounted: AbstractContextManager[None]
+    """Keeps torch's counter from listening where a rule counts."""
+    before: int
+    """What the counter had seen when the call began."""
+    inner: int = 0
+    """What it saw within layers in this one."""
+
+
 class _Recorder:
     """Listens to the calls of a network's layers."""
 
@@ -140,56 +159,65 @@ class _Recorder:
         self.samples = max(samples, 1)
         self.layers: list[Layer] = []
         self.activation_bytes = 0
-        self._names = layers_of(network)
+        self._network = network
+        self._rules = {module: rule for module in network.modules() if (rule := rule_of(module))}
+        inner = {part for module in self._rules for part in module.modules() if part is not module}
+        named = layers_of(network) | {m: name for name, m in network.named_modules() if m in self._rules}
+        self._names = {module: name for module, name in named.items() if module not in inner}
         self._rows: dict[nn.Module, Layer] = {}
         self._owned: set[nn.Parameter] = set()
-        self._before: list[int] = []
+        self._open: list[_Open] = []
         self._last: Tensor | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
+        """Record the calls of a network that are made meanwhile."""
         self._counter = FlopCounterMode(display=False)
         hooks = [module.register_forward_pre_hook(self._enter) for module in self._names]
-        hooks += [module.register_forward_hook(self._leave) for module in self._names]
+        hooks += [module.register_forward_hook(self._leave, with_kwargs=True) for module in self._names]
+        self._open = [_Open(None, nullcontext(), 0)]
         try:
             with self._counter:
-                yield
+                try:
+                    yield
+                finally:
+                    for call in reversed(self._open):
+                        call.uncounted.__exit__(None, None, None)
         finally:
             for hook in hooks:
                 hook.remove()
 
-    def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._before.append(self._counter.get_total_flops())
+    def _enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        rule = self._rules.get(layer)
+        call = _Open(rule, _disable_current_modes() if rule else nullcontext(), self._counter.get_total_flops())
+        call.uncounted.__enter__()
+        self._open.append(call)
 
-    def _leave(self, module: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:
-        # The counter counts a multiply-add as two operations.
-        cost = (self._counter.get_total_flops() - self._before.pop()) // (2 * self.samples)
+    def _leave(self, layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], outputs: Any) -> None:
+        call = self._open.pop()
+        call.uncounted.__exit__(None, None, None)
+        seen = self._counter.get_total_flops() - call.before
+        self._open[-1].inner += seen
         output = first_tensor(outputs)
         if output is None:
             return
-        cost = cost or self._recurrent_cost(module, output)
         given = first_tensor(inputs)
-        if given is None or given.untyped_storage().data_ptr() != output.untyped_storage().data_ptr():
+        # The counter counts a multiply-add as two operations.
+        cost = call.rule(Call(layer, inputs, named, output)) if call.rule else (seen - call.inner) // 2
+        if given is None or not _share_memory(given, output):
             self.activation_bytes += output.numel() * output.element_size()
         follows = given is not None and given is self._last and given.shape == output.shape
         self._last = output
-        if module in self._rows:
-            self._rows[module].calls += 1
-            self._rows[module].multiply_adds += cost
-        elif follows and self.layers and not module._parameters:
-            self.layers[-1].kind += f", {type(module).__name__}"
+        if layer in self._rows:
+            self._rows[layer].calls += 1
+            self._rows[layer].multiply_adds += cost // self.samples
+        elif follows and self.layers and not layer._parameters and not cost:
+            self.layers[-1].kind += f", {type(layer).__name__}"
         else:
-            self._add(module, tuple(output.shape[1:]), cost)
-
-    def _recurrent_cost(self, module: nn.Module, output: Tensor) -> int:
-        """Return what torch's counter cannot see in fused recurrent kernels: every matrix once a step."""
-        matrices = [weight.numel() for weight in module.parameters(recurse=False) if weight.dim() == 2]
-        if output.dim() != 3 or len(matrices) < 2:
-            return 0
-        return output.shape[1] * sum(matrices)
+            self._add(layer, tuple(output.shape[1:]), cost // self.samples)
 
     def _add(self, module: nn.Module, shape: tuple[int, ...], cost: int, calls: int = 1) -> None:
-        own = [parameter for parameter in module.parameters(recurse=False) if parameter not in self._owned]
+        own = [parameter for parameter in self._parameters_of(module) if parameter not in self._owned]
         self._owned.update(own)
         layer = Layer(
             name=self._names[module] or "(network)",
@@ -203,9 +231,22 @@ class _Recorder:
         self.layers.append(layer)
         self._rows[module] = layer
 
-    def add_uncalled(self) -> None:
-        """Add layers whose parameters are used without calling them, so that the column adds up."""
+    def _parameters_of(self, module: nn.Module) -> Iterator[nn.Parameter]:
+        """Return what a row counts: with the layers inside, where the rule for a kind stands for all of it."""
+        return module.parameters(recurse=module in self._rules)
+
+    def add_the_rest(self) -> None:
+        """Add what was computed outside of layers, and layers whose parameters are used without calling them."""
+        between = (self._counter.get_total_flops() - self._open[0].inner) // (2 * self.samples)
+        if between:
+            kind = type(self._network).__name__
+            self.layers.append(Layer("(between layers)", kind, (), parameters=0, trainable=0, multiply_adds=between))
         for module in self._names:
-            if module not in self._rows and any(own not in self._owned for own in module.parameters(recurse=False)):
+            if module not in self._rows and any(own not in self._owned for own in self._parameters_of(module)):
                 self._add(module, (), 0, calls=0)
                 self._rows[module].kind += " (not called)"
+
+
+def _share_memory(one: Tensor, other: Tensor) -> bool:
+    """Return whether tensors lie in the same memory, or would, on the meta device, where there is none."""
+    return one.untyped_storage()._cdata == other.untyped_storage()._cdata

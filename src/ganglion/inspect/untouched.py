@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ def untouched(network: nn.Module, *, evaluating: bool) -> Iterator[Any]:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    tensors = chain(network.parameters(), network.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def to_device(arguments: tuple[Any, ...], device: torch.device) -> tuple[Any, ...]:
