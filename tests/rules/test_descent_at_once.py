@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.fast import descent
-from ganglion.fast.dispatch import installed
+from ganglion.fast.applies import enabled
 from ganglion.rules.optimizers import OPTIMIZERS
 
-if installed():
+if enabled():
     from ganglion.fast import descent_kernels
-pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
+pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
 SHAPES = [(7, 33), (7,), (1,), (5, 7), (64, 65), (5, 3, 2, 2)]
 
 

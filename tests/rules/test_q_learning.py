@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
-from ganglion.fast.dispatch import installed
+from ganglion.fast.applies import enabled
 from ganglion.models.reinforcement.dqn import DenseQNetwork
+from ganglion.rules import compiled
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
 from tests.environments import LENGTH, Chain, chain_values
@@ -194,7 +195,7 @@ def deep(**options: object) -> QLearning:
     return QLearning(*networks, Descent(learning_rate=0.01, clip_norm=1.0), threshold=0.7, **options)
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("own_discounts", [False, True])
 def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: bool) -> None:
@@ -207,22 +208,22 @@ def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: b
         batch = transitions(count, seed)
         if not own_discounts:
             del batch["discounts"]
-        found = fast.differentiated(batch)
+        found = compiled.q_learning(fast, batch)
         assert found is not None
         expected = plain.objective(batch)
         slopes = torch.autograd.grad(expected["loss"], list(plain.home.parameters()))
         for name, value in found[0].items():
             torch.testing.assert_close(value, expected[name].detach(), rtol=1e-5, atol=1e-6)
-        for one, other in zip(found[1], slopes, strict=True):
+        for (_, one), other in zip(found[1], slopes, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
         for one, other in zip(fast.home.buffers(), plain.home.buffers(), strict=True):
             torch.testing.assert_close(one, other)
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 def test_learning_by_hand_is_learning_by_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
     fast, plain = (deep(target_every=3, target_rate=0.5) for _ in range(2))
-    monkeypatch.setattr(plain, "differentiated", lambda batch: None)
+    monkeypatch.setattr(plain, "objective", lambda batch: QLearning.objective(plain, batch))
     for seed in range(8):
         one, other = fast.step(transitions(64, seed)), plain.step(transitions(64, seed))
         assert one.keys() == other.keys() == {"loss", "action_value", "clipped"}
@@ -231,6 +232,20 @@ def test_learning_by_hand_is_learning_by_autograd(monkeypatch: pytest.MonkeyPatc
     for role in ("network", "target"):
         for one, other in zip(fast.networks[role].parameters(), plain.networks[role].parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.skipif(not enabled(), reason="needs numba")
+def test_gradients_find_their_parameters_in_whatever_groups_an_optimizer_has_them() -> None:
+    usual, grouped = deep(), deep()
+    named = dict(grouped.home.named_parameters())
+    biases, others = ([(k, p) for k, p in named.items() if ("bias" in k) == wanted] for wanted in (True, False))
+    groups = [{"params": biases}, {"params": list(reversed(others))}]
+    grouped.optimizers["network"] = torch.optim.Adam(groups, lr=0.01, fused=True)
+    for seed in range(3):
+        usual.step(transitions(64, seed))
+        grouped.step(transitions(64, seed))
+    for one, other in zip(usual.home.parameters(), grouped.home.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("what", ["a hook", "a frozen layer", "a hook of the whole"])
@@ -244,7 +259,7 @@ def test_a_network_that_is_watched_or_partly_frozen_learns_by_autograd(what: str
     else:
         network.head.bias.requires_grad_(False)
     before = network.standardise.count.clone()
-    assert made.differentiated(transitions(8)) is None
+    assert compiled.q_learning(made, transitions(8)) is None
     assert torch.equal(network.standardise.count, before), "nothing was done yet"
 
 
@@ -258,22 +273,22 @@ def test_what_is_not_finite_stops_before_the_update(value: float) -> None:
     assert all(map(torch.equal, before, made.home.parameters()))
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 def test_an_action_out_of_range_is_refused() -> None:
     made, batch = deep(), transitions(8)
     batch["actions"][3] = 3
     with pytest.raises(IndexError):
-        made.differentiated(batch)
+        compiled.q_learning(made, batch)
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 @pytest.mark.parametrize("part", ["observations", "actions", "rewards", "terminated", "discounts"])
 def test_transitions_of_unusual_types_or_lengths_are_left_to_autograd(part: str) -> None:
     made, batch = deep(), transitions(8)
-    assert made.differentiated(batch) is not None
+    assert compiled.q_learning(made, batch) is not None
     other = torch.int32 if part == "actions" else torch.float64
-    assert made.differentiated(batch | {part: batch[part].to(other)}) is None
-    assert made.differentiated(batch | {part: batch[part][:5]}) is None
+    assert compiled.q_learning(made, batch | {part: batch[part].to(other)}) is None
+    assert compiled.q_learning(made, batch | {part: batch[part][:5]}) is None
 
 
 def changed(made: QLearning, how: str) -> None:
@@ -298,7 +313,7 @@ def changed(made: QLearning, how: str) -> None:
             network.double().float()
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 @pytest.mark.parametrize(
     "how",
     [
@@ -309,25 +324,25 @@ def changed(made: QLearning, how: str) -> None:
 def test_a_network_that_has_changed_is_looked_at_again(how: str) -> None:
     made, batch = deep(), transitions(16)
     made.home.eval()
-    made.differentiated(batch)
+    compiled.q_learning(made, batch)
     changed(made, how)
-    found = made.differentiated(batch)
+    found = compiled.q_learning(made, batch)
     assert found is not None
     expected = made.objective(batch)
     torch.testing.assert_close(found[0]["loss"], expected["loss"].detach(), rtol=1e-5, atol=1e-6)
     slopes = torch.autograd.grad(expected["loss"], list(made.home.parameters()))
-    for one, other in zip(found[1], slopes, strict=True):
+    for (_, one), other in zip(found[1], slopes, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 @pytest.mark.parametrize(
     "how", ["a hook", "a hook of the whole", "a forward of its own", "a frozen layer", "double", "another limit"]
 )
 def test_a_network_that_no_longer_suits_learns_by_autograd_until_it_does(how: str) -> None:
     made, batch = deep(), transitions(16)
     network = made.home
-    assert made.differentiated(batch) is not None
+    assert compiled.q_learning(made, batch) is not None
     hook = None
     if how == "a hook":
         hook = network.hidden[2].register_forward_hook(lambda *_: None)
@@ -341,13 +356,13 @@ def test_a_network_that_no_longer_suits_learns_by_autograd_until_it_does(how: st
         network.standardise.LIMIT = 0.1
     else:
         network.double()
-    assert made.differentiated(batch) is None
+    assert compiled.q_learning(made, batch) is None
     if hook is not None:
         hook.remove()
-        assert made.differentiated(batch) is not None
+        assert compiled.q_learning(made, batch) is not None
 
 
-@pytest.mark.skipif(not installed(), reason="needs numba")
+@pytest.mark.skipif(not enabled(), reason="needs numba")
 def test_a_copy_of_a_rule_learns_in_tensors_of_its_own() -> None:
     made, batch = deep(), transitions(16)
     made.step(batch)

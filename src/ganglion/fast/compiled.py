@@ -17,9 +17,8 @@ for _option in ("-runtime-memory-check-threshold=256", "-hoist-runtime-checks=fa
     llvmlite.binding.set_option("ganglion", _option)
 
 
-_SHARED = ("compiled.py", "packed_product.py", "parallel.py", "convolution/blocks.py")
-_EDITION = crc32(b"".join(Path(__file__).parent.joinpath(name).read_bytes() for name in _SHARED))
-"""Numba keeps compiled functions by the file that they stand in, but these files go into all of them."""
+_EDITION = crc32(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.rglob("*.py"))))
+"""Numba keeps compiled functions by the file that they stand in, but functions of other files here go into them."""
 
 
 def compiled(function: Kernel) -> Kernel:

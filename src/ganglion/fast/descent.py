@@ -10,11 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from ganglion.fast.dispatch import installed
-from ganglion.fast.perceptron import are_singles
-from ganglion.fast.remembered import traits_of
+from ganglion.fast import applies
 
 SHARE = 2**16
 """Numbers that are worth a thread."""
@@ -48,7 +45,7 @@ def total_of(gradients: Sequence[Tensor]) -> Tensor:
 
 def _table_of(gradients: Sequence[Tensor]) -> np.ndarray | None:
     """Return address and size of every tensor, (tensors, 2); None where kernels cannot take them."""
-    if not gradients or not installed() or not all(_lie_alike(gradient) for gradient in gradients):
+    if not applies.to_sums(gradients):
         return None
     return np.array([(gradient.data_ptr(), gradient.numel()) for gradient in gradients], np.int64)
 
@@ -109,8 +106,7 @@ def clipped_adam_step(optimizer: Optimizer, length: float | None, loss: Tensor |
 
 def _norm_and_update(optimizer: Optimizer, length: float, finite: bool = False) -> float | None:
     """Update, where the norm has to be `finite` clipped to `length`, and return the norm, or 0 where nobody asked."""
-    hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks or any(_EVERYWHERE)
-    if hooked or not installed() or getattr(optimizer, "found_inf", None) is not None:
+    if not applies.to_adam(optimizer):
         return None
     parts = [[weight for weight in group["params"] if weight.grad is not None] for group in optimizer.param_groups]
     weights = [weight for part in parts for weight in part]
@@ -134,7 +130,7 @@ def _norm_and_update(optimizer: Optimizer, length: float, finite: bool = False) 
 def _table(optimizer: Optimizer, weights: list[Tensor]) -> np.ndarray | None:
     """Return a row of addresses and the size for each weight, (weights, 6); None where kernels cannot take them."""
     states = [*map(optimizer.state.get, weights)]
-    if not weights or not all(states) or not all(map(_is_usual, optimizer.param_groups)):
+    if not weights or not all(states):
         return None
     moments = [state[name] for state in states for name in _MOMENTS]  # type: ignore[index]
     gradients = [weight.grad for weight in weights]
@@ -146,7 +142,7 @@ class _Table:
 
     def __init__(self) -> None:
         self._moments: list[Tensor] = []
-        self._traits: list[Any] = []
+        self._layout: list[Any] = []
         self._table: np.ndarray | None = None
 
     def of(self, weights: list[Tensor], gradients: list[Tensor], moments: list[Tensor]) -> np.ndarray | None:
@@ -160,38 +156,21 @@ class _Table:
         tensors = [*weights, *gradients]
         if not _KNOWN.issuperset(map(type, tensors)) or any(map(_SPARSE, gradients)):
             return None
-        traits = [*traits_of(tensors), *map(Tensor.data_ptr, moments)]
+        layout = [*applies.layout_of(tensors), *map(Tensor.data_ptr, moments)]
         same = len(moments) == len(self._moments) and all(map(is_, moments, self._moments))
-        if not same or traits != self._traits:
+        if not same or layout != self._layout:
             rows = [*zip(weights, gradients, moments[::3], moments[1::3], moments[2::3], strict=True)]
-            self._moments, self._traits, self._table = moments, traits, _addresses(rows)
+            self._moments, self._layout, self._table = moments, layout, _addresses(rows)
         return self._table
 
 
 def _addresses(rows: Sequence[tuple[Tensor, ...]]) -> np.ndarray | None:
-    if not all(_lie_alike(*row[:4]) and are_singles(row[4]) for row in rows):
+    """Return addresses of weight, gradient, moments and steps, and the size, of every weight, (weights, 6)."""
+    if not all(applies.lie_alike(*row[:4]) and applies.is_float32(row[4]) for row in rows):
         return None
     return np.array([(*map(Tensor.data_ptr, row), row[0].numel()) for row in rows], np.int64)
-
-
-def _lie_alike(*tensors: Tensor) -> bool:
-    """Return whether these are plain numbers without gaps, in the same order in memory."""
-    layout = torch.contiguous_format if tensors[0].is_contiguous() else torch.channels_last
-    alike = all(tensor.shape == tensors[0].shape for tensor in tensors)
-    return alike and all(are_singles(tensor) and _is_dense(tensor, layout) for tensor in tensors)
-
-
-def _is_dense(tensor: Tensor, layout: torch.memory_format) -> bool:
-    whole = layout is torch.contiguous_format or tensor.dim() == 4  # torch knows channels last of images alone
-    return whole and tensor.is_contiguous(memory_format=layout)
 
 
 _TABLES: WeakKeyDictionary[Optimizer, _Table] = WeakKeyDictionary()
 _KNOWN, _SPARSE = {torch.nn.Parameter, Tensor}, attrgetter("is_sparse")
 _MOMENTS = "exp_avg", "exp_avg_sq", "step"
-_EVERYWHERE = _global_optimizer_pre_hooks, _global_optimizer_post_hooks
-"""Hooks of all optimizers."""
-
-
-def _is_usual(group: dict[str, Any]) -> bool:
-    return not (group["amsgrad"] or group["maximize"] or group["capturable"] or group["differentiable"])

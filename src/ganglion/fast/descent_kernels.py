@@ -7,8 +7,8 @@ import numpy as np
 from numba import carray, njit
 
 from ganglion.fast.compiled import compiled
+from ganglion.fast.dense.kernels import at, pointer
 from ganglion.fast.parallel import in_team
-from ganglion.fast.perceptron_kernels import at, pointer
 
 CHUNK = 2**14
 """Numbers that are summed up in single precision before they are added to a sum of double precision."""

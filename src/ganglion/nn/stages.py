@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ganglion.fast.calls import are_unhooked
 from ganglion.fast.convolution.as_product import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
 from ganglion.fast.convolution.stage import Pair, Stage, convolution_stage, fits
 from ganglion.nn.convolution import same_padding
-from ganglion.nn.dense import is_unwatched
 
 
 def in_stages(inputs: Tensor, *layers: nn.Module) -> Tensor:
@@ -92,7 +92,7 @@ def _slope(layer: nn.Module) -> float | None:
 
 def _as_it_was(layer: nn.Module, kind: type[nn.Module]) -> bool:
     """Return whether calling a layer does what its kind does and nothing else."""
-    return type(layer) is kind and is_unwatched(layer)
+    return type(layer) is kind and are_unhooked(layer)
 
 
 def _borders(convolution: nn.Conv2d) -> tuple[int, int, int, int]:

@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.fast.q_values import q_gradient
-from ganglion.rules.descend import Descent, apply_gradients, descend
+from ganglion.rules import compiled
+from ganglion.rules.compiled import compiled_by
+from ganglion.rules.descend import Descent, descend
 
 
 def temporal_difference_targets(
@@ -89,25 +90,7 @@ class QLearning(LearningRule):
         return measured
 
     def network_phase(self, batch: Batch) -> dict[str, Tensor]:
-        optimizer = self.optimizers["network"]
-        found = self.differentiated(batch) if self.descent.accumulate == 1 else None
-        if found is None or isinstance(optimizer, torch.optim.LBFGS):
-            return descend(optimizer, batch, self.objective, self.descent)
-        measured, gradients = found
-        apply_gradients(optimizer, gradients, self.descent, measured)
-        return measured
-
-    def differentiated(self, batch: Batch) -> tuple[dict[str, Tensor], list[Tensor]] | None:
-        """Return what `objective` does and its gradient, where both are known without autograd.
-
-        Networks offer that by a method `layers`, which says what a call of them computes.
-        """
-        network, target = (getattr(self.networks[role], "layers", lambda: None)() for role in ("network", "target"))
-        if network is None or target is None:
-            return None
-        discounts, observing = batch.get("discounts", self.discount), self.home.training
-        found = q_gradient(network, target, batch, discounts, self.threshold, double=self.double, observing=observing)
-        return found and ({"loss": found[0], "action_value": found[1]}, found[2])
+        return descend(self.optimizers["network"], batch, self.objective, self.descent)
 
     @torch.no_grad()
     def target_phase(self, batch: Batch) -> None:
@@ -117,6 +100,7 @@ class QLearning(LearningRule):
         for kept, current in zip(target.buffers(), network.buffers(), strict=True):
             kept.copy_(current)
 
+    @compiled_by(compiled.q_learning)
     def objective(self, batch: Batch) -> dict[str, Tensor]:
         """Return the Huber loss of a batch and the mean value of the actions that were taken in it."""
         values = self.networks["network"](batch["observations"]).float()  # (batch, actions)

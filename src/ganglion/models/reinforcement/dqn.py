@@ -54,71 +54,24 @@ References:
     Lin (1992), Self-improving reactive agents based on reinforcement learning, planning and teaching.
 """
 
-from collections.abc import Sequence
+from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.fast.perceptron import is_free
-from ganglion.fast.q_values import Standardised
-from ganglion.fast.remembered import Remembered
-from ganglion.nn.dense import are_unwatched, as_dense, call_their_class, hooks_so_far
+from ganglion.nn.inputs import FlatInputs, RunningStandardisation, as_float
 from ganglion.nn.linear import Linear
+from ganglion.nn.sequential import Sequential
 from ganglion.rules.descend import Descent
 from ganglion.rules.q_learning import QLearning
 
 FRAME_SIZE = 84
 """Height and width of the frames that the Nature network takes."""
-
-
-def as_float(observations: Tensor) -> Tensor:
-    """Scale bytes to [0, 1]; memories of images stay bytes until here."""
-    return observations.float() / 255 if observations.dtype == torch.uint8 else observations
-
-
-class RunningStandardisation(nn.Module):
-    """Shift and scale every input to mean 0 and deviation 1, as measured over all inputs that were ever learnt from.
-
-    Values of actions differ by far less than values of states, so a network must resolve small changes of every input.
-    The statistics are buffers; they move in training mode while gradients are recorded, that is when learning and not
-    when acting.
-
-    >>> standardise = RunningStandardisation(1)
-    >>> standardise(torch.tensor([[10.0], [14.0]])).tolist()
-    [[-1.0], [1.0]]
-    """
-
-    LIMIT = 10.0
-    """Deviations beyond which an input is cut off, so that one that hardly ever moves cannot drown the others."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.mean: Tensor
-        self.variance: Tensor
-        self.count: Tensor
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("variance", torch.ones(features))
-        self.register_buffer("count", torch.tensor(0))
-
-    def forward(self, inputs: Tensor) -> Tensor:  # (batch, features)
-        if self.training and torch.is_grad_enabled():
-            self.observe(inputs.detach())
-        return ((inputs - self.mean) * torch.rsqrt(self.variance + 1e-8)).clamp(-self.LIMIT, self.LIMIT)
-
-    @torch.no_grad()
-    def observe(self, inputs: Tensor) -> None:
-        """Merge a batch into the statistics (Chan, Golub, LeVeque 1983)."""
-        variance, mean = torch.var_mean(inputs.float(), 0, correction=0)
-        self.count += len(inputs)
-        share = len(inputs) / self.count
-        shift = mean - self.mean
-        self.variance.lerp_(variance, share).addcmul_(shift, shift * share * (1 - share))
-        self.mean.addcmul_(shift, share)
 
 
 class DuelingHead(nn.Module):
@@ -134,8 +87,8 @@ class DuelingHead(nn.Module):
         return self.value(features) + advantage - advantage.mean(1, keepdim=True)
 
 
-class DenseQNetwork(nn.Module):
-    """Dense network from an observation of any shape to the value of every action.
+class DenseQNetwork(Sequential):
+    """Dense network from an observation of any shape, (batch, ...), to the value of every action, (batch, actions).
 
     >>> DenseQNetwork(4, 2)(torch.zeros(3, 4)).shape
     torch.Size([3, 2])
@@ -144,52 +97,19 @@ class DenseQNetwork(nn.Module):
     def __init__(
         self, in_features: int, num_actions: int, hidden_features: tuple[int, ...] = (128, 128), dueling: bool = False
     ) -> None:
-        super().__init__()
-        self.in_features = in_features
-        self.standardise = RunningStandardisation(in_features)
         widths = (in_features, *hidden_features)
-        self.hidden = nn.Sequential(*(layer for a, b in pairwise(widths) for layer in (Linear(a, b), nn.ReLU())))
-        if dueling:
-            self.head: nn.Module = DuelingHead(Linear(widths[-1], 1), Linear(widths[-1], num_actions))
-        else:
-            self.head = Linear(widths[-1], num_actions)
-        self._described: Remembered[Standardised | None] = Remembered()
+        hidden = nn.Sequential(*(layer for a, b in pairwise(widths) for layer in (Linear(a, b), nn.ReLU())))
 
-    def forward(self, observations: Tensor) -> Tensor:
-        inputs = self._features(observations)
-        layers = self.layers() if not torch.is_grad_enabled() and is_free() else None
-        if layers is None or not layers.suits(inputs):
-            return self.head(self.hidden(self.standardise(inputs)))
-        return layers.values(inputs)
+        def stream(outputs: int) -> nn.Module:
+            return Linear(widths[-1], outputs)
 
-    def layers(self) -> Standardised | None:
-        """Return what a call computes, where it is dense layers and nobody listens to the call."""
-        own: dict[str, Any] = self._modules
-        hidden, scaling, dense = own["hidden"], own["standardise"], (*own["hidden"]._modules.values(), own["head"])
-        modules = (self, hidden, scaling, *dense)
-        if not call_their_class(modules):
-            return None
-        weights = (part for module in dense for part in module._parameters.values())
-        parts = (*modules, *map(type, modules), *weights, *scaling._buffers.values(), scaling.LIMIT, hooks_so_far())
-        return self._described.of(parts, lambda: self._describe(modules))
-
-    def _describe(self, modules: Sequence[nn.Module]) -> Standardised | None:
-        whole, hidden, scaling, *dense = modules
-        layers = as_dense(dense) if are_unwatched(modules) else None
-        usual = type(whole) is DenseQNetwork and type(hidden) is nn.Sequential
-        if layers is None or not usual or not isinstance(scaling, RunningStandardisation):
-            return None
-        return Standardised(layers, scaling.mean, scaling.variance, scaling.count, scaling.LIMIT)
-
-    def _features(self, observations: Tensor) -> Tensor:
-        inputs = as_float(observations.flatten(1))  # (batch, features)
-        if inputs.shape[1] != self.in_features:
-            raise ShapeError(
-                "the observation has another size than the network",
-                expected=f"{self.in_features} numbers",
-                found=f"{inputs.shape[1]}",
-            )
-        return inputs
+        layers = {
+            "flatten": FlatInputs(in_features),
+            "standardise": RunningStandardisation(in_features),
+            "hidden": hidden,
+            "head": DuelingHead(stream(1), stream(num_actions)) if dueling else stream(num_actions),
+        }
+        super().__init__(OrderedDict(layers))
 
 
 class NatureQNetwork(nn.Module):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.fast.compiled import ONE, ZERO, compiled
-from ganglion.fast.perceptron_kernels import OUTPUTS, aligned, backward, forward, room
+from ganglion.fast.dense.kernels import OUTPUTS, aligned, backward, forward, room
 
 HALF = np.float32(0.5)
 
