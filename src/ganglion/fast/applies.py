@@ -60,11 +60,7 @@ def to_scans(*tensors: Tensor | None) -> bool:
 
     So may convolution, pooling and rectifier as one stage, which take what `to_convolution_stages` says beyond this.
     """
-    return (
-        enabled()
-        and not is_followed()
-        and all(is_plain(tensor) for tensor in tensors if tensor is not None)
-    )
+    return enabled() and not is_followed() and all(is_plain(tensor) for tensor in tensors if tensor is not None)
 
 
 def to_custom_cells(inputs: Tensor, *tensors: Tensor | None) -> bool:
@@ -187,8 +183,8 @@ def _has_compiler() -> bool:
 def is_followed() -> bool:
     """Return whether something follows the operations of torch one by one.
 
-    Transforms of functions (`torch.func`), forward-mode derivatives, tracing, compilation and counters of operations do,
-    and have to be given operations that they know.
+    Transforms of functions (`torch.func`), forward-mode derivatives, tracing, compilation and counters of operations
+    do, and have to be given operations that they know.
     """
     return (
         torch._C._len_torch_dispatch_stack() > 0
