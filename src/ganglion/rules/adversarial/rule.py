@@ -125,7 +125,7 @@ class Adversarial(LearningRule):
         generated = self._generated(batch) if generated is None else generated.detach()
         samples = self._samples(batch, generated)
         measured = descend(
-            self.optimizers["discriminator"], samples, self._discriminator_objective, self.descents["discriminator"]
+            self.optimizers["discriminator"], samples, self.discriminator_objective, self.descents["discriminator"]
         )
         if self.settings.weight_clip is not None:
             clip_weights(self.discriminator, self.settings.weight_clip)
@@ -135,15 +135,63 @@ class Adversarial(LearningRule):
         """Update the generator on fresh noise, as much as the batch has samples; measure its losses."""
         if generated is None:
             batch = self.inputs.with_noise(batch)
-        objective = partial(self._generator_objective, generated=generated)
+        objective = partial(self.generator_objective, generated=generated)
         measured = descend(self.optimizers["generator"], batch, objective, self.descents["generator"])
         return {name: value for name, value in measured.items() if name != "loss"}
+
+    def discriminator_objective(self, samples: Batch) -> dict[str, Tensor]:
+        """Return the discriminator's loss on samples that are laid out for it, and what is measured of them."""
+
+        def conditions(kind: str = "") -> list[Tensor]:
+            return [samples[kind + name] for name in self.inputs.discriminator]
+
+        real = self.discriminator(samples["real"], *conditions())
+        generated = self.discriminator(samples["generated"], *conditions(GENERATED))
+        paid = self.game.generated(generated)
+        if self.mismatched_weight:
+            mismatched = self.discriminator(samples["real"], *conditions(MISMATCHED))
+            paid = torch.lerp(paid, self.game.generated(mismatched), self.mismatched_weight)
+        loss = self.game.real(real) + paid
+        measured = {
+            "loss": loss,
+            "discriminator_loss": loss,
+            "generator_loss": self.game.generator(generated),
+            "real_score": self.game.score(real),
+            "generated_score": self.game.score(generated),
+        }
+        if self.settings.drift:
+            measured["loss"] = measured["loss"] + self.settings.drift * real.square().mean()
+        if self.penalty and "points" in samples:
+            measured["penalty"] = self.penalty.cost(
+                lambda points: call_unchanged(self.discriminator, points, *conditions()), samples["points"]
+            )
+            weight = self.settings.penalty_weight * self.settings.penalty_every
+            measured["loss"] = measured["loss"] + weight * measured["penalty"]
+        return measured
+
+    def generator_objective(self, batch: Batch, generated: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the generator's loss on a batch with its noise, and what is measured of it.
+
+        A rule of several games, such as one there and one back, adds the losses of their generators.
+        """
+        if generated is None:
+            generated = self.generator(*self.inputs.for_generator(batch))
+        judged = call_unchanged(self.discriminator, generated, *self.inputs.for_discriminator(batch))
+        loss = self.game.generator(judged)
+        measured = {"generator_loss": loss}
+        if self.adversarial_weight != 1:
+            loss = self.adversarial_weight * loss
+        for name, extra in self.extras.items():
+            measured[name] = extra.loss(generated, batch)
+            loss = loss + extra.weight * measured[name]
+        return measured | {"loss": loss}
 
     def begin(self, phase: Phase) -> None:
         if self.prepare:
             self.prepare(phase)
-        for role in phase.roles or tuple(self.descents):
-            self.optimizers[role] = self.descents[role].make_optimizer(self.networks[role])
+        for role, descent in self.descents.items():
+            if not phase.roles or role in phase.roles:
+                self.optimizers[role] = descent.make_optimizer(self.networks[role])
 
     def real(self, batch: Batch) -> Tensor:
         """Return the real samples of a batch of the loader."""
@@ -196,44 +244,3 @@ class Adversarial(LearningRule):
         since = self.counters["steps_since_penalty"]
         self.counters["steps_since_penalty"] = (since + 1) % self.settings.penalty_every
         return since == 0
-
-    def _discriminator_objective(self, samples: Batch) -> dict[str, Tensor]:
-        def conditions(kind: str = "") -> list[Tensor]:
-            return [samples[kind + name] for name in self.inputs.discriminator]
-
-        real = self.discriminator(samples["real"], *conditions())
-        generated = self.discriminator(samples["generated"], *conditions(GENERATED))
-        paid = self.game.generated(generated)
-        if self.mismatched_weight:
-            mismatched = self.discriminator(samples["real"], *conditions(MISMATCHED))
-            paid = torch.lerp(paid, self.game.generated(mismatched), self.mismatched_weight)
-        loss = self.game.real(real) + paid
-        measured = {
-            "loss": loss,
-            "discriminator_loss": loss,
-            "generator_loss": self.game.generator(generated),
-            "real_score": self.game.score(real),
-            "generated_score": self.game.score(generated),
-        }
-        if self.settings.drift:
-            measured["loss"] = measured["loss"] + self.settings.drift * real.square().mean()
-        if self.penalty and "points" in samples:
-            measured["penalty"] = self.penalty.cost(
-                lambda points: call_unchanged(self.discriminator, points, *conditions()), samples["points"]
-            )
-            weight = self.settings.penalty_weight * self.settings.penalty_every
-            measured["loss"] = measured["loss"] + weight * measured["penalty"]
-        return measured
-
-    def _generator_objective(self, batch: Batch, generated: Tensor | None) -> dict[str, Tensor]:
-        if generated is None:
-            generated = self.generator(*self.inputs.for_generator(batch))
-        judged = call_unchanged(self.discriminator, generated, *self.inputs.for_discriminator(batch))
-        loss = self.game.generator(judged)
-        measured = {"generator_loss": loss}
-        if self.adversarial_weight != 1:
-            loss = self.adversarial_weight * loss
-        for name, extra in self.extras.items():
-            measured[name] = extra.loss(generated, batch)
-            loss = loss + extra.weight * measured[name]
-        return measured | {"loss": loss}
