@@ -43,16 +43,17 @@ def doctor(*, json: Switch = False) -> None:
         "machine": machine(),
         "torch": torch_facts(),
         "levers": levers(),
+        "compiled_paths": compiled_paths(),
         "data": data_facts(),
     }
     report["problems"] = problems(report)
 
     def show() -> None:
-        for title in ("versions", "machine", "torch", "levers", "data"):
+        for title in ("versions", "machine", "torch", "levers", "compiled_paths", "data"):
             rows = [
                 (name if name.isupper() else name.replace("_", " "), value) for name, value in report[title].items()
             ]
-            print_table((title, ""), rows)
+            print_table((title.replace("_", " "), ""), rows)
             print()
         print("\n".join(f"problem: {problem}" for problem in report["problems"]) or "No problem found.")
 
@@ -144,6 +145,13 @@ def levers() -> dict[str, Any]:
         "fused_optimizers": "on: sgd, adagrad, adam and adamw (off with --optimizer-arguments fused=False)",
         "bf16": "here, used with --precision bf16 or auto" if units else "no units for it on this machine",
     }
+
+
+def compiled_paths() -> dict[str, Any]:
+    """Return what is computed faster here than torch computes it, and where, or why not."""
+    from ganglion.nn.acceleration import paths
+
+    return {name.replace(" ", "_"): standing for name, standing in paths().items()}
 
 
 def data_facts() -> dict[str, Any]:

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import torch
 
-from ganglion.fast.matrix_library import library
+from ganglion.nn import acceleration
+from ganglion.training.gpu import is_asked_for
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.denormals import denormals_flushed
 from ganglion.training.machine.device import has_tf32_units
@@ -15,7 +15,7 @@ from ganglion.training.machine.device import has_tf32_units
 
 @dataclass(frozen=True)
 class Lever:
-    """One of them; it is on wherever it works and its variable does not say otherwise."""
+    """One of them; it is on wherever it works and its variable does not say otherwise, but for what is unproven."""
 
     name: str
     does: str
@@ -28,6 +28,8 @@ class Lever:
     """System whose speed shows it."""
     device: str = "cpu"
     """Where it shows."""
+    unproven: bool = False
+    """Whether it has never run where it works, and is off unless asked for."""
 
     @property
     def standing(self) -> str:
@@ -38,7 +40,11 @@ class Lever:
         """
         if os.environ.get(self.variable) == self.off:
             return f"switched off by {self.variable}={self.off}"
-        return f"on: {self.does}" if self.works() else f"not on this machine: {self.does}"
+        if not self.works():
+            return f"not on this machine: {self.does}"
+        if self.unproven and not is_asked_for():
+            return f"off, since it has never run on a GPU; GANGLION_CAPTURE=1 switches it on: {self.does}"
+        return f"on: {self.does}"
 
 
 def _flushes() -> bool:
@@ -62,7 +68,7 @@ LEVERS = (
         "matrix products by oneDNN, where MKL holds back",
         "GANGLION_PRODUCTS",
         "mkl",
-        lambda: library() == "onednn",
+        lambda: acceleration.product_library() == "onednn",
         "mlp",
     ),
     Lever(
@@ -70,7 +76,7 @@ LEVERS = (
         "compiled kernels of recurrent layers, first convolutions and small networks (needs numba)",
         "GANGLION_FAST",
         "0",
-        lambda: find_spec("numba") is not None,
+        acceleration.enabled,
         "lstm-forecaster",
     ),
     Lever(
@@ -81,6 +87,7 @@ LEVERS = (
         torch.cuda.is_available,
         "mlp",
         "cuda",
+        unproven=True,
     ),
     Lever(
         "tf32",
@@ -90,6 +97,7 @@ LEVERS = (
         lambda: torch.cuda.is_available() and has_tf32_units(torch.device("cuda")),
         "convnet",
         "cuda",
+        unproven=True,
     ),
     Lever(
         "resident",
@@ -99,5 +107,6 @@ LEVERS = (
         torch.cuda.is_available,
         "mlp",
         "cuda",
+        unproven=True,
     ),
 )

@@ -14,6 +14,7 @@ and never on a stopwatch: a run that is resumed in another process has to repeat
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from operator import attrgetter
@@ -50,6 +51,39 @@ class DenseStack(Protocol):
 
     def refreshed(self) -> "DenseStack":
         """Return the same after a look at the tensors, which those who follow operations must not see."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One compiled path, in words."""
+
+    name: str
+    does: str
+    where: str
+    """Beside what all paths ask for."""
+    compiled: bool = True
+    """Whether it needs kernels."""
+
+    @property
+    def standing(self) -> str:
+        """Say what it does and where, or why it is not taken on this machine."""
+        off = reason_disabled() if self.compiled else ""
+        return off or f"{self.does} ({self.where})"
+
+
+PATHS = (
+    Path("recurrent scans", "all steps of Elman, LSTM and GRU layers in one call", "32 or 16 bits, in main memory"),
+    Path("custom cells", "all steps of a cell of your own in one call", f"{LEAST_COMPILED_INPUTS} inputs or more"),
+    Path("teacher forcing", "all steps of Jordan's network as one product", "its true outputs are fed back", False),
+    Path("convolution stages", "convolution, pooling and rectifier in one call", "few input channels, 32 bits"),
+    Path("convolutions as products", "maps of few positions as one product of matrices", "32 bits, in main memory"),
+    Path("dense layers", "small networks behind a running standardisation in one call", "no gradient is wanted"),
+    Path("q-learning", "loss and gradient of deep Q-learning in one call", "both networks small and dense"),
+    Path("gradient norm", "norm and sum of a gradient in one pass over all tensors", "32 bits, in main memory"),
+    Path("adam", "an update of Adam or AdamW in one pass over all tensors", "32 bits, no hooks, from the second on"),
+    Path("dropout", "four decisions of dropout from one random number", "32 or 16 bits, in main memory", False),
+)
+"""All of them, as `ganglion doctor` shows them."""
 
 
 # The paths

@@ -346,7 +346,7 @@ class Odd(LearningRule):
     def __init__(self, act: "Callable[[Odd, dict[str, Any]], object]") -> None:
         torch.manual_seed(0)
         self.networks = {"line": nn.Linear(3, 2)}
-        self.optimizers = {"line": Descent().make_optimizer(self.network)}
+        self.optimizers = {"line": Descent().make_optimizer(self.home)}
         self.counters = {"steps": 0}
         self.tensors: dict[str, Tensor] = {}
         self.act, self.seen, self.last = act, 0, torch.zeros(())
@@ -357,7 +357,7 @@ class Odd(LearningRule):
         return measured
 
     def objective(self, batch: Batch) -> dict[str, Tensor]:
-        return {"loss": self.network(batch["inputs"]).square().mean()}
+        return {"loss": self.home(batch["inputs"]).square().mean()}
 
 
 def by_python(rule: Odd, measured: dict[str, Any]) -> None:
@@ -535,8 +535,8 @@ def test_why_steps_are_not_recorded_is_said_in_the_log_of_the_run(recorder: OnPa
     assert (run.path / "log.txt").read_text().count("not recorded as a CUDA graph: a step changes the counter") == 1
 
 
-def test_there_is_nothing_of_it_on_a_cpu_or_where_it_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_nothing_of_it_on_a_cpu_or_where_it_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TrainerSettings(steps=1)
-    assert capture(Line(), CPU, settings, True, print) is None
-    monkeypatch.setenv("GANGLION_CAPTURE", "0")
     assert capture(Line(), torch.device("cuda"), settings, True, print) is None
+    monkeypatch.setenv("GANGLION_CAPTURE", "1")
+    assert capture(Line(), CPU, settings, True, print) is None

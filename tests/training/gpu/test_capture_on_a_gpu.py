@@ -24,6 +24,12 @@ from tests.training.gpu.test_capture import FALLS_BACK, Heard
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU that torch can use")
 
 
+@pytest.fixture(autouse=True)
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch on what is off until these tests have passed on a GPU."""
+    monkeypatch.setenv("GANGLION_CAPTURE", "1")
+
+
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the steps that are played."""

@@ -53,6 +53,9 @@ def precisions() -> list[str]:
 
 def test_products_are_tf32_while_training_on_a_gpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
     before = precisions()
+    with tf32(CUDA):
+        assert precisions() == before, "off until it has run on a GPU"
+    monkeypatch.setenv("GANGLION_CAPTURE", "1")
     with tf32(CPU):
         assert precisions() == before
     with tf32(CUDA):
@@ -95,6 +98,9 @@ def test_a_set_lives_on_the_gpu_where_it_takes_little_of_its_memory(
     moved: list[torch.device] = []
     loader: Any = SimpleNamespace(nbytes=240, to=moved.append)
     nothing: Any = SimpleNamespace(networks={}, optimizers={}, tensors={})
+    place(nothing, loader, CUDA)
+    assert moved == [], "off until it has run on a GPU"
+    monkeypatch.setenv("GANGLION_CAPTURE", "1")
     place(nothing, loader, CUDA)
     assert moved == [CUDA] * moves
     place(nothing, loader, CPU)

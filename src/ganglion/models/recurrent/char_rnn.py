@@ -54,7 +54,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.fast import dropout
+from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import States

@@ -50,7 +50,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.fast import dropout
+from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent

@@ -5,7 +5,6 @@ what is launched and launch it again as one graph: the same kernels on the same 
 step that does the same every time may be recorded, and all that is here is there to be sure of that.
 """
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -21,6 +20,7 @@ from torch.nn.modules import module as every_module
 from torch.optim import Optimizer
 
 from ganglion.core import Batch, LearningRule
+from ganglion.training.gpu import is_asked_for
 from ganglion.training.gpu.cuda_graphs import CudaGraphs, Recorder
 from ganglion.training.machine.device import computing
 from ganglion.training.machine.seeding import random_state, set_random_state
@@ -154,7 +154,7 @@ class Capture:
             self._object("a step did something else when it was recorded")
         except Exception as error:  # of any kind: the step can still be made as ever
             found = " ".join(str(error).split()) or type(error).__name__
-            self._object(f"recording failed ({found}); should the run stop now, go on with GANGLION_CAPTURE=0")
+            self._object(f"recording failed ({found}); should the run stop now, go on without GANGLION_CAPTURE=1")
         finally:
             rule.tensors = tensors
         for value in self._values:
@@ -255,13 +255,13 @@ class Itself:
 def capture(
     rule: LearningRule, device: torch.device, settings: TrainerSettings, guarded: bool, tell: Callable[[str], None]
 ) -> Capture | None:
-    """Return what makes the steps of a rule on a CUDA device, nothing elsewhere or with `GANGLION_CAPTURE=0`.
+    """Return what makes the steps of a rule on a CUDA device, nothing elsewhere or unless that `is_asked_for`.
 
     Args:
         guarded: whether the device itself holds back what is not finite, and the host need not look.
         tell: is told, once, why steps are not recorded.
     """
-    if device.type != "cuda" or os.environ.get("GANGLION_CAPTURE") == "0":
+    if device.type != "cuda" or not is_asked_for():
         return None
 
     def step(batch: Batch) -> Measured:

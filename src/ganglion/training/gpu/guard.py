@@ -6,6 +6,7 @@ import torch
 from torch.optim import Optimizer
 
 from ganglion.errors import NonFiniteError
+from ganglion.training.gpu import is_asked_for
 
 
 class Guard:
@@ -37,6 +38,6 @@ class Guard:
 
 
 def guard(optimizers: Collection[Optimizer], device: torch.device) -> Guard | None:
-    """Return a guard where the host would keep a device waiting and all optimizers can be held back by one."""
+    """Return a guard where the host would keep a GPU waiting, all optimizers can be held back, and it is asked for."""
     able = all(getattr(optimizer, "_step_supports_amp_scaling", False) for optimizer in optimizers)
-    return Guard(optimizers, device) if device.type == "cuda" and able else None
+    return Guard(optimizers, device) if device.type == "cuda" and able and is_asked_for() else None

@@ -9,6 +9,7 @@ import torch
 
 from ganglion.core import Batch, LearningRule, Loader
 from ganglion.errors import UsageError
+from ganglion.training.gpu import is_asked_for
 from ganglion.training.settings import Precision
 
 RESIDENT_SHARE = 1 / 4
@@ -80,14 +81,16 @@ def has_tf32_units(device: torch.device) -> bool:
 
 @contextmanager
 def tf32(device: torch.device) -> Iterator[None]:
-    """Make products of 32-bit numbers in TF32 on a CUDA device that can; with `GANGLION_TF32=0` none, as on a CPU.
+    """Make products of 32-bit numbers in TF32 on a CUDA device that can, if what is new on a GPU is asked for.
 
-    Factors are rounded to ten bits of fraction, their products summed in 32 bits.
+    Factors are rounded to ten bits of fraction, their products summed in 32 bits. `GANGLION_TF32=0` asks for no such
+    product at all, as on a CPU; otherwise torch decides, which uses TF32 for convolutions alone.
     """
-    if device.type != "cuda":
+    refused = os.environ.get("GANGLION_TF32") == "0"
+    if device.type != "cuda" or not (refused or is_asked_for()):
         yield
         return
-    wanted = "ieee" if os.environ.get("GANGLION_TF32") == "0" else "tf32"  # which older devices take for ieee
+    wanted = "ieee" if refused else "tf32"  # which older devices take for ieee
     backends: Any = torch.backends  # whose stubs do not know all of it
     places = backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn
     before = [place.fp32_precision for place in places]
@@ -118,9 +121,11 @@ def place(rule: LearningRule, loader: Loader, device: torch.device) -> None:
 
 
 def may_live_on(device: torch.device, size: int) -> bool:
-    """Say whether a set of so many bytes may live on a CUDA device; `GANGLION_RESIDENT=0` says no."""
+    """Say whether a set of so many bytes may live on a CUDA device, if asked for; `GANGLION_RESIDENT=0` says no."""
+    if not is_asked_for() or os.environ.get("GANGLION_RESIDENT") == "0":
+        return False
     free, _ = torch.cuda.mem_get_info(device)
-    return os.environ.get("GANGLION_RESIDENT") != "0" and size <= RESIDENT_SHARE * free
+    return size <= RESIDENT_SHARE * free
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
