@@ -228,6 +228,9 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     if find_idx(folder):
         known = PUBLISHED.get(folder.name)
         return read_idx_folder(folder, known.label_names if known else ())
+    together = _images_together(folder, settings, kind) if any(content.values()) or kind in TOGETHER else None
+    if together is not None:
+        return together
     has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
     files = [folder / name for name in sorted(content) if name.lower().endswith(tuple(READERS))]
     tables = {path.stem.lower(): path for path in files if path.suffix.lower() in TABLES}
@@ -247,6 +250,23 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     from ganglion.data.formats.image_folders import read_images
 
     return read_images(folder, settings)
+
+
+def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset | None:
+    """Read images with their masks, pairs of images or two domains, where the folder or what is wanted says so."""
+    from ganglion.data.formats.image_masks import find_masked, read_masked
+    from ganglion.data.formats.image_pairs import find_pairs, read_halves, read_two_folders
+
+    asked = kind in ("image-pairs", "image-domains")
+    if kind in (None, "image-masks"):
+        masked = find_masked(folder, settings, asked=kind == "image-masks")
+        if masked is not None:
+            return read_masked(folder, masked, settings)
+    if kind is None or asked:
+        pairs = find_pairs(folder, settings, asked)
+        if pairs is not None:
+            return read_two_folders(folder, pairs, settings, paired=(kind == "image-pairs") if asked else None)
+    return read_halves(folder, settings) if kind == "image-pairs" else None
 
 
 def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -311,6 +331,8 @@ def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_tagged(path)
 
 
+TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks")
+"""Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]

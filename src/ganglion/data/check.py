@@ -10,7 +10,7 @@ import numpy as np
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.field_findings import field_findings
-from ganglion.data.formats.folder_layout import scan
+from ganglion.data.formats.folder_layout import walk
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
 from ganglion.data.settings import DataSettings
@@ -66,7 +66,7 @@ def check_path(source: str | Path, settings: DataSettings | None = None, kind: K
 
 def _damaged(folder: Path) -> list[Finding]:
     """Find image files that cannot be decoded."""
-    files = scan(folder).files
+    files, _ = walk(folder)
     results = zip(files, in_threads(partial(attempt, decode), files), strict=True)
     damaged = [f"{path} ({result.found or result.what})" for path, result in results if isinstance(result, DataError)]
     if not damaged:

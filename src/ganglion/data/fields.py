@@ -49,6 +49,9 @@ EXPECTED: dict[FieldKind, str] = {
 RUNNING: tuple[FieldKind, ...] = ("text", "series")
 """Kinds that are one long sample, which is cut in its own order instead of being divided sample by sample."""
 
+UNJUDGED = -100
+"""Class of a pixel or of a step that is not judged: what pads a batch, what is of no class."""
+
 Values = np.ndarray | Sequence
 """One raw value for each sample."""
 

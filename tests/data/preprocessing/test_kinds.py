@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganglion.data.fields import EXPECTED, Boxes, Field, FieldKind
+from ganglion.data.fields import EXPECTED, UNJUDGED, Boxes, Field, FieldKind
 from ganglion.data.preprocessing import (
     PREPROCESSING,
     BoxPreprocessing,
@@ -22,7 +22,6 @@ from ganglion.data.preprocessing import (
     from_state,
     to_state,
 )
-from ganglion.data.preprocessing.masks import UNJUDGED
 from ganglion.data.preprocessing.placement import placement
 from ganglion.errors import ConfigurationError, DataError, GanglionError
 

@@ -41,7 +41,7 @@ def scan(folder: Path) -> Folder:
     Raises:
         DataError: there are no images, or some lie beside the folders of the classes.
     """
-    files, others = _walk(folder)
+    files, others = walk(folder)
     links = sum(path.is_symlink() for path in files)
     said = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in others.most_common(5))
     if not files:
@@ -73,12 +73,22 @@ def scan(folder: Path) -> Folder:
     return found
 
 
+def folders_in(folder: Path) -> dict[str, Path]:
+    """Return the folders in a folder by their names in small letters; none where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entry.name for entry in entries if entry.is_dir())
+    except OSError:
+        return {}
+    return {name.lower(): folder / name for name in found}
+
+
 def readable(name: str) -> str:
     """Return the name of a file as text that can be written anywhere, whatever bytes it is made of."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _walk(folder: Path) -> tuple[list[Path], Counter[str]]:
+def walk(folder: Path) -> tuple[list[Path], Counter[str]]:
     """Return the image files in the order of their names, and the endings of other files."""
     files: list[Path] = []
     others: Counter[str] = Counter()

@@ -43,7 +43,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Return upright size and colour of an image file without decoding it."""
-    with _opened(path) as image:
+    with opened(path) as image:
         width, height = image.size
         if _orientation(image) >= 5:
             width, height = height, width
@@ -62,7 +62,7 @@ def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: 
     Raises:
         DataError: the file is damaged, too large or of a format that is not opened.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
         flat = _flattened(upright)
         if channels is not None:
@@ -113,7 +113,7 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-class _opened:
+class opened:
     """An image file that is safe to decode, with every complaint of Pillow as one error that names the file."""
 
     def __init__(self, source: Path | bytes) -> None:

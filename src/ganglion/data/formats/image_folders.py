@@ -80,11 +80,11 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         if len(damaged) >= ENOUGH and not settings.allow_problems:
             break  # The error would name no more of them.
     _leave_out(found, damaged, settings)
-    size, channels = _common_shape(headers, found.notes)
+    size, channels = common_shape(headers, found.notes)
     classes = found.classes
     inputs: np.ndarray | ImageFiles
     test_inputs: np.ndarray | ImageFiles
-    if _streams(len(found.files), size, channels, settings, found.notes):
+    if streams(len(found.files), size, channels, settings, found.notes):
         inputs, test_inputs = (ImageFiles(tuple(paths), size, channels) for paths in (found.train, found.test))
     else:
         inputs, test_inputs = _decoded(found, size, channels, settings)
@@ -130,7 +130,7 @@ def _leave_out(found: Folder, damaged: dict[Path, DataError], settings: DataSett
         raise DataError("every training image is damaged", where=said, remedy="give images that a viewer can show")
 
 
-def _common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[int, int], int]:
+def common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[int, int], int]:
     """Return the commonest height and width, the middle one of several, and the channels that hold every image."""
     sizes = Counter((header.height, header.width) for header in headers)
     most = max(sizes.values())
@@ -146,7 +146,7 @@ def _common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[in
     return (height, width), 1 if grey == len(headers) else 3
 
 
-def _streams(count: int, size: tuple[int, int], channels: int, settings: DataSettings, notes: list[str]) -> bool:
+def streams(count: int, size: tuple[int, int], channels: int, settings: DataSettings, notes: list[str]) -> bool:
     """Decide whether the images are too many to be held in memory."""
     total = count * size[0] * size[1] * channels
     streams = settings.stream == "yes" or (settings.stream == "auto" and total > MOST_BYTES)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ganglion.core import Batch
+from ganglion.data.fields import UNJUDGED
 from ganglion.data.loaders.columns import Columns, gather
 from ganglion.data.loaders.derived import Derived
 from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.loaders.noise import mixed_seed
-from ganglion.data.preprocessing.masks import UNJUDGED
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.errors import DataError
 

@@ -7,12 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.data.fields import UNJUDGED
 from ganglion.data.preprocessing.placement import Resize, Size, into_frame, out_of_frame
 from ganglion.errors import DataError
 from ganglion.settings import at_least, settings
-
-UNJUDGED = -100
-"""Class of a pixel or of a step that is not judged: what pads a batch, what lies beside a letterboxed image."""
 
 
 @final

@@ -7,7 +7,7 @@ from typing import Self, final
 import numpy as np
 import torch
 
-from ganglion.data.preprocessing.masks import UNJUDGED
+from ganglion.data.fields import UNJUDGED
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.data.preprocessing.vocabulary import Vocabulary
 from ganglion.errors import DataError

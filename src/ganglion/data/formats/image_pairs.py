@@ -1,0 +1,142 @@
+"""Images that are made of others, and two domains of images without pairs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
+from ganglion.data.fields import Field
+from ganglion.data.formats.files_together import read_together
+from ganglion.data.formats.folder_layout import folders_in, readable
+from ganglion.data.formats.two_folders import PAIRS, TwoFolders, find_two_folders, images_in, partners
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+from ganglion.settings import unknown_name
+
+SIDES = ("source", "target")
+HALVES = ("left", "right")
+
+
+def find_pairs(folder: Path, settings: DataSettings, asked: bool) -> TwoFolders | None:
+    """Return the two folders of images in a folder, if there are such.
+
+    Args:
+        asked: whether pairs or domains are what is wanted; folders called A and B are classes otherwise.
+    """
+    wanted = settings.columns if asked and len(settings.columns) == 2 else ()
+    found = find_two_folders(folder, PAIRS, wanted, letters=asked)
+    if found and settings.target is not None:
+        names = [name.lower() for name in found.names]
+        target = settings.target.lower()
+        if target not in (*names, *(name[-1] for name in names)):
+            raise unknown_name("folder", settings.target, list(found.names), where=str(folder))
+        return found if target in (names[1], names[1][-1]) else found.swapped()
+    return found
+
+
+def read_two_folders(folder: Path, found: TwoFolders, settings: DataSettings, paired: bool | None) -> Dataset:
+    """Read two folders of images: as pairs by the names of their files, or as two domains.
+
+    Args:
+        paired: what is wanted; None takes pairs where the names make such.
+
+    Raises:
+        DataError: pairs are wanted, and files have none; or images cannot be read.
+    """
+    notes: list[str] = []
+    first, second = (images_in(folders) for folders in found.train)
+    pairs = None if paired is False else partners(first, second, found.names)
+    if pairs is None and paired:
+        raise DataError(
+            "the images of these folders are no pairs",
+            where=str(folder),
+            expected=f"files of the same names in {found.names[0]} and in {found.names[1]}",
+            found=f"{first[0].name} and {second[0].name}",
+            remedy="name the files alike, or choose a system that learns from two domains without pairs",
+        )
+    if pairs is None:
+        notes.append(f"{found.names[0]} and {found.names[1]} are read as two domains of images without pairs")
+        return _domains(folder, found, (first, second), settings, notes)
+    notes.append(f"{len(pairs)} pairs: {found.names[1]} is learnt from {found.names[0]}")
+    test = partners(images_in([found.test[0]]), images_in([found.test[1]]), found.names) if found.test else []
+    if test is None:
+        raise DataError("the images of the test part are no pairs", where=str(folder), remedy="name the files alike")
+    values, test_values = read_together(_by_side(pairs), _by_side(test), settings, notes)
+    return _dataset(folder, values, test_values, found.names, notes, paired=True)
+
+
+def _by_side(pairs: Sequence[tuple[Path, Path]]) -> dict[str, list[Path]]:
+    return {side: [pair[number] for pair in pairs] for number, side in enumerate(SIDES)} if pairs else {}
+
+
+def _domains(
+    folder: Path, found: TwoFolders, train: Sequence[list[Path]], settings: DataSettings, notes: list[str]
+) -> Dataset:
+    values: dict[str, np.ndarray | Sequence] = {}
+    test_values: dict[str, np.ndarray | Sequence] = {}
+    for number, (name, paths) in enumerate(zip(SIDES, train, strict=True)):
+        test = {name: images_in([found.test[number]])} if found.test else {}
+        read, tested = read_together({name: paths}, test, settings, notes)
+        values, test_values = {**values, **read}, {**test_values, **tested}
+    return _dataset(folder, values, test_values, found.names, notes, paired=False)
+
+
+def read_halves(folder: Path, settings: DataSettings) -> Dataset:
+    """Read a folder of images of which the left half is what the right half is made of, or the other way round.
+
+    Parts may lie in folders called train and test. Raises `DataError` for images that are not twice as wide as high.
+    """
+    notes: list[str] = []
+    inside = folders_in(folder)
+    train, test = inside.get("train"), inside.get("test") or inside.get("val")
+    paths = {"both": images_in([train or folder])}
+    test_paths = {"both": images_in([test])} if train and test else {}
+    both, test_both = read_together(paths, test_paths, settings, notes)
+    order = HALVES if settings.target != HALVES[0] else HALVES[::-1]
+    notes.append(f"each image is a pair: the {order[1]} half is learnt from the {order[0]} half")
+    values = _halves(both["both"], order, str(folder))
+    test_values = _halves(test_both["both"], order, str(folder)) if test_both else {}
+    return _dataset(folder, values, test_values, order, notes, paired=True)
+
+
+def _halves(images: np.ndarray | Sequence, order: Sequence[str], where: str) -> dict[str, np.ndarray | Sequence]:
+    height, width = images[0].shape[:2]
+    if width != 2 * height:
+        raise DataError(
+            "these images are no pairs side by side",
+            where=where,
+            expected="images twice as wide as high, or two folders such as source/ and target/",
+            found=f"{width} x {height}",
+        )
+    whole = np.asarray(images)
+    halves = dict(zip(HALVES, (whole[:, :, :height], whole[:, :, height:]), strict=True))
+    return {side: halves[half] for side, half in zip(SIDES, order, strict=True)}
+
+
+def _dataset(
+    folder: Path,
+    values: Mapping[str, np.ndarray | Sequence],
+    test_values: Mapping[str, np.ndarray | Sequence],
+    names: Sequence[str],
+    notes: list[str],
+    paired: bool,
+) -> Dataset:
+    called = dict(zip(SIDES, names, strict=True))
+
+    def fields(part: Mapping[str, np.ndarray | Sequence]) -> dict[str, Field]:
+        return {
+            name: Field(kind="images", values=part[name], called=called[name], paired=paired)
+            for name in SIDES
+            if name in part
+        }
+
+    return Dataset(
+        name=readable(folder.name),
+        fields=fields(values),
+        test_fields=fields(test_values),
+        source=str(folder),
+        fingerprint=fingerprint(*values.values(), *test_values.values()),
+        notes=tuple(notes),
+    )
