@@ -9,8 +9,8 @@ import torch
 
 from benchmarks.sides.outcome import Outcome
 from benchmarks.workloads import Workload
-from ganglion.data.environments.environments import Environments, make_environment, play_episodes
 from ganglion.data.environments.replay import ReplayLoader, linear_schedule
+from ganglion.data.environments.vector import Environments, make_environment, play_episodes
 from ganglion.models.reinforcement.dqn import Config, build
 from ganglion.rules.descend import Descent
 from ganglion.tasks.control import evaluation_mode, greedy

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.fields import EXPECTED, Boxes, Field, FieldKind
+from ganglion.data.fields import FORMS, Boxes, Field, FieldKind
 from ganglion.data.formats.stored import STORED, store, stored
 from ganglion.errors import DataError
 
@@ -59,7 +59,7 @@ ODD: dict[FieldKind, list] = {
 
 
 def test_every_kind_says_what_it_expects() -> None:
-    assert set(EXPECTED) == set(SOUND) == set(ODD)
+    assert set(FORMS) == set(SOUND) == set(ODD)
 
 
 @pytest.mark.parametrize("kind", SOUND)
@@ -69,7 +69,7 @@ def test_values_of_their_kind_are_taken_and_others_refused(kind: FieldKind) -> N
     for values in ODD[kind]:
         with pytest.raises(DataError) as caught:
             Dataset(name="odd", fields={"it": Field(kind=kind, values=values)})
-        assert caught.value.expected == EXPECTED[kind]
+        assert caught.value.expected == FORMS[kind].words
         assert "odd, field it" in caught.value.where
 
 

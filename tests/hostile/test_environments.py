@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 
 import ganglion
-from ganglion.data.environments.environments import EPISODE_LIMIT, Environments, make_environment, play_episodes
+from ganglion.data.environments.vector import EPISODE_LIMIT, Environments, make_environment, play_episodes
 from ganglion.errors import ConfigurationError, GanglionError
 
 BOX = spaces.Box(-1, 1, (3,), np.float32)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,26 +26,8 @@ FieldKind = Literal[
     "series",
     "weights",
 ]
-"""What the raw values of a field are; `EXPECTED` says the form of each."""
+"""What the raw values of a field are; `FORMS` says the form of each."""
 
-EXPECTED: dict[FieldKind, str] = {
-    "images": "images (samples, height, width) or (samples, height, width, 1 or 3), or one such image for each sample",
-    "masks": "class numbers of pixels (samples, height, width), or one such mask for each sample",
-    "boxes": "a `Boxes` for each sample",
-    "classes": "class numbers (samples,) as whole numbers",
-    "values": "numbers (samples,) or (samples, outputs)",
-    "rows": "rows (samples, columns) of numbers, or of objects where some columns are text",
-    "ratings": "numbers on a scale (samples,)",
-    "text": "a list of one long text",
-    "texts": "a text for each sample",
-    "tokens": "whole numbers (tokens,) for each sample",
-    "tagged": "pairs of a token and its tag for each sample",
-    "waveforms": "amplitudes (time,) or (time, channels) for each sample",
-    "strokes": "rows of across, down, pen lifted (points, 3) for each sample",
-    "films": "frames (frames, height, width, 1 or 3) for each sample",
-    "series": "numbers (time, columns)",
-    "weights": "numbers (samples,)",
-}
 RUNNING: tuple[FieldKind, ...] = ("text", "series")
 """Kinds that are one long sample, which is cut in its own order instead of being divided sample by sample."""
 
@@ -78,7 +60,7 @@ class Field:
 
     kind: FieldKind
     values: Values
-    """A value for each sample, in the form that `EXPECTED` gives for the kind; or one long value for a running kind."""
+    """A value for each sample, in the form that `FORMS` gives for the kind; or one long value for a running kind."""
     names: tuple[str, ...] = ()
     """What the classes of classes, masks and boxes are called, or the columns of rows, values and series."""
     called: str = ""
@@ -109,18 +91,18 @@ class Field:
 
     def refuse_unfit(self, where: str) -> None:
         """Raise `DataError` where the values have not the form of their kind."""
-        if self.kind not in get_args(FieldKind):
-            raise DataError("this is no kind of field", where=where, expected=", ".join(EXPECTED), found=str(self.kind))
+        if self.kind not in FORMS:
+            raise DataError("this is no kind of field", where=where, expected=", ".join(FORMS), found=str(self.kind))
         if not isinstance(self.values, np.ndarray | list | tuple):
             return  # Files: their reader has looked at them.
-        fits_array, fits_sample = _FORMS[self.kind]
-        if isinstance(self.values, np.ndarray) and (self.values.dtype != object or fits_sample is None):
-            fits = fits_array(self.values)
+        form = FORMS[self.kind]
+        if isinstance(self.values, np.ndarray) and (self.values.dtype != object or form.fits_sample is None):
+            fits = form.fits_array(self.values)
         else:
-            fits = fits_sample is not None and all(map(fits_sample, self.values))
+            fits = form.fits_sample is not None and all(map(form.fits_sample, self.values))
         if not fits:
             raise DataError(
-                f"these are no {self.kind}", where=where, expected=EXPECTED[self.kind], found=_described(self.values)
+                f"these are no {self.kind}", where=where, expected=form.words, found=_described(self.values)
             )
 
 
@@ -159,22 +141,53 @@ def _never(value: Any) -> bool:
     return False
 
 
-_FORMS: dict[FieldKind, tuple[Fits, Fits | None]] = {
-    "images": (lambda value: _array("iufb", 3, 4)(value) and (value.ndim == 3 or value.shape[-1] in (1, 3)), _image),
-    "masks": (_array("iub", 3), _array("iub", 2)),
-    "boxes": (_never, _boxes),
-    "classes": (_array("iu", 1), None),
-    "values": (_array("iufb", 1, 2), None),
-    "rows": (_array("iufbO", 2), None),
-    "ratings": (_array("iuf", 1), None),
-    "text": (_array("U", 1), _text),
-    "texts": (_array("U", 1), _text),
-    "tokens": (_array("iu", 2), _array("iu", 1)),
-    "tagged": (_never, _pairs),
-    "waveforms": (_array("if", 2, 3), _array("if", 1, 2)),
-    "strokes": (_never, lambda value: _array("iuf", 2)(value) and value.shape[1] == 3),
-    "films": (_array("iuf", 5), lambda value: _array("iuf", 4)(value) and value.shape[-1] in (1, 3)),
-    "series": (_array("iufb", 2), None),
-    "weights": (_array("iuf", 1), None),
+class Form(NamedTuple):
+    """What raw values of a kind look like."""
+
+    words: str
+    """To be read after "expected"."""
+    fits_array: Fits
+    """Judges one array of all samples."""
+    fits_sample: Fits | None
+    """Judges one sample, where samples may differ in size; None where they are always one array."""
+
+
+FORMS: dict[FieldKind, Form] = {
+    "images": Form(
+        "images (samples, height, width) or (samples, height, width, 1 or 3), or one such image for each sample",
+        lambda value: _array("iufb", 3, 4)(value) and (value.ndim == 3 or value.shape[-1] in (1, 3)),
+        _image,
+    ),
+    "masks": Form(
+        "class numbers of pixels (samples, height, width), or one such mask for each sample",
+        _array("iub", 3),
+        _array("iub", 2),
+    ),
+    "boxes": Form("a `Boxes` for each sample", _never, _boxes),
+    "classes": Form("class numbers (samples,) as whole numbers", _array("iu", 1), None),
+    "values": Form("numbers (samples,) or (samples, outputs)", _array("iufb", 1, 2), None),
+    "rows": Form(
+        "rows (samples, columns) of numbers, or of objects where some columns are text", _array("iufbO", 2), None
+    ),
+    "ratings": Form("numbers on a scale (samples,)", _array("iuf", 1), None),
+    "text": Form("a list of one long text", _array("U", 1), _text),
+    "texts": Form("a text for each sample", _array("U", 1), _text),
+    "tokens": Form("whole numbers (tokens,) for each sample", _array("iu", 2), _array("iu", 1)),
+    "tagged": Form("pairs of a token and its tag for each sample", _never, _pairs),
+    "waveforms": Form(
+        "amplitudes (time,) or (time, channels) for each sample", _array("iuf", 2, 3), _array("iuf", 1, 2)
+    ),
+    "strokes": Form(
+        "rows of across, down, pen lifted (points, 3) for each sample",
+        _never,
+        lambda value: _array("iuf", 2)(value) and value.shape[1] == 3,
+    ),
+    "films": Form(
+        "frames (frames, height, width, 1 or 3) for each sample",
+        _array("iuf", 5),
+        lambda value: _array("iuf", 4)(value) and value.shape[-1] in (1, 3),
+    ),
+    "series": Form("numbers (time, columns)", _array("iufb", 2), None),
+    "weights": Form("numbers (samples,)", _array("iuf", 1), None),
 }
-"""For each kind the tests of one array of all samples and, where samples may differ in size, of one sample."""
+"""What the raw values of each kind are."""

@@ -15,7 +15,9 @@ from torch import Generator, Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.environments.environments import (
+from ganglion.data.environments.rendering import record_episode
+from ganglion.data.environments.replay import ReplayLoader, linear_schedule
+from ganglion.data.environments.vector import (
     Act,
     Environments,
     as_observations,
@@ -23,8 +25,6 @@ from ganglion.data.environments.environments import (
     make_environment,
     play_episodes,
 )
-from ganglion.data.environments.rendering import record_episode
-from ganglion.data.environments.replay import ReplayLoader, linear_schedule
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.tasks.base import Part, Task

@@ -7,14 +7,14 @@ import torch
 from gymnasium import spaces
 from torch import Generator, Tensor
 
-from ganglion.data.environments.environments import (
+from ganglion.data.environments.replay import ReplayLoader, ReplayMemory, linear_schedule, multi_step
+from ganglion.data.environments.vector import (
     Environments,
     episode_seed,
     make_environment,
     play_episodes,
     with_plain_spaces,
 )
-from ganglion.data.environments.replay import ReplayLoader, ReplayMemory, linear_schedule, multi_step
 from ganglion.errors import CheckpointError, ConfigurationError
 from ganglion.training.checkpoint import digest, load, save
 from tests.environments import LENGTH, Chain, Endless, Forgetful

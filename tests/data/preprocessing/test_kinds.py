@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganglion.data.fields import EXPECTED, UNJUDGED, Boxes, Field, FieldKind
+from ganglion.data.fields import FORMS, UNJUDGED, Boxes, Field, FieldKind
 from ganglion.data.preprocessing import (
     PREPROCESSING,
     BoxPreprocessing,
@@ -57,7 +57,7 @@ def equal(left: torch.Tensor | Ragged, right: torch.Tensor | Ragged) -> bool:
 
 
 def test_every_kind_has_its_preprocessing() -> None:
-    assert set(PREPROCESSING) == set(EXPECTED) == set(FIELDS)
+    assert set(PREPROCESSING) == set(FORMS) == set(FIELDS)
 
 
 @pytest.mark.parametrize("kind", FIELDS)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from ganglion.core import LearningRule
-from ganglion.data.environments.environments import Environments
 from ganglion.data.environments.replay import ReplayLoader
+from ganglion.data.environments.vector import Environments
 from ganglion.errors import ConfigurationError, ShapeError
 from ganglion.models.reinforcement.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, RunningStandardisation, build
 from tests.contract.rows import Row

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ganglion.data.environments.environments import Act, as_observations, make_environment
+from ganglion.data.environments.vector import Act, as_observations, make_environment
 from ganglion.errors import ConfigurationError, MissingExtraError
 
 WIDTH, HEIGHT = 240, 160

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ganglion.core import Batch, Phase
-from ganglion.data.environments.environments import Act, Environments
+from ganglion.data.environments.vector import Act, Environments
 from ganglion.errors import ConfigurationError
 
 

@@ -73,7 +73,7 @@ def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: 
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def read_pictures(paths: Sequence[Path]) -> list[np.ndarray]:
+def read_images_at(paths: Sequence[Path]) -> list[np.ndarray]:
     """Decode image files, and all image files in folders among `paths`."""
     files: list[Path] = []
     for path in paths:

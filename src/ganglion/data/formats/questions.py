@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ganglion.data.formats.image_files import read_pictures
+from ganglion.data.formats.image_files import read_images_at
 from ganglion.data.formats.npz import read_array
 from ganglion.data.formats.series import read_series
 from ganglion.data.formats.tables import read_table
@@ -34,7 +34,7 @@ def read_inputs(
         if not named(path).exists():
             raise DataError("this file does not exist", where=str(path), remedy="give files that exist")
     if kind == "image":
-        return _stacked(read_pictures([Path(path) for path in paths]))
+        return _stacked(read_images_at([Path(path) for path in paths]))
     if kind == "text":
         return np.array([read_text(Path(path)) for path in paths], dtype=object)
     rows = [_read_rows(Path(path), columns, kind) for path in paths]
@@ -66,9 +66,9 @@ def _read_rows(path: Path, columns: Sequence[str], kind: Literal["tabular", "ser
     return table.only(columns).rows()
 
 
-def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
-    if len({picture.shape for picture in pictures}) == 1:
-        return np.stack(pictures)
-    mixed = np.empty(len(pictures), dtype=object)
-    mixed[:] = pictures
+def _stacked(images: list[np.ndarray]) -> np.ndarray:
+    if len({image.shape for image in images}) == 1:
+        return np.stack(images)
+    mixed = np.empty(len(images), dtype=object)
+    mixed[:] = images
     return mixed

@@ -1,4 +1,4 @@
-"""Environments that do not keep to Gymnasium's rules, found out at the step at which they break them."""
+"""Steps of an environment, checked: one that breaks the rules of Gymnasium is found out at the step that does it."""
 
 import math
 from typing import Any

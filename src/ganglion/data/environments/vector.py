@@ -12,7 +12,7 @@ from gymnasium.wrappers import FlattenObservation, TimeLimit, TransformAction
 from torch import Tensor
 
 from ganglion.core import Batch
-from ganglion.data.environments.conduct import name_of, started, stepped
+from ganglion.data.environments.checked import name_of, started, stepped
 from ganglion.errors import CheckpointError, ConfigurationError, MissingExtraError
 
 Act = Callable[[Tensor], Tensor]
