@@ -25,3 +25,4 @@ from ganglion.nn.recurrent import ElmanRNN as ElmanRNN
 from ganglion.nn.recurrent import JordanRNN as JordanRNN
 from ganglion.nn.recurrent import Recurrent as Recurrent
 from ganglion.nn.sequential import Sequential as Sequential
+from ganglion.nn.spectral import spectrally_normalised as spectrally_normalised

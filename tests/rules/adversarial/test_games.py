@@ -1,5 +1,8 @@
 """The losses of every game against their formulas, torch's own losses, autograd, and each other's fixed points."""
 
+import math
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -71,6 +74,24 @@ def test_losses_by_hand() -> None:
     assert negative_mean(outputs) == pytest.approx(-0.5)
 
 
+@pytest.mark.parametrize(
+    ("name", "real", "generated", "generator"),
+    [
+        ("non-saturating", math.log(1 + math.exp(-2)), math.log(1 + math.exp(2)), math.log(1 + math.exp(-2))),
+        ("minimax", math.log(1 + math.exp(-2)), math.log(1 + math.exp(2)), -math.log(1 + math.exp(2))),
+        ("wasserstein", -2, 2, -2),
+        ("hinge", 0, 3, -2),
+        ("least-squares", 0.5, 2, 0.5),
+    ],
+)
+def test_every_game_by_its_name_for_an_output_of_two(
+    name: Any, real: float, generated: float, generator: float
+) -> None:
+    played, two = game(name), torch.full((3,), 2.0)
+    found = [float(loss(two)) for loss in (played.real, played.generated, played.generator)]
+    assert found == pytest.approx([real, generated, generator])
+
+
 def test_smoothing_is_one_sided() -> None:
     smoothed = game("non-saturating", real_label=0.9)
     sure = torch.full((4,), 9.0, dtype=torch.float64).log()  # the logit of 0.9
@@ -92,8 +113,8 @@ def test_minimax_and_non_saturating_pull_the_same_way_but_minimax_fades() -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_players_of_every_game_pull_against_each_other(name: str) -> None:
-    played, outputs = game(name), logits(6).clamp(-0.9, 0.9)  # type: ignore[arg-type]
+def test_the_players_of_every_game_pull_against_each_other(name: Any) -> None:
+    played, outputs = game(name), logits(6).clamp(-0.9, 0.9)
     assert (slope(played.real, outputs) < 0).all()
     assert (slope(played.generator, outputs) < 0).all()
     wanted = slope(played.generated, outputs - (1 if name == "least-squares" else 0))
@@ -101,21 +122,21 @@ def test_the_players_of_every_game_pull_against_each_other(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["minimax", "wasserstein"])
-def test_what_the_generator_gains_in_a_zero_sum_game_the_discriminator_loses(name: str) -> None:
-    played, outputs = game(name), logits(7)  # type: ignore[arg-type]
+def test_what_the_generator_gains_in_a_zero_sum_game_the_discriminator_loses(name: Any) -> None:
+    played, outputs = game(name), logits(7)
     torch.testing.assert_close(played.generator(outputs), -played.generated(outputs))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_patches_count_as_much_as_samples(name: str) -> None:
-    played, outputs = game(name, 0.9), logits(8, 24)  # type: ignore[arg-type]
+def test_patches_count_as_much_as_samples(name: Any) -> None:
+    played, outputs = game(name, 0.9), logits(8, 24)
     for loss in (played.real, played.generated, played.generator, played.score):
         torch.testing.assert_close(loss(outputs.view(2, 1, 3, 4)), loss(outputs))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_losses_stay_finite_for_huge_outputs(name: str) -> None:
-    huge, played = torch.tensor([-1e4, 1e4]), game(name)  # type: ignore[arg-type]
+def test_losses_stay_finite_for_huge_outputs(name: Any) -> None:
+    huge, played = torch.tensor([-1e4, 1e4]), game(name)
     for loss in (played.real, played.generated, played.generator):
         assert torch.isfinite(loss(huge)) and torch.isfinite(slope(loss, huge)).all()
 

@@ -218,6 +218,24 @@ def test_players_that_share_what_is_generated_learn_as_if_they_did_not(first: An
         torch.testing.assert_close(state(apart), state(shared))
 
 
+def test_samples_of_a_pool_are_judged_with_the_conditions_they_were_made_of() -> None:
+    rule = conditional(pool_size=6)
+    torch.manual_seed(1)
+    made: dict[tuple[float, ...], Tensor] = {}
+    old = 0
+    for seed in range(6):
+        batch = batch_of(seed)
+        before = len(rule.generator.calls)
+        rule.discriminator_phase(batch)
+        made |= {tuple(hint.tolist()): hint for hint in rule.generator.calls[before][1]}
+        _, (samples, hints) = rule.discriminator.calls[-2:]
+        assert all(tuple(hint.tolist()) in made for hint in hints)
+        old += int((hints != batch["hint"]).any(1).sum())
+        stored = rule.tensors["pool.generated"], rule.tensors["pool.generated hint"]
+        assert [tensor.shape for tensor in stored] == [(6, VALUES), (6, CONDITION)] and len(samples) == 6
+    assert 5 < old < 25  # about half of thirty
+
+
 def test_nothing_is_shared_in_micro_batches() -> None:
     rule = conditional(descent=Descent(optimizer="sgd", accumulate=2), share_generated=True)
     rule.step(batch_of())

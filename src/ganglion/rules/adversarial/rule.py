@@ -113,8 +113,9 @@ class Adversarial(LearningRule):
             generated = self.generator(*self.inputs.for_generator(batch))
         phases = {"discriminator": self.discriminator_phase, "generator": self.generator_phase}
         measured = {player: phases[player](batch, generated) for player in players}
-        # Of what both measure, what the discriminator says: losses of the two at the same moment.
-        return measured.get("generator", {}) | measured.get("discriminator", {})
+        # Of what both measure, what the discriminator says: losses of the two at the same moment, and first in order.
+        of_discriminator, of_generator = measured.get("discriminator", {}), measured.get("generator", {})
+        return of_discriminator | of_generator | of_discriminator
 
     def discriminator_phase(self, batch: Batch, generated: Tensor | None = None) -> dict[str, Tensor]:
         """Update the discriminator on a batch of real samples and as many generated ones.
