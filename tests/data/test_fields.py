@@ -130,6 +130,8 @@ def test_inputs_and_targets_are_found_in_their_fields() -> None:
     assert (values.target_names, values.label_names, values.is_classification) == (("x", "y"), (), False)
     texts = Dataset.of(name="d", kind="documents", inputs=["a", "b"], column_names=("review",))
     assert (texts.column_names, texts.targets, texts.test_inputs) == (("review",), None, None)
+    images = Field(kind="images", values=np.zeros((2, 4, 4)), called="photos")
+    assert Dataset(name="d", fields={"inputs": images}).column_names == ()
 
 
 def same(left: object, right: object) -> bool:

@@ -182,7 +182,9 @@ class Dataset:
     @property
     def column_names(self) -> tuple[str, ...]:
         """What the columns of rows or of a series are called, or the one column that texts stand in."""
-        return self.main.names or tuple(filter(None, (self.main.called,)))
+        if self.main.kind in ("rows", "series"):
+            return self.main.names
+        return (self.main.called,) if self.main.kind == "texts" and self.main.called else ()
 
     @property
     def target_names(self) -> tuple[str, ...]:
