@@ -67,6 +67,8 @@ def strictly_between(low: float, high: float) -> Bound:
 
 SHARE = Bound("from 0 to below 1", lambda value: 0 <= value < 1)
 """For a part of something of which a rest must stay, such as dropout."""
+Count = Annotated[int, at_least(1)]
+Share = Annotated[float, SHARE]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field,))

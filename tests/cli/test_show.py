@@ -30,7 +30,7 @@ def test_list_of_a_family_has_a_line_for_each_system(command: Command) -> None:
 
 def test_info_counts_the_configuration_that_flags_describe(command: Command) -> None:
     """Weights and biases of 784-300-100-10, by hand."""
-    counted = command("info", "mlp", "--in-features", "784", "--hidden-features", "300", "100", "--json").json
+    counted = command("info", "mlp", "--hidden-features", "300", "100", "--json").json
     assert counted["parameters"] == 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10 == 266_610
     assert counted["parameters_by_role"] == {"network": 266_610}
     small = command("info", "dcgan", "form=small", "--json").json

@@ -50,7 +50,7 @@ def test_baselines_by_hand() -> None:
 
 
 def test_beats_principal_components_of_the_same_number(tmp_path: Path) -> None:
-    task = prepared(Config(hidden_features=(128, 64)))
+    task = prepared(Config(hidden_features=(128, 64), code_size=2))
     torch.manual_seed(0)
     rule = build(task.config)
     loader = task.loader(rule, seed=0)

@@ -29,7 +29,7 @@ LEVER_BATCH = 128
 GUESSES = {"cpu": (3,), "cuda": (3, 100)}
 """Steps by which the speed is guessed, the last one; on a GPU, libraries set themselves up in the first."""
 ROUNDS = 3
-SHAPES = {"mlp": (64,), "lenet5": (1, 32, 32), "convnet": (1, 28, 28)}
+SHAPES = {"mlp": (784,), "lenet5": (1, 32, 32), "convnet": (1, 28, 28)}
 """Systems that are timed, with the shape of a sample."""
 WINDOW = (60, 1)
 """Shape of a sample of the forecaster, by which levers are shown."""

@@ -34,7 +34,7 @@ def test_counts_the_parameters_of_its_dense_layers() -> None:
 
 
 def test_needs_no_hidden_layer() -> None:
-    assert build(Config(generator_features=(), discriminator_features=())).home(torch.zeros(2, 64)).ndim == 4
+    assert build(Config(generator_features=(), discriminator_features=())).home(torch.zeros(2, 100)).ndim == 4
 
 
 def test_configuration_survives_json_and_refuses_nonsense() -> None:

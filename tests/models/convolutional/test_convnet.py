@@ -25,7 +25,7 @@ COUNTS = [320, 18_496, 36_928, 36_928, 650]
 
 
 def test_published_shapes_and_parameters() -> None:
-    network, shapes = ConvNet(), []
+    network, shapes = ConvNet(Config()), []
     for layer in network.children():
         if not isinstance(layer, nn.ReLU | nn.Dropout):
             layer.register_forward_hook(lambda layer, inputs, output: shapes.append(tuple(output.shape[1:])))
@@ -38,7 +38,7 @@ def test_published_shapes_and_parameters() -> None:
 
 def test_equals_the_textbook_order_of_rectifier_and_pooling() -> None:
     torch.manual_seed(0)
-    network = ConvNet().eval()
+    network = ConvNet(Config()).eval()
     textbook = nn.Sequential(
         network.convolution1,
         nn.ReLU(),
@@ -73,7 +73,7 @@ def test_smallest_image() -> None:
 
 def test_wrong_images_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"\(batch, 1, 28, 28\)"):
-        ConvNet()(torch.zeros(1, 3, 28, 28))
+        ConvNet(Config())(torch.zeros(1, 3, 28, 28))
 
 
 def test_learns_where_a_bar_is() -> None:

@@ -26,7 +26,7 @@ ROW = Row(
     steps=1500,
     measure=exact_log_likelihood,
     threshold=-8.0,
-    counts=(({"in_features": 784, "hidden_units": 500}, "machine", 393_284),),
+    counts=(({}, "machine", 393_284),),
 )
 
 

@@ -75,7 +75,7 @@ def test_relative_forecasts_start_from_the_last_value() -> None:
 
 
 def test_dropout_acts_after_every_recurrent_layer_while_training() -> None:
-    network = LSTMForecaster(num_layers=1, hidden_features=64, dropout=0.5)
+    network = LSTMForecaster(Config(num_layers=1, hidden_features=64, dropout=0.5))
     windows = torch.randn(3, 10, 1)
     assert not torch.equal(network(windows), network(windows))
     network.eval()

@@ -48,7 +48,6 @@ References:
     Salimans et al., Improved Techniques for Training GANs, 2016, https://arxiv.org/abs/1606.03498
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -63,6 +62,7 @@ from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
+from ganglion.settings import Count, settings
 
 Normalisation = Literal["batch", "layer", "spectral", "none"]
 
@@ -153,17 +153,17 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, DEVIATION)
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Config:
     """Two mirrored convolutional networks and how they learn."""
 
-    in_channels: int = 3
+    in_channels: Count = 3
     """Channels of the images; the data decides."""
     image_size: int | None = None
     """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
-    latent_features: int = 100
+    latent_features: Count = 100
     """Length of the noise vector that an image is made from."""
-    features: int = 64
+    features: Count = 64
     """Channels at half the image's side; each halving of the side doubles them."""
     discriminator_normalisation: Normalisation = "batch"
     """What keeps the discriminator's inner layers at unit scale; batch allows no penalty on slopes."""
@@ -176,9 +176,6 @@ class Config:
 
     def __post_init__(self) -> None:
         factor(STANDARD_SIZE if self.image_size is None else self.image_size)
-        for name in ("in_channels", "latent_features", "features"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
 
 
 STANDARD_SIZE = 64

@@ -45,7 +45,6 @@ References:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import Literal
@@ -54,7 +53,6 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn.linear import Linear
 from ganglion.nn.spectral import spectrally_normalised
 from ganglion.rules.adversarial.inputs import Inputs
@@ -62,6 +60,7 @@ from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
+from ganglion.settings import Count, settings
 
 Normalisation = Literal["none", "spectral"]
 
@@ -119,19 +118,19 @@ def _hidden(in_features: int, widths: Sequence[int]) -> list[nn.Module]:
     return [layer for pair in pairs for layer in (Linear(*pair), nn.LeakyReLU(NEGATIVE_SLOPE))]
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Config:
     """Two multilayer perceptrons and how they learn."""
 
-    in_channels: int = 1
+    in_channels: Count = 1
     """Channels of the images; the data decides."""
-    image_size: int | None = None
+    image_size: Count | None = None
     """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
-    latent_features: int = 64
+    latent_features: Count = 100
     """Length of the noise vector that an image is made from."""
-    generator_features: tuple[int, ...] = (256, 512)
+    generator_features: tuple[Count, ...] = (1200, 1200)
     """Widths of the generator's hidden layers."""
-    discriminator_features: tuple[int, ...] = (512, 256)
+    discriminator_features: tuple[Count, ...] = (240, 240)
     """Widths of the discriminator's hidden layers."""
     discriminator_normalisation: Normalisation = "none"
     """What keeps the layers of the discriminator in bounds."""
@@ -142,19 +141,11 @@ class Config:
     discriminator_descent: Descent = Descent(learning_rate=1e-3, optimizer_arguments=BETAS)
     """How the discriminator descends."""
 
-    def __post_init__(self) -> None:
-        sizes: dict[str, tuple[int, ...]] = {"in_channels": (self.in_channels,)}
-        sizes["latent_features"] = (self.latent_features,)
-        sizes |= {"generator_features": self.generator_features, "discriminator_features": self.discriminator_features}
-        for name, values in (sizes | {"image_size": (self.image_size or 1,)}).items():
-            if min(values, default=1) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(min(values)))
-
 
 STANDARD_SIZE = 28
 """Side of the images when neither the configuration nor any data says one: that of MNIST."""
 
-SMALL = Config()
+SMALL = Config(latent_features=64, generator_features=(256, 512), discriminator_features=(512, 256))
 TINY = Config(
     image_size=8,
     latent_features=16,

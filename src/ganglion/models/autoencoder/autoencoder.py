@@ -40,24 +40,46 @@ References:
     Vincent et al., Extracting and composing robust features with denoising autoencoders (2008).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import activation as make_activation
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
+from ganglion.settings import Count, Share, at_least, settings
 
 PlainActivation = Literal["linear", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish"]
 """Those that have nothing to learn and keep the width."""
+
+
+@settings
+class Config:
+    """Dense layers that narrow down to a code."""
+
+    in_features: Count = 784
+    """Values of one input; decided by the data."""
+    hidden_features: tuple[Count, ...] = (1000, 500, 250)
+    """Widths of the layers between input and code; the decoder mirrors them."""
+    code_size: Count = 30
+    """Numbers in the code; two make a map."""
+    activation: PlainActivation = "relu"
+    """Function of every layer but the code and the output."""
+    tied: bool = False
+    """Let the decoder use the transposed weights of the encoder: half the parameters."""
+    loss: ReconstructionLoss = "squared-error"
+    """Squared error, or binary cross-entropy for inputs in [0, 1]."""
+    noise: Annotated[float, at_least(0)] = 0.0
+    """Standard deviation of Gaussian noise on the inputs that must be removed."""
+    masking: Share = 0.0
+    """Share of the input values blanked out that must be filled in."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
+    """How a gradient becomes an update."""
 
 
 class TransposedLinear(nn.Module):
@@ -78,37 +100,25 @@ class TransposedLinear(nn.Module):
 class Autoencoder(nn.Module):
     """A dense encoder and its mirror image.
 
-    Args:
-        in_features: values of one input.
-        hidden_features: widths of the layers between input and code.
-        code_size: numbers in the code.
-        activation: name of the activation of every layer but the code and the output.
-        tied: let the decoder use the transposed weights of the encoder.
-        logistic: squash reconstructions into (0, 1); what `forward` returns are their logits.
+    Where the loss is the binary cross-entropy, reconstructions are squashed into (0, 1), and what `forward` returns
+    are their logits.
 
-    >>> network = Autoencoder(64, hidden_features=(32,), code_size=2)
+    >>> network = Autoencoder(Config(in_features=64, hidden_features=(32,), code_size=2))
     >>> images = torch.zeros(5, 1, 8, 8)
     >>> network.encode(images).shape, network.reconstruct(images).shape
     (torch.Size([5, 2]), torch.Size([5, 1, 8, 8]))
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        hidden_features: Sequence[int] = (512, 256, 128),
-        code_size: int = 2,
-        *,
-        activation: PlainActivation = "relu",
-        tied: bool = False,
-        logistic: bool = False,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        widths = [in_features, *hidden_features, code_size]
+        widths = [config.in_features, *config.hidden_features, config.code_size]
         back = list(pairwise(reversed(widths)))
-        self.logistic = logistic
-        self.activation = make_activation(activation)
+        self.logistic = config.loss == "binary-cross-entropy"
+        self.activation = make_activation(config.activation)
         self.encoder = nn.ModuleList(Linear(width, narrow) for width, narrow in pairwise(widths))
-        self.decoder = nn.ModuleList(TransposedLinear(wide) if tied else Linear(width, wide) for width, wide in back)
+        self.decoder = nn.ModuleList(
+            TransposedLinear(wide) if config.tied else Linear(width, wide) for width, wide in back
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return reconstructions in the shape of `inputs`; their logits where the network is logistic."""
@@ -139,48 +149,12 @@ class Autoencoder(nn.Module):
         return hidden
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Dense layers that narrow down to a code of two numbers."""
-
-    in_features: int = 784
-    """Values of one input; decided by the data."""
-    hidden_features: tuple[int, ...] = (512, 256, 128)
-    """Widths of the layers between input and code; the decoder mirrors them."""
-    code_size: int = 2
-    """Numbers in the code; two make a map."""
-    activation: PlainActivation = "relu"
-    """Function of every layer but the code and the output."""
-    tied: bool = False
-    """Let the decoder use the transposed weights of the encoder: half the parameters."""
-    loss: ReconstructionLoss = "squared-error"
-    """Squared error, or binary cross-entropy for inputs in [0, 1]."""
-    noise: float = 0.0
-    """Standard deviation of Gaussian noise on the inputs that must be removed."""
-    masking: float = 0.0
-    """Share of the input values blanked out that must be filled in."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
-    """How a gradient becomes an update."""
-
-    def __post_init__(self) -> None:
-        widths = (self.in_features, *self.hidden_features, self.code_size)
-        if min(widths) < 1:
-            raise ConfigurationError("every layer of the autoencoder needs at least one unit", found=f"widths {widths}")
-
-
-SMALL = Config()
+SMALL = Config(hidden_features=(512, 256, 128), code_size=2)
 TINY = Config(in_features=16, hidden_features=(32,), code_size=2, descent=Descent(learning_rate=1e-2))
 
 
 def build(config: Config) -> LearningRule:
-    network = Autoencoder(
-        config.in_features,
-        config.hidden_features,
-        config.code_size,
-        activation=config.activation,
-        tied=config.tied,
-        logistic=config.loss == "binary-cross-entropy",
-    )
+    network = Autoencoder(config)
     return Reconstruction(network, config.descent, loss=config.loss, noise=config.noise, masking=config.masking)
 
 

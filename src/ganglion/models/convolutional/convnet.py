@@ -33,72 +33,81 @@ References:
     LeCun et al.: Handwritten digit recognition with a back-propagation network. NIPS 2 (1989).
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn.convolution import Padding, check_images, output_size
 from ganglion.nn.linear import Linear
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy, cross_entropy
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Count, Share, settings
 
 KERNEL = 3
 POOL = 2
 
 
+@settings
+class Config:
+    """The small convolutional network."""
+
+    in_channels: Count = 1
+    """Channels of an image: 1 grey, 3 colour."""
+    image_size: Count = 28
+    """Side of the images; a size given by hand is what the data is resized to."""
+    num_classes: Count = 10
+    """Classes to tell apart."""
+    channels: tuple[Count, Count, Count] = (32, 64, 64)
+    """Maps of the three convolutions."""
+    hidden_features: Count = 64
+    """Width of the dense layer before the last."""
+    padding: Padding = "valid"
+    """`same` keeps the size of maps under convolution."""
+    dropout: Share = 0.0
+    """Share of the features before the dense layers that is dropped while training."""
+    label_smoothing: Share = 0.0
+    """Share of the target's probability that is spread over all classes."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
+    """How the gradient becomes an update."""
+
+    smallest_image: ClassVar[int] = 18
+    largest_image: ClassVar[int] = 96
+    bf16_is_safe: ClassVar[bool] = True
+    """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
+
+
 class ConvNet(nn.Module):
     """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
 
-    Args:
-        in_channels: 1 for grey images, 3 for colour.
-        image_size: side of the images.
-        num_classes: number of classes.
-        channels: maps of the three convolutions.
-        hidden_features: width of the dense layer before the last.
-        padding: `same` keeps the size of maps under convolution.
-        dropout: share of the features before the dense layers that is dropped while training.
-
     >>> import torch
-    >>> network = ConvNet()
+    >>> network = ConvNet(Config())
     >>> network(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     >>> sum(parameter.numel() for parameter in network.parameters())
     93322
     """
 
-    def __init__(
-        self,
-        in_channels: int = 1,
-        image_size: int = 28,
-        num_classes: int = 10,
-        *,
-        channels: tuple[int, int, int] = (32, 64, 64),
-        hidden_features: int = 64,
-        padding: Padding = "valid",
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.in_channels, self.image_size = in_channels, image_size
-        size = image_size
-        for number in range(len(channels)):
-            size = output_size(size, KERNEL, padding=padding)
-            size = output_size(size, POOL, stride=POOL) if number < len(channels) - 1 else size
-        first, second, third = channels
-        self.convolution1 = nn.Conv2d(in_channels, first, KERNEL, padding=padding)
+        self.in_channels, self.image_size = config.in_channels, config.image_size
+        size = config.image_size
+        for number in range(len(config.channels)):
+            size = output_size(size, KERNEL, padding=config.padding)
+            size = output_size(size, POOL, stride=POOL) if number < len(config.channels) - 1 else size
+        first, second, third = config.channels
+        self.convolution1 = nn.Conv2d(config.in_channels, first, KERNEL, padding=config.padding)
         self.pool1 = nn.MaxPool2d(POOL)
-        self.convolution2 = nn.Conv2d(first, second, KERNEL, padding=padding)
+        self.convolution2 = nn.Conv2d(first, second, KERNEL, padding=config.padding)
         self.pool2 = nn.MaxPool2d(POOL)
-        self.convolution3 = nn.Conv2d(second, third, KERNEL, padding=padding)
+        self.convolution3 = nn.Conv2d(second, third, KERNEL, padding=config.padding)
         self.flatten = nn.Flatten()
-        self.dropout = nn.Dropout(dropout)
-        self.dense = Linear(third * size * size, hidden_features)
-        self.output = Linear(hidden_features, num_classes)
+        self.dropout = nn.Dropout(config.dropout)
+        self.dense = Linear(third * size * size, config.hidden_features)
+        self.output = Linear(config.hidden_features, config.num_classes)
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -111,59 +120,15 @@ class ConvNet(nn.Module):
         return self.output(self.activation(self.dense(features)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """The small convolutional network."""
-
-    in_channels: int = 1
-    """Channels of an image: 1 grey, 3 colour."""
-    image_size: int = 28
-    """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: int = 10
-    """Classes to tell apart."""
-    channels: tuple[int, int, int] = (32, 64, 64)
-    """Maps of the three convolutions."""
-    hidden_features: int = 64
-    """Width of the dense layer before the last."""
-    padding: Padding = "valid"
-    """`same` keeps the size of maps under convolution."""
-    dropout: float = 0.0
-    """Share of the features before the dense layers that is dropped while training."""
-    label_smoothing: float = 0.0
-    """Share of the target's probability that is spread over all classes."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
-    """How the gradient becomes an update."""
-
-    smallest_image: ClassVar[int] = 18
-    largest_image: ClassVar[int] = 96
-    bf16_is_safe: ClassVar[bool] = True
-    """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
-
-    def __post_init__(self) -> None:
-        for name in ("dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be a share below 1", found=str(getattr(self, name)))
-
-
 SMALL = Config()
 TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=16, descent=Descent(learning_rate=1e-2))
 
 
 def build(config: Config) -> LearningRule:
-    network = ConvNet(
-        config.in_channels,
-        config.image_size,
-        config.num_classes,
-        channels=config.channels,
-        hidden_features=config.hidden_features,
-        padding=config.padding,
-        dropout=config.dropout,
-    )
-
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         return cross_entropy(outputs, targets, config.label_smoothing)
 
-    return Supervised(network, config.descent, loss=loss, measures={"accuracy": accuracy})
+    return Supervised(ConvNet(config), config.descent, loss=loss, measures={"accuracy": accuracy})
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

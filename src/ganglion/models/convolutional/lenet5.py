@@ -43,7 +43,6 @@ References:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -64,6 +63,7 @@ from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Count, settings
 
 SIDE = 32
 
@@ -161,13 +161,13 @@ def maximum_a_posteriori(rubbish_distance: float) -> Callable[[Tensor, Tensor], 
     return loss
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Config:
     """LeNet-5."""
 
     variant: Literal["1998", "modern"] = "1998"
     """The published network, or the same sizes with ReLU, max pooling and a dense output."""
-    num_classes: int = 10
+    num_classes: Count = 10
     """Classes to tell apart."""
     rubbish_distance: float = 1.0
     """The j of the loss of 1998: wrong classes further away than this are no longer pushed."""

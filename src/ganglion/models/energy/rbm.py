@@ -40,44 +40,37 @@ References:
     Hinton (2010), A practical guide to training restricted Boltzmann machines.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn.energy import BernoulliRBM
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
+from ganglion.settings import Count, settings
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Config:
     """A restricted Boltzmann machine and how it learns."""
 
-    in_features: int = 784
+    in_features: Count = 784
     """Visible units; as many as the data has pixels or columns."""
-    hidden_units: int = 128
+    hidden_units: Count = 500
     """Hidden units, the features that explain the data."""
-    gibbs_steps: int = 1
+    gibbs_steps: Count = 1
     """Steps of the chain between two updates, the k of CD-k."""
     persistent: bool = True
     """Let the chains run on from update to update instead of starting them at the data."""
-    num_chains: int = 64
+    num_chains: Count = 64
     """Persistent chains that run side by side."""
     start_from_means: bool = True
     """Start the visible biases at the log odds of the data's means, so that hidden units need not learn those."""
     descent: Descent = Descent(optimizer="sgd", learning_rate=0.1)
     """How the gradient becomes an update."""
 
-    def __post_init__(self) -> None:
-        for name in ("in_features", "hidden_units"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
 
-
-SMALL = Config()
+SMALL = Config(hidden_units=128)
 TINY = Config(in_features=16, hidden_units=8, num_chains=32, descent=Descent(optimizer="sgd", learning_rate=0.2))
 
 

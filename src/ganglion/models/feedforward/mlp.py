@@ -21,23 +21,26 @@ Data it expects:
     Rows of numbers with classes or values; images are flattened. Columns are standardised on the training part.
 
 What to expect:
-    scikit-learn's digits: about 97 % of the test part after the default run, in seconds on a CPU. XOR is
-    solved by a handful of hidden units.
+    scikit-learn's digits: about 97 % of the test part after the default run, in seconds on a CPU. MNIST: the published
+    form, 784-300-100-10, makes about 2 % of mistakes (3.05 % in LeCun et al.). XOR is solved by a handful of hidden
+    units.
 
 Departures from the paper:
     1. Today's defaults (rectifier, He's initial weights, Adam); the network of 1986 has `activation=sigmoid`,
        `initialiser=uniform` and `optimizer=sgd` with momentum.
     2. Dropout rescales while training, so that nothing changes when it is switched off.
+    3. Layers of 300 and 100 units are those of LeCun et al.; the networks of 1986 had a handful of units.
 
 References:
     Rumelhart, Hinton, Williams: Learning representations by back-propagating errors. Nature 323 (1986).
+    LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. Proceedings of the IEEE
+    86 (1998), for the published form.
     Srivastava et al.: Dropout: a simple way to prevent neural networks from overfitting. JMLR 15 (2014).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,83 +53,37 @@ from ganglion.nn.initialisers import InitialiserName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import LOSSES, accuracy, binary_cross_entropy, cross_entropy
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Count, Share, at_least, settings
 
 
-class MLP(nn.Module):
-    """Outputs `(batch, out_features)` for inputs `(batch, ...)`, which are flattened.
-
-    Args:
-        in_features: numbers that describe a sample.
-        hidden_features: width of every hidden layer; none makes the network linear.
-        out_features: logits or values.
-        activation: function of the hidden layers.
-        initialiser: how the weights start.
-        dropout: share of hidden features dropped while training.
-        pieces: linear functions per feature of a maxout layer.
-
-    >>> import torch
-    >>> MLP(4, [8, 8], 3)(torch.zeros(2, 2, 2)).shape
-    torch.Size([2, 3])
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        hidden_features: Sequence[int],
-        out_features: int,
-        *,
-        activation: ActivationName = "relu",
-        initialiser: InitialiserName = "he-normal",
-        dropout: float = 0.0,
-        pieces: int = 2,
-    ) -> None:
-        super().__init__()
-        layers = dense_layers(
-            [in_features, *hidden_features, out_features],
-            activation_name=activation,
-            initialiser_name=initialiser,
-            dropout=dropout,
-            pieces=pieces,
-        )
-        self.layers = nn.Sequential(nn.Flatten(), *layers)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.layers(inputs)
-
-
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Config:
     """The multi-layer perceptron."""
 
-    in_features: int = 64
+    in_features: Count = 784
     """Numbers that describe a sample."""
-    num_classes: int | None = 10
+    num_classes: Annotated[int, at_least(2)] | None = 10
     """Classes to tell apart; two share a single logit; none where values are predicted."""
-    out_features: int = 1
+    out_features: Count = 1
     """Values to predict where there are no classes."""
-    hidden_features: tuple[int, ...] = (128, 64)
+    hidden_features: tuple[Count, ...] = (300, 100)
     """Width of every hidden layer; none makes the network linear."""
     activation: ActivationName = "relu"
     """Function of the hidden layers."""
     initialiser: InitialiserName = "he-normal"
     """How the weights start; biases start at zero."""
-    pieces: int = 2
+    pieces: Count = 2
     """Linear functions that each feature of a maxout layer is the largest of."""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """Share of hidden features that is dropped while training."""
     loss: Literal["auto", "cross-entropy", "binary-cross-entropy", "squared-error"] = "auto"
     """What is lowered; auto goes by what is predicted."""
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
     """How the gradient becomes an update."""
 
     def __post_init__(self) -> None:
-        if self.num_classes is not None and self.num_classes < 2:
-            raise ConfigurationError("there must be at least two classes", found=str(self.num_classes))
-        for name in ("dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be a share below 1", found=str(getattr(self, name)))
         if self.loss == "cross-entropy" and (self.num_classes or 0) < 3:
             raise ConfigurationError(
                 "the cross-entropy of a softmax needs three classes or more",
@@ -134,22 +91,36 @@ class Config:
             )
 
 
-SMALL = Config()
+class MLP(nn.Module):
+    """Outputs `(batch, logits or values)` for inputs `(batch, ...)`, which are flattened.
+
+    >>> import torch
+    >>> MLP(Config(in_features=4, hidden_features=(8, 8), num_classes=3))(torch.zeros(2, 2, 2)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        layers = dense_layers(
+            [config.in_features, *config.hidden_features, _outputs(config)],
+            activation_name=config.activation,
+            initialiser_name=config.initialiser,
+            dropout=config.dropout,
+            pieces=config.pieces,
+        )
+        self.layers = nn.Sequential(nn.Flatten(), *layers)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layers(inputs)
+
+
+SMALL = Config(hidden_features=(128, 64))
 TINY = Config(in_features=2, num_classes=2, hidden_features=(16,), descent=Descent(learning_rate=2e-2))
 
 
 def build(config: Config) -> LearningRule:
-    network = MLP(
-        config.in_features,
-        config.hidden_features,
-        _outputs(config),
-        activation=config.activation,
-        initialiser=config.initialiser,
-        dropout=config.dropout,
-        pieces=config.pieces,
-    )
     measures = {} if config.num_classes is None else {"accuracy": accuracy}
-    return Supervised(network, config.descent, loss=_loss(config), measures=measures)
+    return Supervised(MLP(config), config.descent, loss=_loss(config), measures=measures)
 
 
 def _outputs(config: Config) -> int:

@@ -34,7 +34,6 @@ References:
     Minsky and Papert: Perceptrons (1969).
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -46,6 +45,21 @@ from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Count, settings
+
+
+@settings
+class Config:
+    """The perceptron."""
+
+    in_features: Count = 3
+    """Numbers that describe a sample."""
+    num_classes: int = 2
+    """Classes to tell apart; a single unit can tell two."""
+    rule: Literal["1958", "logistic"] = "1958"
+    """Rosenblatt's corrections, or gradient descent on the cross-entropy of a logistic unit."""
+    descent: Descent = Descent(optimizer="sgd", learning_rate=0.1)
+    """How the gradient becomes an update."""
 
 
 class Perceptron(nn.Module):
@@ -67,20 +81,6 @@ class Perceptron(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.unit(self.flatten(inputs))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """The perceptron."""
-
-    in_features: int = 3
-    """Numbers that describe a sample."""
-    num_classes: int = 2
-    """Classes to tell apart; a single unit can tell two."""
-    rule: Literal["1958", "logistic"] = "1958"
-    """Rosenblatt's corrections, or gradient descent on the cross-entropy of a logistic unit."""
-    descent: Descent = Descent(optimizer="sgd", learning_rate=0.1)
-    """How the gradient becomes an update."""
 
 
 SMALL = Config()

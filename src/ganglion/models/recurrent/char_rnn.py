@@ -36,6 +36,8 @@ Departures from the paper:
     2. Elman's nets of 1990 were trained without propagating errors back through time; here they are propagated
        through the whole window.
     3. Windows end at other places in every epoch.
+    4. Sizes of the published form are those of Karpathy's network of about 3.5 million parameters, which reads one-hot
+       characters.
 
 References:
     Elman, Finding structure in time (1990).
@@ -46,14 +48,12 @@ References:
     Karpathy, The unreasonable effectiveness of recurrent neural networks (2015).
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
@@ -61,41 +61,52 @@ from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.truncated import TruncatedBackpropagation
+from ganglion.settings import Count, Share, settings
+
+
+@settings
+class Config:
+    """Two wide layers of memory cells over characters."""
+
+    vocabulary_size: Count = 66
+    """Different characters, the unknown sign among them; decided by the data."""
+    cell: CellName = "lstm"
+    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
+    window: Count = 100
+    """Steps that a gradient goes back."""
+    embedding_features: Count = 64
+    """Width of a character's vector."""
+    hidden_features: Count = 512
+    """Cells in each recurrent layer."""
+    num_layers: Count = 2
+    """Recurrent layers."""
+    dropout: Share = 0.5
+    """Share of values zeroed while training, of vectors and between layers, never on the recurrence."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=3e-3, clip_norm=1.0)
+    """How a gradient becomes an update; clipped, because gradients through time can explode."""
+
+    bf16_is_safe: ClassVar[bool] = True
+    """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
 
 
 class CharacterRNN(nn.Module):
     """Vectors of characters, recurrent layers over them, and logits of the next character at every step.
 
-    Args:
-        vocabulary_size: different characters.
-        cell: what the recurrent layers are made of.
-        embedding_features: width of a character's vector.
-        hidden_features: width of each recurrent layer.
-        num_layers: recurrent layers.
-        dropout: share of values zeroed while training, of the vectors and of what each recurrent layer shows.
-
     >>> import torch
-    >>> network = CharacterRNN(30, embedding_features=4, hidden_features=8)
+    >>> network = CharacterRNN(Config(vocabulary_size=30, hidden_features=8))
     >>> outputs, state = network.read(torch.zeros(2, 5, dtype=torch.int64))
     >>> outputs.shape, network.read(torch.zeros(2, 1, dtype=torch.int64), state)[0].shape
     (torch.Size([2, 5, 30]), torch.Size([2, 1, 30]))
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        *,
-        cell: CellName = "lstm",
-        embedding_features: int = 64,
-        hidden_features: int = 384,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.dropout = dropout
-        self.embedding = nn.Embedding(vocabulary_size, embedding_features)
-        self.recurrent = recurrent_layers(cell, embedding_features, hidden_features, num_layers, dropout=dropout)
-        self.head = Linear(hidden_features, vocabulary_size)
+        self.dropout = config.dropout
+        self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_features)
+        self.recurrent = recurrent_layers(
+            config.cell, config.embedding_features, config.hidden_features, config.num_layers, dropout=config.dropout
+        )
+        self.head = Linear(config.hidden_features, config.vocabulary_size)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits (batch, time, vocabulary_size) of the character after each of `inputs` (batch, time)."""
@@ -108,54 +119,20 @@ class CharacterRNN(nn.Module):
         return self.head(dropout(hidden, self.dropout, self.training)), after
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """One wide layer of memory cells over characters."""
-
-    vocabulary_size: int = 66
-    """Different characters, the unknown sign among them; decided by the data."""
-    cell: CellName = "lstm"
-    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    window: int = 100
-    """Steps that a gradient goes back."""
-    embedding_features: int = 64
-    """Width of a character's vector."""
-    hidden_features: int = 384
-    """Cells in each recurrent layer."""
-    num_layers: int = 1
-    """Recurrent layers."""
-    dropout: float = 0.2
-    """Share of values zeroed while training, of vectors and between layers, never on the recurrence."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=3e-3, clip_norm=1.0)
-    """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-    bf16_is_safe: ClassVar[bool] = True
-    """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
-
-    def __post_init__(self) -> None:
-        for name in ("vocabulary_size", "window", "embedding_features", "hidden_features", "num_layers"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError("dropout must lie from 0 to below 1", found=str(self.dropout))
-
-
-SMALL = Config()
+SMALL = Config(hidden_features=384, num_layers=1, dropout=0.2)
 TINY = Config(
-    window=20, embedding_features=8, hidden_features=32, dropout=0.0, descent=Descent(learning_rate=1e-2, clip_norm=1.0)
+    window=20,
+    embedding_features=8,
+    hidden_features=32,
+    num_layers=1,
+    dropout=0.0,
+    descent=Descent(learning_rate=1e-2, clip_norm=1.0),
 )
 
 
 def build(config: Config) -> LearningRule:
-    network = CharacterRNN(
-        config.vocabulary_size,
-        cell=config.cell,
-        embedding_features=config.embedding_features,
-        hidden_features=config.hidden_features,
-        num_layers=config.num_layers,
-        dropout=config.dropout,
-    )
-    return TruncatedBackpropagation(network, config.descent, measures={"accuracy": accuracy})
+    measures = {"accuracy": accuracy}
+    return TruncatedBackpropagation(CharacterRNN(config), config.descent, measures=measures)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

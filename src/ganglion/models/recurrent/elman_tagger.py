@@ -37,100 +37,75 @@ References:
     Tjong Kim Sang and Buchholz, Introduction to the CoNLL-2000 shared task: chunking (2000), for the form of files.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.tokens import lengths_of
 from ganglion.rules.descend import Descent
 from ganglion.rules.sequences import steps_accuracy, steps_cross_entropy
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Count, Share, settings
+
+
+@settings
+class Config:
+    """One layer of Elman's cells, reading forwards."""
+
+    vocabulary_size: Count = 5000
+    """Different words; decided by the data."""
+    num_classes: Count = 10
+    """Different tags; decided by the data."""
+    window: Count = 200
+    """Words of a sentence that are read; a longer one is cut into several."""
+    cell: CellName = "elman"
+    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
+    embedding_features: Count = 32
+    """Width of a word's vector."""
+    hidden_features: Count = 64
+    """Cells in each recurrent layer, in each direction."""
+    num_layers: Count = 1
+    """Recurrent layers."""
+    bidirectional: bool = False
+    """Read each sentence from its end as well."""
+    dropout: Share = 0.1
+    """Share of values zeroed while training, of vectors, between layers and before the answers."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=3e-3, clip_norm=1.0)
+    """How a gradient becomes an update; clipped, because gradients through time can explode."""
 
 
 class ElmanTagger(nn.Module):
     """Vectors of words, recurrent layers over them, and logits of the tags at every word.
 
-    Args:
-        vocabulary_size: different words.
-        num_classes: different tags.
-        cell: what the recurrent layers are made of.
-        embedding_features: width of a word's vector.
-        hidden_features: width of each recurrent layer, in each direction.
-        num_layers: recurrent layers.
-        bidirectional: read each sentence from its end as well.
-        dropout: share of values zeroed while training, of vectors, between layers and before the answers.
-
     >>> import torch
-    >>> network = ElmanTagger(100, 7, embedding_features=4, hidden_features=8)
+    >>> network = ElmanTagger(Config(vocabulary_size=100, num_classes=7))
     >>> network(torch.tensor([[5, 7, 2, 0], [9, 1, 1, 1]])).shape
     torch.Size([2, 4, 7])
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        num_classes: int,
-        *,
-        cell: CellName = "elman",
-        embedding_features: int = 32,
-        hidden_features: int = 64,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.dropout = dropout
-        self.embedding = nn.Embedding(vocabulary_size + 1, embedding_features, padding_idx=0)
+        self.dropout = config.dropout
+        self.embedding = nn.Embedding(config.vocabulary_size + 1, config.embedding_features, padding_idx=0)
         self.recurrent = recurrent_layers(
-            cell, embedding_features, hidden_features, num_layers, bidirectional=bidirectional, dropout=dropout
+            config.cell,
+            config.embedding_features,
+            config.hidden_features,
+            config.num_layers,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout,
         )
-        self.head = Linear(hidden_features * (2 if bidirectional else 1), num_classes)
+        self.head = Linear(config.hidden_features * (2 if config.bidirectional else 1), config.num_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (batch, words, tags) of sentences as numbers of words (batch, words), padded with 0."""
-        lengths = (inputs != 0).sum(1).clamp(min=1)
+        lengths = lengths_of(inputs)
         vectors = dropout(self.embedding(inputs), self.dropout, self.training)
         hidden, _ = self.recurrent(vectors, lengths=lengths)
         return self.head(dropout(hidden, self.dropout, self.training))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """One layer of Elman's cells, reading forwards."""
-
-    vocabulary_size: int = 5000
-    """Different words; decided by the data."""
-    num_classes: int = 10
-    """Different tags; decided by the data."""
-    window: int = 200
-    """Words of a sentence that are read; a longer one is cut into several."""
-    cell: CellName = "elman"
-    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    embedding_features: int = 32
-    """Width of a word's vector."""
-    hidden_features: int = 64
-    """Cells in each recurrent layer, in each direction."""
-    num_layers: int = 1
-    """Recurrent layers."""
-    bidirectional: bool = False
-    """Read each sentence from its end as well."""
-    dropout: float = 0.1
-    """Share of values zeroed while training, of vectors, between layers and before the answers."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=3e-3, clip_norm=1.0)
-    """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-    def __post_init__(self) -> None:
-        sizes = ("vocabulary_size", "num_classes", "window", "embedding_features", "hidden_features", "num_layers")
-        for name in sizes:
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError("dropout must lie from 0 to below 1", found=str(self.dropout))
 
 
 SMALL = Config()
@@ -140,16 +115,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    network = ElmanTagger(
-        config.vocabulary_size,
-        config.num_classes,
-        cell=config.cell,
-        embedding_features=config.embedding_features,
-        hidden_features=config.hidden_features,
-        num_layers=config.num_layers,
-        bidirectional=config.bidirectional,
-        dropout=config.dropout,
-    )
+    network = ElmanTagger(config)
     return Supervised(network, config.descent, loss=steps_cross_entropy, measures={"accuracy": steps_accuracy})
 
 

@@ -40,90 +40,67 @@ References:
     (2015).
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn.recurrent import JordanRNN
+from ganglion.nn.tokens import lengths_of
 from ganglion.rules.descend import Descent
 from ganglion.rules.sequences import TeacherForcing
+from ganglion.settings import Count, between, settings
+
+
+@settings
+class Config:
+    """A small hidden layer, taught with the right answers."""
+
+    vocabulary_size: Count = 5000
+    """Different tokens; decided by the data."""
+    num_classes: Count = 10
+    """Different answers; decided by the data."""
+    window: Count = 200
+    """Tokens of a sequence that are read; a longer one is cut into several."""
+    embedding_features: Count = 16
+    """Width of a token's vector."""
+    hidden_features: Count = 32
+    """Units of the hidden layer."""
+    feedback: bool = True
+    """Read the last answer; without it every step stands alone."""
+    teacher_forcing: Annotated[float, between(0, 1)] = 1.0
+    """Share of the steps at which the right last answer is given while training."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-2)
+    """How a gradient becomes an update."""
 
 
 class JordanTagger(nn.Module):
     """Vectors of tokens, and one hidden layer that reads them beside the last answer.
 
-    Args:
-        vocabulary_size: different tokens.
-        num_classes: different answers.
-        embedding_features: width of a token's vector.
-        hidden_features: width of the hidden layer.
-        feedback: read the last answer; without it every step stands alone.
-
     >>> import torch
-    >>> network = JordanTagger(100, 7, embedding_features=4, hidden_features=8)
+    >>> network = JordanTagger(Config(vocabulary_size=100, num_classes=7))
     >>> network(torch.tensor([[5, 7, 2, 0], [9, 1, 1, 1]])).shape
     torch.Size([2, 4, 7])
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        num_classes: int,
-        *,
-        embedding_features: int = 16,
-        hidden_features: int = 32,
-        feedback: bool = True,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary_size + 1, embedding_features, padding_idx=0)
-        self.recurrent = JordanRNN(embedding_features, hidden_features, num_classes)
-        if not feedback:
+        self.embedding = nn.Embedding(config.vocabulary_size + 1, config.embedding_features, padding_idx=0)
+        self.recurrent = JordanRNN(config.embedding_features, config.hidden_features, config.num_classes)
+        if not config.feedback:
             self.recurrent.cell.feedback_weight.requires_grad_(False).zero_()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (batch, steps, answers) of tokens (batch, steps), 0 past the end, reading its own answers."""
-        lengths = (inputs != 0).sum(1).clamp(min=1)
-        scores: Tensor = self.recurrent(self.embedding(inputs), lengths=lengths)[0]
+        scores: Tensor = self.recurrent(self.embedding(inputs), lengths=lengths_of(inputs))[0]
         return scores
 
     def led(self, inputs: Tensor, targets: Tensor, share: float) -> Tensor:
         """Return logits likewise, given the right last answer `(batch, steps)` at this share of the steps."""
-        lengths = (inputs != 0).sum(1).clamp(min=1)
         vectors, right = self.embedding(inputs), targets.clamp(min=0)
-        scores: Tensor = self.recurrent(vectors, right, lengths=lengths, teacher_forcing=share)[0]
+        scores: Tensor = self.recurrent(vectors, right, lengths=lengths_of(inputs), teacher_forcing=share)[0]
         return scores
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """A small hidden layer, taught with the right answers."""
-
-    vocabulary_size: int = 5000
-    """Different tokens; decided by the data."""
-    num_classes: int = 10
-    """Different answers; decided by the data."""
-    window: int = 200
-    """Tokens of a sequence that are read; a longer one is cut into several."""
-    embedding_features: int = 16
-    """Width of a token's vector."""
-    hidden_features: int = 32
-    """Units of the hidden layer."""
-    feedback: bool = True
-    """Read the last answer; without it every step stands alone."""
-    teacher_forcing: float = 1.0
-    """Share of the steps at which the right last answer is given while training."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=1e-2)
-    """How a gradient becomes an update."""
-
-    def __post_init__(self) -> None:
-        for name in ("vocabulary_size", "num_classes", "window", "embedding_features", "hidden_features"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
-        if not 0 <= self.teacher_forcing <= 1:
-            raise ConfigurationError("teacher_forcing must lie from 0 to 1", found=str(self.teacher_forcing))
 
 
 SMALL = Config()
@@ -131,14 +108,7 @@ TINY = Config(window=20, embedding_features=8, hidden_features=16, descent=Desce
 
 
 def build(config: Config) -> LearningRule:
-    network = JordanTagger(
-        config.vocabulary_size,
-        config.num_classes,
-        embedding_features=config.embedding_features,
-        hidden_features=config.hidden_features,
-        feedback=config.feedback,
-    )
-    return TeacherForcing(network, config.descent, share=config.teacher_forcing)
+    return TeacherForcing(JordanTagger(config), config.descent, share=config.teacher_forcing)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

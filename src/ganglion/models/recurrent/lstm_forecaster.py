@@ -60,9 +60,8 @@ References:
     Hyndman and Koehler, Another look at measures of forecast accuracy (2006), for the scaled error.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -74,64 +73,96 @@ from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import quantile_loss
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Bound, Count, Share, at_least, settings, strictly_between
+
+Quantile = Annotated[float, strictly_between(0, 1)]
+RISING_AROUND_THE_MEDIAN = Bound(
+    "rising numbers with 0.5 among them", lambda levels: not levels or sorted({*levels, 0.5}) == list(levels)
+)
+
+
+@settings
+class Config:
+    """Two layers of memory cells and a dense head."""
+
+    in_features: Count = 1
+    """Columns of the series; decided by the data."""
+    out_features: Count = 1
+    """Columns forecast; decided by the data: every one, so that a forecast can be continued."""
+    window: Count = 60
+    """Steps of the past that a forecast is made from."""
+    horizon: Count = 1
+    """Steps forecast at once."""
+    quantiles: Annotated[tuple[Quantile, ...], RISING_AROUND_THE_MEDIAN] = ()
+    """Forecast these quantiles instead of the mean, the median 0.5 among them: 0.1 0.5 0.9 is a band of 80 percent."""
+    cell: CellName = "lstm"
+    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
+    hidden_features: Count = 256
+    """Cells in each recurrent layer."""
+    num_layers: Count = 2
+    """Recurrent layers."""
+    channels: Annotated[int, at_least(0)] = 0
+    """Features of a convolution over time below the recurrent layers (CNN-LSTM); 0 for none."""
+    kernel_size: Count = 3
+    """Steps that the convolution sees at once."""
+    dense_features: Count = 64
+    """Units of the dense layer before the output."""
+    dropout: Share = 0.4
+    """Share of hidden states zeroed after each recurrent layer while training."""
+    relative: bool = True
+    """Read windows relative to their last value, so that levels can be forecast that training never saw."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
+    """How a gradient becomes an update; clipped, because gradients through time can explode."""
+
+    bf16_is_safe: ClassVar[bool] = True
+    """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
+
+    def __post_init__(self) -> None:
+        if self.channels and self.kernel_size > self.window:
+            raise ConfigurationError(
+                "this convolution does not fit into the window",
+                expected=f"a kernel of at most {self.window} steps",
+                found=f"a kernel of {self.kernel_size}",
+            )
 
 
 class LSTMForecaster(nn.Module):
     """Recurrent layers over a window, and two dense layers on the last hidden state.
 
-    Args:
-        in_features: columns of the series.
-        out_features: columns to forecast.
-        cell: what the recurrent layers are made of.
-        hidden_features: width of each recurrent layer.
-        num_layers: recurrent layers.
-        dense_features: width of the dense layer before the output.
-        dropout: share of hidden states zeroed after each recurrent layer while training.
-        relative: read windows as differences from their last value, and add that value to the forecast.
-        horizon: steps to forecast at once.
-        levels: values to forecast for each step and column, one for each quantile.
-        channels: features of a convolution over time below the recurrent layers; 0 for none.
-        kernel_size: steps that it sees at once.
-
-    Raises `ConfigurationError` if a relative forecast is not one of every column.
+    Raises:
+        ConfigurationError: a relative forecast that is not one of every column.
 
     >>> import torch
-    >>> network = LSTMForecaster(hidden_features=8, dense_features=4)
+    >>> network = LSTMForecaster(Config(hidden_features=8))
     >>> network(torch.zeros(5, 60, 1)).shape
     torch.Size([5, 1])
     """
 
-    def __init__(
-        self,
-        in_features: int = 1,
-        out_features: int = 1,
-        *,
-        cell: CellName = "lstm",
-        hidden_features: int = 256,
-        num_layers: int = 2,
-        dense_features: int = 64,
-        dropout: float = 0.4,
-        relative: bool = True,
-        horizon: int = 1,
-        levels: int = 1,
-        channels: int = 0,
-        kernel_size: int = 3,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        if relative and in_features != out_features:
+        columns, forecasts, levels = config.in_features, config.out_features, max(1, len(config.quantiles))
+        if config.relative and columns != forecasts:
             raise ConfigurationError(
                 "a relative forecast is one of every column",
-                found=f"{in_features} columns, {out_features} forecasts",
+                found=f"{columns} columns, {forecasts} forecasts",
                 remedy="set relative to false, or forecast every column",
             )
-        self.relative, self.shape = relative, (horizon, out_features, levels)
-        self.convolution = nn.Sequential(nn.Conv1d(in_features, channels, kernel_size), nn.ReLU()) if channels else None
-        self.recurrent = recurrent_layers(cell, channels or in_features, hidden_features, num_layers, dropout=dropout)
+        self.relative, self.shape = config.relative, (config.horizon, forecasts, levels)
+        self.convolution = None
+        if config.channels:
+            self.convolution = nn.Sequential(nn.Conv1d(columns, config.channels, config.kernel_size), nn.ReLU())
+        self.recurrent = recurrent_layers(
+            config.cell,
+            config.channels or columns,
+            config.hidden_features,
+            config.num_layers,
+            dropout=config.dropout,
+        )
         self.head = nn.Sequential(
-            nn.Dropout(dropout),
-            Linear(hidden_features, dense_features),
+            nn.Dropout(config.dropout),
+            Linear(config.hidden_features, config.dense_features),
             nn.ReLU(),
-            Linear(dense_features, horizon * out_features * levels),
+            Linear(config.dense_features, config.horizon * forecasts * levels),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -148,66 +179,6 @@ class LSTMForecaster(nn.Module):
         return outputs[:, 0, :, 0] if self.shape[0] == self.shape[2] == 1 else outputs
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Two layers of memory cells and a dense head."""
-
-    in_features: int = 1
-    """Columns of the series; decided by the data."""
-    out_features: int = 1
-    """Columns forecast; decided by the data: every one, so that a forecast can be continued."""
-    window: int = 60
-    """Steps of the past that a forecast is made from."""
-    horizon: int = 1
-    """Steps forecast at once."""
-    quantiles: tuple[float, ...] = ()
-    """Forecast these quantiles instead of the mean, the median 0.5 among them: 0.1 0.5 0.9 is a band of 80 percent."""
-    cell: CellName = "lstm"
-    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    hidden_features: int = 256
-    """Cells in each recurrent layer."""
-    num_layers: int = 2
-    """Recurrent layers."""
-    channels: int = 0
-    """Features of a convolution over time below the recurrent layers (CNN-LSTM); 0 for none."""
-    kernel_size: int = 3
-    """Steps that the convolution sees at once."""
-    dense_features: int = 64
-    """Units of the dense layer before the output."""
-    dropout: float = 0.4
-    """Share of hidden states zeroed after each recurrent layer while training."""
-    relative: bool = True
-    """Read windows relative to their last value, so that levels can be forecast that training never saw."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
-    """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-    bf16_is_safe: ClassVar[bool] = True
-    """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
-
-    def __post_init__(self) -> None:
-        for name in ("window", "horizon", "hidden_features", "num_layers", "dense_features", "kernel_size"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError("dropout must lie from 0 to below 1", found=str(self.dropout))
-        if self.channels < 0 or (self.channels and self.kernel_size > self.window):
-            raise ConfigurationError(
-                "this convolution does not fit into the window",
-                expected=f"channels from 0 on, a kernel of at most {self.window} steps",
-                found=f"{self.channels} channels, a kernel of {self.kernel_size}",
-            )
-        if self.quantiles and (
-            0.5 not in self.quantiles
-            or not all(0 < one < 1 for one in self.quantiles)
-            or list(self.quantiles) != sorted(set(self.quantiles))
-        ):
-            raise ConfigurationError(
-                "these are no quantiles to forecast",
-                expected="rising numbers between 0 and 1 with 0.5 among them",
-                found=" ".join(map(str, self.quantiles)),
-            )
-
-
 SMALL = Config()
 TINY = Config(
     window=16, hidden_features=16, num_layers=2, dense_features=8, dropout=0.0, descent=Descent(learning_rate=1e-2)
@@ -215,20 +186,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    network = LSTMForecaster(
-        config.in_features,
-        config.out_features,
-        cell=config.cell,
-        hidden_features=config.hidden_features,
-        num_layers=config.num_layers,
-        dense_features=config.dense_features,
-        dropout=config.dropout,
-        relative=config.relative,
-        horizon=config.horizon,
-        levels=max(1, len(config.quantiles)),
-        channels=config.channels,
-        kernel_size=config.kernel_size,
-    )
+    network = LSTMForecaster(config)
     if config.quantiles:
         return Supervised(network, config.descent, loss=partial(quantile_loss, quantiles=config.quantiles))
     return Supervised(network, config.descent, loss="squared-error")

@@ -42,70 +42,76 @@ References:
     classification (2015).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.errors import ConfigurationError
 from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
+from ganglion.settings import Count, Share, at_least, settings
 
 Pooling = Literal["last", "max", "mean"]
+
+
+@settings
+class Config:
+    """One small layer that reads in both directions."""
+
+    vocabulary_size: Count = 5000
+    """Different words; decided by the data."""
+    num_classes: Count = 2
+    """Classes; decided by the data."""
+    window: Count = 400
+    """Words of a text that are read; the rest of a longer one is left out."""
+    most_words: Annotated[int, at_least(2)] = 20000
+    """Words in the vocabulary at most, the commonest."""
+    cell: CellName = "gru"
+    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
+    embedding_features: Count = 64
+    """Width of a word's vector."""
+    hidden_features: Count = 64
+    """Cells in each direction."""
+    num_layers: Count = 1
+    """Recurrent layers."""
+    pooling: Pooling = "max"
+    """How many steps become one answer: the last of each direction, the maximum or the mean over time."""
+    word_dropout: Share = 0.3
+    """Share of words left out while training."""
+    dropout: Share = 0.5
+    """Share of values zeroed while training, of vectors, between layers and before the decision."""
+    descent: Descent = Descent(optimizer="adam", learning_rate=2e-3, clip_norm=1.0)
+    """How a gradient becomes an update; clipped, because gradients through time can explode."""
 
 
 class SentimentRNN(nn.Module):
     """Vectors of words, recurrent layers in both directions, and a decision on what they found.
 
-    Args:
-        vocabulary_size: different words.
-        num_classes: classes to tell apart.
-        cell: what the recurrent layers are made of.
-        embedding_features: width of a word's vector.
-        hidden_features: width of each direction.
-        num_layers: recurrent layers.
-        pooling: how many steps become one answer: the last of each direction, the maximum or the mean over time.
-        word_dropout: share of words left out while training.
-        dropout: share of values zeroed while training, of vectors and before the decision.
-
-    >>> network = SentimentRNN(100, embedding_features=4, hidden_features=8)
+    >>> network = SentimentRNN(Config(vocabulary_size=100))
     >>> network(torch.tensor([[5, 7, 2, 0], [9, 1, 1, 1]])).shape
     torch.Size([2, 2])
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        num_classes: int = 2,
-        *,
-        cell: CellName = "gru",
-        embedding_features: int = 64,
-        hidden_features: int = 64,
-        num_layers: int = 1,
-        pooling: Pooling = "max",
-        word_dropout: float = 0.0,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.pooling, self.word_dropout, self.dropout = pooling, word_dropout, dropout
-        self.embedding = nn.Embedding(vocabulary_size + 1, embedding_features, padding_idx=0)
+        self.pooling, self.word_dropout, self.dropout = config.pooling, config.word_dropout, config.dropout
+        self.embedding = nn.Embedding(config.vocabulary_size + 1, config.embedding_features, padding_idx=0)
         nn.init.uniform_(self.embedding.weight[1:].detach(), -0.25, 0.25)  # rare words shall not drown the others
         self.recurrent = recurrent_layers(
-            cell,
-            embedding_features,
-            hidden_features,
-            num_layers,
+            config.cell,
+            config.embedding_features,
+            config.hidden_features,
+            config.num_layers,
             bidirectional=True,
-            dropout=dropout,
-            returns="last" if pooling == "last" else "all",
+            dropout=config.dropout,
+            returns="last" if config.pooling == "last" else "all",
         )
-        self.head = Linear(2 * hidden_features, num_classes)
+        self.head = Linear(2 * config.hidden_features, config.num_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (batch, classes) of texts as numbers of words (batch, words), padded with 0."""
@@ -124,47 +130,6 @@ class SentimentRNN(nn.Module):
         return self.head(dropout(hidden, self.dropout, self.training))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """One small layer that reads in both directions."""
-
-    vocabulary_size: int = 5000
-    """Different words; decided by the data."""
-    num_classes: int = 2
-    """Classes; decided by the data."""
-    window: int = 400
-    """Words of a text that are read; the rest of a longer one is left out."""
-    most_words: int = 20000
-    """Words in the vocabulary at most, the commonest."""
-    cell: CellName = "gru"
-    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    embedding_features: int = 64
-    """Width of a word's vector."""
-    hidden_features: int = 64
-    """Cells in each direction."""
-    num_layers: int = 1
-    """Recurrent layers."""
-    pooling: Pooling = "max"
-    """How many steps become one answer: the last of each direction, the maximum or the mean over time."""
-    word_dropout: float = 0.3
-    """Share of words left out while training."""
-    dropout: float = 0.5
-    """Share of values zeroed while training, of vectors, between layers and before the decision."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=2e-3, clip_norm=1.0)
-    """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-    def __post_init__(self) -> None:
-        sizes = ("vocabulary_size", "num_classes", "window", "embedding_features", "hidden_features", "num_layers")
-        for name in sizes:
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1", found=str(getattr(self, name)))
-        if self.most_words < 2:
-            raise ConfigurationError("most_words must be at least 2", found=str(self.most_words))
-        for name in ("word_dropout", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must lie from 0 to below 1", found=str(getattr(self, name)))
-
-
 SMALL = Config()
 TINY = Config(
     window=20,
@@ -177,18 +142,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    network = SentimentRNN(
-        config.vocabulary_size,
-        config.num_classes,
-        cell=config.cell,
-        embedding_features=config.embedding_features,
-        hidden_features=config.hidden_features,
-        num_layers=config.num_layers,
-        pooling=config.pooling,
-        word_dropout=config.word_dropout,
-        dropout=config.dropout,
-    )
-    return Supervised(network, config.descent, measures={"accuracy": accuracy})
+    return Supervised(SentimentRNN(config), config.descent, measures={"accuracy": accuracy})
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
