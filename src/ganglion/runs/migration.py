@@ -18,5 +18,6 @@ def migrated(about: dict[str, Any]) -> dict[str, Any]:
     config = dict(about["config"])
     if about["system"] in ("gan", "dcgan"):
         names = {"generator_loss": "loss", "real_label": "real_label", "discriminator_steps": "discriminator_steps"}
-        config["game"] = {new: config.pop(old) for old, new in names.items() if old in config}
+        moved = {new: config.pop(old) for old, new in names.items() if old in config}
+        config["game"] = config.get("game", {}) | moved
     return about | {"format": FORMAT, "config": config}
