@@ -13,10 +13,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import ganglion.fast
 import ganglion.nn
-from ganglion.fast import elman_scan, forced_scores, gru_scan, lstm_scan, matrix_library
+from ganglion.fast import matrix_library
 from ganglion.fast.convolution.as_product import has_few_positions, unfolded_convolution
 from ganglion.fast.convolution.stage import Stage, convolution_stage
 from ganglion.fast.dispatch import installed
+from ganglion.fast.scans.elman import elman_scan
+from ganglion.fast.scans.gru import gru_scan
+from ganglion.fast.scans.lstm import lstm_scan
+from ganglion.fast.scans.teacher_forcing import teacher_forced_scores
 from ganglion.nn.recurrent import Cell
 
 pytestmark = [
@@ -53,8 +57,8 @@ CASES = {
     "convolution.stage._Stage": Case(
         lambda *given: convolution_stage(*given, Stage(slope=0.2)), ((5, 2, 6, 6), (7, 2, 3, 3), (7,))
     ),
-    "forced._Forced": Case(
-        lambda inputs, previous, first, *weights: forced_scores(inputs, previous, first, weights),
+    "scans.teacher_forcing._TeacherForced": Case(
+        lambda inputs, previous, first, *weights: teacher_forced_scores(inputs, previous, first, weights),
         ((4, 5, 3), (3, 5, 2), (5, 2), (6, 3), (6, 2), (6,), (2, 6), (2,)),
     ),
     "scans.elman._Scan": Case(elman_scan, ((4, 5, 6), (6, 6), (5, 6)), keeps_results=True),
@@ -69,9 +73,11 @@ CASES = {
         ((4, 5, 24), (24, 6), (5, 6), (5, 6)),
         keeps_results=True,
     ),
-    "own._Scan": Case(lambda inputs, state: Leaky().scan(inputs, (state,)), ((32, 8, 64), (8, 64)), keeps_results=True),
+    "custom_cells.program._Scan": Case(
+        lambda inputs, state: Leaky().scan(inputs, (state,)), ((32, 8, 64), (8, 64)), keeps_results=True
+    ),
 }
-COMPILED_ANEW = ("own._Scan",)
+COMPILED_ANEW = ("custom_cells.program._Scan",)
 """What is compiled in every process, which takes seconds."""
 each = pytest.mark.parametrize(
     "case",

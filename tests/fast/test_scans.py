@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.errors import ShapeError
-from ganglion.fast import elman_scan, gru_scan, lstm_layer, lstm_scan, suits
-from ganglion.fast.dispatch import installed
-from ganglion.fast.scans.elman import elman_reference
-from ganglion.fast.scans.gru import gru_reference
-from ganglion.fast.scans.lstm import lstm_reference
+from ganglion.fast.applies import enabled, to_scans
+from ganglion.fast.scans.elman import elman_reference, elman_scan
+from ganglion.fast.scans.gru import gru_reference, gru_scan
+from ganglion.fast.scans.lstm import lstm_layer, lstm_reference, lstm_scan
 
-pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
+pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
 
 
 class Scan(NamedTuple):
@@ -175,9 +174,9 @@ def test_sixteen_bits_in_and_out(name, shape, tiles, monkeypatch):
 @each
 def test_what_the_compiled_path_cannot_do_goes_by_the_equations(name):
     values, absent = arguments(name, 3, 4, 2), dict.fromkeys(SCANS[name].absent)
-    assert suits(*values.values())
+    assert to_scans(*values.values())
     double = {key: value.double().requires_grad_() for key, value in values.items() if value is not None}
-    assert not suits(*double.values())
+    assert not to_scans(*double.values())
     keys = list(double)
     scan = SCANS[name].fast
     assert torch.autograd.gradcheck(

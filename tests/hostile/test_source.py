@@ -17,7 +17,7 @@ FORBIDDEN = re.compile(
     r"|\byaml\b|(?<![\w.])eval\(|(?<![\w.])exec\(|\b__import__\(|\bos\.system\(|shell=True|\bextractall\("
 )
 MENTIONS = {"allow_pickle=False"}
-RUN = {"nn/recurrent/own.py": "exec("}
+RUN = {"fast/custom_cells/program.py": "exec("}
 """What may be run: kernels that the package writes itself, of fixed words and numbers, from no text of anyone's."""
 NAMES = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.GanglionError)

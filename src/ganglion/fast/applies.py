@@ -109,7 +109,8 @@ def to_custom_cells(inputs: Tensor, *tensors: Tensor | None) -> bool:
 
 def to_torch_scans(*tensors: Tensor | None) -> bool:
     """Say whether torch's own fused recurrent kernels (cuDNN's on a GPU) may run all steps, where ours do not."""
-    return is_wanted() and not is_followed() and not to_scans(*tensors)
+    listened = torch._C._len_torch_dispatch_stack() > 0 or torch._C._are_functorch_transforms_active()
+    return is_wanted() and not listened and not to_scans(*tensors)
 
 
 def to_teacher_forcing(*tensors: Tensor | None, out_features: int) -> bool:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganglion.fast.dispatch import is_plain, is_watched
+from ganglion.fast.applies import to_dropout
 
 STEPS = 2**16
 """Decisions are made by numbers of sixteen bits, so shares are multiples of one part in so many."""
@@ -21,7 +21,7 @@ def dropout(inputs: Tensor, share: float, training: bool = True) -> Tensor:
     (0.4, 1.67)
     """
     bound = round(share * STEPS)
-    if not training or not 0 < bound < STEPS or not is_plain(inputs) or is_watched():
+    if not training or not 0 < bound < STEPS or not to_dropout(inputs):
         return functional.dropout(inputs, share, training)
     words = torch.empty(-(-inputs.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     numbers = words.view(torch.int16)[: inputs.numel()].view(inputs.shape)

@@ -27,7 +27,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from ganglion.inspect.untouched import first_tensor
 from ganglion.nn import JordanRNN, PartialConvolution, RadialBasisOutput
 from ganglion.nn.energy import BernoulliRBM
-from ganglion.nn.recurrent.cells import ElmanCell, GRUCell, LSTMCell
+from ganglion.nn.recurrent import ElmanCell, GRUCell, LSTMCell
 from ganglion.nn.recurrent.convolutional import ConvLSTMCell
 from ganglion.nn.recurrent.jordan import JordanCell
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.errors import ConfigurationError
-from ganglion.nn.recurrent.cells import Cell, LSTMState, State
+from ganglion.nn.recurrent.cell import Cell, State
+from ganglion.nn.recurrent.lstm import LSTMState
 from ganglion.nn.recurrent.network import Options, Recurrent, stack_cells
 
 

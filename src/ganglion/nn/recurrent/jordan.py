@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganglion import fast
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.nn.recurrent.cells import Cell, State, at_the_end, is_fast
+from ganglion.fast.scans.teacher_forcing import teacher_forced_scores
+from ganglion.nn.recurrent.cell import Cell, State, at_the_end
 from ganglion.nn.recurrent.sequences import cleared, padding
 
 Readout = Literal["softmax", "identity"]
@@ -146,8 +146,7 @@ class JordanRNN(nn.Module):
         """Return a of all steps, the true outputs fed back: no step waits for the one before."""
         cell, previous = self.cell, targets[:-1]
         weights = (cell.input_weight, cell.feedback_weight, cell.bias, cell.output.weight, cell.output.bias)
-        scores = fast.forced_scores if is_fast() else fast.forced_reference
-        return scores(inputs, previous, first, weights)
+        return teacher_forced_scores(inputs, previous, first, weights)
 
     def _step_by_step(
         self, inputs: Tensor, targets: Tensor | None, first: Tensor, teacher_forcing: float

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.errors import UsageError
-from ganglion.nn.recurrent.cells import Cell, ElmanCell, GRUCell, LSTMCell
+from ganglion.nn.recurrent.cell import Cell
+from ganglion.nn.recurrent.elman import ElmanCell
+from ganglion.nn.recurrent.gru import GRUCell
+from ganglion.nn.recurrent.lstm import LSTMCell
 from ganglion.nn.recurrent.network import Options, Recurrent, stack_cells
 
 Network = TypeVar("Network", bound=Recurrent)

@@ -10,8 +10,9 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.checkpoint import checkpoint
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.fast import dropout, suits
-from ganglion.nn.recurrent.cells import Cell, State
+from ganglion.fast import applies
+from ganglion.fast.dropout import dropout
+from ganglion.nn.recurrent.cell import Cell, State
 from ganglion.nn.recurrent.sequences import cleared, packed_like, padding, reversed_in_time, unpacked
 
 States = tuple[State, ...]
@@ -284,7 +285,7 @@ def _modules(cells: Cell | Sequence[Cell]) -> Sequence[Cell]:
 
 def _pieces_to_read(cell: Cell, inputs: Tensor) -> int:
     """Return into how many pieces of time to cut inputs (time, batch, ...) that no gradient is wanted of."""
-    if torch.is_grad_enabled() or not suits(inputs, *cell.parameters()) or "scan" in vars(cell):
+    if torch.is_grad_enabled() or not applies.to_scans(inputs, *cell.parameters()) or "scan" in vars(cell):
         return 1
     return math.ceil(len(inputs) * math.prod(cell.state_shapes(inputs)[0]) / PIECE)
 

@@ -1,11 +1,11 @@
-"""The two kernels of a scan, written around one step: what they are called with, and what is kept between them."""
+"""The sources of the two kernels of a scan, forward and backward: their arguments, and what is kept between them."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from ganglion.nn.recurrent.operations import DEAR, POINTWISE, Node, Place, aten, located, width
-from ganglion.nn.recurrent.tracing import Step
-from ganglion.nn.recurrent.writing import Writer
+from ganglion.fast.custom_cells.loops import Writer
+from ganglion.fast.custom_cells.operations import DEAR, POINTWISE, Node, Place, aten, located, width
+from ganglion.fast.custom_cells.tracing import Step
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import fx
 
-from ganglion.nn.recurrent.operations import FILLED, POINTWISE, REDUCTIONS, SAME, Node, Place, aten, located, width
+from ganglion.fast.custom_cells.operations import FILLED, POINTWISE, REDUCTIONS, SAME, Node, Place, aten, located, width
 
 
 @dataclass

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganglion.nn.recurrent import Cell, GRUCell, JordanCell, LSTMCell, Recurrent, State, own
+from ganglion.fast import applies
+from ganglion.fast.custom_cells.program import program_of
+from ganglion.nn.recurrent import Cell, GRUCell, JordanCell, LSTMCell, Recurrent, State
 
 pytest.importorskip("numba")
 
@@ -73,7 +75,7 @@ CELLS: dict[str, Callable[[], Cell]] = {
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile however small a scan is."""
-    monkeypatch.setattr(own, "WORTH_COMPILING", 0)
+    monkeypatch.setattr(applies, "LEAST_COMPILED_INPUTS", 0)
 
 
 def _drawn(name: str) -> tuple[Cell, Tensor, State]:
@@ -90,7 +92,7 @@ def _drawn(name: str) -> tuple[Cell, Tensor, State]:
 def test_compiled_steps_equal_the_equations(name: str, masked: bool, always: None) -> None:
     cell, inputs, state = _drawn(name)
     mask = functional.dropout(torch.ones_like(state[0]), 0.3) if masked else None
-    program = own.program_of(cell, inputs, state, mask)
+    program = program_of(cell, inputs, state, mask)
     assert program is not None
     results = []
     for states in (program(cell, inputs, state, mask), cell.step_by_step(inputs, state, mask)):
@@ -187,7 +189,7 @@ class Quadratic(Minimal):
 def test_what_cannot_be_compiled_runs_as_it_is_written(kind: type[Minimal], always: None) -> None:
     torch.manual_seed(0)
     cell, inputs, state = kind(3, 8), torch.randn(5, 20, 16), (torch.randn(20, 8),)
-    assert own.program_of(cell, inputs, state, None) is None
+    assert program_of(cell, inputs, state, None) is None
     torch.manual_seed(1)
     found = cell.scan(inputs, state)
     torch.manual_seed(1)
@@ -208,6 +210,6 @@ def test_a_compiled_network_can_be_copied_and_its_gradient_runs_under_autocast(a
 
 def test_small_scans_and_other_types_run_as_they_are_written() -> None:
     cell = GRUCell(3, 8)
-    assert own.program_of(cell, torch.zeros(5, 20, 24), (torch.zeros(20, 8),), None) is None
+    assert program_of(cell, torch.zeros(5, 20, 24), (torch.zeros(20, 8),), None) is None
     double = Minimal(3, 8).double()
-    assert own.program_of(double, torch.zeros(60, 64, 16).double(), (torch.zeros(64, 8).double(),), None) is None
+    assert program_of(double, torch.zeros(60, 64, 16).double(), (torch.zeros(64, 8).double(),), None) is None

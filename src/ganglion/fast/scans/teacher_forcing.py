@@ -1,4 +1,4 @@
-"""All steps of Jordan's network when it is told what it should have put out at the step before."""
+"""All steps of Jordan's network under teacher forcing: the true output of the step before is fed back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,17 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ganglion.fast import applies
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import suits
-
-WIDEST = 128
-"""Outputs up to which classes are written out for the product; the columns of more are looked up."""
 
 Weights = Sequence[Tensor]
 """U, W, b, V, c: (hidden, in_features), (hidden, out_features), (hidden), (out_features, hidden), (out_features)."""
 
 
-def forced_scores(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights) -> Tensor:
+def teacher_forced_scores(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights) -> Tensor:
     r"""Return the scores a_t of all steps, (time, batch, out_features), where all outputs y are known beforehand.
 
     h_t = tanh(U x_t + W y_{t-1} + b),  a_t = V h_t + c
@@ -32,18 +29,18 @@ def forced_scores(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weig
 
     >>> ones = torch.ones(3, 1, 1)
     >>> weights = (torch.ones(1, 1), torch.ones(1, 1), torch.zeros(1), torch.ones(1, 1), torch.ones(1))
-    >>> forced_scores(ones, ones[1:], 0 * ones[0], weights).flatten()
+    >>> teacher_forced_scores(ones, ones[1:], 0 * ones[0], weights).flatten()
     tensor([1.7616, 1.9640, 1.9640])
     """
     vectors = previous if previous.is_floating_point() else None
-    if first.shape[1] > WIDEST or not suits(inputs, vectors, first, *weights) or torch.is_autocast_enabled("cpu"):
-        return forced_reference(inputs, previous, first, weights)
-    scores: Tensor = _Forced.apply(inputs, previous, first, *weights)  # (time * batch, out_features)
+    if not applies.to_teacher_forcing(inputs, vectors, first, *weights, out_features=first.shape[1]):
+        return reference_scores(inputs, previous, first, weights)
+    scores: Tensor = _TeacherForced.apply(inputs, previous, first, *weights)  # (time * batch, out_features)
     return scores.view(*inputs.shape[:2], -1)  # Within the operation it would be a view, which nobody may change.
 
 
-def forced_reference(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights) -> Tensor:
-    """Do what `forced_scores` does as the equations are written."""
+def reference_scores(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights) -> Tensor:
+    """Do what `teacher_forced_scores` does as the equations are written."""
     input_weight, feedback_weight, bias, output_weight, output_bias = weights
     if previous.is_floating_point():
         later = functional.linear(previous, feedback_weight)
@@ -54,7 +51,7 @@ def forced_reference(inputs: Tensor, previous: Tensor, first: Tensor, weights: W
     return functional.linear(states, output_weight, output_bias)
 
 
-class _Forced(torch.autograd.Function):
+class _TeacherForced(torch.autograd.Function):
     """Everything that is read written out beside each other, so that no sum is made one by one."""
 
     @staticmethod
@@ -109,7 +106,7 @@ def _read(inputs: Tensor, previous: Tensor, first: Tensor) -> Tensor:
 def _differentiable(
     slopes: Tensor, inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights
 ) -> tuple[Tensor | None, ...]:
-    scores = forced_reference(inputs, previous, first, weights).flatten(0, 1)
+    scores = reference_scores(inputs, previous, first, weights).flatten(0, 1)
     given = [inputs, previous, first, *weights]
     wanted = [tensor for tensor in given if tensor.requires_grad]
     found = dict(zip(map(id, wanted), torch.autograd.grad(scores, wanted, slopes, create_graph=True), strict=True))

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganglion.fast.dispatch import installed
-from ganglion.fast.forced import _Forced, forced_reference, forced_scores
+from ganglion.fast.scans.teacher_forcing import _TeacherForced, reference_scores, teacher_forced_scores
 
 pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
 SHAPES = [(1, 1, 3, 1, 1), (4, 1, 1, 5, 3), (5, 17, 3, 2, 9), (7, 33, 40, 6, 10), (3, 8, 32, 1, 130)]
@@ -44,7 +44,7 @@ def differentiated(function, given: list[Tensor], slopes: Tensor, **options: boo
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("classes", [True, False])
-@pytest.mark.parametrize("function", [forced_scores, forced_reference])
+@pytest.mark.parametrize("function", [teacher_forced_scores, reference_scores])
 def test_values_and_gradients_are_those_of_the_equations(function, shape, classes):
     given = arguments(shape, classes)
     slopes = torch.randn(shape[0], shape[1], shape[4])
@@ -59,7 +59,7 @@ def test_values_and_gradients_are_those_of_the_equations(function, shape, classe
 def test_gradients_have_gradients(classes):
     given, second = arguments((5, 17, 3, 2, 9), classes), []
     slopes = torch.randn(5, 17, 9, requires_grad=True)
-    for function in (forced_scores, step_by_step):
+    for function in (teacher_forced_scores, step_by_step):
         first = differentiated(function, given, slopes, create_graph=True)[1:]
         wanted = [slopes, *(one for one in given if one.requires_grad)]
         second.append(torch.autograd.grad(sum(one.square().sum() for one in first), wanted, materialize_grads=True))
@@ -69,8 +69,8 @@ def test_gradients_have_gradients(classes):
 
 def test_same_bits_in_every_run_and_a_graph_walked_twice():
     given, slopes = arguments((8, 50, 24, 3, 6), True), torch.randn(8, 50, 6)
-    results = [differentiated(forced_scores, given, slopes) for _ in range(3)]
-    scores = called(forced_scores, given)
+    results = [differentiated(teacher_forced_scores, given, slopes) for _ in range(3)]
+    scores = called(teacher_forced_scores, given)
     wanted = [one for one in given if one.requires_grad]
     results += [[scores, *torch.autograd.grad(scores, wanted, slopes, retain_graph=True)] for _ in range(2)]
     for other in results[1:]:
@@ -82,7 +82,7 @@ def test_sixteen_bits_in_and_out():
     double = [one.detach().double().requires_grad_() if one.is_floating_point() else one for one in given]
     slopes = torch.randn(5, 16, 6)
     expected = differentiated(step_by_step, double, slopes)
-    for ours, theirs in zip(differentiated(forced_scores, given, slopes), expected, strict=True):
+    for ours, theirs in zip(differentiated(teacher_forced_scores, given, slopes), expected, strict=True):
         assert ours.dtype is torch.bfloat16
         assert float((ours - theirs).detach().norm() / theirs.detach().norm()) < 0.02
 
@@ -90,19 +90,19 @@ def test_sixteen_bits_in_and_out():
 def test_what_is_no_number_stays_in_its_sequence_and_no_class_is_refused():
     given = [one.detach() for one in arguments((4, 8, 16, 2, 5), True)]
     given[0][1, 2] = torch.nan
-    scores = called(forced_scores, given)
+    scores = called(teacher_forced_scores, given)
     assert scores[1, 2].isnan().all() and int(scores.isnan().sum()) == 5
     for wrong in (-1, 5):
         given[1][0, 0] = wrong
-        for function in (forced_scores, forced_reference):
+        for function in (teacher_forced_scores, reference_scores):
             with pytest.raises((IndexError, RuntimeError), match=r"out of (bounds|range)"):
                 function(*given[:3], tuple(given[3:]))
 
 
 def test_transforms_and_double_precision_go_by_the_equations(monkeypatch):
-    monkeypatch.setattr(_Forced, "apply", None)
+    monkeypatch.setattr(_TeacherForced, "apply", None)
     double = arguments((3, 4, 2, 2, 3), True, torch.float64)
-    torch.testing.assert_close(called(forced_scores, double), called(step_by_step, double))
+    torch.testing.assert_close(called(teacher_forced_scores, double), called(step_by_step, double))
     inputs, *others = [one.detach() for one in arguments((3, 4, 2, 2, 3), True)]
-    batched = torch.func.vmap(lambda shift: called(forced_scores, [inputs + shift, *others]))
+    batched = torch.func.vmap(lambda shift: called(teacher_forced_scores, [inputs + shift, *others]))
     torch.testing.assert_close(batched(torch.ones(2))[1], called(step_by_step, [inputs + 1, *others]))

@@ -15,9 +15,10 @@ from torch._decomp import get_decompositions
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from ganglion.nn.recurrent.cells import Cell
-
 aten = torch.ops.aten
+
+Cell = Any
+"""A module with `step`, which is traced, and `step_by_step`, its reference, as `ganglion.nn.recurrent.Cell`."""
 
 SIMPLER: Any = get_decompositions(
     [

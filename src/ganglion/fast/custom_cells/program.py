@@ -1,7 +1,7 @@
-"""A cell of anyone's own, compiled: its step is followed once, and all steps run in two kernels written from it."""
+"""The compiled scan of a user's own cell: its step is traced once, and all steps run in two kernels made of it."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -9,15 +9,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ganglion import fast
+from ganglion.fast import applies
+from ganglion.fast.custom_cells.kernel_sources import Kernels, write
+from ganglion.fast.custom_cells.tracing import Cell, Step, trace
 from ganglion.fast.scans.arrays import array, packed
 from ganglion.fast.threads import in_slices, parts_of
-from ganglion.nn.recurrent.cells import Cell, State
-from ganglion.nn.recurrent.kernels import Kernels, write
-from ganglion.nn.recurrent.tracing import Step, trace
 
-WORTH_COMPILING = 2**14
-"""Numbers in the projected inputs below which a scan is over before a compiler has started."""
+State = tuple[Tensor, ...]
 
 _PROGRAMS: WeakKeyDictionary[Cell, dict[Any, "Program | None"]] = WeakKeyDictionary()
 
@@ -118,19 +116,17 @@ def program_of(cell: Cell, projected: Tensor, state: State, mask: Tensor | None)
 
     What is chosen depends on the cell and on sizes alone, so that a run that goes on later computes the same.
     """
-    if projected.numel() < WORTH_COMPILING:
-        return None
-    if not fast.suits(projected, *state, mask, *cell.parameters(), *cell.buffers()):
+    if not applies.to_custom_cells(projected, *state, mask, *cell.parameters(), *cell.buffers()):
         return None
     known = _PROGRAMS.setdefault(cell, {})
     widths = (projected.shape[2:], tuple(part.shape[1:] for part in state))
     key = (_described(cell), widths, mask is not None)
     if key not in known:
-        known[key] = _made(cell, projected, state, mask)
+        known[key] = _compiled_and_tried(cell, projected, state, mask)
     return known[key]
 
 
-def _made(cell: Cell, projected: Tensor, state: State, mask: Tensor | None) -> Program | None:
+def _compiled_and_tried(cell: Cell, projected: Tensor, state: State, mask: Tensor | None) -> Program | None:
     """Compile a cell and try it; whatever a step does that cannot be followed, it then runs as it is written."""
     try:
         step = trace(cell, projected, state, mask is not None)
@@ -152,8 +148,8 @@ def _agrees(cell: Cell, program: Program, projected: Tensor, state: State, mask:
         masks = None if mask is None else drawn(mask, 2).abs()
         weights = [parameter for parameter in cell.parameters() if parameter.requires_grad]
         results = []
-        for run in (program, Cell.step_by_step):
-            states = run(cell, inputs[0], tuple(inputs[1:]), masks)
+        for run in (partial(program, cell), cell.step_by_step):
+            states = run(inputs[0], tuple(inputs[1:]), masks)
             value = sum((part * part.detach().cos()).sum() for part in states)
             assert isinstance(value, Tensor)
             found = torch.autograd.grad(value, [*inputs, *weights], allow_unused=True)
