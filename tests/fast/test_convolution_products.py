@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganglion.fast.applies import enabled
 from ganglion.fast.convolution.as_product import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
-from ganglion.fast.dispatch import installed
 from ganglion.nn.stages import in_stages
 
-pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
+pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
 
 
 def assert_same(ours, torchs, *tensors: Tensor | None) -> None:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganglion.fast.applies import enabled
 from ganglion.fast.convolution.stage import Stage, convolution_stage, fits, stage_reference
-from ganglion.fast.dispatch import installed
 from ganglion.nn.stages import Stages, in_stages
 
-pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
+pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
 
 HALVED = {"window": (2, 2), "window_stride": (2, 2)}
 

@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import ganglion.fast
 import ganglion.nn
 from ganglion.fast import matrix_library
+from ganglion.fast.applies import enabled
 from ganglion.fast.convolution.as_product import has_few_positions, unfolded_convolution
 from ganglion.fast.convolution.stage import Stage, convolution_stage
-from ganglion.fast.dispatch import installed
 from ganglion.fast.scans.elman import elman_scan
 from ganglion.fast.scans.gru import gru_scan
 from ganglion.fast.scans.lstm import lstm_scan
@@ -24,7 +24,7 @@ from ganglion.fast.scans.teacher_forcing import teacher_forced_scores
 from ganglion.nn.recurrent import Cell
 
 pytestmark = [
-    pytest.mark.skipif(not installed(), reason="needs numba"),
+    pytest.mark.skipif(not enabled(), reason="needs numba"),
     pytest.mark.usefixtures("product_library"),
 ]
 

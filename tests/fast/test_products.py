@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ganglion.fast.applies import enabled
 from ganglion.fast.convolution.as_product import grown_pixels, is_pixels, unfolded_convolution
-from ganglion.fast.dispatch import installed
 from ganglion.fast.matrix_library import linear
 
 BATCHES = (1, 2, 3, 7, 8, 15, 16, 17, 20, 31, 32, 33, 60, 64)
 each_batch = pytest.mark.parametrize("batch", BATCHES)
-needs_kernels = pytest.mark.skipif(not installed(), reason="needs numba")
+needs_kernels = pytest.mark.skipif(not enabled(), reason="needs numba")
 pytestmark = pytest.mark.usefixtures("product_library")
 
 

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganglion.fast.dispatch import installed
+from ganglion.fast.applies import enabled
 from ganglion.fast.scans.teacher_forcing import _TeacherForced, reference_scores, teacher_forced_scores
 
-pytestmark = pytest.mark.skipif(not installed(), reason="needs numba")
+pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
 SHAPES = [(1, 1, 3, 1, 1), (4, 1, 1, 5, 3), (5, 17, 3, 2, 9), (7, 33, 40, 6, 10), (3, 8, 32, 1, 130)]
 """Steps, batch, hidden units, inputs, outputs."""
 

@@ -20,8 +20,8 @@ from torch.nn import functional
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ganglion.errors import ConfigurationError
+from ganglion.fast.applies import is_followed, is_plain
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import is_plain, is_watched
 
 Library = Literal["mkl", "onednn"]
 LEAST_OPERATIONS = 2**22
@@ -105,7 +105,7 @@ def _suits(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
         and inputs.shape[-1] == weight.shape[1]
         and (bias is None or bias.shape == weight.shape[:1])
         and all(is_plain(tensor) and tensor.dtype is torch.float32 for tensor in tensors)
-        and not is_watched()
+        and not is_followed()
         and not torch.is_autocast_enabled("cpu")
     )
 

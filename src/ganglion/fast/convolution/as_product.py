@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganglion.fast.applies import to_scans
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import suits
 from ganglion.fast.matrix_library import linear, product
 
 MOST_POSITIONS = 16
@@ -132,4 +132,4 @@ def _positions(images: Tensor, weight: Tensor) -> tuple[int, int]:
 def _is_single(*tensors: Tensor | None) -> bool:
     """Return whether all are of single precision and plain, and products are too."""
     plain = all(tensor is None or tensor.dtype == torch.float32 for tensor in tensors)
-    return plain and suits(*tensors) and not torch.is_autocast_enabled("cpu")
+    return plain and to_scans(*tensors) and not torch.is_autocast_enabled("cpu")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganglion.fast.applies import to_scans
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import suits
 from ganglion.fast.threads import in_slices, parts_of
 
 Pair = tuple[int, int]
@@ -75,7 +75,7 @@ def fits(images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> b
         and stage.window[0] * stage.window[1] <= 128  # the winner is seven bits
         and all(window <= step for window, step in zip(stage.window, stage.window_stride, strict=True))
         and not torch.is_autocast_enabled("cpu")
-        and suits(images, weight, bias)
+        and to_scans(images, weight, bias)
         and min(stage.map_size(images, weight)) > 0
     )
 

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from ganglion.fast.applies import to_scans
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import check_shapes, suits
 from ganglion.fast.scans.arrays import (
     array,
     fits_tiles,
@@ -17,6 +17,7 @@ from ganglion.fast.scans.arrays import (
     single,
     singles,
 )
+from ganglion.fast.scans.shapes import check_shapes
 from ganglion.fast.scans.weight_gradients import mask_gradient, recurrent_weight_gradient
 from ganglion.fast.threads import in_slices
 
@@ -48,7 +49,7 @@ def elman_scan(
     """
     weight = (recurrent_weight, "gates hidden")
     check_shapes("an Elman network", 1, projected, hidden, recurrent_weight=weight, mask=(mask, "batch hidden"))
-    if not suits(projected, recurrent_weight, hidden, mask):
+    if not to_scans(projected, recurrent_weight, hidden, mask):
         return elman_reference(projected, recurrent_weight, hidden, nonlinearity, mask)
     in_tiles = fits_tiles(projected)
     given = (projected, recurrent_weight) if in_tiles else single(projected, recurrent_weight)

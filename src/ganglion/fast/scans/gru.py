@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from ganglion.fast.applies import to_scans
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import check_shapes, suits
 from ganglion.fast.matrix_library import product
 from ganglion.fast.scans.arrays import array, fits_tiles, packed, single
+from ganglion.fast.scans.shapes import check_shapes
 from ganglion.fast.scans.weight_gradients import mask_gradient, recurrent_weight_gradient
 from ganglion.fast.threads import in_slices
 
@@ -47,7 +48,7 @@ def gru_scan(
         recurrent_bias=(recurrent_bias, "hidden"), mask=(mask, "batch hidden"),
     )  # fmt: skip
     arguments = (projected, recurrent_weight, recurrent_bias, hidden, mask)
-    if not suits(*arguments):
+    if not to_scans(*arguments):
         return gru_reference(projected, recurrent_weight, recurrent_bias, hidden, reset_after, mask)
     if reset_after:
         hiddens = _ScanAfter.apply(*single(*arguments), fits_tiles(projected))

@@ -8,8 +8,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ganglion.errors import ShapeError
+from ganglion.fast.applies import to_scans
 from ganglion.fast.autocast import without_autocast
-from ganglion.fast.dispatch import check_shapes, suits
 from ganglion.fast.matrix_library import linear
 from ganglion.fast.scans.arrays import (
     array,
@@ -20,6 +20,7 @@ from ganglion.fast.scans.arrays import (
     single,
     singles,
 )
+from ganglion.fast.scans.shapes import check_shapes
 from ganglion.fast.scans.weight_gradients import mask_gradient, recurrent_weight_gradient
 from ganglion.fast.threads import in_slices, parts_of
 
@@ -97,7 +98,7 @@ def lstm_scan(
         peepholes=(peepholes, "three hidden"), cell=(cell, "batch hidden"), mask=(mask, "batch hidden"),
     )  # fmt: skip
     arguments = (projected, recurrent_weight, peepholes, hidden, cell, mask, input_weights)
-    if suits(*arguments):
+    if to_scans(*arguments):
         in_tiles = fits_tiles(projected)
         read = projected if in_tiles and input_weights is None else projected.float()
         weight = recurrent_weight if in_tiles else recurrent_weight.float()

@@ -1,14 +1,8 @@
-"""Former names of what `ganglion.fast.applies` says, and the check that the arguments of a scan fit together."""
+"""The check that the arguments of a scan fit together."""
 
 from torch import Tensor
 
 from ganglion.errors import ShapeError
-from ganglion.fast.applies import enabled as installed
-from ganglion.fast.applies import is_followed, is_plain
-from ganglion.fast.applies import to_scans as suits
-
-is_watched = is_followed
-__all__ = ["check_shapes", "installed", "is_plain", "is_watched", "suits"]
 
 
 def check_shapes(scan: str, gates: int, projected: Tensor, hidden: Tensor, **others: tuple[Tensor | None, str]) -> None:
