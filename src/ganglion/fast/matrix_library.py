@@ -5,7 +5,7 @@ of AMD's with 512-bit vectors; oneDNN, which torch carries too, takes all of it.
 and from the shapes, never from a stopwatch: the two round differently, and a run that is resumed in another process has
 to repeat its bits.
 
-Both give every row of a product the same bits whatever the other rows are, as long as the shape stays the same.
+Both give a row of a product the same bits whatever the other rows are, as long as the shape stays the same.
 """
 
 import os
