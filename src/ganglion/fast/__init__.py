@@ -7,6 +7,6 @@ What holds for all of it:
   multiple of 64 with one or two threads, it does not depend on the sample's place either: elsewhere torch computes the
   last few numbers of a tensor, or of a thread's share of it, without vectors, and rounds them differently.
 - What an operation returns may be changed in place as a result of torch may. Its gradient is computed in the precision
-  that it was written for, also within autocast. Whoever is told of every operation of torch (a counter) is told of those
-  that it stands for.
+  that it was written for, also within autocast. Whoever is told of every operation of torch (a counter) is told of
+  those that it stands for.
 """
