@@ -193,3 +193,39 @@ class Players(Protocol):
 
     def discriminate(self, samples: Tensor, batch: Batch) -> Tensor:
         """Return the discriminator's outputs `(batch, ...)` for samples with the conditions of a batch."""
+
+
+@runtime_checkable
+class BinaryModel(Protocol):
+    """A network that gives vectors of zeros and ones a probability, and a Markov chain that draws them."""
+
+    weight: Tensor
+    """What each hidden unit responds to `(hidden, visible)`."""
+
+    def free_energy(self, visible: Tensor) -> Tensor:
+        """Return F(v), log p(v) but for the sign and a constant, of every row `(batch,)`."""
+
+    def conditional_log_likelihood(self, visible: Tensor, units: Tensor) -> Tensor:
+        """Return log p(v_i | all other units) for the chosen units `(batch, asked)` of every row."""
+
+    def reconstruct(self, visible: Tensor) -> Tensor:
+        """Return the probabilities of the visible units after one step there and back without noise."""
+
+    def gibbs_step(self, visible: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Move every row one step along the chain."""
+
+    def estimate_log_partition(
+        self, base_bias: Tensor, *, chains: int = ..., generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Estimate log Z from independent units of these log odds `(visible,)`."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A network that reads on from where it was."""
+
+    def read(self, inputs: Tensor, states: Any = None) -> tuple[Tensor, Any]:
+        """Return the outputs for all steps `(batch, time, ...)` and the states of all cells after the last.
+
+        Without states it starts from where a text begins.
+        """

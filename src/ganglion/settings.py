@@ -20,8 +20,9 @@ import inspect
 import math
 import textwrap
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 from ganglion.errors import ConfigurationError
@@ -201,6 +202,12 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
             return value
         if isinstance(value, dict):
             return from_dict(hint, value, where=where)  # type: ignore[arg-type]
+    elif origin is Sequence:  # of anything, as it is
+        if not isinstance(value, str):
+            return value
+    elif hint is Path:
+        if isinstance(value, str | Path):
+            return Path(value)
     elif hint is float:
         if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
             return float(value)
@@ -243,4 +250,4 @@ def describe_type(hint: Any) -> str:
     if origin is tuple:
         return f"a list of {describe_type(arguments[0])}"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "nothing"}
-    return words.get(hint, getattr(hint, "__name__", str(hint)))
+    return (words | {Path: "a path"}).get(hint, getattr(hint, "__name__", str(hint)))

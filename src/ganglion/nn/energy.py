@@ -132,11 +132,49 @@ class BernoulliRBM(nn.Module):
                 "the partition function of this machine cannot be counted",
                 expected=f"at most {MOST_ENUMERABLE_UNITS} units in one of the layers",
                 found=f"{self.num_visible} visible and {self.num_hidden} hidden",
-                remedy="use ganglion.nn.energy.estimate_log_partition",
+                remedy="estimate_log_partition estimates it",
             )
         negative_free_energy = self._marginal if self.num_hidden < self.num_visible else lambda v: -self.free_energy(v)
         chunks = binary_states(smaller).split(1 << 14)
         return torch.cat([negative_free_energy(states.to(self.weight)) for states in chunks]).logsumexp(0)
+
+    @torch.no_grad()
+    def estimate_log_partition(
+        self,
+        base_bias: Tensor,
+        *,
+        chains: int = 500,
+        temperatures: int = 1000,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Estimate log Z by annealed importance sampling.
+
+        Samples are carried from independent units, whose log Z is known, to the machine, and weighed on the way along
+        p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), t from 0 to 1. The estimate of Z has no
+        bias, so that of log Z errs on the low side, and a likelihood made with it on the high side.
+
+        Args:
+            base_bias: log odds of the independent units, `(visible,)`; those of the data's means are best.
+            chains: samples carried side by side.
+            temperatures: steps from one end to the other; the more, the less the weights scatter.
+
+        References:
+            Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.
+        """
+        visible = sample_bernoulli(torch.sigmoid(base_bias).expand(chains, -1), generator)
+        change = self.visible_bias - base_bias
+        known = F.softplus(base_bias).sum() + self.num_hidden * math.log(2)
+        log_weights = known.expand(chains).clone()
+        step = 1 / temperatures
+        for number in range(temperatures):
+            now, then = number * step, (number + 1) * step
+            hidden_input = self._hidden_input(visible)
+            log_weights += step * (visible @ change)
+            log_weights += (F.softplus(then * hidden_input) - F.softplus(now * hidden_input)).sum(-1)
+            hidden = sample_bernoulli(torch.sigmoid(then * hidden_input), generator)
+            visible_input = base_bias + then * (change + hidden @ self.weight)
+            visible = sample_bernoulli(torch.sigmoid(visible_input), generator)
+        return log_weights.logsumexp(0) - math.log(chains)
 
     def _marginal(self, hidden: Tensor) -> Tensor:
         """Return log sum_v exp(-E(v, h)): the mirror image of the free energy."""
@@ -168,43 +206,3 @@ def binary_states(units: int) -> Tensor:
     [[False, False], [True, False], [False, True], [True, True]]
     """
     return (torch.arange(1 << units).unsqueeze(1) >> torch.arange(units) & 1).bool()
-
-
-@torch.no_grad()
-def estimate_log_partition(
-    machine: BernoulliRBM,
-    base_bias: Tensor,
-    *,
-    chains: int = 500,
-    temperatures: int = 1000,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Estimate log Z by annealed importance sampling.
-
-    Samples are carried from independent units, whose log Z is known, to the machine, and weighed on the way along
-    p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), t from 0 to 1. The estimate of Z has no
-    bias, so that of log Z errs on the low side, and a likelihood made with it on the high side.
-
-    Args:
-        machine: the machine to judge.
-        base_bias: log odds of the independent units, `(visible,)`; those of the data's means are best.
-        chains: samples carried side by side.
-        temperatures: steps from one end to the other; the more, the less the weights scatter.
-
-    References:
-        Salakhutdinov and Murray (2008), On the quantitative analysis of deep belief networks.
-    """
-    visible = sample_bernoulli(torch.sigmoid(base_bias).expand(chains, -1), generator)
-    change = machine.visible_bias - base_bias
-    known = F.softplus(base_bias).sum() + machine.num_hidden * math.log(2)
-    log_weights = known.expand(chains).clone()
-    step = 1 / temperatures
-    for number in range(temperatures):
-        now, then = number * step, (number + 1) * step
-        hidden_input = machine._hidden_input(visible)
-        log_weights += step * (visible @ change)
-        log_weights += (F.softplus(then * hidden_input) - F.softplus(now * hidden_input)).sum(-1)
-        hidden = sample_bernoulli(torch.sigmoid(then * hidden_input), generator)
-        visible_input = base_bias + then * (change + hidden @ machine.weight)
-        visible = sample_bernoulli(torch.sigmoid(visible_input), generator)
-    return log_weights.logsumexp(0) - math.log(chains)

@@ -1,27 +1,16 @@
 """Truncated back-propagation through time: the state is carried from batch to batch, the gradient is not."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, final, runtime_checkable
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import Batch, LearningRule
+from ganglion.core import Batch, LearningRule, Reader
 from ganglion.errors import ConfigurationError
 from ganglion.nn.recurrent import States, detached
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import LOSSES, Loss
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """A network that reads on from where it was."""
-
-    def read(self, inputs: Tensor, states: States | None = None) -> tuple[Tensor, States]:
-        """Return the outputs for all steps `(batch, time, ...)` and the states of all cells after the last.
-
-        Without states it starts from where a text begins.
-        """
 
 
 @final

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ganglion.core import LearningRule
     from ganglion.inspect.summary import Summary
 
-TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, str, tuple, dict)}
+TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, str, tuple, dict, Path)}
 
 
 def path(system: System) -> Path:

@@ -1,8 +1,7 @@
 """What every kind of task can do: prepare data, fit a configuration to it, judge, draw, and answer questions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
@@ -135,35 +134,6 @@ class Task(ABC):
     @abstractmethod
     def example(self) -> Tensor:
         """Return a small batch of inputs as the first network takes them, for the summary."""
-
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Answer for raw inputs: paths of images, CSV or NPZ files, or arrays."""
-        raise self._cannot("predict")
-
-    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
-        """Draw `count` new samples."""
-        raise self._cannot("generate")
-
-    def write(
-        self, network: nn.Module, prompt: str, length: int, temperature: float, top_k: int | None, seed: int
-    ) -> str:
-        """Write on from a prompt by `length` tokens."""
-        raise self._cannot("write")
-
-    def forecast(self, network: nn.Module, steps: int) -> list[dict[str, float]]:
-        """Continue the series by `steps`, one row of named values a step."""
-        raise self._cannot("forecast")
-
-    def play(self, network: nn.Module, episodes: int, seed: int, animation: Path | None = None) -> list[float]:
-        """Play episodes greedily and return their returns; write an animated GIF where a path is given."""
-        raise self._cannot("play")
-
-    def _cannot(self, verb: str) -> UsageError:
-        return UsageError(
-            f"this run cannot {verb}",
-            found=f"a {type(self).__name__.lower()} task",
-            remedy="`ganglion info NAME` says what a system can do",
-        )
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Measure
+from ganglion.core import Judge, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.documents import read_texts_of
 from ganglion.data.loaders.buckets import BucketLoader
@@ -20,10 +19,12 @@ from ganglion.data.splits import Samples, split
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
-from ganglion.rules.supervised import Supervised
-from ganglion.settings import from_dict
+from ganglion.settings import from_dict, settings
+from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, answers, ask, is_file
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.evaluation import ask, ask_sequences
+from ganglion.tasks.shared.inputs import Name, named_texts
 from ganglion.tasks.shared.parts import nearest
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ BAG_OF_WORDS_ACCURACY = Measure(
 )
 
 
+@settings
+class Predict:
+    """Say which class texts are of."""
+
+    inputs: Given
+    """Texts, or files with a text in each line or row."""
+
+
 @final
 class Categorisation(Task):
     """Labelled texts, judged by the share of right answers. A text is the numbers of its words, 1 for unknown ones."""
@@ -56,6 +65,7 @@ class Categorisation(Task):
         "confusion_matrix": "What the test texts are (rows) and what the network answers (columns)",
         "evidence": "How much of the answer to some test texts is lost when a word is unknown",
     }
+    verbs: ClassVar = {"predict": Predict}
     next_step = 'ganglion predict {run} "a text"'
     parts: dict[str, Samples]
     """Texts and classes of each part; only a prepared task has them, and the settings."""
@@ -108,13 +118,17 @@ class Categorisation(Task):
         return notes
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return self._batches("train", self.settings.batch_size, seed, shuffle=True)
-
-    def _batches(self, part: Part, batch_size: int | str, seed: int = 0, shuffle: bool = False) -> BucketLoader:
-        samples = nearest(self.parts, part)
+        samples = nearest(self.parts, "train")
         assert samples.targets is not None
         sequences = [self._numbers(text) for text in samples.inputs]
-        return BucketLoader(sequences, samples.targets, batch_size, seed, shuffle, samples.index)
+        return BucketLoader(sequences, samples.targets, self.settings.batch_size, seed, index=samples.index)
+
+    def _answers(self, network: nn.Module, part: Part) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the network for a part `(texts, classes)`, and the classes `(texts,)`."""
+        samples = nearest(self.parts, part)
+        assert samples.targets is not None
+        outputs = ask_sequences(network, [self._numbers(text) for text in samples.inputs])
+        return torch.stack(outputs), torch.from_numpy(samples.targets)
 
     def _numbers(self, text: str) -> np.ndarray:
         """Return the numbers of the words of a text; one without words is one unknown word."""
@@ -123,8 +137,8 @@ class Categorisation(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the network on a part; on the test part beside a linear model of word counts."""
-        assert isinstance(rule, Supervised)
-        judged = rule.judge(*answers(rule.home, self._batches(part, EVALUATION_BATCH)))
+        assert isinstance(rule, Judge)
+        judged = rule.judge(*self._answers(rule.home, part))
         measures = {name: float(value) for name, value in judged.items()}
         if part == "test":
             measures["bag_of_words_accuracy"] = bag_of_words_accuracy(self.parts["train"], nearest(self.parts, "test"))
@@ -137,7 +151,7 @@ class Categorisation(Task):
         return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        outputs, targets = answers(rule.home, self._batches("test", EVALUATION_BATCH))
+        outputs, targets = self._answers(rule.home, "test")
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
         classes = len(self.label_names)
         counts = np.bincount(truth * classes + said, minlength=classes**2).reshape(classes, classes)
@@ -175,36 +189,31 @@ class Categorisation(Task):
     def example(self) -> Tensor:
         return torch.ones(2, min(self.config.window, 32), dtype=torch.int64)
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every text its likeliest class and probability, and those of the next in order.
 
-        `inputs` are texts, or paths of files with a text in each line or row. Words that are unknown are named.
+        Words that are unknown are named.
         """
-        texts = [text for item in inputs for text in self._texts(item)]
-        if not texts:
-            raise DataError("there is no text to answer for", expected="at least one text or file")
-        sequences = [self._numbers(text) for text in texts]
-        loader = BucketLoader(sequences, np.zeros(len(texts), dtype=np.int64), EVALUATION_BATCH, 0, shuffle=False)
-        outputs, _ = answers(network, loader)
-        shares, labels = probabilities(outputs).cpu().topk(min(TOP, len(self.label_names)))
+        named = self._texts(question.inputs)
+        outputs = torch.stack(ask_sequences(network, [self._numbers(text) for _, text in named]))
+        shares, labels = probabilities(outputs).topk(min(TOP, len(self.label_names)))
         rows = []
-        for text, *pair in zip(texts, shares.tolist(), labels.tolist(), strict=True):
+        for (name, text), *pair in zip(named, shares.tolist(), labels.tolist(), strict=True):
             top = [{"label": self.label_names[label], "probability": share} for share, label in zip(*pair, strict=True)]
             unknown = self.vocabulary.unknown(words(text))
-            rows.append({"text": text, **top[0], "top": top, "unknown": unknown})
-        return rows
+            rows.append({**name, "text": text, **top[0], "top": top, "unknown": unknown})
+        return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        text = self._texts(source)[0]
+        text = self._texts([source])[0][1]
         return torch.from_numpy(self._numbers(text))[None], words(text)[: self.config.window]
 
-    def _texts(self, item: Any) -> list[str]:
-        if isinstance(item, Path) or (isinstance(item, str) and is_file(item)):
-            return read_texts_of(Path(item), self.column)
-        text = str(item)
-        if not words(text):
-            raise DataError("there are no words in this text", found=repr(text[:40]), expected="at least one word")
-        return [text]
+    def _texts(self, inputs: Sequence[Any]) -> list[tuple[Name, str]]:
+        found = named_texts(inputs, lambda path: read_texts_of(path, self.column))
+        for name, text in found:
+            if not name and not words(text):
+                raise DataError("there are no words in this text", found=repr(text[:40]), expected="at least one word")
+        return found
 
 
 def bag_of_words_accuracy(train: Samples, test: Samples) -> float:

@@ -7,16 +7,19 @@ import numpy as np
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
+from ganglion.core import Judge, LearningRule, Loader
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
-from ganglion.rules.supervised import Supervised
+from ganglion.settings import settings
+from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask
+from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.labelled import LabelledData
 from ganglion.tasks.shared.parts import take
 from ganglion.tasks.shared.preparing import (
@@ -24,7 +27,6 @@ from ganglion.tasks.shared.preparing import (
     adapt,
     input_sizes,
     load_preprocessing,
-    raw_inputs,
     save_preprocessing,
 )
 
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
 SHOWN = 40
 """Misclassified images, filters and samples of a picture are cut to a number that can be looked at."""
 TOP = 5
+
+
+@settings
+class Predict:
+    """Say which class samples are of; the preprocessing comes from the run."""
+
+    inputs: Given
+    """Image files or folders of them, CSV or NPZ files, or arrays."""
 
 
 @final
@@ -50,6 +60,7 @@ class Classification(Task):
         "misclassified": "Test samples that the network gets wrong",
         "filters": "Weights of the first layer; blue is positive, orange negative",
     }
+    verbs: ClassVar = {"predict": Predict}
     next_step = "ganglion predict {run} INPUT"
     data: LabelledData
     """What the task was prepared with; a restored one has none."""
@@ -91,7 +102,7 @@ class Classification(Task):
         return self.data.parts.loader(seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        assert isinstance(rule, Supervised)
+        assert isinstance(rule, Judge)
         judged = rule.judge(*answers(rule.home, self.data.parts.batches(part)))
         return {name: float(value) for name, value in judged.items()}
 
@@ -104,15 +115,16 @@ class Classification(Task):
     def example(self) -> Tensor:
         return self.data.parts.example()
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sample its likeliest class and probability, and those of the next in order."""
-        raw = raw_inputs(inputs, self.preprocessing)
-        shares, labels = probabilities(ask(network, self.preprocessing(raw))).topk(min(TOP, len(self.label_names)))
+        found = asked(question.inputs, self.preprocessing)
+        outputs = ask(network, self.preprocessing(found.samples))
+        shares, labels = probabilities(outputs).topk(min(TOP, len(self.label_names)))
         rows = [
             [{"label": self.label_names[label], "probability": share} for share, label in zip(*pair, strict=True)]
             for pair in zip(shares.tolist(), labels.tolist(), strict=True)
         ]
-        return [{**row[0], "top": row} for row in rows]
+        return Rows(found.name([{**row[0], "top": row} for row in rows]))
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.parts.batches("test"))

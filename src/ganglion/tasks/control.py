@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import gymnasium
 import torch
@@ -27,7 +27,10 @@ from ganglion.data.environments.vector import (
 )
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
+from ganglion.settings import at_least, settings
+from ganglion.tasks.answers import Film, Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.shared.evaluation import block_size, evaluating, in_blocks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +59,18 @@ TRAINING_RETURN = Measure(
 )
 
 
+@settings
+class Play:
+    """Play episodes, always taking the action of highest value."""
+
+    episodes: Annotated[int, at_least(1)] = 10
+    """Episodes to play."""
+    seed: int = 0
+    """Decides how they start."""
+    animation: Path | None = None
+    """Film of the first one to write: GIF, WebP or MP4."""
+
+
 @final
 class Control(Task):
     """Collecting reward in a Gymnasium environment, judged by the mean return of greedy play.
@@ -73,6 +88,7 @@ class Control(Task):
         "returns": "Return of every training episode",
         "episode": "Frames of one greedy episode, from first to last",
     }
+    verbs: ClassVar = {"play": Play}
     next_step = "ganglion play {run}"
 
     def __init__(self, environment: str, config: Any, seed: int, batch_size: int) -> None:
@@ -122,8 +138,8 @@ class Control(Task):
         return self._loader
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        with evaluation_mode(rule.home) as network:
-            measured = self._judge(greedy(network), part)
+        with playing(rule.home) as act:
+            measured = self._judge(act, part)
         if part == "validation" and self._loader is not None:
             recent = [reward for _, reward in self._loader.returns[-RECENT:]]
             measured["training_return"] = _mean(recent)
@@ -141,9 +157,11 @@ class Control(Task):
         """Play the seeded episodes of a part and return the mean and the deviation of their returns."""
         seeds = [episode_seed(part, self.seed, number) for number in range(EPISODES[part])]
         returns = play_episodes(self._make, act, seeds)
-        mean = _mean(returns)
-        deviation = math.sqrt(_mean([(reward - mean) ** 2 for reward in returns]))
-        return {"mean_return": mean, "deviation_of_return": deviation, "lowest_return": min(returns)}
+        return {
+            "mean_return": _mean(returns),
+            "deviation_of_return": _deviation(returns),
+            "lowest_return": min(returns),
+        }
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         drawn = {}
@@ -151,8 +169,8 @@ class Control(Task):
             spec = gymnasium.spec(self.environment)
             drawn["returns"] = figures.returns([reward for _, reward in self._loader.returns], spec.reward_threshold)
         try:
-            with evaluation_mode(rule.home) as network:
-                images, _ = record_episode(self.environment, greedy(network), episode_seed("test", self.seed, 0))
+            with playing(rule.home) as act:
+                images, _ = record_episode(self.environment, act, episode_seed("test", self.seed, 0))
         except (MissingExtraError, ConfigurationError):
             return drawn  # an environment without pictures is no reason to lose the others
         return drawn | {"episode": figures.frames(images)}
@@ -163,14 +181,14 @@ class Control(Task):
         environment.close()
         return as_observations([observation, observation], environment)
 
-    def play(self, network: nn.Module, episodes: int, seed: int, animation: Path | None = None) -> list[float]:
-        """Play episodes greedily and return their returns; the animation shows the first."""
-        seeds = [episode_seed("play", seed, number) for number in range(episodes)]
-        returns = play_episodes(self._make, greedy(network), seeds)
-        if animation is not None:
-            images, rate = record_episode(self.environment, greedy(network), seeds[0])
-            figures.save_film(images, animation, rate)
-        return returns
+    def play(self, network: nn.Module, question: Play) -> Rows:
+        """Return the return of each episode, and a film of the first where one is asked for."""
+        seeds = [episode_seed("play", question.seed, number) for number in range(question.episodes)]
+        with playing(network) as act:
+            returns = play_episodes(self._make, act, seeds)
+            film = () if question.animation is None else (Film(*record_episode(self.environment, act, seeds[0])),)
+        rows = [{"episode": number, "return": reward} for number, reward in enumerate(returns, 1)]
+        return Rows(rows, {"mean": _mean(returns), "standard_deviation": _deviation(returns)}, also=film)
 
 
 def greedy(network: nn.Module) -> Act:
@@ -184,13 +202,17 @@ def greedy(network: nn.Module) -> Act:
 
 
 @contextmanager
-def evaluation_mode(network: nn.Module) -> Iterator[nn.Module]:
-    """Hold a network in evaluation mode, and put it back into the mode it was in."""
-    was_training = network.training
-    try:
-        yield network.eval()
-    finally:
-        network.train(was_training)
+def playing(network: nn.Module) -> Iterator[Act]:
+    """Give the policy that takes the action of highest value, the same whatever else is being played beside.
+
+    Observations are looked at in blocks of one size; see `ganglion.tasks.shared.evaluation`.
+    """
+    with evaluating(network) as device:
+
+        def act(observations: Tensor) -> Tensor:
+            return in_blocks(network, observations, block_size(network, observations[0]), device).argmax(1)
+
+        yield act
 
 
 def _fitted(config: Any, environment: gymnasium.Env) -> Any:
@@ -207,6 +229,11 @@ def _fitted(config: Any, environment: gymnasium.Env) -> Any:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+def _deviation(values: Sequence[float]) -> float:
+    mean = _mean(values)
+    return math.sqrt(_mean([(value - mean) ** 2 for value in values]))
 
 
 TASK = Control

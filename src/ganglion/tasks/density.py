@@ -2,22 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Measure
+from ganglion.core import BinaryModel, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
-from ganglion.nn.energy import BernoulliRBM, estimate_log_partition, sample_bernoulli
+from ganglion.nn.energy import sample_bernoulli
+from ganglion.settings import at_least, settings
+from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.shared.preparing import Preprocessing, load_preprocessing, raw_inputs, save_preprocessing
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.drawing import generators, numbered
+from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.preparing import Preprocessing, load_preprocessing, save_preprocessing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +38,8 @@ CHAINS = 400
 """Samples that the normaliser is estimated from: the log-likelihood then scatters by some hundredths of a nat."""
 SHOWN = 64
 """Pictures in a figure."""
+TOGETHER = 64
+"""Samples that are drawn side by side."""
 
 
 PSEUDO_LOG_LIKELIHOOD = Measure(
@@ -56,6 +64,24 @@ FREE_ENERGY_GAP = Measure(
 )
 
 
+@settings
+class Predict:
+    """Say how probable samples are: lower free energy for the more probable, and how badly they are reconstructed."""
+
+    inputs: Given
+    """Image files or folders of them, CSV or NPZ files, or arrays."""
+
+
+@settings
+class Generate:
+    """Draw samples of the machine, shown as the probabilities of their visible units."""
+
+    count: Annotated[int, at_least(1)] = 64
+    """Samples to draw."""
+    seed: int = 0
+    """Decides what is drawn."""
+
+
 @final
 class Density(Task):
     """Model the joint distribution of binary units: pixels brighter than half, columns above their training mean.
@@ -75,6 +101,7 @@ class Density(Task):
         "reconstructions": "Test samples, what one step there and back makes of them, and the difference",
         "samples": "What the machine dreams up: probabilities of the visible units after many steps of Gibbs sampling",
     }
+    verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
     settings: DataSettings
     visible: dict[Part, Tensor]
@@ -125,7 +152,7 @@ class Density(Task):
         }
         if part == "test":
             base_bias, generator = self.base_bias.to(visible.device), _generator(visible.device, 0)
-            log_partition = estimate_log_partition(machine, base_bias, chains=CHAINS, generator=generator)
+            log_partition = machine.estimate_log_partition(base_bias, chains=CHAINS, generator=generator)
             metrics["log_likelihood"] = -free_energy - float(log_partition)
         return metrics
 
@@ -156,36 +183,45 @@ class Density(Task):
             "reconstructions": figures.reconstructions(
                 self._pictures(seen), self._pictures(machine.reconstruct(seen)), columns=8
             ),
-            "samples": self.generate(rule.home, SHOWN, seed=0),
+            "samples": figures.image_grid(
+                self._pictures(self._dreams(rule.home, Generate(count=SHOWN))), title="Samples of the machine"
+            ),
         }
 
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.in_features)
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
         machine = _machine(network)
-        raw = raw_inputs(inputs, self.preprocessing)
-        visible = _binary(self.preprocessing, raw).to(machine.weight.device)
-        with torch.no_grad():
-            energies = machine.free_energy(visible).tolist()
-        errors = (visible - machine.reconstruct(visible)).square().mean(1).tolist()
-        return [
-            {"free_energy": energy, "reconstruction_error": error}
-            for energy, error in zip(energies, errors, strict=True)
-        ]
+        found = asked(question.inputs, self.preprocessing)
+        visible = _binary(self.preprocessing, found.samples)
+        energies = ask(network, visible, by=machine.free_energy).tolist()
+        errors = (visible - ask(network, visible, by=machine.reconstruct)).square().mean(1).tolist()
+        rows = zip(energies, errors, strict=True)
+        return Rows(found.name([{"free_energy": energy, "reconstruction_error": error} for energy, error in rows]))
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
-        """Draw samples of the machine, shown as the probabilities of their visible units."""
-        machine = _machine(network)
-        device = machine.weight.device
-        generator = _generator(device, seed)
-        visible = sample_bernoulli(self.means.to(device).expand(count, -1), generator)
-        with torch.no_grad():
+    def generate(self, network: nn.Module, question: Generate) -> Images | Rows:
+        """Return samples as pictures, or as rows of the columns' units; of each what a last step expects."""
+        expected, names = self._dreams(network, question), numbered(question.count, question.seed)
+        if isinstance(self.preprocessing, ImagePreprocessing):
+            pixels = (self._pictures(expected)[..., None] * 255).round().astype(np.uint8)
+            return Images(pixels, names, title="Samples of the machine")
+        columns = self.preprocessing.features
+        rows = (dict(zip(columns, row, strict=True)) for row in expected.tolist())
+        return Rows([{"sample": name, **row} for name, row in zip(names, rows, strict=True)])
+
+    @torch.no_grad()
+    def _dreams(self, network: nn.Module, question: Generate) -> Tensor:
+        """Return the probabilities of the units of some samples `(samples, units)`, drawn in blocks of one size."""
+        machine, device = _machine(network), next(network.parameters()).device
+        blocks = []
+        for generator in generators(-(-question.count // TOGETHER), question.seed, device):
+            visible = sample_bernoulli(self.means.to(device).expand(TOGETHER, -1), generator)
             for _ in range(SETTLING):
                 visible = machine.gibbs_step(visible, generator)
-            probabilities = machine.visible_probabilities(machine.sample_hidden(visible, generator))
-        return figures.image_grid(self._pictures(probabilities), title="Samples of the machine")
+            blocks.append(machine.reconstruct(visible).cpu())
+        return torch.cat(blocks)[: question.count]
 
     def _pictures(self, visible: Tensor) -> np.ndarray:
         """Return rows of units as pictures `(samples, height, width)`; a row of a table is a picture of one line."""
@@ -193,7 +229,7 @@ class Density(Task):
         return visible.detach().cpu().reshape(-1, *size).numpy()
 
 
-def pseudo_log_likelihood(machine: BernoulliRBM, visible: Tensor) -> float:
+def pseudo_log_likelihood(machine: BinaryModel, visible: Tensor) -> float:
     """Return the mean over samples of sum_i log p(v_i | all other units), in nats; higher is better.
 
     Where asking for all units would take long, every sample is asked about a few that are drawn once for all, and the
@@ -204,19 +240,19 @@ def pseudo_log_likelihood(machine: BernoulliRBM, visible: Tensor) -> float:
     -6.9315
     """
     samples, units = visible.shape
-    asked = max(1, min(units, JUDGED // (samples * machine.num_hidden)))
+    asked = max(1, min(units, JUDGED // (samples * len(machine.weight))))
     if asked == units:
         chosen = torch.arange(units, device=visible.device).expand(samples, -1)
     else:
         chosen = torch.randint(units, (samples, asked), generator=torch.Generator().manual_seed(0)).to(visible.device)
-    rows = max(1, (1 << 21) // (asked * machine.num_hidden))  # as many at a time as stay in the processor's cache
+    rows = max(1, (1 << 21) // (asked * len(machine.weight)))  # as many at a time as stay in the processor's cache
     pairs = zip(visible.split(rows), chosen.split(rows), strict=True)
     total = sum(machine.conditional_log_likelihood(part, of).double().sum() for part, of in pairs)
     return float(total) * units / asked / samples
 
 
 @torch.no_grad()
-def _mean_free_energy(machine: BernoulliRBM, visible: Tensor) -> float:
+def _mean_free_energy(machine: BinaryModel, visible: Tensor) -> float:
     return float(sum(machine.free_energy(part).double().sum() for part in visible.split(4096))) / len(visible)
 
 
@@ -243,8 +279,8 @@ def _reading(preprocessing: Preprocessing) -> str:
     return "every column became one unit, on above its training mean"
 
 
-def _machine(network: nn.Module) -> BernoulliRBM:
-    assert isinstance(network, BernoulliRBM)
+def _machine(network: nn.Module) -> BinaryModel:
+    assert isinstance(network, BinaryModel)
     return network
 
 

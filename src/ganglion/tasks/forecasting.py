@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.losses import LOSS
-from ganglion.settings import from_dict, to_dict, unknown_name
+from ganglion.settings import at_least, from_dict, settings, to_dict, unknown_name
+from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.bands import (
     COVERAGE,
@@ -41,15 +42,30 @@ from ganglion.tasks.measures.series import (
     naive_forecasts,
     refuse_leak,
 )
-from ganglion.tasks.shared.evaluation import evaluating
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.evaluation import ask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CHUNK = 1024
-"""Windows judged at once."""
 DRAWN = 120
 """Steps of the test part drawn at most, and as many of the past."""
+
+
+@settings
+class Predict:
+    """Forecast every row of a series that has a whole window before it, and the first row after its end."""
+
+    inputs: Given
+    """CSV, NPZ or Parquet files, or rows (time, columns) with the columns of the training data."""
+
+
+@settings
+class Forecast:
+    """Continue the series that the run was trained on."""
+
+    steps: Annotated[int, at_least(1)] = 10
+    """Steps beyond the end of the series."""
 
 
 @final
@@ -78,6 +94,7 @@ class Forecasting(Task):
         "error_by_step": "Mean absolute scaled error at each step ahead, walking forward through the test part",
         "residuals": "How far the forecasts of one step are off, in the order of time and by size",
     }
+    verbs: ClassVar = {"predict": Predict, "forecast": Forecast}
     next_step = "ganglion forecast {run} --steps 10"
 
     def __init__(
@@ -268,22 +285,22 @@ class Forecasting(Task):
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.window, len(self.columns))
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Forecast every row of a series that has a whole window before it, and the first row after its end.
-
-        `inputs` are paths of files, or rows (time, columns) with the columns of the training data.
-        """
-        raw, window = self._rows(inputs), self.config.window
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
+        """Return for each row that has a window before it, counted from 1, the forecast and what came."""
+        raw, window = self._rows(question.inputs), self.config.window
         if len(raw) < window:
             raise DataError("the series is shorter than the window", expected=f"{window} rows", found=str(len(raw)))
         scaled = self.preprocessing(fill_gaps(raw))
-        forecasts = self._calibrated(self._shaped(_answers(network, _windows(scaled, window))))
+        forecasts = self._calibrated(self._shaped(ask(network, _windows(scaled, window))))
         answers = self._in_units(forecasts)[:, 0]  # (rows, levels)
         observed = [float(value) if np.isfinite(value) else None for value in raw[window:, self.target]]
-        return [
-            {"row": row, "predicted": float(answer[self._point]), **self._band(answer), "observed": value}
-            for row, (answer, value) in enumerate(zip(answers, [*observed, None], strict=True), start=window)
-        ]
+        rows = enumerate(zip(answers, [*observed, None], strict=True), start=window + 1)
+        return Rows(
+            [
+                {"row": row, "predicted": float(answer[self._point]), **self._band(answer), "observed": value}
+                for row, (answer, value) in rows
+            ]
+        )
 
     def _band(self, levels: np.ndarray, name: str = "") -> dict[str, float]:
         """Return the quantiles beside the median by their names."""
@@ -295,24 +312,20 @@ class Forecasting(Task):
         raw = fill_gaps(self._rows([source]))[-self.config.window :]
         return self.preprocessing(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
 
-    def forecast(self, network: nn.Module, steps: int) -> list[dict[str, float]]:
+    def forecast(self, network: nn.Module, question: Forecast) -> Rows:
         """Continue all columns after the end of the data: each horizon from the forecasts before it.
 
         Quantiles are those of their own step given the medians before.
         """
-        if steps < 1:
-            raise ConfigurationError("steps must be at least 1", found=str(steps))
-        scaled = self._onward(network, self.preprocessing(self.last_window), steps)
+        scaled = self._onward(network, self.preprocessing(self.last_window), question.steps)
         values = np.stack([self.preprocessing.inverse(level) for level in scaled.unbind(-1)], axis=-1)
-        return [
-            {"step": number}
-            | {
-                key: value
-                for name, levels in zip(self.columns, row, strict=True)
-                for key, value in {name: float(levels[self._point]), **self._band(levels, name)}.items()
-            }
-            for number, row in enumerate(values, start=1)
-        ]
+        rows = []
+        for number, row in enumerate(values, start=1):
+            named: dict[str, float] = {"step": number}
+            for name, levels in zip(self.columns, row, strict=True):
+                named |= {name: float(levels[self._point]), **self._band(levels, name)}
+            rows.append(named)
+        return Rows(rows)
 
     @property
     def _point(self) -> int:
@@ -326,7 +339,7 @@ class Forecasting(Task):
 
     def _forecasts(self, network: nn.Module, rows: np.ndarray) -> Tensor:
         """Return scaled forecasts (rows, horizon, columns, levels), each from the true values before its row."""
-        return self._shaped(_answers(network, self._windows, torch.from_numpy(rows) - self.config.window))
+        return self._shaped(ask(network, self._windows, places=torch.from_numpy(rows) - self.config.window))
 
     def _calibrated(self, forecasts: Tensor) -> Tensor:
         """Return forecasts (..., horizon, columns, levels) with the bands widened, if they have been calibrated."""
@@ -336,7 +349,7 @@ class Forecasting(Task):
         """Return `steps` forecasts (steps, columns, levels) after a scaled window, fed back horizon by horizon."""
         parts: list[Tensor] = []
         while sum(map(len, parts)) < steps:
-            parts.append(self._calibrated(self._shaped(_answers(network, window[None])))[0])
+            parts.append(self._calibrated(self._shaped(ask(network, window[None])))[0])
             window = torch.cat((window, parts[-1][..., self._point]))[-len(window) :]
         return torch.cat(parts)[:steps]
 
@@ -361,13 +374,6 @@ class Forecasting(Task):
 def _windows(scaled: Tensor, window: int) -> Tensor:
     """Return all windows (windows, window, columns) of a series (time, columns), without copying it."""
     return scaled.unfold(0, window, 1).transpose(1, 2)
-
-
-def _answers(network: nn.Module, windows: Tensor, chosen: Tensor | None = None) -> Tensor:
-    """Return what the network makes of (chosen) windows, on the CPU."""
-    chosen = torch.arange(len(windows)) if chosen is None else chosen
-    with evaluating(network) as device:
-        return torch.cat([network(windows[places].to(device)).cpu() for places in chosen.split(CHUNK)])
 
 
 def _target(columns: Sequence[str], dataset: Dataset, settings: DataSettings) -> int:

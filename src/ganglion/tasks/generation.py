@@ -1,7 +1,7 @@
 """Generation: a network that draws new images like those of a set; no labels are needed."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -13,8 +13,11 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples, split
+from ganglion.settings import at_least, settings
+from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.samples import MEASURES, NEIGHBOURS, SampleQuality
+from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.parts import Parts
 
@@ -31,6 +34,16 @@ FITTED = 5000
 """Training images at most that the principal components are taken from."""
 GRID = 8
 """Rows and columns of the pictures."""
+
+
+@settings
+class Generate:
+    """Draw new images."""
+
+    count: Annotated[int, at_least(1)] = 64
+    """Images to draw."""
+    seed: int = 0
+    """Decides what is drawn: image i is a function of the seed and i, however many are drawn."""
 
 
 @final
@@ -53,6 +66,7 @@ class Generation(Task):
         "interpolation": "What the network draws on the way from one latent vector to another, row by row",
         "nearest": "Generated images, and below each the training image that is nearest to it",
     }
+    verbs: ClassVar = {"generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
     parts: Parts
     """Like the fields below, only a prepared task has them."""
@@ -142,12 +156,13 @@ class Generation(Task):
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.latent_features)
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
-        return self._grid(ask(network, self._latent(count, seed)))
+    def generate(self, network: nn.Module, question: Generate) -> Images:
+        drawn = ask(network, self._latent(question.count, question.seed))
+        return Images(self.preprocessing.inverse(drawn), numbered(question.count, question.seed), title="Generated")
 
     def _latent(self, count: int, seed: int) -> Tensor:
-        """Return `count` normal vectors, a function of the seed alone."""
-        return torch.randn(count, self.config.latent_features, generator=torch.Generator().manual_seed(seed))
+        """Return `count` normal vectors, each a function of the seed and its number alone."""
+        return torch.stack([torch.randn(self.config.latent_features, generator=one) for one in generators(count, seed)])
 
     def _grid(self, images: Tensor, title: str = "") -> "Figure":
         return figures.image_grid(self.preprocessing.inverse(images), columns=GRID, title=title)

@@ -1,10 +1,8 @@
 """Language: foretell the next character of a text, and write on from a beginning."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -12,15 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
+from ganglion.core import LearningRule, Loader, Reader
 from ganglion.data.dataset import Dataset
+from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.streams import StreamLoader
-from ganglion.data.preprocessing import read_inputs
 from ganglion.data.preprocessing.vocabulary import Vocabulary
 from ganglion.data.settings import DataSettings
-from ganglion.errors import ConfigurationError, DataError
-from ganglion.rules.truncated import Reader
-from ganglion.settings import from_dict
+from ganglion.errors import DataError
+from ganglion.settings import at_least, from_dict, settings
+from ganglion.tasks.answers import Rows, Text
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.language import (
     BIGRAM_LOSS,
@@ -30,7 +28,9 @@ from ganglion.tasks.measures.language import (
     judge,
     unigram_judgement,
 )
-from ganglion.tasks.shared.evaluation import evaluating, is_file
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.evaluation import evaluating
+from ganglion.tasks.shared.inputs import named_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +40,30 @@ SHOWN = 64
 GUESSES = 5
 SAMPLE = 1200
 """Characters of the sample in the figure."""
+
+
+@settings
+class Predict:
+    """Say how surprising texts are to the network, and what it expects after them."""
+
+    inputs: Given
+    """Texts, or text files."""
+
+
+@settings
+class Generate:
+    """Write on from a prompt."""
+
+    prompt: str = ""
+    """Beginning of the text; as after a line's end when not given."""
+    length: Annotated[int, at_least(1)] = 500
+    """Characters to write after it."""
+    temperature: Annotated[float, at_least(0)] = 1.0
+    """Below 1 the likelier is preferred, 0 always takes the likeliest."""
+    top_k: Annotated[int, at_least(1)] | None = None
+    """Draw from this many likeliest characters only."""
+    seed: int = 0
+    """Decides what is drawn."""
 
 
 @final
@@ -58,6 +82,7 @@ class Language(Task):
         "next_characters": "How likely each character of the test part was, and what was expected in its place",
         "sample": "What the network writes on from the first characters of the test part",
     }
+    verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = 'ganglion generate {run} --prompt "The "'
     _numbers: np.ndarray
     """The whole text as numbers of characters; only a prepared task has it, its parts and the settings."""
@@ -129,7 +154,7 @@ class Language(Task):
         prompt = "".join(self.vocabulary.decode(self._numbers[first : first + SHOWN]))
         return {
             "sample": figures.passage(
-                self.write(rule.home, prompt, SAMPLE, 0.8, None, 0),
+                self.generate(rule.home, Generate(prompt=prompt, length=SAMPLE, temperature=0.8)).text,
                 f"Written at temperature 0.8 after the first {len(prompt)} characters",
             ),
             "next_characters": self._expectations(rule.home, first, min(last, first + 2 * SHOWN)),
@@ -154,13 +179,11 @@ class Language(Task):
     def example(self) -> Tensor:
         return torch.zeros(2, self.config.window, dtype=torch.int64)
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return how surprising each text is to the network, and what it expects after it.
-
-        `inputs` are texts, or paths of text files.
-        """
-        answers = []
-        for text in _texts(inputs):
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
+        """Return how surprising each text is to the network, and what it expects after it."""
+        rows = []
+        for item in question.inputs:
+            text = _text(item)
             numbers = self.vocabulary.encode(text)
             if not len(numbers):
                 raise DataError("there is no text to answer for", found="nothing", expected="a character at least")
@@ -172,40 +195,34 @@ class Language(Task):
             best, guesses = shares[-1].topk(min(GUESSES, len(self.vocabulary)))
             following = zip(self.vocabulary.decode(guesses.tolist()), best.tolist(), strict=True)
             top = [{"label": token, "probability": share} for token, share in following]
-            unknown = "".join(self.vocabulary.unknown(text))
-            answers.append({"characters": len(numbers), "loss": surprise, "unknown": unknown, "next": top})
-        return answers
+            answer = {"characters": len(numbers), "loss": surprise, "unknown": "".join(self.vocabulary.unknown(text))}
+            rows.append({"input": str(item), **answer, "next": top})
+        return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        (text,) = _texts([source])
+        text = _text(source)
         if not text:
             raise DataError("there is no text to read", found="nothing", expected="a character at least")
         return torch.from_numpy(self.vocabulary.encode(text))[None], list(text)
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
-        """Draw a text of `count` characters."""
-        return figures.passage(self.write(network, "", count, 1.0, None, seed), "Written at temperature 1")
+    def generate(self, network: nn.Module, question: Generate) -> Text:
+        """Return the prompt and what is written on from it: each character drawn from softmax(z / temperature).
 
-    def write(
-        self, network: nn.Module, prompt: str, length: int, temperature: float, top_k: int | None, seed: int
-    ) -> str:
-        """Write on from a prompt, each character drawn from softmax(z / temperature) over the `top_k` likeliest.
-
-        Temperature 0 takes the likeliest. Without a prompt the text begins as after a line's end. Characters of the
-        prompt that the network does not know are read as the unknown; it never writes one.
+        Characters of the prompt that the network does not know are read as the unknown; it never writes one.
         """
-        _refuse_sampling(length, temperature, top_k)
-        generator = torch.Generator().manual_seed(seed)
-        given = self.vocabulary.encode(prompt or self._beginning())
+        generator = torch.Generator().manual_seed(question.seed)
+        given = self.vocabulary.encode(question.prompt or self._beginning())
         written: list[int] = []
         with evaluating(network) as device:
             outputs, state = _reader(network).read(torch.from_numpy(given)[None].to(device))
-            for _ in range(length):
+            for _ in range(question.length):
                 logits = outputs[0, -1].float().cpu()
                 logits[0] = -math.inf
-                written.append(_drawn(logits, temperature, top_k, generator))
+                written.append(_drawn(logits, question.temperature, question.top_k, generator))
                 outputs, state = _reader(network).read(torch.tensor([written[-1:]], device=device), state)
-        return prompt + "".join(self.vocabulary.decode(written))
+        unknown = "".join(self.vocabulary.unknown(question.prompt))
+        note = f"read as unknown, for training has not met it twice: {unknown}"
+        return Text(question.prompt + "".join(self.vocabulary.decode(written)), (note,) if unknown else ())
 
     def _beginning(self) -> str:
         known = self.vocabulary.tokens
@@ -238,15 +255,6 @@ def _refuse_short(borders: dict[str, tuple[int, int]], window: int, where: str) 
         )
 
 
-def _refuse_sampling(length: int, temperature: float, top_k: int | None) -> None:
-    if length < 1:
-        raise ConfigurationError("length must be at least 1", found=str(length))
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise ConfigurationError("temperature must not be negative", found=str(temperature))
-    if top_k is not None and top_k < 1:
-        raise ConfigurationError("top_k must be at least 1", found=str(top_k))
-
-
 def _drawn(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> int:
     """Return the number of a token drawn from logits `(tokens,)`."""
     if temperature == 0:
@@ -256,12 +264,10 @@ def _drawn(logits: Tensor, temperature: float, top_k: int | None, generator: tor
     return int(tokens[torch.multinomial(shares, 1, generator=generator)])
 
 
-def _texts(inputs: Sequence[Any]) -> list[str]:
-    """Return texts as they are, and those that are in files."""
-    return [
-        str(read_inputs([item], "text")[0]) if isinstance(item, Path) or is_file(str(item)) else str(item)
-        for item in inputs
-    ]
+def _text(item: Any) -> str:
+    """Return a text as it is, or that of a file."""
+    (_, text), *_ = named_texts([item], lambda path: [(1, read_text(path))])
+    return text
 
 
 def _reader(network: nn.Module) -> Reader:

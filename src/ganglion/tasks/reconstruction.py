@@ -2,8 +2,7 @@
 
 import base64
 import zlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -11,17 +10,21 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Measure
+from ganglion.core import Decoder, Encoder, Judge, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
-from ganglion.errors import ConfigurationError
+from ganglion.errors import ConfigurationError, UsageError
 from ganglion.rules.losses import LOSS
-from ganglion.rules.reconstruction import Reconstruction as ReconstructionRule
+from ganglion.settings import at_least, settings
+from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR
-from ganglion.tasks.shared.evaluation import ask, evaluating
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.drawing import generators, numbered
+from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.parts import Parts, take
 from ganglion.tasks.shared.preparing import (
     Preprocessing,
@@ -29,7 +32,6 @@ from ganglion.tasks.shared.preparing import (
     fit_preprocessing,
     input_sizes,
     load_preprocessing,
-    raw_inputs,
     save_preprocessing,
 )
 
@@ -60,6 +62,24 @@ PRINCIPAL_COMPONENTS_ERROR = Measure(
 )
 
 
+@settings
+class Predict:
+    """Give the code of samples, and the error of what is rebuilt from it."""
+
+    inputs: Given
+    """Image files or folders of them, CSV or NPZ files, or arrays."""
+
+
+@settings
+class Generate:
+    """Draw images of codes that lie between those of two training images."""
+
+    count: Annotated[int, at_least(1)] = 64
+    """Images to draw."""
+    seed: int = 0
+    """Decides what is drawn: image i is a function of the seed and i, however many are drawn."""
+
+
 @final
 class Reconstruction(Task):
     """Judge what is left of samples after a passage through the code.
@@ -79,6 +99,7 @@ class Reconstruction(Task):
         "reconstructions": "Test samples, what is left of them after the code, and the difference",
         "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
     }
+    verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = "ganglion predict {run} INPUT"
     dataset: Dataset
     parts: Parts
@@ -129,15 +150,13 @@ class Reconstruction(Task):
         return np.unique(np.linspace(0, len(self.parts.nearest(part)) - 1, most).astype(int))
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        assert isinstance(rule, ReconstructionRule)
-        network: Any = rule.home
+        assert isinstance(rule, Judge)
         loss, squares, values, count = 0.0, 0.0, 0, 0
-        with evaluating(network) as device:
-            for batch in self.parts.batches(part):
-                inputs = batch["inputs"].to(device)
-                loss += float(rule.judge(network(inputs), inputs)["loss"]) * len(inputs)
-                squares += float((network.reconstruct(inputs) - inputs).square().sum())
-                values, count = values + inputs.numel(), count + len(inputs)
+        for batch in self.parts.batches(part):
+            inputs = batch["inputs"].cpu()
+            loss += float(rule.judge(ask(rule.home, inputs), inputs)["loss"]) * len(inputs)
+            squares += float((_rebuilt(rule.home, inputs) - inputs.flatten(1)).square().sum())
+            values, count = values + inputs.numel(), count + len(inputs)
         measures = {"loss": loss / count, **self._measures(squares / values)}
         return measures | ({"principal_components_error": self._linear_error()} if part == "test" else {})
 
@@ -167,7 +186,7 @@ class Reconstruction(Task):
         drawn = {"code_map": figures.code_map(codes.numpy(), labels, self.dataset.label_names)}
         if isinstance(self.preprocessing, ImagePreprocessing):
             shown = self._some("test", SHOWN)
-            restored = self._images(_decoded(rule.home, _encoded(rule.home, shown)))
+            restored = self._images(_rebuilt(rule.home, shown))
             drawn["reconstructions"] = figures.reconstructions(self.preprocessing.inverse(shown), restored)
             if codes.shape[1] == 2:
                 drawn["code_plane"] = self._code_plane(rule.home, codes)
@@ -190,34 +209,41 @@ class Reconstruction(Task):
     def example(self) -> Tensor:
         return self._some("train", 2)
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the code of every sample, and the error of what is rebuilt from it."""
-        samples = self.preprocessing(raw_inputs(inputs, self.preprocessing))
+        found = asked(question.inputs, self.preprocessing)
+        samples = self.preprocessing(found.samples)
         codes = _encoded(network, samples)
         lost = (_decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
-        return [
-            {"code": code, "reconstruction_error": error}
-            for code, error in zip(codes.tolist(), lost.tolist(), strict=True)
-        ]
+        rows = zip(codes.tolist(), lost.tolist(), strict=True)
+        return Rows(found.name([{"code": code, "reconstruction_error": error} for code, error in rows]))
 
-    def generate(self, network: nn.Module, count: int, seed: int) -> "Figure":
-        """Draw images of codes that lie between those of two training images."""
+    def generate(self, network: nn.Module, question: Generate) -> Images:
+        """Return images of codes between those of two training images each."""
         if self.kept is None:
-            raise self._cannot("generate")
-        generator = torch.Generator().manual_seed(seed)
+            raise UsageError("this run cannot generate", found="rows of a table", expected="a run on images")
         codes = _encoded(network, self.kept)
-        pairs = torch.rand(count, len(codes), generator=generator).argsort(dim=1)[:, :2]  # two different ones
-        share = torch.rand(count, 1, generator=generator)
-        between = torch.lerp(codes[pairs[:, 0]], codes[pairs[:, 1]], share)
-        return figures.image_grid(self._images(_decoded(network, between)), title="Between codes of training images")
+        between = []
+        for generator in generators(question.count, question.seed):
+            first, second = torch.rand(len(codes), generator=generator).argsort()[:2]  # two different ones
+            between.append(torch.lerp(codes[first], codes[second], torch.rand((), generator=generator)))
+        pixels = self._images(_decoded(network, torch.stack(between)))
+        return Images(pixels, numbered(question.count, question.seed), title="Between codes of training images")
 
 
-def _encoded(network: Any, inputs: Tensor) -> Tensor:
+def _encoded(network: nn.Module, inputs: Tensor) -> Tensor:
+    assert isinstance(network, Encoder)
     return ask(network, inputs, by=network.encode)
 
 
-def _decoded(network: Any, codes: Tensor) -> Tensor:
+def _decoded(network: nn.Module, codes: Tensor) -> Tensor:
+    assert isinstance(network, Decoder)
     return ask(network, codes, by=network.decode)
+
+
+def _rebuilt(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Return what is left of inputs (samples, ...) after the passage through the code (samples, features)."""
+    return _decoded(network, _encoded(network, inputs))
 
 
 def _packed(images: Tensor) -> dict[str, Any]:

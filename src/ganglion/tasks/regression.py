@@ -8,23 +8,24 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Measure
+from ganglion.core import Judge, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import SeriesPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.rules.losses import LOSS
-from ganglion.rules.supervised import Supervised
-from ganglion.settings import from_dict, to_dict
+from ganglion.settings import from_dict, settings, to_dict
+from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask
+from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.labelled import LabelledData, encode
 from ganglion.tasks.shared.preparing import (
     Preprocessing,
     adapt,
     input_sizes,
     load_preprocessing,
-    raw_inputs,
     save_preprocessing,
 )
 
@@ -41,6 +42,14 @@ RMSE = Measure(name="rmse", higher_is_better=False, meaning="Root of the mean sq
 MAE = Measure(name="mae", higher_is_better=False, meaning="Mean absolute error, in the values' own units.")
 
 
+@settings
+class Predict:
+    """Say which values samples have, in their own units; the preprocessing comes from the run."""
+
+    inputs: Given
+    """Image files or folders of them, CSV or NPZ files, or arrays."""
+
+
 @final
 class Regression(Task):
     """Rows or images with values, judged by the share of their variance that is explained.
@@ -55,6 +64,7 @@ class Regression(Task):
     captions: ClassVar = {
         "predictions": "Predicted against true values of the test samples",
     }
+    verbs: ClassVar = {"predict": Predict}
     next_step = "ganglion predict {run} INPUT"
     data: LabelledData
     """What the task was prepared with; a restored one has none."""
@@ -108,7 +118,7 @@ class Regression(Task):
         return self.data.parts.loader(seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        assert isinstance(rule, Supervised)
+        assert isinstance(rule, Judge)
         outputs, targets = answers(rule.home, self.data.parts.batches(part))
         judged = {name: float(value) for name, value in rule.judge(outputs, targets).items()}
         return judged | _errors(self.target_scale.inverse(targets), self.target_scale.inverse(outputs))
@@ -121,11 +131,11 @@ class Regression(Task):
     def example(self) -> Tensor:
         return self.data.parts.example()
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sample its values by name, in their own units."""
-        raw = raw_inputs(inputs, self.preprocessing)
-        values = self.target_scale.inverse(ask(network, self.preprocessing(raw)))
-        return [dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]
+        found = asked(question.inputs, self.preprocessing)
+        values = self.target_scale.inverse(ask(network, self.preprocessing(found.samples)))
+        return Rows(found.name([dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]))
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.parts.batches("test"))

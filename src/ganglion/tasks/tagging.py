@@ -3,15 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, final, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Measure
+from ganglion.core import Judge, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
@@ -21,9 +20,12 @@ from ganglion.data.splits import Samples, split
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS
-from ganglion.settings import from_dict
+from ganglion.settings import from_dict, settings
+from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, evaluating, is_file
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.evaluation import ask_sequences
+from ganglion.tasks.shared.inputs import Name, named_texts
 from ganglion.tasks.shared.parts import nearest
 
 if TYPE_CHECKING:
@@ -41,11 +43,12 @@ WHOLE_SEQUENCES = Measure(
 )
 
 
-@runtime_checkable
-class Judging(Protocol):
-    """A rule that measures outputs that are already there."""
+@settings
+class Predict:
+    """Say of each token of a text what it is."""
 
-    def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]: ...
+    inputs: Given
+    """Texts of tokens with spaces between them, or files with such a text on each line."""
 
 
 @final
@@ -60,6 +63,7 @@ class Tagging(Task):
         "confusion_matrix": "What the test tokens are (rows) and what the network answers (columns)",
         "step_by_step": "What the network answers at each step of some test sequences, and the truth",
     }
+    verbs: ClassVar = {"predict": Predict}
     next_step = 'ganglion predict {run} "a text"'
     parts: dict[str, Samples]
     """Pairs of token and tag of each part; only a prepared task has them, and the settings."""
@@ -103,15 +107,30 @@ class Tagging(Task):
         return notes
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return self._batches("train", self.settings.batch_size, seed, shuffle=True)
+        pieces = self._part("train")
+        tokens, tags = [piece for piece, _ in pieces], [tags for _, tags in pieces]
+        return BucketLoader(tokens, tags, self.settings.batch_size, seed)
 
-    def _batches(self, part: Part, batch_size: int | str, seed: int = 0, shuffle: bool = False) -> BucketLoader:
-        pieces = [piece for sequence in nearest(self.parts, part).inputs for piece in self._pieces(sequence)]
-        tokens = [self._numbers([token for token, _ in piece]) for piece in pieces]
+    def _part(self, part: Part) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return numbers of tokens and of tags for each piece of a part, both `(tokens,)`.
+
+        A tag that training does not have gets a number that is never answered.
+        """
         numbers = {tag: number for number, tag in enumerate(self.tags)}
-        # A tag that training does not have gets a number that is never answered.
-        targets = [np.array([numbers.get(tag, len(numbers)) for _, tag in piece]) for piece in pieces]
-        return BucketLoader(tokens, targets, batch_size, seed, shuffle)
+        pieces = [piece for sequence in nearest(self.parts, part).inputs for piece in self._pieces(sequence)]
+        return [
+            (
+                self._numbers([token for token, _ in piece]),
+                np.array([numbers.get(tag, len(numbers)) for _, tag in piece]),
+            )
+            for piece in pieces
+        ]
+
+    def _answers(self, network: nn.Module, part: Part) -> list[tuple[Tensor, Tensor]]:
+        """Return the outputs `(tokens, tags)` for each piece of a part, and its right tags `(tokens,)`."""
+        pieces = self._part(part)
+        outputs = ask_sequences(network, [tokens for tokens, _ in pieces])
+        return [(output, torch.from_numpy(tags)) for output, (_, tags) in zip(outputs, pieces, strict=True)]
 
     def _pieces(self, sequence: Sequence[Any]) -> list[Sequence[Any]]:
         """Return a sequence in pieces that are not longer than the window."""
@@ -122,21 +141,14 @@ class Tagging(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the answers at all steps, and how many sequences are right from end to end."""
-        assert isinstance(rule, Judging)
-        sums: Counter[str] = Counter()
-        with evaluating(rule.home) as device:
-            for batch in self._batches(part, EVALUATION_BATCH):
-                outputs, targets = rule.home(batch["inputs"].to(device)), batch["targets"].to(device)
-                known = targets.masked_fill(targets == len(self.tags), UNJUDGED)
-                steps, there = targets != UNJUDGED, known != UNJUDGED
-                right = (outputs.argmax(-1) == targets) & steps
-                sums["loss"] += float(rule.judge(outputs, known)["loss"]) * int(there.sum())  # type: ignore[assignment]
-                sums.update(there=int(there.sum()), steps=int(steps.sum()), right=int(right.sum()))
-                sums.update(whole=int((right | ~steps).all(1).sum()), sequences=len(steps))
+        assert isinstance(rule, Judge)
+        pairs = self._answers(rule.home, part)
+        outputs, tags = torch.cat([output for output, _ in pairs]), torch.cat([tags for _, tags in pairs])
+        known = tags.masked_fill(tags == len(self.tags), UNJUDGED)
         return {
-            "loss": sums["loss"] / max(1, sums["there"]),
-            "accuracy": sums["right"] / sums["steps"],
-            "whole_sequences": sums["whole"] / sums["sequences"],
+            "loss": float(rule.judge(outputs[None], known[None])["loss"]) if (known != UNJUDGED).any() else 0.0,
+            "accuracy": float((outputs.argmax(1) == tags).double().mean()),
+            "whole_sequences": float(np.mean([bool((output.argmax(1) == tags).all()) for output, tags in pairs])),
         }
 
     def baseline(self) -> dict[str, float]:
@@ -158,62 +170,53 @@ class Tagging(Task):
         sequences = nearest(self.parts, "test").inputs
         classes = len(self.tags)
         counts = np.zeros((classes, classes), dtype=int)
-        with evaluating(rule.home) as device:
-            for batch in self._batches("test", EVALUATION_BATCH):
-                said = rule.home(batch["inputs"].to(device)).argmax(-1).cpu().numpy()
-                truth = batch["targets"].numpy()
-                judged = (truth >= 0) & (truth < classes)
-                np.add.at(counts, (truth[judged], said[judged]), 1)
+        for output, truth in self._answers(rule.home, "test"):
+            judged = truth < classes
+            np.add.at(counts, (truth[judged].numpy(), output.argmax(1)[judged].numpy()), 1)
         shown = [sequence for sequence in sequences if 1 < len(sequence) <= LONGEST_SHOWN][:SHOWN]
         rows = [[token for token, _ in sequence] for sequence in shown]
         truths = [[tag for _, tag in sequence] for sequence in shown]
-        shares = [self._shares(rule.home, tokens).numpy() for tokens in rows]
+        shares = [one.numpy() for one in self._shares(rule.home, rows)] if rows else []
         return {
             "confusion_matrix": figures.confusion_matrix(counts, self.tags),
             "step_by_step": figures.step_answers(rows, truths, shares, self.tags),
         }
 
-    def _shares(self, network: nn.Module, tokens: Sequence[str]) -> Tensor:
-        """Return the probabilities `(tokens, tags)` of a sequence of any length."""
-        with evaluating(network) as device:
-            pieces = [torch.from_numpy(self._numbers(piece))[None].to(device) for piece in self._pieces(tokens)]
-            return torch.cat([probabilities(network(piece)[0]).cpu() for piece in pieces])
+    def _shares(self, network: nn.Module, sequences: Sequence[Sequence[str]]) -> list[Tensor]:
+        """Return the probabilities `(tokens, tags)` of sequences of any length."""
+        pieces = [self._pieces(tokens) for tokens in sequences]
+        outputs = iter(ask_sequences(network, [self._numbers(piece) for several in pieces for piece in several]))
+        return [torch.cat([probabilities(next(outputs)) for _ in several]) for several in pieces]
 
     def example(self) -> Tensor:
         return torch.ones(2, min(self.config.window, 16), dtype=torch.int64)
 
-    def predict(self, network: nn.Module, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return for each sequence its tokens and the tag of each.
-
-        `inputs` are texts of tokens with spaces between them, or paths of files with one such text on each line.
-        """
-        answers = []
-        for text in [text for item in inputs for text in _texts(item)]:
-            tokens = text.split()
-            best, tags = self._shares(network, tokens).max(1)
-            unknown = self.vocabulary.unknown(tokens)
+    def predict(self, network: nn.Module, question: Predict) -> Rows:
+        """Return for each sequence its tokens and the tag of each."""
+        named = _texts(question.inputs)
+        sequences = [text.split() for _, text in named]
+        rows = []
+        for (name, _), tokens, shares in zip(named, sequences, self._shares(network, sequences), strict=True):
+            best, tags = shares.max(1)
             steps = [
                 {"token": token, "tag": self.tags[tag], "probability": share}
                 for token, tag, share in zip(tokens, tags.tolist(), best.tolist(), strict=True)
             ]
             tagged = " ".join(f"{step['token']}/{step['tag']}" for step in steps)
-            answers.append({"tagged": tagged, "steps": steps, "unknown": unknown})
-        if not answers:
-            raise DataError("there is no sequence to answer for", expected="at least one text or file", found="none")
-        return answers
+            rows.append({**name, "tagged": tagged, "steps": steps, "unknown": self.vocabulary.unknown(tokens)})
+        return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        tokens = _texts(source)[0].split()[: self.config.window]
+        tokens = _texts([source])[0][1].split()[: self.config.window]
         return torch.from_numpy(self._numbers(tokens))[None], tokens
 
 
-def _texts(item: Any) -> list[str]:
-    in_file = isinstance(item, Path) or is_file(str(item))
-    lines = read_text(Path(item)).split("\n") if in_file else [str(item)]
-    texts = [line for line in lines if line.strip()]
-    if not texts:
-        raise DataError("there are no tokens in this text", found=repr(str(item)[:40]), expected="at least one")
-    return texts
+def _texts(inputs: Sequence[Any]) -> list[tuple[Name, str]]:
+    found = named_texts(inputs, lambda path: list(enumerate(read_text(path).split("\n"), start=1)))
+    sequences = [(name, text) for name, text in found if text.split()]
+    if not sequences or any(not name and not text.split() for name, text in found):
+        raise DataError("there are no tokens in this text", found=repr(str(inputs[0])[:40]), expected="at least one")
+    return sequences
 
 
 TASK = Tagging

@@ -62,8 +62,11 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     return _dataset(path, names, rows, [], notes, (text,))
 
 
-def read_texts_of(path: Path, column: str) -> list[str]:
-    """Return the texts to answer for: those of a column of a table or of JSON lines, or the lines of a text file."""
+def read_texts_of(path: Path, column: str) -> list[tuple[int, str]]:
+    """Return the texts to answer for, each with the number of its row or line from 1 on; empty ones are left out.
+
+    They are those of a column of a table or of JSON lines, or the lines of a text file.
+    """
     if path.suffix.lower() not in (*TABLES, *JSON_LINES):
         texts: Sequence[str | None] = read_text(path).split("\n")
     else:
@@ -71,7 +74,7 @@ def read_texts_of(path: Path, column: str) -> list[str]:
         if column not in columns and len(columns) > 1:
             raise unknown_name("column", column, list(columns), where=str(path))
         texts = columns.get(column) or next(iter(columns.values()))
-    found = [text.strip() for text in texts if text and text.strip()]
+    found = [(number, text.strip()) for number, text in enumerate(texts, start=1) if text and text.strip()]
     if not found:
         raise DataError("there are no texts in this file", where=str(path), expected="a text in each line or row")
     return found

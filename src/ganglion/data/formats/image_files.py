@@ -75,6 +75,11 @@ def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: 
 
 def read_images_at(paths: Sequence[Path]) -> list[np.ndarray]:
     """Decode image files, and all image files in folders among `paths`."""
+    return list(in_threads(decode, picture_files(paths)))
+
+
+def picture_files(paths: Sequence[Path]) -> list[Path]:
+    """Return paths with the image files of a folder, by name, in its place; raises `DataError` where it has none."""
     files: list[Path] = []
     for path in paths:
         found = [child for child in named(path).rglob("*") if is_image(child.name)] if path.is_dir() else [path]
@@ -85,7 +90,7 @@ def read_images_at(paths: Sequence[Path]) -> list[np.ndarray]:
                 where=str(path),
                 expected="files that end in .png, .jpg and the like",
             )
-    return list(in_threads(decode, files))
+    return files
 
 
 def is_image(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,24 +37,29 @@ def read_inputs(
         return _stacked(read_images_at([Path(path) for path in paths]))
     if kind == "text":
         return np.array([read_text(Path(path)) for path in paths], dtype=object)
-    rows = [_read_rows(Path(path), columns, kind) for path in paths]
+    rows = [read_rows_with_ids(Path(path), columns, kind)[0] for path in paths]
     if len({part.shape[1:] for part in rows}) > 1:
         found = ", ".join(f"{part.shape[1:]} in {Path(path).name}" for part, path in zip(rows, paths, strict=True))
         raise ShapeError("these files hold rows of different shapes", found=found, remedy="ask about one at a time")
     return np.concatenate(rows)
 
 
-def _read_rows(path: Path, columns: Sequence[str], kind: Literal["tabular", "series"]) -> np.ndarray:
-    """Read rows, putting the columns in the order of the network by their names."""
+def read_rows_with_ids(
+    path: Path, columns: Sequence[str], kind: Literal["tabular", "series"]
+) -> tuple[np.ndarray, list[Any] | None]:
+    """Read rows, putting the columns in the order of the network by their names.
+
+    A column named id that the network does not look at says what the rows are called; None where there is none.
+    """
     if path.suffix.lower() in (".npz", ".npy"):
         rows = read_array(path)
-        return rows[:, None] if rows.ndim == 1 else rows
+        return rows[:, None] if rows.ndim == 1 else rows, None
     if kind == "series":
-        return np.asarray(read_series(path, DataSettings(columns=tuple(columns))).inputs)
+        return np.asarray(read_series(path, DataSettings(columns=tuple(columns))).inputs), None
     table = read_table(path)
     by_position = not table.named and len(table.names) == len(columns)
     if not columns or by_position:
-        return table.rows()
+        return table.rows(), None
     absent = [name for name in columns if name not in table.names]
     if absent:
         raise ShapeError(
@@ -63,7 +68,13 @@ def _read_rows(path: Path, columns: Sequence[str], kind: Literal["tabular", "ser
             expected=", ".join(columns),
             found=", ".join(table.names),
         )
-    return table.only(columns).rows()
+    called = next((name for name in table.names if name.casefold() == "id" and name not in columns), None)
+    return table.only(columns).rows(), None if called is None else [_whole(cell) for cell in table[called]]
+
+
+def _whole(cell: Any) -> Any:
+    """Return a cell, a whole number as such, though columns of numbers are read as fractions."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
 def _stacked(images: list[np.ndarray]) -> np.ndarray:

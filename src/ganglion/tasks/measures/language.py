@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganglion.core import Measure
+from ganglion.core import Measure, Reader
 from ganglion.rules.losses import ACCURACY
-from ganglion.rules.truncated import Reader
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a character, -log p, in nats.")
 BITS_PER_CHARACTER = Measure(name="bits_per_character", higher_is_better=False, meaning="The same in bits.")

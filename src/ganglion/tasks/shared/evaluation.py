@@ -1,47 +1,118 @@
-"""Putting questions to a network: in evaluation mode, without gradients, batch by batch, wherever the network is."""
+"""Putting questions to a network: in evaluation mode, without gradients, wherever it is, and each on its own.
 
-from collections.abc import Callable, Iterable, Iterator
+Arithmetic on many samples at once is not, bit for bit, that on fewer: libraries choose other kernels. An answer must
+not depend on what else is asked with it, so networks are always asked in blocks of the same size, filled up where
+samples are too few, and a sequence is filled up to a length that is a function of its own.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch
+from ganglion.nn.modes import evaluation_mode
 
 EVALUATION_BATCH = 512
-"""Samples that a network judges at once."""
+"""Samples that a loader hands out at once for evaluation; a multiple of every size of block."""
+LARGEST_BLOCK = 128
+BLOCK_BYTES = 1 << 20
+"""Samples that a block may hold, in bytes."""
+WEIGHT_BYTES = 1 << 28
+"""Bytes of weights times samples of a block: a network with more is slow, and is asked about fewer at once."""
+FINEST = 8
+"""Steps that short sequences are filled up to a multiple of."""
+
+Call = Callable[[Tensor], Tensor]
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[torch.device]:
     """Switch to evaluation mode without gradients, give the network's device, and switch back."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            yield next(network.parameters()).device
-    finally:
-        network.train(training)
+    with evaluation_mode(network), torch.inference_mode():
+        yield next(network.parameters()).device
 
 
-def ask(network: nn.Module, inputs: Tensor, by: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-    """Return the outputs of a network, or of one of its methods, for inputs that are in memory, on the CPU.
+def block_size(network: nn.Module, sample: Tensor) -> int:
+    """Return how many samples a network is asked about at once, from the size of one and of its weights alone.
+
+    >>> block_size(nn.Linear(64, 10), torch.zeros(64)), block_size(nn.Linear(64, 10), torch.zeros(3, 224, 224))
+    (128, 1)
+    """
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    most = min(BLOCK_BYTES // max(1, sample.nbytes), WEIGHT_BYTES // max(1, weights), LARGEST_BLOCK)
+    return 1 << max(1, most).bit_length() - 1
+
+
+def in_blocks(call: Call, inputs: Tensor, size: int, device: torch.device, places: Tensor | None = None) -> Tensor:
+    """Return the outputs of `call` for inputs, all or those at `places`, on the CPU; it sees `size` of them at a time.
+
+    >>> in_blocks(lambda part: part + len(part), torch.zeros(5), 4, torch.device("cpu"))
+    tensor([4., 4., 4., 4., 4.])
+    """
+    asked = torch.arange(len(inputs)) if places is None else places
+    outputs = []
+    for block in asked.split(size):
+        filled = torch.cat((block, block[-1:].expand(size - len(block))))
+        outputs.append(call(inputs[filled].to(device))[: len(block)].float().cpu())
+    return torch.cat(outputs)
+
+
+def ask(network: nn.Module, inputs: Tensor, by: Call | None = None, places: Tensor | None = None) -> Tensor:
+    """Return the outputs of a network, or of one of its methods, for inputs in memory, on the CPU.
+
+    Args:
+        by: the method; the network itself when not given.
+        places: of the inputs that it is asked about; all when not given. There must be one at least.
 
     >>> ask(nn.Linear(3, 2), torch.zeros(5, 3)).shape
     torch.Size([5, 2])
     """
-    call = network if by is None else by
     with evaluating(network) as device:
-        return torch.cat([call(part.to(device)).float().cpu() for part in inputs.split(EVALUATION_BATCH)])
+        return in_blocks(by or network, inputs, block_size(network, inputs[0]), device, places)
 
 
 def answers(network: nn.Module, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-    """Return the outputs of a network for all batches, and their targets, on its device."""
-    with evaluating(network) as device:
-        pairs = [(network(batch["inputs"].to(device)), batch["targets"].to(device)) for batch in batches]
+    """Return the outputs of a network for all batches, and their targets, on the CPU."""
+    pairs = [(ask(network, batch["inputs"]), batch["targets"].cpu()) for batch in batches]
     outputs, targets = zip(*pairs, strict=True)
     return torch.cat(outputs), torch.cat(targets)
+
+
+def ask_sequences(network: nn.Module, sequences: Sequence[np.ndarray]) -> list[Tensor]:
+    """Return the output of a network for each sequence of numbers `(tokens,)`, which is filled up with zeros.
+
+    The outputs of a network that answers at every step are `(tokens, ...)`, without those past the end.
+
+    >>> embedding = nn.Embedding(9, 2)
+    >>> [tuple(output.shape) for output in ask_sequences(embedding, [np.array([1, 2, 3]), np.array([4])])]
+    [(3, 2), (1, 2)]
+    """
+    lengths = np.array([len(sequence) for sequence in sequences])
+    filled = np.array([filled_length(length) for length in lengths.tolist()])
+    found: dict[int, Tensor] = {}
+    for length in np.unique(filled):
+        places = np.flatnonzero(filled == length)
+        inputs = torch.zeros(len(places), int(length), dtype=torch.int64)
+        for row, place in enumerate(places.tolist()):
+            inputs[row, : lengths[place]] = torch.from_numpy(sequences[place])
+        outputs = ask(network, inputs)
+        found |= dict(zip(places.tolist(), outputs, strict=True))
+    by_step = all(len(found[place].shape) > 1 for place in found)
+    return [found[place][:length] if by_step else found[place] for place, length in enumerate(lengths.tolist())]
+
+
+def filled_length(length: int) -> int:
+    """Return the length that a sequence is filled up to: a multiple of 8, or four lengths from each power of two on.
+
+    >>> [filled_length(length) for length in (1, 9, 33, 65, 129)]
+    [8, 16, 40, 80, 160]
+    """
+    step = max(FINEST, 1 << max(0, (length - 1).bit_length() - 3))
+    return -(-length // step) * step
 
 
 def is_file(text: str) -> bool:

@@ -1,14 +1,12 @@
 """From raw samples to what a network takes: preprocessing fitted to data and configuration, kept with the run."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing, read_inputs
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.splits import Samples
 from ganglion.errors import DataError
 from ganglion.settings import from_dict, to_dict
@@ -68,17 +66,6 @@ def fit_preprocessing(dataset: Dataset, train: Samples, config: Any) -> tuple[Pr
 def _open(config: Any, name: str) -> bool:
     """Whether the data may decide a field: it exists, and the user left it at its default."""
     return any(one.name == name and getattr(config, name) == one.default for one in dataclasses.fields(config))
-
-
-def raw_inputs(inputs: Sequence[Any], preprocessing: Preprocessing) -> Any:
-    """Return what a user asks about as raw samples: the contents of files, or arrays as they are."""
-    is_tabular = isinstance(preprocessing, TabularPreprocessing)
-    if len(inputs) and all(isinstance(item, str | Path) for item in inputs):
-        columns = preprocessing.columns if isinstance(preprocessing, TabularPreprocessing) else ()
-        return read_inputs(list(inputs), "tabular" if is_tabular else "image", columns)
-    if isinstance(inputs, np.ndarray):
-        return inputs
-    return np.stack([np.asarray(item) for item in inputs]) if is_tabular else list(inputs)
 
 
 def save_preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
