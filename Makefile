@@ -22,6 +22,7 @@ test-full: $(VENV)/.installed-test
 # Parameter counts, layer tables and flags that `list`, `info` and `--help` show without importing torch.
 facts: $(VENV)/.installed-test
 	$(BIN)/python -m ganglion.runs.facts
+	$(BIN)/python -m ganglion.runs.task_facts
 
 # Ganglion beside its peers, each in processes of its own; an hour, on a machine that does nothing else.
 bench: $(BENCH)/.installed

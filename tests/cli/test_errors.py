@@ -22,7 +22,6 @@ WRONG = [
     (["train", "mlp", "--activation", "rellu"], "rellu"),
     (["train", "mlp", "--data", "digit"], "did you mean 'digits'"),
     (["list", "--jsn"], "--json"),
-    (["info"], "NAME"),
     (["runs"], "list"),
     (["runs", "lst"], "lst"),
     (["runs", "compare", "a"], "at least two"),
@@ -30,9 +29,9 @@ WRONG = [
     (["inspect", "summary", "nothing"], "not a run folder"),
     *(([verb, "nowhere"], "not a run folder") for verb in ("resume", "evaluate", "generate", "forecast", "play")),
     (["predict", "nowhere", __file__], "not a run folder"),
-    (["predict", "nowhere"], "at least one input"),
-    (["forecast", "nowhere", "--steps", "0"], "steps must be at least 1"),
-    (["generate", "nowhere", "--out", "no/such/folder/f.png"], "cannot write"),
+    (["predict", "nowhere"], "not a run folder"),
+    (["predict"], "name the run"),
+    (["chat", "nowhere"], "no system yet"),
 ]
 
 

@@ -79,7 +79,7 @@ def test_predict_reads_images(command: Command, runs: Runs, tmp_path: Path) -> N
     assert all(0 <= row["probability"] <= 1 for row in rows)
     assert "0.png" in command("predict", runs("lenet5"), *paths).out
     missing = command("predict", runs("lenet5"), tmp_path / "none.png")
-    assert missing.code == 1 and "no such input" in missing.err and "Traceback" not in missing.err
+    assert missing.code == 1 and "does not exist" in missing.err and "Traceback" not in missing.err
 
 
 def test_predict_reads_tables(command: Command, runs: Runs, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_generate_writes_a_picture(command: Command, runs: Runs, tmp_path: Path)
 def test_play_prints_returns_and_writes_an_animation(command: Command, runs: Runs, tmp_path: Path) -> None:
     out = tmp_path / "play.gif"
     document = command("play", runs("dqn"), "--episodes", "2", "--animation", out, "--json").json
-    assert len(document["returns"]) == 2
-    assert document["mean"] == pytest.approx(sum(document["returns"]) / 2)
+    assert [row["episode"] for row in document["rows"]] == [1, 2]
+    assert document["mean"] == pytest.approx(sum(row["return"] for row in document["rows"]) / 2)
     with Image.open(out) as animation:
         assert animation.is_animated  # type: ignore[attr-defined]
 

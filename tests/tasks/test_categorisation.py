@@ -22,6 +22,7 @@ from ganglion.runs.session import settle
 from ganglion.tasks.categorisation import Categorisation, bag_of_words_accuracy
 from ganglion.training.machine.seeding import seed_all
 from ganglion.training.trainer import Trainer
+from tests.tasks.asking import ask
 
 
 def prepared(dataset: Dataset | None = None, **settings: object) -> Categorisation:
@@ -52,7 +53,9 @@ def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
         save(figure, tmp_path / f"{name}.png")
     assert {path.stem for path in tmp_path.iterdir()} == {"confusion_matrix", "evidence"}
 
-    answers = task.predict(rule.home, ["the film is very good", "the film is not good", "the zebra seems dull"])
+    answers = ask(
+        task, rule.home, "predict", inputs=["the film is very good", "the film is not good", "the zebra seems dull"]
+    )
     assert [answer["label"] for answer in answers] == ["positive", "negative", "negative"]
     assert [answer["unknown"] for answer in answers] == [[], [], ["zebra"]]
     said, effects = task.effects(rule.home, "the story is dull")
@@ -69,28 +72,33 @@ def test_answers_do_not_depend_on_what_else_is_asked() -> None:
     torch.manual_seed(0)
     network = build(task.config).home
     long, short = "the film is good , but the story is very flat .", "dull"
-    together = task.predict(network, [long, short])
-    alone = [task.predict(network, [text])[0] for text in (long, short)]
+    together = ask(task, network, "predict", inputs=[long, short])
+    alone = [ask(task, network, "predict", inputs=[text])[0] for text in (long, short)]
     for one, other in zip(together, alone, strict=True):
-        assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
+        assert one["probability"] == other["probability"]
 
 
 def test_answers_for_files(tmp_path: Path) -> None:
     task, network = prepared(), build(prepared().config).home
     path = tmp_path / "new.txt"
     path.write_text("the film is good\n\nthe film is flat\n")
-    assert [row["text"] for row in task.predict(network, [path])] == ["the film is good", "the film is flat"]
-    assert task.predict(network, [str(path)]) == task.predict(network, ["the film is good", "the film is flat"])
+    rows = ask(task, network, "predict", inputs=[path])
+    assert [(row["row"], row["text"]) for row in rows] == [(1, "the film is good"), (3, "the film is flat")]
+    as_texts = ask(task, network, "predict", inputs=["the film is good", "the film is flat"])
+    assert [row["probability"] for row in rows] == [row["probability"] for row in as_texts]
+    assert ask(task, network, "predict", inputs=[str(path)]) == rows
+    with pytest.raises(DataError, match="does not exist"):
+        ask(task, network, "predict", inputs=["nowhere.txt"])
 
 
 def test_a_text_of_unknown_words_is_answered_and_one_without_words_refused() -> None:
     task = prepared()
     network = build(task.config).home
-    (answer,) = task.predict(network, ["Ωμέγα"])
+    (answer,) = ask(task, network, "predict", inputs=["Ωμέγα"])
     assert answer["unknown"] == ["ωμέγα"]
     for text in ("", "   "):
         with pytest.raises(DataError, match="no words"):
-            task.predict(network, [text])
+            ask(task, network, "predict", inputs=[text])
 
 
 def test_long_texts_are_cut_and_it_is_said() -> None:
@@ -106,7 +114,8 @@ def test_a_restored_task_answers_the_same() -> None:
     network = build(task.config).home
     again = Categorisation.restore(json.loads(json.dumps(task.state())), task.config)
     assert again.state() == task.state()
-    assert again.predict(network, ["the film is good"]) == task.predict(network, ["the film is good"])
+    texts = ["the film is good"]
+    assert ask(again, network, "predict", inputs=texts) == ask(task, network, "predict", inputs=texts)
 
 
 def test_refuses_other_data() -> None:

@@ -21,6 +21,7 @@ from ganglion.tasks.classification import Classification
 from ganglion.tasks.shared import parts
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
+from tests.tasks.asking import ask
 
 QUICK = Descent(learning_rate=1e-2)
 RANDOM = np.random.default_rng(0)
@@ -88,7 +89,7 @@ def test_evaluate_counts_right_answers_and_leaves_no_trace() -> None:
     assert torch.equal(state, torch.get_rng_state())
     assert rule.home.training
     test = task.data.parts["test"]
-    answers = [row["label"] for row in task.predict(rule.home, test.inputs)]
+    answers = [row["label"] for row in ask(task, rule.home, "predict", inputs=test.inputs)]
     right = [task.label_names[label] == answer for label, answer in zip(test.targets, answers, strict=True)]
     assert found["accuracy"] == pytest.approx(np.mean(right))
 
@@ -114,7 +115,7 @@ def test_exam_marks(rule: str) -> None:
     rule_ = trained("perceptron", task, epochs=100)
     assert task.evaluate(rule_, "train")["accuracy"] == 1
     assert task.evaluate(rule_, "test")["accuracy"] > task.baseline()["accuracy"]
-    good, bad = task.predict(rule_.home, [[95, 90, 85], [20, 10, 15]])
+    good, bad = ask(task, rule_.home, "predict", inputs=[[95, 90, 85], [20, 10, 15]])
     assert (good["label"], bad["label"]) == ("pass", "fail")
     assert set(task.figures(rule_)) == {"confusion_matrix", "decision_regions"}
 
@@ -125,11 +126,12 @@ def test_learns_and_answers_from_files_after_a_restart(tmp_path: Path) -> None:
     assert task.evaluate(rule, "test")["accuracy"] > 0.9
     restored = Classification.restore(json.loads(json.dumps(task.state())), task.config)
     raw, targets = task.data.parts["test"].inputs, task.data.parts["test"].targets
-    assert restored.predict(rule.home, raw) == task.predict(rule.home, raw)
+    assert ask(restored, rule.home, "predict", inputs=raw) == ask(task, rule.home, "predict", inputs=raw)
 
     Image.fromarray(raw[0, :, :, 0]).save(tmp_path / "one.png")
-    (row,) = restored.predict(rule.home, [str(tmp_path / "one.png")])
-    assert row == restored.predict(rule.home, raw[:1])[0]
+    (row,) = ask(restored, rule.home, "predict", inputs=[str(tmp_path / "one.png")])
+    named = {"input": str(tmp_path / "one.png")}
+    assert row == named | ask(restored, rule.home, "predict", inputs=raw[:1])[0]
     assert row["label"] == task.label_names[targets[0]]
     shares = [entry["probability"] for entry in row["top"]]
     assert shares == sorted(shares, reverse=True)
@@ -141,7 +143,7 @@ def test_columns_of_a_file_may_come_in_another_order(tmp_path: Path) -> None:
     rule = trained("perceptron", task, epochs=50)
     path = tmp_path / "marks.csv"
     path.write_text("third mark,name,first mark,second mark\n85,Ada,95,90\n15,Bob,20,10\n")
-    assert [row["label"] for row in task.predict(rule.home, [path])] == ["pass", "fail"]
+    assert [row["label"] for row in ask(task, rule.home, "predict", inputs=[path])] == ["pass", "fail"]
 
 
 def test_a_folder_of_images_can_be_streamed(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_a_folder_of_images_can_be_streamed(tmp_path: Path) -> None:
     assert task.evaluate(rule, "test")["accuracy"] > 0.8
     assert set(task.figures(rule)) >= {"confusion_matrix", "filters"}
     raw = np.stack([task.data.parts["test"].inputs[place] for place in range(len(task.data.parts["test"]))])
-    answers = [row["label"] for row in task.predict(rule.home, raw)]
+    answers = [row["label"] for row in ask(task, rule.home, "predict", inputs=raw)]
     truth = [task.label_names[label] for label in task.data.parts["test"].targets]
     assert np.mean(np.array(answers) == truth) == pytest.approx(task.evaluate(rule, "test")["accuracy"])
 

@@ -15,10 +15,12 @@ from ganglion.data.environments.rendering import DRAWINGS, WIDTH, record_episode
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.models.reinforcement.dqn import TINY, build
+from ganglion.runs.writing import write
 from ganglion.settings import from_dict, to_dict
-from ganglion.tasks.control import Control, greedy
+from ganglion.tasks.control import Control, Play, greedy
 from ganglion.training.checkpoint import digest
 from tests.environments import LENGTH, Chain, Endless, chain_values
+from tests.tasks.asking import ask
 
 gymnasium.register("ganglion-test/Chain-v0", Chain, max_episode_steps=40)
 gymnasium.register("ganglion-test/Endless-v0", Endless, kwargs={"still": True})
@@ -78,20 +80,22 @@ def test_a_restored_task_judges_and_plays_like_the_prepared_one() -> None:
     restored = Control.restore(control.state(), config)
     assert restored.state() == control.state()
     assert restored.evaluate(rule, "test") == control.evaluate(rule, "test")
-    assert restored.play(rule.home, 3, seed=1) == control.play(rule.home, 3, seed=1)
+    assert ask(restored, rule.home, "play", episodes=3, seed=1) == ask(control, rule.home, "play", episodes=3, seed=1)
 
 
 def test_play_returns_one_return_an_episode_and_writes_an_animation(tmp_path: Path) -> None:
     path = tmp_path / "cart.gif"
-    returns = task().play(Balance(), 3, seed=0, animation=path)
+    answer = task().ask("play", Balance(), Play(episodes=3, animation=path))
+    returns = [row["return"] for row in answer.value]
     assert len(returns) == 3 and min(returns) > 50
+    write(answer, path)
     with Image.open(path) as animation:
         shown = 0
         for frame in range(animation.n_frames):  # equal pictures are stored once, and shown longer
             animation.seek(frame)
             shown += animation.info["duration"]
         assert shown == pytest.approx(20 * returns[0], abs=100)  # 50 steps a second
-    assert returns == task().play(Balance(), 3, seed=0)
+    assert answer.value == ask(task(), Balance(), "play", episodes=3, seed=0)
 
 
 def test_figures_show_the_training_returns_and_an_episode() -> None:
@@ -106,7 +110,7 @@ def test_an_environment_without_pictures_still_has_its_curve_and_a_clear_error_o
     control.loader(rule, 0)
     assert list(control.figures(rule)) == ["returns"]
     with pytest.raises((ConfigurationError, MissingExtraError), match="cannot be drawn"):
-        control.play(rule.home, 1, 0, tmp_path / "chain.gif")
+        ask(control, rule.home, "play", episodes=1, seed=0, animation=tmp_path / "chain.gif")
 
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "MountainCar-v0", "Acrobot-v1"])

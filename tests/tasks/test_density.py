@@ -16,6 +16,7 @@ from ganglion.nn.energy import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
 from ganglion.tasks import density
 from ganglion.tasks.density import Density, pseudo_log_likelihood
+from tests.tasks.asking import ask
 
 
 def digits(count: int = 300) -> Dataset:
@@ -56,7 +57,7 @@ def test_rows_are_on_above_their_training_mean() -> None:
     rows = np.random.default_rng(0).normal(100, 20, (200, 3)).astype(np.float32)
     task = Density.prepare(Dataset.of(name="x", kind="tabular", inputs=rows), TINY, DataSettings(), seed=0)
     assert 0.4 < task.visible["train"].mean() < 0.6
-    (answer,) = task.predict(build(task.config).home, rows[:1])
+    (answer,) = ask(task, build(task.config).home, "predict", inputs=rows[:1])
     assert set(answer) == {"free_energy", "reconstruction_error"}
 
 
@@ -123,14 +124,14 @@ def test_a_restored_task_answers_like_the_prepared_one() -> None:
     task, rule = trained(digits(), steps=50)
     restored = Density.restore(json.loads(json.dumps(task.state())), task.config)
     images = digits().inputs[:3]
-    assert restored.predict(rule.home, images) == task.predict(rule.home, images)
-    assert restored.generate(rule.home, 3, seed=1).axes
+    assert ask(restored, rule.home, "predict", inputs=images) == ask(task, rule.home, "predict", inputs=images)
+    assert ask(restored, rule.home, "generate", count=3, seed=1).shape == (3, 6, 6, 1)
 
 
 def test_unlikely_inputs_have_a_higher_free_energy() -> None:
     task, rule = trained(digits())
     noise = np.random.default_rng(1).integers(0, 2, (20, 6, 6, 1)).astype(np.uint8) * 255
-    energy = lambda images: np.mean([row["free_energy"] for row in task.predict(rule.home, images)])  # noqa: E731
+    energy = lambda images: np.mean([row["free_energy"] for row in ask(task, rule.home, "predict", inputs=images)])  # noqa: E731
     assert energy(noise) > energy(digits().inputs[:20]) + 5
 
 

@@ -21,6 +21,7 @@ from ganglion.rules.supervised import Supervised
 from ganglion.runs.session import train
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.forecasting import Forecasting
+from tests.tasks.asking import ask
 
 STEPS, WINDOW = 200, TINY.window
 TEST, VALIDATION = 40, 20
@@ -146,19 +147,19 @@ def test_values_that_were_filled_in_are_not_judged() -> None:
 
 def test_continues_all_columns_from_its_own_forecasts() -> None:
     task = prepared(wave())
-    rows = task.forecast(Back(10), steps=25)
+    rows = ask(task, Back(10), "forecast", steps=25)
     assert [row["step"] for row in rows] == list(range(1, 26))
     expected = wave()[-10:][np.arange(25) % 10]
     np.testing.assert_allclose([[row["a"], row["b"]] for row in rows], expected, rtol=1e-5)
     with pytest.raises(ConfigurationError, match="steps"):
-        task.forecast(Back(10), steps=0)
+        ask(task, Back(10), "forecast", steps=0)
 
 
 def test_predicts_every_row_after_a_window_and_one_more() -> None:
     task, values = prepared(wave()), wave(30)
     values[20, 0] = np.nan
-    rows = task.predict(Back(1), values)
-    assert [row["row"] for row in rows] == list(range(WINDOW, 31))
+    rows = ask(task, Back(1), "predict", inputs=values)
+    assert [row["row"] for row in rows] == list(range(WINDOW + 1, 32))
     shown = np.where(np.isnan(values[:, 0]), values[19, 0], values[:, 0])
     np.testing.assert_allclose([row["predicted"] for row in rows], shown[WINDOW - 1 :], rtol=1e-5)
     assert [row["observed"] for row in rows] == [
@@ -171,7 +172,7 @@ def test_predicts_from_a_file_with_the_columns_in_any_order(tmp_path: Path) -> N
     path = tmp_path / "new.csv"
     lines = [f"{b},{number % 7},{a}" for number, (a, b) in enumerate(values)]
     path.write_text("\n".join(["b,other,a", *lines]))
-    assert task.predict(Back(1), [path]) == task.predict(Back(1), values)
+    assert ask(task, Back(1), "predict", inputs=[path]) == ask(task, Back(1), "predict", inputs=values)
 
 
 def test_a_restored_task_answers_the_same() -> None:
@@ -180,8 +181,8 @@ def test_a_restored_task_answers_the_same() -> None:
     state = json.loads(json.dumps(task.state()))
     again = Forecasting.restore(state, from_dict(type(TINY), to_dict(task.config)))
     assert again.state() == task.state()
-    assert again.forecast(rule.home, 5) == task.forecast(rule.home, 5)
-    assert again.predict(rule.home, wave(30)) == task.predict(rule.home, wave(30))
+    assert ask(again, rule.home, "forecast", steps=5) == ask(task, rule.home, "forecast", steps=5)
+    assert ask(again, rule.home, "predict", inputs=wave(30)) == ask(task, rule.home, "predict", inputs=wave(30))
 
 
 def test_learns_to_beat_both_naive_methods(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_refuses_what_makes_a_forecast_meaningless(values: np.ndarray, settings:
 
 def test_refuses_a_series_shorter_than_the_window() -> None:
     with pytest.raises(DataError, match="shorter than the window"):
-        prepared(wave()).predict(Back(1), wave(WINDOW - 1))
+        ask(prepared(wave()), Back(1), "predict", inputs=wave(WINDOW - 1))
 
 
 def test_no_validation_part_is_known_to_the_trainer() -> None:
@@ -289,10 +290,10 @@ def test_the_band_of_quantiles_is_judged_and_told() -> None:
     narrow, wide = (Supervised(Repeat(2, width, 3), Descent(), loss="squared-error") for width in (0.0, 50.0))
     assert task.evaluate(narrow, "test")["coverage"] == 0.0
     assert task.evaluate(wide, "test")["coverage"] == 1.0
-    (first, *_) = task.forecast(wide.home, 5)
+    (first, *_) = ask(task, wide.home, "forecast", steps=5)
     assert list(first) == ["step", "a", "a 0.1", "a 0.9", "b", "b 0.1", "b 0.9"]
     assert first["a 0.1"] < first["a"] < first["a 0.9"]
-    assert task.predict(wide.home, wave(30))[0].keys() == {"row", "predicted", "0.1", "0.9", "observed"}
+    assert ask(task, wide.home, "predict", inputs=wave(30))[0].keys() == {"row", "predicted", "0.1", "0.9", "observed"}
 
 
 def test_quantiles_are_learnt_that_hold_what_they_say(tmp_path: Path) -> None:
@@ -371,7 +372,7 @@ def test_a_validation_part_too_short_to_calibrate_by_is_named() -> None:
 def test_horizons_are_continued_horizon_by_horizon() -> None:
     task = stepwise(horizon=4)
     network = build(task.config).home
-    ten, four = task.forecast(network, 10), task.forecast(network, 4)
+    ten, four = ask(task, network, "forecast", steps=10), ask(task, network, "forecast", steps=4)
     assert len(ten) == 10 and ten[:4] == four
 
 

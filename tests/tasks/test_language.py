@@ -20,8 +20,9 @@ from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
 from ganglion.rules.truncated import TruncatedBackpropagation
 from ganglion.runs.session import train
-from ganglion.tasks.language import Language
+from ganglion.tasks.language import Generate, Language
 from ganglion.tasks.measures.language import bigram_judgement, judge, unigram_judgement
+from tests.tasks.asking import ask
 
 TEXT = "the cat sat on the mat. the dog sat on the log! " * 40
 
@@ -139,12 +140,12 @@ def test_learns_and_writes(tmp_path: Path) -> None:
             rule.step(batch)
     measures = task.evaluate(rule, "test")
     assert measures["loss"] < 0.3 < measures["bigram_loss"] < measures["unigram_loss"]
-    text = task.write(rule.home, "the cat ", 100, 0.0, None, seed=0)
+    text = ask(task, rule.home, "generate", prompt="the cat ", length=100, temperature=0.0, seed=0)
     assert len(text) == 108 and text[8:] in TEXT
     for name, figure in task.figures(rule).items():
         save(figure, tmp_path / f"{name}.png")
     assert {path.stem for path in tmp_path.iterdir()} == {"sample", "next_characters"}
-    answers = task.predict(rule.home, ["the cat sat on the", "zq!"])
+    answers = ask(task, rule.home, "predict", inputs=["the cat sat on the", "zq!"])
     assert answers[0]["loss"] < answers[1]["loss"] and answers[1]["unknown"] == "zq"
     assert answers[0]["next"][0]["label"] == " "
 
@@ -153,26 +154,26 @@ def test_draws_as_the_probabilities_and_the_temperature_say() -> None:
     task = prepared("abab" * 100)
     assert task.vocabulary.tokens[1:] == ("a", "b")
     network = Table(np.array([[0.5, 0.3, 0.2]] * 3))
-    drawn = task.write(network, "a", 4000, 1.0, None, seed=1)[1:]
+    drawn = ask(task, network, "generate", prompt="a", length=4000, temperature=1.0, seed=1)[1:]
     assert drawn.count("a") / 4000 == pytest.approx(0.6, abs=0.03)  # the unknown is never written
-    sharper = task.write(network, "a", 4000, 0.5, None, seed=1)[1:]
+    sharper = ask(task, network, "generate", prompt="a", length=4000, temperature=0.5, seed=1)[1:]
     assert sharper.count("a") / 4000 == pytest.approx(0.09 / 0.13, abs=0.03)
-    assert set(task.write(network, "b", 50, 5.0, 1, seed=1)[1:]) == {"a"}
-    assert set(task.write(network, "b", 50, 0.0, None, seed=1)[1:]) == {"a"}
-    assert task.write(network, "", 30, 1.0, None, seed=2) == task.write(network, "", 30, 1.0, None, seed=2)
-    assert task.write(network, "", 30, 1.0, None, seed=2) != task.write(network, "", 30, 1.0, None, seed=3)
+    assert set(ask(task, network, "generate", prompt="b", length=50, temperature=5.0, top_k=1, seed=1)[1:]) == {"a"}
+    assert set(ask(task, network, "generate", prompt="b", length=50, temperature=0.0, seed=1)[1:]) == {"a"}
+    one, same, other = (ask(task, network, "generate", length=30, seed=seed) for seed in (2, 2, 3))
+    assert one == same != other
 
 
 @pytest.mark.parametrize("sampling", [(0, 1.0, None), (5, -1.0, None), (5, math.nan, None), (5, 1.0, 0)])
 def test_refuses_impossible_sampling(sampling: tuple[int, float, int | None]) -> None:
-    task = prepared()
+    length, temperature, top_k = sampling
     with pytest.raises(ConfigurationError):
-        task.write(build(task.config).home, "the", *sampling, 0)
+        Generate(prompt="the", length=length, temperature=temperature, top_k=top_k)
 
 
 def test_a_prompt_of_unknown_characters_is_read() -> None:
     task = prepared()
-    text = task.write(build(task.config).home, "ЖЖ", 5, 1.0, None, 0)
+    text = ask(task, build(task.config).home, "generate", prompt="ЖЖ", length=5, temperature=1.0, seed=0)
     assert text.startswith("ЖЖ") and len(text) == 7
 
 
@@ -181,7 +182,8 @@ def test_a_restored_task_answers_the_same() -> None:
     network = build(task.config).home
     again = Language.restore(json.loads(json.dumps(task.state())), task.config)
     assert again.state() == task.state()
-    assert again.write(network, "the", 20, 1.0, 3, 0) == task.write(network, "the", 20, 1.0, 3, 0)
+    question = {"prompt": "the", "length": 20, "top_k": 3}
+    assert ask(again, network, "generate", **question) == ask(task, network, "generate", **question)
 
 
 def test_without_held_back_parts() -> None:

@@ -17,6 +17,7 @@ from ganglion.rules.descend import Descent
 from ganglion.tasks.regression import Regression
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
+from tests.tasks.asking import ask
 
 CONFIG = Config(hidden_features=(32,), descent=Descent(learning_rate=1e-2))
 
@@ -49,12 +50,12 @@ def test_learns_several_values_in_their_own_units() -> None:
     assert found["mae"] <= found["rmse"]
     assert baseline["r2"] == pytest.approx(0, abs=0.1)
     test = task.data.parts["test"]
-    rows = task.predict(rule.home, test.inputs)
+    rows = ask(task, rule.home, "predict", inputs=test.inputs)
     said = np.array([[row["large"], row["small"]] for row in rows])
     assert found["r2"] == pytest.approx(r2_score(test.targets, said), abs=1e-4)
     assert found["rmse"] == pytest.approx(np.sqrt(((test.targets - said) ** 2).mean(axis=0)).mean(), rel=1e-3)
     restored = Regression.restore(json.loads(json.dumps(task.state())), task.config)
-    assert restored.predict(rule.home, test.inputs) == rows
+    assert ask(restored, rule.home, "predict", inputs=test.inputs) == rows
     assert set(task.figures(rule)) == {"predictions"}
 
 
@@ -73,7 +74,7 @@ def test_one_value_may_come_as_a_flat_array() -> None:
     flat = Dataset.of(name="plane", kind="tabular", inputs=data.inputs, targets=data.targets[:, 0])
     task = Regression.prepare(flat, CONFIG, DataSettings(batch_size=20), seed=0)
     assert task.config.out_features == 1
-    assert task.predict(build(task.config).home, data.inputs[:2])[0].keys() == {"value 1"}
+    assert ask(task, build(task.config).home, "predict", inputs=data.inputs[:2])[0].keys() == {"value 1"}
 
 
 def test_classes_are_refused() -> None:

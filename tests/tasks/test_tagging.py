@@ -19,6 +19,7 @@ from ganglion.rules.descend import Descent
 from ganglion.rules.sequences import steps_cross_entropy
 from ganglion.rules.supervised import Supervised
 from ganglion.tasks.tagging import Tagging
+from tests.tasks.asking import ask
 
 
 def prepared(name: str = "tagged-sentences", count: int = 200, **settings: object) -> Tagging:
@@ -57,7 +58,7 @@ def test_measures_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> N
     torch.manual_seed(0)
     rule = elman_tagger.build(task.config)
     whole = task.evaluate(rule, "test")
-    monkeypatch.setattr("ganglion.tasks.tagging.EVALUATION_BATCH", 3)
+    monkeypatch.setattr("ganglion.tasks.shared.evaluation.LARGEST_BLOCK", 4)
     assert task.evaluate(rule, "test") == pytest.approx(whole, rel=1e-5)
 
 
@@ -81,7 +82,7 @@ def test_long_sequences_are_cut_and_answered_whole() -> None:
     task = Tagging.prepare(long, config, DataSettings(), seed=0)
     rule = elman_tagger.build(task.config)
     assert max(batch["inputs"].shape[1] for batch in task.loader(rule, 0)) == 7
-    (answer,) = task.predict(rule.home, ["the cat " * 10])
+    (answer,) = ask(task, rule.home, "predict", inputs=["the cat " * 10])
     assert len(answer["steps"]) == 20
 
 
@@ -94,7 +95,7 @@ def test_context_tells_nouns_from_verbs(tmp_path: Path) -> None:
         for batch in loader:
             rule.step(batch)
     assert task.evaluate(rule, "test")["accuracy"] > 0.99 > task.baseline()["accuracy"]
-    (answer,) = task.predict(rule.home, ["the walks often walk ."])
+    (answer,) = ask(task, rule.home, "predict", inputs=["the walks often walk ."])
     assert answer["tagged"] == "the/DETERMINER walks/NOUN often/ADVERB walk/VERB ./SIGN"
     for name, figure in task.figures(rule).items():
         save(figure, tmp_path / f"{name}.png")
@@ -129,7 +130,8 @@ def test_a_restored_task_answers_the_same() -> None:
     task = prepared()
     network = elman_tagger.build(task.config).home
     again = Tagging.restore(json.loads(json.dumps(task.state())), task.config)
-    assert again.predict(network, ["the cat sings ."]) == task.predict(network, ["the cat sings ."])
+    text = ["the cat sings ."]
+    assert ask(again, network, "predict", inputs=text) == ask(task, network, "predict", inputs=text)
 
 
 def test_answers_for_files(tmp_path: Path) -> None:
@@ -137,11 +139,12 @@ def test_answers_for_files(tmp_path: Path) -> None:
     network = elman_tagger.build(task.config).home
     path = tmp_path / "new.txt"
     path.write_text("the cat sings .\n\nzebras ?\n")
-    answers = task.predict(network, [path])
+    answers = ask(task, network, "predict", inputs=[path])
     assert [len(answer["steps"]) for answer in answers] == [4, 2]
+    assert [(answer["input"], answer["row"]) for answer in answers] == [(str(path), 1), (str(path), 3)]
     assert answers[1]["unknown"] == ["zebras", "?"]
     with pytest.raises(DataError, match="no tokens"):
-        task.predict(network, [" "])
+        ask(task, network, "predict", inputs=[" "])
 
 
 def test_refuses_other_data_and_a_single_tag() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Command:
     group: str
     unparsed: bool = False
     """The function takes its arguments as a list and reads them itself."""
+    is_verb: bool = False
+    """The function takes the command's name before them: it is a question put to a run."""
 
 
 COMMANDS = (
@@ -37,16 +40,21 @@ COMMANDS = (
     Command("train", "train:train", "train a system on bundled data or your own", "Train", unparsed=True),
     Command("resume", "train:resume", "continue a run that was stopped, bit for bit", "Train"),
     Command("evaluate", "answer:evaluate", "score a run on its test data, beside a baseline", "Use a run"),
-    Command("predict", "answer:predict", "answer for images, CSV or NPZ files, texts", "Use a run"),
-    Command("generate", "answer:generate", "draw new samples, or write text", "Use a run"),
-    Command("forecast", "answer:forecast", "continue a time series", "Use a run"),
-    Command("play", "answer:play", "let an agent play episodes", "Use a run"),
     Command("inspect", "inspect:LOOK", "look inside: backpropagation, layers, features, gradients", "Look"),
     Command("data", "data:DATA", "list the data sets, check your own data", "Look"),
     Command("runs", "runs:RUNS", "list, compare and clean run folders", "Look"),
     Command("doctor", "doctor:doctor", "what this machine and this installation can do", "Machine"),
     Command("bench", "bench:bench", "a short speed check of this machine", "Machine"),
 )
+
+
+def commands() -> tuple[Command, ...]:
+    """Return the table with the verbs that some kind of task answers, in front of the commands that look inside."""
+    from ganglion.cli.ask import VERBS, offered
+
+    verbs = [Command(verb, "ask:ask", VERBS[verb], "Use a run", unparsed=True, is_verb=True) for verb in offered()]
+    before = [command.group for command in COMMANDS].index("Look")
+    return (*COMMANDS[:before], *verbs, *COMMANDS[before:])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     heard: list[int] = []
     try:
-        with _noting_interruptions(heard):
+        with _noting_interruptions(heard), _warnings_as_lines():
             code = _dispatch(words)
         sys.stdout.flush()
         return code
@@ -86,6 +94,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(130, "interrupted")
         defect = f"error: this is a defect in ganglion: {type(error).__name__}: {' '.join(str(error).split())}"
         return _fail(1, f"{defect}\n  try: repeat the command with --debug to see where it happened")
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Say warnings in one plain line each, without the place in the source that Python would name."""
+
+    def show(message: Warning | str, *where: Any, **options: Any) -> None:
+        print(f"note: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager
@@ -130,7 +150,7 @@ def _call(command: Command, target: Callable[..., None] | dict[str, Callable[...
     program = f"ganglion {command.name}"
     if command.unparsed:
         assert callable(target)
-        target(words)
+        target(command.name, words) if command.is_verb else target(words)
         return
     import tyro
 
@@ -144,15 +164,19 @@ def _call(command: Command, target: Callable[..., None] | dict[str, Callable[...
 
 
 def _find(name: str) -> Command:
-    for command in COMMANDS:
+    for command in commands():
         if command.name == name:
             return command
+    from ganglion.cli.ask import VERBS
     from ganglion.models import names
     from ganglion.settings import unknown_name
 
+    if name in VERBS:
+        raise UsageError(f"there is no system yet that one could ask to {name}", remedy="`ganglion list` shows all")
+
     if name in names():
         raise UsageError(f"{name!r} is a system, not a command", remedy=f"ganglion train {name}")
-    raise unknown_name("command", name, [command.name for command in COMMANDS])
+    raise unknown_name("command", name, [command.name for command in commands()])
 
 
 def overview() -> str:
@@ -164,14 +188,15 @@ def overview() -> str:
     usage: ganglion COMMAND ...
     <BLANKLINE>
     Start
-      demo      train every system once and write a report
+      demo      train a tour of the systems and write a report
     ...
     """
     lines = ["Every network of the deep-learning canon, on your own data, in one command.", ""]
     lines += ["usage: ganglion COMMAND ...", ""]
-    for group in dict.fromkeys(command.group for command in COMMANDS):
+    table = commands()
+    for group in dict.fromkeys(command.group for command in table):
         lines.append(group)
-        lines += [f"  {command.name:<10}{command.summary}" for command in COMMANDS if command.group == group]
+        lines += [f"  {command.name:<10}{command.summary}" for command in table if command.group == group]
         lines.append("")
     lines += [
         "Flags:  ganglion COMMAND --help, ganglion train NAME --help, ganglion --version;",

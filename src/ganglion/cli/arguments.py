@@ -43,8 +43,9 @@ else:
     OptionalText = _optional(str, "TEXT")
 
 
-def refuse_unwritable(path: Path) -> None:
+def refuse_unwritable(path: Path, may_be_folder: bool = False) -> None:
     """Refuse a place that cannot be written before any work is done."""
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        problem = "a folder" if path.is_dir() else "its folder does not exist"
+    is_folder = path.is_dir() and not may_be_folder
+    if is_folder or not path.resolve().parent.is_dir():
+        problem = "a folder" if is_folder else "its folder does not exist"
         raise UsageError("cannot write the file", where=str(path), found=problem, remedy="choose another path")

@@ -58,15 +58,50 @@ def parse_info(system: System, words: list[str]) -> tuple[bool, dict[str, Any]]:
     return command.json, options
 
 
+def parse_question(verb: str, question: dict[str, Any], words: list[str]) -> tuple[Any, dict[str, Any]]:
+    """Read the words behind `VERB RUN`: the command's own flags, and the fields of the question that were given."""
+    given = [field for field in question["fields"] if field["given"]]
+    asked = [field for field in question["fields"] if not field["given"]]
+    command, options = parse_flags(
+        f"ganglion {verb} RUN", question["summary"], _ask_command(given), {verb: asked}, words
+    )
+    return command, options | {field["name"]: getattr(command, field["name"]) for field in given}
+
+
+def _ask_command(given: list[dict[str, Any]]) -> type:
+    """Return the flags that all verbs have, and the words that are asked about."""
+    out = _argument(str | None, "File to write, or folder for one file each; its ending says as what.", metavar="PATH")
+    words: list[tuple[str, Any, Any]] = [
+        (field["name"], _words(field["help"]), dataclasses.field(default=())) for field in given
+    ]
+    flags: list[tuple[str, Any, Any]] = [
+        ("out", out, dataclasses.field(default=None)),
+        ("json", _argument(SWITCH, "Print the answer as JSON."), dataclasses.field(default=False)),
+    ]
+    return make_dataclass("Command", words + flags)
+
+
+def _words(help: str) -> Any:
+    argument = tyro.conf.arg(help=help, metavar="INPUT ...", help_behavior_hint="")
+    return Annotated[tuple[str, ...], tyro.conf.Positional, argument]
+
+
 def _parse(
     verb: str, system: System, command: type, settings: dict[str, list[dict[str, Any]]], words: list[str]
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the command's own flags and the fields of the settings that were given."""
+    summary = f"{known_facts(system)['summary']}."
+    return parse_flags(f"ganglion {verb} {system.name}", summary, command, settings, words)
+
+
+def parse_flags(
+    program: str, summary: str, command: type, settings: dict[str, list[dict[str, Any]]], words: list[str]
+) -> tuple[Any, dict[str, Any]]:
+    """Return the command's own flags, as tyro fills them in, and the fields of the settings that were given."""
     parsed: Any = tyro.cli(
         _flags(command, settings),
         args=spell_out(words, [field for fields in settings.values() for field in fields]),
-        prog=f"ganglion {verb} {system.name}",
-        description=hanging(f"{known_facts(system)['summary']}."),
+        prog=program,
+        description=hanging(summary),
     )
     given = (getattr(parsed, _identifier(group)) for group in settings)
     return parsed.command, {name: value for group in given for name, value in group.items()}

@@ -3,23 +3,22 @@
 import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
-from ganglion import figures
 from ganglion.data.settings import DataSettings
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.runs.opening import build, checked, fill, restored
 from ganglion.runs.report import tour_table
+from ganglion.runs.writing import write
 from ganglion.settings import from_dict
+from ganglion.tasks.answers import Answer
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.questions import unable
 from ganglion.training import checkpoint
 from ganglion.training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class Run:
@@ -79,41 +78,49 @@ class Run:
             with_clear_shapes(part, *examples[role])
         return network.eval()
 
-    def predict(self, inputs: Any) -> list[dict[str, Any]]:
-        """Answer for raw inputs: arrays, or one or more paths of images, CSV or NPZ files."""
-        return self.task.predict(self.network, [inputs] if isinstance(inputs, str | Path) else inputs)
+    def answer(self, verb: str, **question: Any) -> Answer:
+        """Return the answer to a question with everything that belongs to it; see `ask`."""
+        if verb not in self.task.verbs:
+            raise unable(verb, self.task.name, self.task.verbs)
+        asked: Any = from_dict(self.task.verbs[verb], question, where=verb)
+        answer = self.task.ask(verb, self.network, asked)
+        for value in vars(asked).values():
+            if isinstance(value, Path):
+                write(answer, value)
+        return answer
 
-    def generate(
-        self,
-        count: int = 64,
-        *,
-        prompt: str | None = None,
-        length: int = 500,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        seed: int = 0,
-        out: str | Path | None = None,
-    ) -> "Figure | str":
-        """Draw `count` new samples as a picture, or write `length` characters of text on from a prompt.
+    def ask(self, verb: str, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Ask anything that the task of this run answers: `run.ask("generate", count=4, seed=1)`.
 
-        Texts are drawn at a temperature, 0 always taking the likeliest character, from the `top_k` likeliest. The
-        picture or the text is saved where `out` is given.
+        Args:
+            verb: one of `run.task.verbs`.
+            out: file or folder to write the answer to; `ganglion.runs.writing` says which endings there are.
+            question: fields of the question, those that `ganglion VERB RUN --help` lists.
+
+        Returns:
+            Rows as a list of dicts, images as uint8 `(count, height, width, channels)`, text as a string, a film or a
+            sound as an array and its rate.
         """
-        if prompt is None and self.task.name != "language":
-            figure = self.task.generate(self.network, count, seed)
-            if out:
-                figures.save(figure, Path(out))
-            return figure
-        text = self.task.write(self.network, prompt or "", length, temperature, top_k, seed)
-        if out:
-            Path(out).write_text(text, encoding="utf-8", errors="replace")
-        return text
+        answer = self.answer(verb, **question)
+        if out is not None:
+            write(answer, out)
+        return answer.value
 
-    def forecast(self, steps: int) -> list[dict[str, float]]:
-        return self.task.forecast(self.network, steps)
+    def predict(self, inputs: Any, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Answer for raw inputs: arrays, texts, or one or more paths of files."""
+        return self.ask("predict", out=out, inputs=[inputs] if isinstance(inputs, str | Path) else inputs, **question)
 
-    def play(self, episodes: int = 10, *, seed: int = 0, animation: str | Path | None = None) -> list[float]:
-        return self.task.play(self.network, episodes, seed, Path(animation) if animation else None)
+    def generate(self, count: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Draw `count` new samples, or write text on: `run.generate(prompt="Once ", length=200)`."""
+        return self.ask("generate", out=out, **({} if count is None else {"count": count}), **question)
+
+    def forecast(self, steps: int = 10, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Continue the series that the run was trained on."""
+        return self.ask("forecast", out=out, steps=steps, **question)
+
+    def play(self, episodes: int = 10, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Play episodes greedily."""
+        return self.ask("play", out=out, episodes=episodes, **question)
 
     def evaluate(self, part: Part = "test") -> dict[str, float]:
         """Read the data again and judge the best weights on a part of it."""

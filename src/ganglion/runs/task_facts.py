@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from ganglion import tasks
 from ganglion.runs.facts import type_text
 from ganglion.settings import Bound, field_documentation
-from ganglion.tasks.questions import Given
+from ganglion.tasks.questions import Conversation, Given
 
 FOLDER = Path(tasks.__file__).parent / "facts"
 
@@ -47,7 +47,8 @@ def make(name: str) -> dict[str, Any]:
 def question(cls: type) -> dict[str, Any]:
     """Return what a question asks for: one entry a field, from which its flag is made.
 
-    `given` fields are words without a flag; `bounds` say what their numbers must be.
+    `given` fields are words without a flag, a `conversation` is asked for line by line, and `bounds` say what numbers
+    must be.
     """
     plain, full = get_type_hints(cls), get_type_hints(cls, include_extras=True)
     sentences = field_documentation(cls)
@@ -62,6 +63,7 @@ def question(cls: type) -> dict[str, Any]:
                 "default": default,
                 "optional": default is None,
                 "given": is_given,
+                "conversation": full[field.name] == Conversation,
                 "bounds": [] if is_given else bounds(full[field.name]),
                 "help": " ".join(sentences[field.name].split()),
             }

@@ -12,6 +12,7 @@ from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.tasks.answers import Answer
+from ganglion.tasks.questions import unable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,8 +127,7 @@ class Task(ABC):
     def ask(self, verb: str, home: nn.Module, question: Any) -> Answer:
         """Answer a question; raise `UsageError` for a verb that is not among `verbs`."""
         if verb not in self.verbs:
-            able = ", ".join(self.verbs)
-            raise UsageError(f"this run cannot {verb}", found=f"a {self.name} task", expected=f"one of {able}")
+            raise unable(verb, self.name, self.verbs)
         answer: Answer = getattr(self, verb)(home, question)
         return answer
 

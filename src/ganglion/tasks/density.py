@@ -235,6 +235,7 @@ def pseudo_log_likelihood(machine: BinaryModel, visible: Tensor) -> float:
     Where asking for all units would take long, every sample is asked about a few that are drawn once for all, and the
     sum is scaled up.
 
+    >>> from ganglion.nn.energy import BernoulliRBM
     >>> machine = BernoulliRBM(10, 3, deviation=0.0)
     >>> round(pseudo_log_likelihood(machine, torch.zeros(4, 10)), 4)  # ten coins
     -6.9315

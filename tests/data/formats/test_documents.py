@@ -126,9 +126,9 @@ def test_one_class_is_a_stop_of_the_data_check(tmp_path: Path) -> None:
 
 
 def test_texts_to_answer_for(tmp_path: Path) -> None:
-    assert read_texts_of(write(tmp_path / "a.txt", "one\n\n two \n"), "") == ["one", "two"]
+    assert read_texts_of(write(tmp_path / "a.txt", "one\n\n two \n"), "") == [(1, "one"), (3, "two")]
     table = write(tmp_path / "a.csv", "id,review\n1,good one\n2,bad one\n")
-    assert read_texts_of(table, "review") == ["good one", "bad one"]
+    assert read_texts_of(table, "review") == [(1, "good one"), (2, "bad one")]
     with pytest.raises(ConfigurationError, match="unknown column"):
         read_texts_of(table, "text")
     with pytest.raises(DataError, match="no texts"):

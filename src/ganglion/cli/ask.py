@@ -1,0 +1,180 @@
+"""The verbs: questions put to a run. Which there are, and their flags, is read from the facts of the tasks."""
+
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganglion import tasks
+from ganglion.cli.arguments import refuse_unwritable
+from ganglion.cli.output import answer, note, print_table, text
+from ganglion.errors import CheckpointError, UsageError, printable
+from ganglion.files import read_json
+from ganglion.runs import task_facts
+from ganglion.tasks.questions import unable
+
+if TYPE_CHECKING:
+    from ganglion.runs.run import Run
+    from ganglion.tasks.answers import Answer
+
+VERBS = {
+    "predict": "answer about inputs of your own: pictures, tables, texts",
+    "generate": "draw new samples, or write text",
+    "forecast": "continue a time series",
+    "play": "let an agent play episodes",
+    "chat": "talk with a run",
+    "search": "find what is most like an example",
+    "compress": "make a file smaller",
+    "decompress": "give back what was compressed",
+    "project": "find the nearest thing that a generator can make",
+}
+"""What a user can ask; a verb that no kind of task offers is not shown."""
+SHOWN = 3
+"""Answers of several that fit into a table."""
+LONGEST_CELL = 60
+
+
+def offered() -> dict[str, list[str]]:
+    """Return the verbs that can be asked, and the kinds of task that answer each.
+
+    >>> offered()["forecast"]
+    ['forecasting']
+    """
+    kinds = {name: task_facts.load(name)["verbs"] for name in tasks.names()}
+    able = {verb: [name for name, verbs in kinds.items() if verb in verbs] for verb in VERBS}
+    return {verb: names for verb, names in able.items() if names}
+
+
+def ask(verb: str, words: list[str]) -> None:
+    """Put a question to a run: `VERB RUN [flags]`."""
+    run = next((word for word in words if _is_run(word)), None)
+    if run is None:
+        if words and words[0] in ("-h", "--help"):
+            print(usage(verb))
+            return
+        if not words:
+            raise UsageError(f"name the run to {verb} with", remedy=f"ganglion {verb} --help")
+        from ganglion.training.run_folder import RunFolder
+
+        run = next((word for word in words if not word.startswith("-")), "")
+        RunFolder.open(run)  # says what is wrong with it
+    _ask(verb, run, [word for place, word in enumerate(words) if place != words.index(run)])
+
+
+def usage(verb: str) -> str:
+    """Return the help of a verb without a run: what each kind of task that answers it can be asked."""
+    lines = [f"usage: ganglion {verb} RUN [flags]", "", f"{VERBS[verb]}.".capitalize()]
+    for name in offered()[verb]:
+        facts = task_facts.load(name)
+        question = facts["verbs"][verb]
+        lines += ["", textwrap.fill(f"{name.capitalize()}: {question['summary']}", 80, subsequent_indent="  ")]
+        for field in question["fields"]:
+            word = "INPUT ..." if field["given"] else f"--{field['name'].replace('_', '-')}"
+            shown = "" if field["default"] in (None, "") else f" (default: {text(field['default'])})"
+            lines.append(_flag_line(word, field["help"] + shown))
+    lines += ["", "All:"]
+    lines.append(_flag_line("--out PATH", "File to write, or folder for one file each; its ending says as what."))
+    lines.append(_flag_line("--json", "Print the answer as JSON."))
+    return "\n".join([*lines, "", f"`ganglion {verb} RUN --help` shows those of one run."])
+
+
+def _flag_line(word: str, help: str) -> str:
+    return textwrap.fill(help, 80, initial_indent=f"  {word:<16}", subsequent_indent=" " * 18)
+
+
+def _is_run(word: str) -> bool:
+    try:
+        return (Path(word).expanduser() / "config.json").is_file()
+    except (OSError, ValueError, RuntimeError):  # no name of a folder at all
+        return False
+
+
+def _ask(verb: str, folder: str, words: list[str]) -> None:
+    facts = _facts_of(Path(folder).expanduser())
+    if verb not in facts["verbs"]:
+        raise unable(verb, facts["name"], facts["verbs"])
+    from ganglion.cli.flags import parse_question
+
+    question = facts["verbs"][verb]
+    command, options = parse_question(verb, question, words)
+    files = [value for value in options.values() if isinstance(value, Path)]
+    for path in files:
+        refuse_unwritable(path)
+    if command.out:
+        refuse_unwritable(Path(command.out), may_be_folder=True)
+    from ganglion.runs.run import open_run
+
+    run = open_run(folder)
+    conversation = next((field["name"] for field in question["fields"] if field["conversation"]), None)
+    if conversation and conversation not in options:
+        _talk(run, verb, conversation, options)
+        return
+    _show(run, verb, options, run.answer(verb, **options), command.out, command.json)
+    for path in files:
+        note(f"wrote {path}")
+
+
+def _facts_of(folder: Path) -> dict[str, Any]:
+    """Return the facts of the task that a run was trained for."""
+    name = read_json(folder / "config.json").get("task")
+    if name not in tasks.names():
+        where, known = str(folder / "config.json"), ", ".join(tasks.names())
+        raise CheckpointError("this run is for an unknown task", where=where, found=repr(name)[:80], expected=known)
+    return task_facts.load(name)
+
+
+def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: str | None, as_json: bool) -> None:
+    """Write the answer where a file is named or needed, and print what can be printed."""
+    from ganglion.runs.writing import usual_file, write
+    from ganglion.tasks.answers import Images, Rows, Strokes, Text
+
+    for sentence in found.notes:
+        note(f"note: {printable(sentence)}")
+    path = out or usual_file(found, verb)
+    remark = write(found, path) if path else ""
+    about = {"run": str(run.folder), **options}
+    if isinstance(found, Rows):
+        document = {"rows": found.value, **found.totals} if found.totals else found.value
+        answer(document, as_json, lambda: _print_rows(found))
+    elif isinstance(found, Text):
+        answer({**about, "text": found.text}, as_json, lambda: print(found.text))
+    else:
+        rows = {"rows": list(found.rows)} if isinstance(found, Images | Strokes) and found.rows else {}
+        answer({**about, "out": str(path), **rows}, as_json, lambda: print(path))
+    if path:
+        note(f"wrote {path}: {remark}")
+
+
+def _talk(run: "Run", verb: str, field: str, options: dict[str, Any]) -> None:
+    """Ask again and again, with all that was said before, until the input ends."""
+    said: tuple[str, ...] = ()
+    prompt = "> " if sys.stdin.isatty() else ""
+    while True:
+        try:
+            line = input(prompt)
+        except EOFError:
+            return
+        if line.strip():
+            said = (*said, line)
+            reply = str(run.answer(verb, **options | {field: said}).value)
+            print(reply, flush=True)
+            said = (*said, reply)
+
+
+def _print_rows(found: Any) -> None:
+    columns = list(dict.fromkeys(name for row in found.rows for name in row))
+    right = [name for name in columns if all(isinstance(row.get(name), int | float | None) for row in found.rows)]
+    print_table(columns, [[_short(row.get(name)) for name in columns] for row in found.rows], right=right)
+    if found.totals:
+        print("\n" + ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in found.totals.items()))
+
+
+def _short(value: Any) -> Any:
+    """Return what a table cell can hold: the first of several answers, of many numbers how many, the ends of a text."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return ", ".join(" ".join(text(part) for part in one.values()) for one in value[:SHOWN])
+    if isinstance(value, list) and len(value) > 2 * SHOWN:
+        return f"{len(value)} values"
+    if isinstance(value, str) and len(value) > LONGEST_CELL:
+        return f"{value[: LONGEST_CELL // 2]} ... {value[-LONGEST_CELL // 2 :]}"
+    return value

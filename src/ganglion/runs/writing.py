@@ -1,0 +1,239 @@
+"""Answers as files: tables, pictures and sheets of them, text, sound, drawings, films."""
+
+import csv
+import json
+import math
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ganglion.errors import UsageError
+from ganglion.figures.film import save_film
+from ganglion.figures.pixels import GAP, SMALLEST_SIDE, sheet
+from ganglion.tasks.answers import Answer, Binary, Film, Images, Rows, Sound, Strokes, Text
+
+FOLDER = "/"
+"""The ending of a folder that is there or ends with a slash."""
+NO_ENDING = ""
+"""What pictures take for a folder, and text for a file."""
+LARGEST_SHEET = 3000
+"""Pixels of a side of a sheet of pictures; more pictures are left out of it."""
+QUALITY = 95
+"""Of pictures in formats that lose something."""
+STROKES_PER_ROW = 8
+MARGIN = 0.1
+"""Room around a drawing, in parts of its size."""
+
+
+def write(answer: Answer, path: str | Path) -> str:
+    """Write an answer in the first of its forms that the ending of `path` fits, and say what is worth knowing of it.
+
+    Raises:
+        UsageError: no form fits the ending, or the form's own complaint.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "marks.csv"
+    ...     write(Rows([{"name": "Ada", "mark": 1}]), path), path.read_text().split()
+    ('1 row', ['name,mark', 'Ada,1'])
+    """
+    ending, path = _ending(path), Path(path)
+    fitting: list[str] = []
+    for form in (answer, *answer.also):
+        endings, writer = WRITERS[type(form)]
+        fitting += (*endings, *_own_endings(form))
+        if ending in fitting:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return writer(form, path)
+    words = {FOLDER: "a folder", NO_ENDING: "no ending"}
+    raise UsageError(
+        "this answer cannot be written to such a file",
+        where=str(path),
+        expected=", ".join(words.get(one, one) for one in fitting if one != NO_ENDING),
+        found=words.get(ending, ending),
+    )
+
+
+def usual_file(answer: Answer, verb: str) -> Path | None:
+    """Return the file for an answer that cannot be printed, where none was named.
+
+    >>> usual_file(Images(np.zeros((1, 2, 2, 1), np.uint8), ["a"]), "generate"), usual_file(Text("a"), "generate")
+    (PosixPath('generated.png'), None)
+    """
+    if isinstance(answer, Rows | Text):
+        return None
+    ending = _own_endings(answer)[0] if isinstance(answer, Binary) else WRITERS[type(answer)][0][0]
+    return Path(f"{verb}{'d' if verb.endswith('e') else 'ed'}{ending}")
+
+
+def _ending(path: str | Path) -> str:
+    return FOLDER if str(path).endswith(("/", "\\")) or Path(path).is_dir() else Path(path).suffix.lower()
+
+
+def _own_endings(answer: Answer) -> tuple[str, ...]:
+    return (answer.ending,) if isinstance(answer, Binary) else ()
+
+
+def _write_rows(answer: Rows, path: Path) -> str:
+    if path.suffix.lower() == ".json":
+        path.write_text(json.dumps(answer.value, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+    else:
+        write_table(answer.rows, path)
+    return "1 row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
+
+
+def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows of mappings as CSV, or as TSV by that ending; lists become JSON."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | tuple | dict) else value
+
+
+def _write_images(answer: Images, path: Path) -> str:
+    if _ending(path) == ".npz":
+        np.savez_compressed(path, images=np.stack(list(answer.pixels)), names=np.array(answer.names))
+        return f"{len(answer.pixels):,} pictures"
+    if _ending(path) in (FOLDER, NO_ENDING):
+        return _write_each(path, answer.names, ".png", answer.pixels, _save_picture, answer.rows)
+    if len(answer.pixels) == 1:
+        _save_picture(answer.pixels[0], path)
+        return "1 picture"
+    pixels, shown = sheet_of(answer.pixels)
+    _save_picture(pixels, path)
+    rest = f"; --out {path.with_suffix('')}/ writes one file each" if shown < len(answer.pixels) else ""
+    return f"{shown} of {len(answer.pixels):,} pictures{rest}"
+
+
+def sheet_of(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, int]:
+    """Return a sheet `(height, width, 3)` of as many pictures as can be looked at together, and how many these are."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    times = math.ceil(SMALLEST_SIDE / min(height, width))
+    across, down = (max(1, LARGEST_SHEET // (side * times + GAP)) for side in (width, height))
+    shown = [_on_paper(picture, height, width) for picture in pictures[: across * down]]
+    columns = min(across, max(math.ceil(math.sqrt(len(shown))), math.ceil(len(shown) / down)))
+    return sheet(np.stack(shown), columns), len(shown)
+
+
+def _on_paper(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a picture in colour at the upper left of white paper."""
+    paper = np.full((height, width, 3), 255, np.uint8)
+    paper[: picture.shape[0], : picture.shape[1]] = picture
+    return paper
+
+
+def _save_picture(picture: np.ndarray, path: Path) -> None:
+    pixels = picture[..., 0] if picture.shape[-1] == 1 else picture
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path, quality=QUALITY)  # which formats without loss leave alone
+
+
+def _write_each(
+    folder: Path,
+    names: Sequence[str],
+    ending: str,
+    items: Sequence[Any] | np.ndarray,
+    save: Callable[[Any, Path], None],
+    rows: Sequence[Mapping[str, Any]],
+) -> str:
+    """Write one file each, and a table of what is known of each where anything is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, item in zip(_file_names(names), items, strict=True):
+        save(item, folder / f"{name}{ending}")
+    if rows:
+        known = zip(_file_names(names), rows, strict=True)
+        write_table([{"file": f"{name}{ending}", **row} for name, row in known], folder / "rows.csv")
+    return f"{len(names):,} files"
+
+
+def _file_names(names: Sequence[str]) -> list[str]:
+    """Return names that files can have, all different.
+
+    >>> _file_names(["a/cat", "b/cat", "dog"])
+    ['a-cat', 'b-cat', 'dog']
+    """
+    safe = ["".join(sign if sign.isalnum() or sign in "-_. " else "-" for sign in name).strip(". ") for name in names]
+    return safe if len(set(safe)) == len(safe) else [f"{place:04}-{name}" for place, name in enumerate(safe)]
+
+
+def _write_text(answer: Text, path: Path) -> str:
+    path.write_text(answer.text, encoding="utf-8", errors="replace")
+    return f"{len(answer.text):,} characters"
+
+
+def _write_binary(answer: Binary, path: Path) -> str:
+    path.write_bytes(answer.content)
+    return f"{len(answer.content):,} bytes"
+
+
+def _write_sound(answer: Sound, path: Path) -> str:
+    """Write 16 bits a sample."""
+    samples = answer.samples if answer.samples.ndim == 2 else answer.samples[:, None]  # (time, channels)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(answer.rate)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes())
+    return f"{len(samples) / answer.rate:.1f} s"
+
+
+def _write_film(answer: Film, path: Path) -> str:
+    save_film(answer.frames, path, answer.rate)
+    return f"{len(answer.frames) / answer.rate:.1f} s"
+
+
+def _write_strokes(answer: Strokes, path: Path) -> str:
+    if _ending(path) in (FOLDER, NO_ENDING):
+        return _write_each(path, answer.names, ".svg", answer.drawings, _save_drawing, answer.rows)
+    path.write_text(drawings_as_svg(answer.drawings), encoding="utf-8")
+    return f"{len(answer.drawings):,} drawings"
+
+
+def _save_drawing(drawing: Sequence[np.ndarray], path: Path) -> None:
+    path.write_text(drawings_as_svg([drawing]), encoding="utf-8")
+
+
+def drawings_as_svg(drawings: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = ()) -> str:
+    """Return drawings side by side as SVG, all at the same scale.
+
+    >>> drawings_as_svg([[np.array([[0, 0], [10, 5]])]]).count("<polyline")
+    1
+    """
+    corners = [np.concatenate(list(drawing)) if drawing else np.zeros((1, 2)) for drawing in drawings]
+    side = max([1e-6, *(float(np.ptp(points, axis=0).max()) for points in corners)]) * (1 + 2 * MARGIN)
+    columns = max(1, min(STROKES_PER_ROW, len(drawings)))
+    rows = max(1, math.ceil(len(drawings) / columns))
+    parts = []
+    for place, (drawing, points) in enumerate(zip(drawings, corners, strict=True)):
+        cell = np.array([place % columns + 0.5, place // columns + 0.5]) * side
+        shift = cell - (points.min(0) + points.max(0)) / 2
+        lines = [" ".join(f"{x:.2f},{y:.2f}" for x, y in line + shift) for line in drawing]
+        title = f"<title>{escape(titles[place])}</title>" if place < len(titles) else ""
+        polylines = "".join(f'<polyline points="{line}"/>' for line in lines)
+        parts.append(f"<g>{title}{polylines}</g>")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns * side:.2f} {rows * side:.2f}" fill="none" '
+        f'stroke="#222222" stroke-width="{side / 80:.3f}" stroke-linecap="round" stroke-linejoin="round">'
+        f"{''.join(parts)}</svg>\n"
+    )
+
+
+WRITERS: dict[type, tuple[tuple[str, ...], Callable[[Any, Path], str]]] = {
+    Rows: ((".csv", ".tsv", ".json"), _write_rows),
+    Images: ((".png", FOLDER, NO_ENDING, ".jpg", ".jpeg", ".webp", ".bmp", ".npz"), _write_images),
+    Text: ((".txt", NO_ENDING, ".md", ".text"), _write_text),
+    Sound: ((".wav",), _write_sound),
+    Film: ((".gif", ".webp", ".mp4"), _write_film),
+    Strokes: ((".svg", FOLDER, NO_ENDING), _write_strokes),
+    Binary: ((), _write_binary),
+}
+"""Endings of the files that each form may become, the usual one first, and what writes them."""
