@@ -260,7 +260,7 @@ def test_moments_are_loaded_in_the_layout_of_their_weights(optimizer: str) -> No
             self.descent = Descent(optimizer=optimizer, learning_rate=0.1, optimizer_arguments=arguments)
             torch.manual_seed(0)
             self.networks = {"filter": torch.nn.Conv2d(3, 4, 2).to(memory_format=layout)}
-            self.optimizers = {"filter": self.descent.make_optimizer(self.network)}
+            self.optimizers = {"filter": self.descent.make_optimizer(self.home)}
 
         def step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             return descend(self.optimizers["filter"], batch, self.objective, self.descent)
