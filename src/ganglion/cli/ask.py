@@ -116,9 +116,14 @@ def _ask(verb: str, folder: str, words: list[str]) -> None:
 
 def _facts_of(folder: Path) -> dict[str, Any]:
     """Return the facts of the task that a run was trained for."""
-    name = read_json(folder / "config.json").get("task")
+    where = str(folder / "config.json")
+    try:
+        name = read_json(folder / "config.json").get("task")
+    except ValueError as error:
+        remedy = "put the original file back, or train again"
+        raise CheckpointError("cannot read what this run is", where=where, found=str(error), remedy=remedy) from error
     if name not in tasks.names():
-        where, known = str(folder / "config.json"), ", ".join(tasks.names())
+        known = ", ".join(tasks.names())
         raise CheckpointError("this run is for an unknown task", where=where, found=repr(name)[:80], expected=known)
     return task_facts.load(name)
 
