@@ -150,6 +150,15 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Local(Protocol):
+    """A network that makes images of images of any size, each pixel from those around it."""
+
+    @property
+    def reach(self) -> int:
+        """Pixels in each direction beyond which nothing matters to an output pixel."""
+
+
+@runtime_checkable
 class Decoder(Protocol):
     """A network that makes samples of codes."""
 

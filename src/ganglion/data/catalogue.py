@@ -36,6 +36,7 @@ class Entry:
 ENTRIES = (
     Entry("exam-marks", "tabular", "bundled", "30 candidates, three marks each, who passed or failed"),
     Entry("digits", "image", "bundled", "1797 handwritten digits of 8 x 8 pixels, grey"),
+    Entry("photographs", "image", "bundled", "120 pieces of 64 x 64 pixels of two photographs, colour"),
     Entry("iris", "tabular", "bundled", "150 flowers of 3 species by 4 measures"),
     Entry("wine", "tabular", "bundled", "178 wines of 3 growers by 13 chemical measures"),
     Entry("breast-cancer", "tabular", "bundled", "569 tumours, malignant or benign, by 30 measures"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganglion.figures.images import frames as frames
     from ganglion.figures.images import image_grid as image_grid
     from ganglion.figures.images import reconstructions as reconstructions
+    from ganglion.figures.images import strips as strips
     from ganglion.figures.passages import coloured_words as coloured_words
     from ganglion.figures.passages import next_tokens as next_tokens
     from ganglion.figures.passages import passage as passage
@@ -38,7 +39,7 @@ _DRAWINGS = {
     "answers": ("code_map", "confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
     "film": ("save_film",),
-    "images": ("filters", "frames", "image_grid", "reconstructions"),
+    "images": ("filters", "frames", "image_grid", "reconstructions", "strips"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
     "pixels": ("sheet",),
     "series": ("add_band", "entitle", "errors_by_step", "residuals"),

@@ -1,7 +1,7 @@
 """Pictures of pictures: grids of samples, learned filters, reconstructions, frames of a game."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,17 +82,35 @@ def reconstructions(originals: np.ndarray, reconstructed: np.ndarray, columns: i
         return empty("no images")
     pair = to_pixels(np.concatenate([np.asarray(originals)[:count], np.asarray(reconstructed)[:count]]))
     before, after = pair[:count], pair[count:]
-    columns = min(columns, count)
+    rows = {"original": before, "reconstructed": after, "difference": 1 - np.abs(before - after)}
+    return _bands(rows, "Reconstructions", columns)
+
+
+@styled
+def strips(images: Mapping[str, np.ndarray], title: str = "", columns: int = 6) -> Figure:
+    """Draw the same samples in several states, such as before and after: a named row of each, sample below sample.
+
+    Args:
+        images: by name, each `(samples, height, width)` or `(samples, height, width, channels)` in one common scale.
+    """
+    count = min(map(len, images.values()))
+    if not count:
+        return empty("no images")
+    pixels = to_pixels(np.concatenate([np.asarray(part)[:count] for part in images.values()]))
+    return _bands(dict(zip(images, pixels.reshape(len(images), count, *pixels.shape[1:]), strict=True)), title, columns)
+
+
+def _bands(images: Mapping[str, np.ndarray], title: str, columns: int) -> Figure:
+    """Draw named rows of pixels `(samples, height, width, 3)`, in as many bands as the samples need."""
+    count, *shape = next(iter(images.values())).shape[:3]
+    columns, kinds = min(columns, count), len(images)
     bands = math.ceil(count / columns)
-    sheet = _Sheet(columns, 3 * bands, before.shape[1:3], "Reconstructions", left=1.15)
-    for band in range(bands):
-        for row, name in enumerate(("original", "reconstructed", "difference")):
-            sheet.name_row(3 * band + row, name)
-    for place in range(count):
-        row, column = 3 * (place // columns), place % columns
-        sheet.put(row, column, before[place])
-        sheet.put(row + 1, column, after[place])
-        sheet.put(row + 2, column, 1 - np.abs(before[place] - after[place]))
+    sheet = _Sheet(columns, kinds * bands, tuple(shape), title, left=1.15)
+    for number, (name, pixels) in enumerate(images.items()):
+        for band in range(bands):
+            sheet.name_row(kinds * band + number, name)
+        for place, image in enumerate(pixels):
+            sheet.put(kinds * (place // columns) + number, place % columns, image)
     return sheet.figure
 
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
@@ -19,7 +20,9 @@ EXAM_MARKS = (
 """Marks in three exams out of 100, and whether the candidate passed: with more than 150 altogether."""
 
 SKLEARN = ("digits", "iris", "wine", "breast-cancer", "diabetes")
-BUNDLED = ("exam-marks", *SKLEARN)
+BUNDLED = ("exam-marks", *SKLEARN, "photographs")
+CROP = 64
+"""Side of the pieces that photographs are cut into."""
 
 
 def read_bundled(name: str) -> Dataset:
@@ -30,6 +33,8 @@ def read_bundled(name: str) -> Dataset:
     """
     if name == "exam-marks":
         return _exam_marks()
+    if name == "photographs":
+        return _photographs()
     return (_digits() if name == "digits" else None) or _from_sklearn(name)
 
 
@@ -49,13 +54,29 @@ def _exam_marks() -> Dataset:
     )
 
 
-def _digits() -> Dataset | None:
-    """Read the digits from the file inside scikit-learn, whose import would take longer than a short training run.
-
-    Returns None where another version keeps that file elsewhere.
-    """
+def _within_sklearn(*parts: str) -> Path:
+    """Return a file inside scikit-learn, whose import would take longer than a short training run."""
     found = find_spec("sklearn")
-    path = Path(found.origin if found and found.origin else "").parent / "datasets" / "data" / "digits.csv.gz"
+    return Path(found.origin if found and found.origin else "").parent.joinpath("datasets", *parts)
+
+
+def _photographs() -> Dataset:
+    """Cut the two photographs that come with scikit-learn into pieces that do not overlap."""
+    pieces = []
+    for name in ("china.jpg", "flower.jpg"):
+        photograph = np.asarray(Image.open(_within_sklearn("images", name)).convert("RGB"))
+        rows, columns = photograph.shape[0] // CROP, photograph.shape[1] // CROP
+        whole = photograph[: rows * CROP, : columns * CROP]
+        pieces.append(whole.reshape(rows, CROP, columns, CROP, 3).swapaxes(1, 2).reshape(-1, CROP, CROP, 3))
+    inputs = np.concatenate(pieces)
+    return Dataset.of(
+        name="photographs", kind="image", inputs=inputs, source="photographs", fingerprint=fingerprint(inputs)
+    )
+
+
+def _digits() -> Dataset | None:
+    """Read the digits from the file inside scikit-learn; None where another version keeps that file elsewhere."""
+    path = _within_sklearn("data", "digits.csv.gz")
     if not path.is_file():
         return None
     with gzip.open(path, "rt", encoding="ascii") as file:

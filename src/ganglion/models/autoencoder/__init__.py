@@ -11,4 +11,12 @@ SYSTEMS = (
         defaults={"epochs": 60, "batch_size": 64},
         tour={},
     ),
+    System(
+        name="denoiser",
+        module="autoencoder.denoiser",
+        tasks=("image_to_image",),
+        data="photographs",
+        defaults={"epochs": 16, "batch_size": 4, "augment": "flip", "schedule": "cosine"},
+        tour={"epochs": 4},
+    ),
 )

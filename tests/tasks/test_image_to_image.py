@@ -1,0 +1,92 @@
+"""Images from images: noise afresh in every epoch and fixed where it is judged, pairs, any size in tiles."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import ganglion
+from ganglion.data.catalogue import read
+from ganglion.data.dataset import Dataset
+from ganglion.data.fields import Field
+from ganglion.data.settings import DataSettings
+from ganglion.models.autoencoder.denoiser import TINY, Config, Denoiser, build
+from ganglion.tasks.image_to_image import ImageToImage, Predict
+
+PHOTOGRAPHS = read("photographs", DataSettings())
+
+
+def prepared(dataset: Dataset = PHOTOGRAPHS, **options: Any) -> ImageToImage:
+    return ImageToImage.prepare(dataset, TINY, DataSettings(**options), seed=0)
+
+
+def test_noise_is_drawn_afresh_for_learning_and_stays_for_judging() -> None:
+    task = prepared(batch_size=200)
+    rule = build(replace(task.config, noise=50.0))
+    loader = task.loader(rule, seed=0)
+    (first,), (second,) = list(loader), list(loader)
+    noise = [(batch["inputs"] - batch["targets"])[batch["index"].argsort()] for batch in (first, second)]
+    assert not torch.equal(*noise)
+    for one in noise:
+        assert float(one.std()) == pytest.approx(50 / 255, rel=0.01)
+        assert float(one.mean()) == pytest.approx(0, abs=0.001)
+    assert torch.equal(next(iter(task.loader(rule, seed=0)))["inputs"], first["inputs"])
+    assert task.evaluate(rule) == task.evaluate(rule)
+    assert task.baseline()["psnr"] == pytest.approx(20 * np.log10(255 / 50), abs=0.05)
+
+
+def test_pairs_are_learnt_from_as_they_are() -> None:
+    """The network that must be learnt turns black into white; both images of a pair are moved together."""
+    pixels = np.asarray(PHOTOGRAPHS.inputs)
+    fields = {"source": Field(kind="images", values=pixels), "target": Field(kind="images", values=255 - pixels)}
+    task = prepared(Dataset(name="negatives", fields=fields), augment="shift-flip")
+    assert Dataset(name="negatives", fields=fields).kind == "image-pairs"
+    for batch in task.loader(build(task.config), seed=3):
+        torch.testing.assert_close(batch["inputs"], 1 - batch["targets"])
+    assert task.baseline()["psnr"] < 15
+
+
+class Negative(nn.Module):
+    """Black becomes white."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reach, self.weight = 0, nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 1 - images + self.weight
+
+
+def test_pictures_come_back_at_their_own_size_and_under_their_name(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    sizes = {"a": (40, 57), "b": (7, 9), "c": (200, 130)}
+    for name, size in sizes.items():
+        Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    task = ImageToImage.restore(prepared().state(), TINY)
+    answer = task.predict(Negative(), Predict(inputs=[tmp_path]))
+    assert list(answer.names) == ["a", "b", "c"]
+    for name, picture in zip(answer.names, answer.pixels, strict=True):
+        np.testing.assert_array_equal(picture, 255 - np.asarray(Image.open(tmp_path / f"{name}.png")))
+    assert answer.rows[1] == {"input": str(tmp_path / "b.png"), "height": 7, "width": 9}
+
+
+def test_no_answer_depends_on_the_others() -> None:
+    task, network = prepared(), Denoiser(Config(in_channels=3, depth=4, channels=4))
+    pictures = [np.asarray(PHOTOGRAPHS.inputs[place]) for place in (3, 70)]
+    together = task.transform(network, pictures)
+    for picture, made in zip(pictures, together, strict=True):
+        np.testing.assert_array_equal(task.transform(network, [picture])[0], made)
+
+
+def test_a_run_makes_pictures_cleaner(tmp_path: Path) -> None:
+    options = {"depth": 3, "channels": 8, "noise": 50.0, "steps": 60, "batch_size": 2, "learning_rate": 1e-2}
+    run = ganglion.train("denoiser", out=tmp_path / "run", image_size=32, **options)
+    assert run.result["score_name"] == "psnr"
+    assert run.metrics["psnr"] > run.result["baseline"] + 2
+    assert run.metrics["ssim"] > run.result["baseline_metrics"]["ssim"]
+    assert "before_after" in run.figures
