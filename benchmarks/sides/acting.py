@@ -20,6 +20,8 @@ from ganglion.training.trainer import Trainer
 LEARNING_STARTS, TRAIN_EVERY, BATCH = 1000, 2, 64
 EPISODES = 20
 CONFIG = Config(
+    network="mlp",
+    num_actions=2,
     hidden_features=(256, 256),
     double=False,
     threshold=1.0,

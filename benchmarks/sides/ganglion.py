@@ -68,7 +68,7 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
 
 def build(workload: Workload) -> LearningRule:
     module = find(workload.system).load()
-    config = to_dict(module.Config())
+    config = to_dict(module.SMALL if workload.system == "dqn" else module.Config())
     for name, value in workload.fields.items():
         config[name] = {**config[name], **value} if isinstance(value, dict) else value
     return module.build(from_dict(module.Config, config))
