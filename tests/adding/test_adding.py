@@ -53,7 +53,7 @@ def python(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_the_contract_suite_passes(copy: Path) -> None:
     done = python(copy, "-m", "pytest", "-q", "-n", "0", "tests/contract", "-k", "centre")
     assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout and "failed" not in done.stdout
+    assert done.stdout.count(".") >= 12, "no promise was tested"
 
 
 def test_the_command_line_knows_both(copy: Path) -> None:
