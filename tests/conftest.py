@@ -1,6 +1,10 @@
 """What tests of several floors share."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +27,12 @@ def product_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(matrix_library, "library", lambda: request.param)
     monkeypatch.setattr(matrix_library, "LEAST_OPERATIONS", 0)
     return str(request.param)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Return a new folder, in memory where there is such a disk: what kills a process does not reach the disk."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    path = Path(tempfile.mkdtemp(prefix="ganglion-tests-", dir=memory))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

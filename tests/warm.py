@@ -1,7 +1,7 @@
 """A warm process that forks a child for each task it is given, so that a child costs no imports and may be killed.
 
-`python -m tests.warm` reads one JSON object a line, `{"call": "tests.module:function", "arguments": [...]}`, and
-answers with one, `{"status": 0, "value": ..., "errors": ""}`.
+`python -m tests.warm` reads requests, `{"call": "tests.module:function", "arguments": [...], "limit": 300}`,
+one a line, and answers each with a line, `{"status": 0, "value": ..., "errors": ""}`.
 """
 
 import json

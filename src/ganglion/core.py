@@ -81,7 +81,11 @@ class LearningRule(ABC):
         return nn.ModuleDict({role: self.networks[role] for role in roles})
 
     def begin(self, phase: Phase) -> None:
-        """Get ready for a phase: freeze and thaw networks, and make the optimizers of those that it trains anew."""
+        """Get ready for a phase: freeze and thaw networks, and make the optimizers of those that it trains anew.
+
+        Called when a phase begins, on a rule that has been through those before it; and on one that was just built,
+        in order to load a state of that phase. `ganglion.rules.roles` does what most rules need.
+        """
         raise TypeError(f"{type(self).__name__} declares phases, and not how {phase.name} begins")
 
     def state_dict(self) -> dict[str, Any]:
@@ -123,7 +127,7 @@ class Loader(Protocol):
         """Yield what is left of the current epoch; the place is advanced before each batch is handed out."""
 
     def begin(self, phase: Phase) -> None:
-        """Hand out data of the sizes that a phase asks for from the next epoch on."""
+        """Hand out data of the sizes that a phase asks for from the next `iter` on; the place stays the same."""
 
     def state_dict(self) -> dict[str, Any]: ...
 

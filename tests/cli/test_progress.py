@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ganglion.cli.progress import Lines, Progress, Standing, Terminal, choose_surface
+from ganglion.core import Measure
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
@@ -48,6 +49,9 @@ class Recorder:
         self.closed = True
 
 
+MEASURES = (Measure(name="accuracy", higher_is_better=True), Measure(name="loss", higher_is_better=False))
+
+
 def make_trainer(progress: Progress, **settings: Any) -> Trainer:
     torch.manual_seed(0)
     rule = Supervised(torch.nn.Linear(2, 2), Descent(optimizer="sgd", learning_rate=0.25))
@@ -57,8 +61,7 @@ def make_trainer(progress: Progress, **settings: Any) -> Trainer:
         InMemoryLoader(batch, 8, seed=0),
         TrainerSettings(device="cpu", **settings),
         evaluate=lambda rule: {"loss": 0.5, "accuracy": 0.75},
-        score="accuracy",
-        higher_is_better=True,
+        measures=MEASURES,
         callbacks=[progress],
     )
 

@@ -2,12 +2,9 @@
 
 import json
 import os
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -35,12 +32,3 @@ def survived(request: pytest.FixtureRequest) -> Record:
         assert successes == tries, row
 
     return record
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """Return a new folder, in memory where there is such a disk: what kills a process does not reach the disk."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    path = Path(tempfile.mkdtemp(prefix="ganglion-faults-", dir=memory))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)

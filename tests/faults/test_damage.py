@@ -80,7 +80,9 @@ def test_missing_extra_swapped_and_edited_files(stopped: Path, survived: Record)
         lambda: (newest / "more.safetensors").write_bytes(b""),
         lambda: (newest / "state.json").replace(newest / "weights.safetensors"),
         lambda: (newest / "manifest.json").write_text(manifest.replace('"step": 14', '"step": 15')),
-        lambda: (newest / "manifest.json").write_text(manifest.replace('"format": 1', '"format": 9')),
+        lambda: (newest / "manifest.json").write_text(
+            manifest.replace(f'"format": {checkpoint.FORMAT}', '"format": 9')
+        ),
         lambda: (newest / "manifest.json").write_text("[]"),
         lambda: (newest / "manifest.json").write_text("[" * 100_000),
         lambda: (shutil.rmtree(newest), shutil.copytree(older, newest)),

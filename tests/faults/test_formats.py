@@ -12,7 +12,10 @@ from tests.faults.conftest import Record
 from tests.faults.families import STEPS
 
 KEPT = Path(__file__).parents[1] / "fixtures" / "checkpoints"
-WEIGHTS = {"format-1": "7072020368d91e84918be6ef36d446cc932a82e69f47d74266237e3b710ce937"}
+WEIGHTS = {
+    "format-1": "7072020368d91e84918be6ef36d446cc932a82e69f47d74266237e3b710ce937",
+    "format-2": "3eac3f2e892f7a753b5c28d2114c32388d36fdac1d31d2d8b1c0b93d9ca6b58a",
+}
 """SHA-256 of the weights in each of them; the runs are of the variant `mlp`, stopped at step 6."""
 
 

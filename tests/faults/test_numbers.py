@@ -84,8 +84,9 @@ def test_skip(planted: Callable[[Trainer, float], None], place: Path, survived: 
         else:
             trainer.fit()
             once_an_epoch = 60 // 5
-            assert len(trainer.passed_over) == (once_an_epoch if planted is in_data else 1)
-            assert trainer.run is not None and trainer.run.metrics()[-1]["passed_over"] == len(trainer.passed_over)
+            lost = len(trainer.learner.recovery.passed_over)
+            assert lost == (once_an_epoch if planted is in_data else 1)
+            assert trainer.run is not None and trainer.run.metrics()[-1]["passed_over"] == lost
             assert not first_non_finite(trainer.rule.home.state_dict())
         good += all_finite(folder)
     survived(f"NaN and Inf in {planted.__name__[3:]}, policy skip", "planted at one step", 2, good)
@@ -100,7 +101,7 @@ def test_roll_back(planted: Callable[[Trainer, float], None], place: Path, survi
         planted(trainer, bad)
         trainer.fit()
         times = 4 if planted is in_data else 1
-        assert trainer.roll_backs == len(trainer.passed_over) == times
+        assert trainer.learner.recovery.roll_backs == len(trainer.learner.recovery.passed_over) == times
         assert trainer.rule.optimizers["line"].param_groups[0]["lr"] == 0.05 / 2**times
         steps = [row["step"] for row in trainer.run.metrics()]  # type: ignore[union-attr]
         assert steps == sorted(set(steps))
@@ -113,7 +114,7 @@ def test_rolling_back_ends(place: Path) -> None:
     in_data(trainer, math.nan)
     with pytest.raises(NonFiniteError):
         trainer.fit()
-    assert trainer.roll_backs == 5 and all_finite(place / "run")
+    assert trainer.learner.recovery.roll_backs == 5 and all_finite(place / "run")
 
 
 def test_skipping_ends_when_every_batch_is_bad(place: Path) -> None:
@@ -121,7 +122,7 @@ def test_skipping_ends_when_every_batch_is_bad(place: Path) -> None:
     trainer.loader.inputs[:] = math.nan  # type: ignore[attr-defined]
     with pytest.raises(NonFiniteError):
         trainer.fit()
-    assert len(trainer.passed_over) == 20
+    assert len(trainer.learner.recovery.passed_over) == 20
 
 
 @pytest.mark.parametrize("policy", ["skip", "roll-back"])

@@ -196,6 +196,6 @@ def test_a_signal_while_averaged_weights_are_in_place_leaves_the_trained_ones(pl
     trained = trainer.rule.home.weight.detach().clone()
     in_evaluation(signal.SIGTERM, 0)(trainer)
     with contextlib.suppress(KeyboardInterrupt), stop_requests() as trainer._stop:
-        trainer._average.update()  # type: ignore[union-attr]
+        trainer.learner.average.update()  # type: ignore[union-attr]
         trainer.judge()
     assert (trainer.rule.home.weight == trained).all()

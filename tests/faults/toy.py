@@ -16,7 +16,15 @@ def toy(folder: Path, callbacks: tuple[Callback, ...] = (), strict: bool = False
     """Return a trainer of the run in `folder`, continued where there is one; lock and folder are the caller's."""
     known = (folder / "config.json").exists()
     run = RunFolder.open(folder) if known else RunFolder.create(folder, "line", {"system": "line"})
-    settings = {"steps": STEPS, "checkpoint_every": 2, "report_every": 3, "evaluate_every": 5, "ema_decay": 0.9}
+    # One thread: a fork beside a pool of threads, which another test may have started, would wait for it for ever.
+    settings = {
+        "steps": STEPS,
+        "threads": 1,
+        "checkpoint_every": 2,
+        "report_every": 3,
+        "evaluate_every": 5,
+        "ema_decay": 0.9,
+    }
     seed_all(0)
     trainer = Trainer(Line(), Points(), TrainerSettings(**settings | fields), evaluate=error, run=run)
     trainer.callbacks = callbacks

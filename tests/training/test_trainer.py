@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganglion.core import Measure
 from ganglion.errors import CheckpointError, ConfigurationError, NonFiniteError, UsageError
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.optimizers import OPTIMIZERS
@@ -77,7 +78,7 @@ def test_weight_average_is_the_exponential_moving_average() -> None:
     expected = history[0]
     for weight in history[1:]:
         expected = 0.8 * expected + 0.2 * weight
-    assert torch.allclose(fitted._judged_weights()["weight"], expected, atol=1e-6)
+    assert torch.allclose(fitted.learner.home_weights()["weight"], expected, atol=1e-6)
     assert torch.equal(fitted.rule.home.weight, history[-1])
 
 
@@ -87,7 +88,7 @@ def test_best_weights_are_those_of_the_best_evaluation(tmp_path: Path) -> None:
     fitted = trainer(run, epochs=4)
     fitted._evaluate = lambda rule: {"loss": next(scores)}
     fitted.fit()
-    assert (fitted.best, fitted.best_step) == (1.0, 10)
+    assert (fitted.best.value, fitted.best.step) == (1.0, 10)
     assert run.pointed("best").name == "step-000010"
     saved = checkpoint.load(run.pointed("best"), ("weights",))["weights"]
     assert torch.equal(fitted.rule.home.weight, saved["weight"])
@@ -98,7 +99,7 @@ def test_patience_stops_and_keeps_the_best_without_a_run() -> None:
     fitted = trainer(epochs=50, patience=3)
     fitted._evaluate = lambda rule: {"loss": next(scores)}
     fitted.fit()
-    assert (fitted.iteration, fitted.best_step, fitted.stopped_early) == (25, 10, True)
+    assert (fitted.iteration, fitted.best.step, fitted.stopped_early) == (25, 10, True)
     assert torch.equal(fitted.rule.home.weight, _weights_after(10))
 
 
@@ -117,11 +118,36 @@ def test_evaluation_does_not_disturb_training() -> None:
     assert torch.equal(often.rule.home.weight, _weights_after(40))
 
 
-def test_monitoring_an_unknown_metric_names_the_known_ones_before_anything_is_learnt() -> None:
-    refused = trainer(monitor="acuracy")
-    with pytest.raises(UsageError, match="loss"):
-        refused.fit()
-    assert refused.iteration == 0
+ACCURACY = Measure(name="accuracy", higher_is_better=True)
+PERPLEXITY = Measure(name="perplexity", higher_is_better=False)
+
+
+def test_monitoring_an_unknown_measure_names_the_known_ones_before_anything_is_learnt() -> None:
+    with pytest.raises(UsageError, match="one of accuracy, perplexity"):
+        Trainer(Line(), Points(), TrainerSettings(steps=1, monitor="acuracy"), measures=(ACCURACY, PERPLEXITY))
+
+
+@pytest.mark.parametrize(
+    ("monitor", "best_step"), [(None, 15), ("accuracy", 15), ("perplexity", 10), ("bits_per_character", 5)]
+)
+def test_the_direction_is_that_of_the_measure_and_not_of_its_name(monitor: str | None, best_step: int) -> None:
+    scores = [
+        {"accuracy": 0.3, "perplexity": 30.0, "bits_per_character": 1.0},
+        {"accuracy": 0.4, "perplexity": 10.0, "bits_per_character": 2.0},
+        {"accuracy": 0.5, "perplexity": 20.0, "bits_per_character": 3.0},
+    ]
+    following = iter(scores)
+    torch.manual_seed(0)
+    fitted = Trainer(
+        Line(),
+        Points(),
+        TrainerSettings(epochs=3, monitor=monitor),
+        evaluate=lambda rule: next(following),
+        measures=(ACCURACY, PERPLEXITY, Measure(name="bits_per_character", higher_is_better=False)),
+    )
+    fitted.fit()
+    assert fitted.best.step == best_step
+    assert torch.equal(fitted.rule.home.weight, _weights_after(best_step))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, final
 
 from ganglion.cli.wording import clock, number, short, words
-from ganglion.training.trainer import Callback, Trainer
+from ganglion.training.callback import Callback, Training
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BAR = (4, 20)
 """Fewest and most cells of the bar, which takes what the values leave."""
 HELD_OUT = "validation_"
-TIMINGS = ("step", "epoch", "seconds", "samples_per_second")
+TIMINGS = ("step", "epoch", "phase", "seconds", "samples_per_second")
 
 
 @dataclass(frozen=True)
@@ -67,29 +67,29 @@ class Progress(Callback):
     def __exit__(self, *exception: object) -> None:
         self.surface.close()
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         self._started, self._first, self._samples = self._clock(), trainer.iteration, trainer.samples
         self._next = self._started + self.surface.interval
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Training) -> None:
         if self._clock() >= self._next:
             self._show(trainer, reported=False)
 
-    def on_report(self, trainer: Trainer) -> None:
+    def on_report(self, trainer: Training) -> None:
         self._show(trainer, reported=True)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         self.surface.close()
 
-    def on_note(self, trainer: Trainer, text: str) -> None:
+    def on_note(self, trainer: Training, text: str) -> None:
         self.surface.close()
         print(f"note: {text}", file=sys.stderr, flush=True)
 
-    def _show(self, trainer: Trainer, reported: bool) -> None:
+    def _show(self, trainer: Training, reported: bool) -> None:
         self.surface.show(self.standing(trainer), reported)
         self._next = self._clock() + self.surface.interval
 
-    def standing(self, trainer: Trainer) -> Standing:
+    def standing(self, trainer: Training) -> Standing:
         """Return where `trainer` is, its speed being that since it was started here."""
         spent = max(self._clock() - self._started, 1e-9)
         done = max(1, trainer.iteration - self._first)
@@ -105,34 +105,41 @@ class Progress(Callback):
         )
 
 
-def place(trainer: Trainer) -> str:
-    """Return the epoch that is under way, or the step where there are no epochs, out of how many."""
+def place(trainer: Training) -> str:
+    """Return phase and epoch that are under way, or the step where there are no epochs, each out of how many."""
+    phases = trainer.phases
+    phase = f"{phases.current.name} ({phases.number + 1}/{len(phases.declared)}) " if phases.current else ""
     period = trainer.loader.batches_per_epoch
     if not period or trainer.settings.epochs is None:
-        return f"step {trainer.iteration:,}/{trainer.total_steps:,}"
+        return f"{phase}step {trainer.iteration:,}/{trainer.total_steps:,}"
     total = -(-trainer.total_steps // period)
     now = min(total, max(1, -(-trainer.iteration // period)))
-    return f"epoch {now:>{len(str(total))}}/{total}"
+    return f"{phase}epoch {now:>{len(str(total))}}/{total}"
 
 
-def measured(trainer: Trainer) -> list[tuple[str, str]]:
+def measured(trainer: Training) -> list[tuple[str, str]]:
     """Return the loss, a measure on held-out data and the best of what is monitored, as last reported."""
     row: dict[str, Any] = {name: value for name, value in trainer.row.items() if name not in TIMINGS}
     held_out = [name.removeprefix(HELD_OUT) for name in row if name.startswith(HELD_OUT)]
     losses = ["loss"] if "loss" in row else [name for name in row if not name.startswith(HELD_OUT)][:2]
     values = [(words(name), number(row[name])) for name in losses]
     # The monitored measure is the one to show, unless it is the loss and there is a more telling one.
-    others = [name for name in (trainer.score, *held_out) if name not in losses and name in held_out]
-    shown = others[0] if others else trainer.score
+    others = [name for name in (trainer.measure.name, *held_out) if name not in losses and name in held_out]
+    shown = others[0] if others else trainer.measure.name
     if shown in held_out:
         name = f"validation {words(shown)}" if shown in losses else words(shown)
         values.append((name, number(row[HELD_OUT + shown])))
-    if trainer.best is not None:
-        values.append(("best" if shown == trainer.score else f"best {words(trainer.score)}", number(trainer.best)))
+    if trainer.best.value is not None:
+        values.append(
+            (
+                "best" if shown == trainer.measure.name else f"best {words(trainer.measure.name)}",
+                number(trainer.best.value),
+            )
+        )
     return values
 
 
-def learning_rate(trainer: Trainer) -> float:
+def learning_rate(trainer: Training) -> float:
     """Return the learning rate of the first optimizer, zero for a rule that has none."""
     for optimizer in trainer.rule.optimizers.values():
         return float(optimizer.param_groups[0]["lr"])

@@ -16,8 +16,9 @@ from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
 from ganglion.runs.session import settle
 from ganglion.tasks.shared.evaluation import ask
+from ganglion.training.callback import Callback, Training
 from ganglion.training.machine.seeding import random_state_kept, seed_all
-from ganglion.training.trainer import Callback, Trainer
+from ganglion.training.trainer import Trainer
 
 
 class _Estimator(BaseEstimator):
@@ -69,8 +70,7 @@ class _Estimator(BaseEstimator):
                 task.loader(rule, seed),
                 trainer_settings,
                 evaluate=task.evaluate if task.has_validation else None,
-                score=task.score,
-                higher_is_better=task.higher_is_better,
+                measures=task.measures,
                 callbacks=[history],
             )
             trainer.fit()
@@ -185,7 +185,7 @@ class _History(Callback):
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
 
-    def on_report(self, trainer: Trainer) -> None:
+    def on_report(self, trainer: Training) -> None:
         self.rows.append(dict(trainer.row))
 
 

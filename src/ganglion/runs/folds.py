@@ -22,7 +22,7 @@ from ganglion.runs.run import Run
 from ganglion.runs.session import Session, Source, as_source, prepare, prepare_resume, settle
 from ganglion.settings import to_dict
 from ganglion.tables import Table
-from ganglion.training.checkpoint import write_synced
+from ganglion.training.durable import write_synced
 from ganglion.training.run_folder import new_folder
 from ganglion.training.trainer import Callback
 

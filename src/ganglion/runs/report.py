@@ -12,7 +12,7 @@ from ganglion.errors import DataError
 from ganglion.figures.words import number
 from ganglion.files import parse_json, read_json
 from ganglion.tables import Table
-from ganglion.training.checkpoint import write_synced
+from ganglion.training.durable import write_synced
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from ganglion.runs.run import open_run as open_run
 from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.tasks.base import Task
 from ganglion.training import checkpoint
+from ganglion.training.best import monitored
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.device import choose_device, settle_precision
 from ganglion.training.machine.seeding import seed_all
@@ -96,7 +97,7 @@ class Session:
             "baseline_metrics": baseline,
             "seconds": round(self.trainer.seconds, 2),
             "steps": self.trainer.iteration,
-            "best_step": self.trainer.best_step,
+            "best_step": self.trainer.best.step,
             "stopped_early": self.trainer.stopped_early,
             "parameters": count_parameters(self.rule),
         }
@@ -136,6 +137,7 @@ def _prepare(
     trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
     source = as_source(system, system.data if data is None else data)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
+    monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
     foundation = _lay(system, task, trainer_settings.seed)
     about = {
         "format": FORMAT,
@@ -263,8 +265,7 @@ def _assemble(
         loader,
         settings,
         evaluate=task.evaluate if task.has_validation else None,
-        score=task.score,
-        higher_is_better=task.higher_is_better,
+        measures=task.measures,
         run=files,
         callbacks=callbacks,
     )

@@ -1,23 +1,94 @@
-"""What may be hooked into training."""
+"""What may be hooked into training, and what it sees there."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
 
-if TYPE_CHECKING:
-    from ganglion.training.trainer import Trainer
+from ganglion.core import LearningRule, Loader, Measure
+from ganglion.errors import UsageError
+from ganglion.training.best import Best
+from ganglion.training.phases import Phases
+from ganglion.training.run_folder import RunFolder
+from ganglion.training.settings import TrainerSettings
+
+
+class Training(Protocol):
+    """What a callback sees of the trainer."""
+
+    rule: LearningRule
+    loader: Loader
+    settings: TrainerSettings
+    run: RunFolder | None
+    measure: Measure
+    """What decides which weights are best."""
+    best: Best
+    phases: Phases
+    iteration: int
+    """Batches so far, those that were passed over included."""
+    row: dict[str, Any]
+    """The last report, a line of the metric log."""
+
+    @property
+    def epoch(self) -> float: ...
+
+    @property
+    def samples(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def total_steps(self) -> int: ...
+
+    @property
+    def finished(self) -> bool: ...
 
 
 class Callback:
-    """What may be hooked into training; every hook does nothing by default."""
+    """What may be hooked into training; every hook does nothing by default.
 
-    def on_start(self, trainer: "Trainer") -> None: ...
+    A callback that remembers something has a `name` and gives what it remembers as a state, which is saved in
+    every checkpoint: a run that is resumed with the same callbacks goes on as if it had never been stopped.
+    """
 
-    def on_step(self, trainer: "Trainer") -> None: ...
+    name: ClassVar[str] = ""
+    """Under which the state is saved; empty where there is none."""
 
-    def on_report(self, trainer: "Trainer") -> None: ...
+    def on_start(self, trainer: Training) -> None: ...
 
-    def on_checkpoint(self, trainer: "Trainer") -> None: ...
+    def on_step(self, trainer: Training) -> None: ...
 
-    def on_end(self, trainer: "Trainer") -> None: ...
+    def on_report(self, trainer: Training) -> None: ...
 
-    def on_note(self, trainer: "Trainer", text: str) -> None:
+    def on_checkpoint(self, trainer: Training) -> None: ...
+
+    def on_end(self, trainer: Training) -> None: ...
+
+    def on_note(self, trainer: Training, text: str) -> None:
         """Hear what the trainer has to say beside its numbers."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is remembered: tensors, numbers, text, and lists and dicts of them."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned; comes before `on_start`."""
+
+
+def states_of(callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """Return what callbacks remember, by their names. Raises `UsageError` where two have the same."""
+    named = [callback for callback in callbacks if callback.name]
+    states = {callback.name: callback.state_dict() for callback in named}
+    if len(states) < len(named):
+        raise UsageError("two callbacks that remember something have the same name", found=", ".join(states))
+    return states
+
+
+def give_back(callbacks: Sequence[Callback], states: dict[str, Any]) -> list[str]:
+    """Give callbacks what they remembered, and return a sentence for each that is new or gone."""
+    named = {callback.name: callback for callback in callbacks if callback.name}
+    for name in named.keys() & states.keys():
+        named[name].load_state_dict(states[name])
+    new = [
+        f"the callback {name} begins now: the checkpoint knows nothing of it" for name in named if name not in states
+    ]
+    return new + [f"the callback {name} was part of the run, and is no more" for name in states if name not in named]

@@ -14,57 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from ganglion.errors import CheckpointError, DataError
 from ganglion.files import MOST_JSON_BYTES, parse_json, read_bytes, read_json
+from ganglion.training.durable import sha256, sync_folder, write_bytes_synced
+from ganglion.training.migration import migrated
+from ganglion.training.packing import digest as digest
+from ganglion.training.packing import pack, separate, size, unpack
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 STRUCTURE = "state.json"
 DAMAGE = (DataError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError)
 """What comes of contents that ganglion never writes, although their digests are right."""
-
-
-def pack(state: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
-    """Return `state` as JSON values, moving its tensors into `tensors` under their paths.
-
-    >>> tensors = {}
-    >>> pack({"exp_avg": torch.zeros(2), "betas": (0.9, 0.99), "state": {0: "a"}}, tensors)
-    {'exp_avg': {'__tensor__': 'exp_avg'}, 'betas': {'__tuple__': [0.9, 0.99]}, 'state': {'__items__': [[0, 'a']]}}
-    >>> unpack(_, tensors)["betas"]
-    (0.9, 0.99)
-    """
-    if isinstance(state, Tensor):
-        tensors[path] = state
-        return {"__tensor__": path}
-    if isinstance(state, dict):
-        if all(isinstance(key, str) and not key.startswith("__") for key in state):
-            return {key: pack(value, tensors, f"{path}.{key}" if path else key) for key, value in state.items()}
-        return {"__items__": [[key, pack(value, tensors, f"{path}.{key}")] for key, value in state.items()]}
-    if isinstance(state, list | tuple):
-        items = [pack(value, tensors, f"{path}.{place}") for place, value in enumerate(state)]
-        return items if isinstance(state, list) else {"__tuple__": items}
-    if state is None or isinstance(state, bool | int | float | str):
-        return state
-    raise CheckpointError(f"cannot save a {type(state).__name__}", where=path, expected="tensors, numbers, text, lists")
-
-
-def unpack(structure: Any, tensors: dict[str, Tensor]) -> Any:
-    """Undo `pack`."""
-    if isinstance(structure, list):
-        return [unpack(item, tensors) for item in structure]
-    if not isinstance(structure, dict):
-        return structure
-    if "__tensor__" in structure:
-        return tensors[structure["__tensor__"]]
-    if "__tuple__" in structure:
-        return tuple(unpack(item, tensors) for item in structure["__tuple__"])
-    if "__items__" in structure:
-        return {key: unpack(value, tensors) for key, value in structure["__items__"]}
-    return {key: unpack(value, tensors) for key, value in structure.items()}
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
@@ -79,14 +43,14 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
         folder.mkdir(exist_ok=True)
         draft.mkdir()
         _write_parts(draft, state)
-        files = {path.name: {"size": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(draft.iterdir())}
-        _write_synced(draft / MANIFEST, _manifest({"format": FORMAT, "step": step, "files": files}).encode())
-        _sync_folder(draft)
+        files = {path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in sorted(draft.iterdir())}
+        write_bytes_synced(draft / MANIFEST, _manifest({"format": FORMAT, "step": step, "files": files}).encode())
+        sync_folder(draft)
         verify(draft, final.name)
         if final.exists():  # one that was damaged, or made before its evaluation, that training has come to again
             final.rename(folder / f".replaced-{final.name}")
         draft.rename(final)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         raise CheckpointError(
             f"cannot save the checkpoint of step {step}",
@@ -118,7 +82,7 @@ def preflight(folder: Path, need: int) -> None:
     try:
         folder.mkdir(exist_ok=True)
         probe.mkdir()
-        _write_synced(probe / "probe", b"probe")
+        write_bytes_synced(probe / "probe", b"probe")
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise CheckpointError(
@@ -139,13 +103,6 @@ def preflight(folder: Path, need: int) -> None:
         )
 
 
-def size(state: Any) -> int:
-    """Return the bytes that the tensors of a state take."""
-    tensors: dict[str, Tensor] = {}
-    pack(state, tensors)
-    return sum(tensor.nbytes for tensor in tensors.values())
-
-
 def _write_parts(draft: Path, state: dict[str, Any]) -> None:
     structure = {}
     for part, value in state.items():
@@ -153,38 +110,29 @@ def _write_parts(draft: Path, state: dict[str, Any]) -> None:
         structure[part] = pack(value, tensors)
         if tensors:
             # Not `save_file`, which leaves a file that only its owner can read.
-            _write_synced(draft / f"{part}.safetensors", safetensors.torch.save(_separate(tensors)))
-    _write_synced(draft / STRUCTURE, json.dumps(structure).encode())
-
-
-def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous tensors on the CPU that share no memory, as safetensors asks for."""
-    seen: set[int] = set()
-    separate = {}
-    for name, tensor in tensors.items():
-        plain = tensor.detach().cpu().contiguous()
-        storage = plain.untyped_storage().data_ptr()
-        separate[name] = plain.clone() if storage in seen and plain.numel() else plain
-        seen.add(storage)
-    return separate
+            write_bytes_synced(draft / f"{part}.safetensors", safetensors.torch.save(separate(tensors)))
+    write_bytes_synced(draft / STRUCTURE, json.dumps(structure).encode())
 
 
 def load(path: Path, parts: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Verify a checkpoint and return its state, or only the named parts of it."""
-    verify(path)
+    """Verify a checkpoint and return its state, or only the named parts of it, whichever format it was written in."""
+    manifest = verify(path)
     try:
         structure = read_json(path / STRUCTURE, finite=False)
         state = {}
         for part in parts or tuple(structure):
             file = path / f"{part}.safetensors"
             state[part] = unpack(structure[part], safetensors.torch.load_file(file) if file.exists() else {})
-        return state
+        return migrated(state, manifest["format"])
     except (*DAMAGE, SafetensorError) as error:
         raise _nonsense(path.name, path, error) from error
 
 
-def verify(path: Path, name: str = "") -> None:
-    """Raise `CheckpointError`, naming the file, unless every file is the one that was written as checkpoint `name`."""
+def verify(path: Path, name: str = "") -> dict[str, Any]:
+    """Return the manifest of a checkpoint if every file is the one that was written as checkpoint `name`.
+
+    Raises `CheckpointError`, naming the file, otherwise.
+    """
     name = name or path.name
     manifest = _read_manifest(path, name)
     try:
@@ -199,6 +147,7 @@ def verify(path: Path, name: str = "") -> None:
         ) from error
     except DAMAGE as error:
         raise _nonsense(name, path / MANIFEST, error) from error
+    return manifest
 
 
 def _nonsense(name: str, where: Path, error: Exception) -> CheckpointError:
@@ -263,7 +212,7 @@ def _verify_file(file: Path, entry: dict[str, Any], name: str) -> None:
             expected=f"{entry['size']:,} bytes",
             found=f"{length:,} bytes",
         )
-    if (digest := _sha256(file)) != entry["sha256"]:
+    if (digest := sha256(file)) != entry["sha256"]:
         raise CheckpointError(
             f"{name} is damaged: {file.name} has another content",
             where=str(file),
@@ -328,40 +277,6 @@ def prune(folder: Path, keep: int, protected: set[str]) -> None:
             shutil.rmtree(condemned, ignore_errors=True)
 
 
-def write_synced(path: Path, text: str) -> None:
-    """Replace a text file so that a reader sees the old or the new content, never a part, also after a power cut."""
-    draft = path.with_name(f".draft-{path.name}-{os.getpid()}")
-    try:
-        _write_synced(draft, text.encode("utf-8", "backslashreplace"))  # a path may hold bytes that are no text
-        os.replace(draft, path)
-        _sync_folder(path.parent)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _manifest(contents: dict[str, Any]) -> str:
     """Return the text of a manifest, which carries the SHA-256 of its own contents."""
     digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
@@ -370,14 +285,3 @@ def _manifest(contents: dict[str, Any]) -> str:
 
 def _existing(folder: Path) -> Path:
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
-
-
-def digest(state: Any) -> str:
-    """Return the SHA-256 of all tensors and values of a state, in a fixed order."""
-    tensors: dict[str, Tensor] = {}
-    total = hashlib.sha256(json.dumps(pack(state, tensors), sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()

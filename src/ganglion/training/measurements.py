@@ -36,5 +36,4 @@ class Measurements:
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         self._sums = {name: value.to(device) for name, value in state["sums"].items()}
-        # One count of all names is what format 1 knew.
-        self._counts = dict(state["counts"]) if "counts" in state else dict.fromkeys(self._sums, state["count"])
+        self._counts = dict(state["counts"])

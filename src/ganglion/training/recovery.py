@@ -1,19 +1,77 @@
-"""What can go wrong in a step: numbers that are not finite, and memory that runs out."""
+"""What can go wrong in a step, numbers that are not finite and memory that runs out, and what is done about it."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import NonFiniteError, ResourceError
+from ganglion.training.settings import NonFinite
 
 MOST_SKIPS = 20
 """Batches in a row that may be passed over before it is no longer the data that is at fault."""
 MOST_ROLL_BACKS = 5
+
+
+@final
+class Recovery:
+    """What is done when a loss or gradient is not finite, and which batches were lost to it.
+
+    Under `stop` the error goes to whoever trains, under `skip` the batch is passed over, and under `roll-back` one goes
+    back to a checkpoint, passes over the batch and halves the learning rate. Going back and leaving out data is how
+    PaLM was trained through its spikes (Chowdhery et al. 2022), a lower rate how OPT was (Zhang et al. 2022).
+    """
+
+    def __init__(self, policy: NonFinite) -> None:
+        self.policy = policy
+        self.passed_over: list[int] = []
+        """Batches, by their numbers in the run counted from 1, that were not learnt from."""
+        self.roll_backs = 0
+
+    def learn(
+        self, step: Callable[[Batch], dict[str, Tensor]], rule: LearningRule, batch: Batch, number: int
+    ) -> dict[str, Tensor]:
+        """Make a step of the rule on batch `number` and return its measurements, nothing where it was passed over.
+
+        Raises `NonFiniteError` with step and samples where the policy knows no way out, and `ResourceError` when
+        memory runs out.
+        """
+        if number in self.passed_over:
+            return {}
+        skipping = self.policy == "skip"
+        try:
+            with (
+                memory_watched(f"at step {number}", batch),
+                undone_if_not_finite(rule, batch) if skipping else nullcontext(),
+            ):
+                return step(batch)
+        except NonFiniteError as error:
+            before = range(number - MOST_SKIPS, number)
+            if not skipping or set(before) <= set(self.passed_over):
+                raise located(error, number, batch) from error
+            self.passed_over.append(number)
+            return {}
+
+    def after_roll_back(self, error: NonFiniteError, number: int) -> "Recovery":
+        """Return what is known after going back once more, because of batch `number`.
+
+        Raises the error where that was not asked for, or was done often enough.
+        """
+        if self.policy != "roll-back" or self.roll_backs >= MOST_ROLL_BACKS:
+            raise error
+        later = Recovery(self.policy)
+        later.passed_over, later.roll_backs = [*self.passed_over, number], self.roll_backs + 1
+        return later
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"passed_over": self.passed_over, "roll_backs": self.roll_backs}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.passed_over, self.roll_backs = list(state["passed_over"]), state["roll_backs"]
 
 
 def first_non_finite(state: Any, path: str = "") -> str:
@@ -41,9 +99,10 @@ def check_finite(state: dict[str, Any], step: int) -> None:
 
 @contextmanager
 def undone_if_not_finite(rule: LearningRule, batch: Batch) -> Iterator[None]:
-    """Leave a rule as it was if the batch, the loss or the gradient is not finite.
+    """Leave running statistics, tensors and counters of a rule as they were if the batch or a gradient is not finite.
 
-    That is running statistics, chains and counters; weights need no undoing, as such a gradient is never applied.
+    Weights need no undoing, as such a gradient is never applied. Of a rule of several updates a step, those that came
+    before it stay.
     """
     if name := first_non_finite(batch):
         raise NonFiniteError(

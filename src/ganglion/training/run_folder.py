@@ -22,7 +22,7 @@ import torch
 from ganglion.errors import CheckpointError, UsageError
 from ganglion.files import named, parse_json, read_json
 from ganglion.training import checkpoint
-from ganglion.training.checkpoint import write_synced
+from ganglion.training.durable import write_synced
 
 SECONDS_BETWEEN_CHECKS = 2.0
 METRICS = "metrics.jsonl"
@@ -217,6 +217,20 @@ class RunFolder:
         """Return the checkpoint that a pointer file names, None where there is none of that name."""
         name = _text(self.path / pointer).strip()
         return next((path for path in checkpoint.steps(self.checkpoints) if path.name == name), None)
+
+    def unpoint(self, pointer: str) -> None:
+        """Remove a pointer file."""
+        with self._writing(pointer):
+            (self.path / pointer).unlink(missing_ok=True)
+
+    def save(self, step: int, state: dict[str, Any], *, is_best: bool, keep: int) -> None:
+        """Write a checkpoint, point to it, and remove all others but the best and the `keep` newest."""
+        path = checkpoint.save(self.checkpoints, step, state)
+        if is_best:
+            self.point("best", path)
+        self.point("last", path)
+        best = self.pointed("best")
+        checkpoint.prune(self.checkpoints, keep, {best.name} if best else set())
 
     def best_weights(self) -> tuple[dict[str, Any] | None, str]:
         """Return the weights that `best` names, or None and a sentence that says what is wrong with them."""

@@ -9,6 +9,7 @@ MOST_THREADS = 1024
 """More would only be refused by the system, in the middle of something and without a word."""
 
 Precision = Literal["fp32", "bf16", "auto"]
+NonFinite = Literal["stop", "skip", "roll-back"]
 
 
 @settings
@@ -49,10 +50,10 @@ class TrainerSettings:
     keep: Annotated[int, at_least(2)] = 2
     """Newest checkpoints kept beside the best one; at least two, so that a damaged one has a predecessor."""
     monitor: str | None = None
-    """Metric that decides which weights are best; the task's own when not given."""
+    """Measure that decides which weights are best; the first of the task's when not given."""
     patience: Annotated[int, at_least(1)] | None = None
-    """Evaluations without improvement after which training stops early."""
-    non_finite: Literal["stop", "skip", "roll-back"] = "stop"
+    """Evaluations without improvement after which training stops early, or goes on to the next phase."""
+    non_finite: NonFinite = "stop"
     """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
     the batch and halve the learning rate."""
 

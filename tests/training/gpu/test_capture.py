@@ -69,7 +69,7 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganglion.rules.descend.shorten", shorten)
     monkeypatch.setattr("ganglion.rules.descend.clipped_adam_step", lambda *_: None, raising=False)
     monkeypatch.setenv("GANGLION_FAST", "0")
-    monkeypatch.setattr("ganglion.training.trainer.guard", lambda optimizers, device: Guard(optimizers, device))
+    monkeypatch.setattr("ganglion.training.learner.guard", lambda optimizers, device: Guard(optimizers, device))
 
 
 @pytest.fixture
@@ -80,12 +80,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> OnPaper:
     def on_paper(rule: LearningRule, device: torch.device, settings: TrainerSettings, guarded: bool, tell: Any) -> Any:
         return Capture(rule, rule.step, paper, device, tell, objection(rule, settings, guarded))
 
-    monkeypatch.setattr("ganglion.training.trainer.capture", on_paper)
+    monkeypatch.setattr("ganglion.training.learner.capture", on_paper)
     return paper
 
 
 def eager(trainer: Trainer) -> Trainer:
-    trainer._capture = None
+    trainer.learner.capture = None
     return trainer
 
 
@@ -240,7 +240,7 @@ def test_loading_a_state_drops_the_recording(recorder: OnPaper) -> None:
         def on_step(self, trainer: Trainer) -> None:
             if trainer.iteration == 8:
                 trainer.load_state_dict(copy.deepcopy(trainer.state_dict()))
-                assert trainer._capture is None or trainer._capture._recording is None
+                assert trainer.learner.capture is None or trainer.learner.capture._recording is None
 
     def run(recorded: bool) -> Trainer:
         trainer = Trainer(perceptron(), samples(), TrainerSettings(device="cpu", steps=16), callbacks=[Loading()])
@@ -250,7 +250,9 @@ def test_loading_a_state_drops_the_recording(recorder: OnPaper) -> None:
     plain, played = run(False), run(True)
     assert recorder.rehearsed == 2 * REHEARSALS and recorder.recorded == 2
     assert same(played.rule.state_dict(), plain.rule.state_dict())
-    assert played._capture is not None and played._capture._recording is None  # nor is it kept after the end
+    assert (
+        played.learner.capture is not None and played.learner.capture._recording is None
+    )  # nor is it kept after the end
 
 
 def test_evaluation_between_steps_disturbs_nothing(recorder: OnPaper) -> None:

@@ -61,7 +61,7 @@ def trainer(rule: LearningRule, loader: Loader, captured: bool = True, **fields:
     settings = TrainerSettings(device="cuda", **({"report_every": 1} | fields))
     made = Trainer(rule, loader, settings, callbacks=[heard])
     if not captured:
-        made._capture = None
+        made.learner.capture = None
     torch.manual_seed(3)
     return made, heard
 

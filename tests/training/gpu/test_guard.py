@@ -17,7 +17,7 @@ BAD_SAMPLE = 7
 
 
 def guarded(monkeypatch: pytest.MonkeyPatch, **fields: object) -> Trainer:
-    monkeypatch.setattr("ganglion.training.trainer.guard", lambda optimizers, device: Guard(optimizers, device))
+    monkeypatch.setattr("ganglion.training.learner.guard", lambda optimizers, device: Guard(optimizers, device))
     torch.manual_seed(0)
     return Trainer(Line(), Points(), TrainerSettings(device="cpu", **fields))  # type: ignore[arg-type]
 

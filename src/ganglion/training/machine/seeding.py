@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganglion.errors import CheckpointError
+
 
 def seed_all(seed: int) -> None:
     """Seed Python, NumPy and torch on every device."""
@@ -65,6 +67,17 @@ def doubts(then: Any, device: torch.device, threads: int | None) -> list[str]:
     """Return what rules out that the bits of a run go on here, given what a checkpoint says of where it was made."""
     now = guarantees(device, threads)
     return differences(then if isinstance(then, dict) else dict.fromkeys(now), now)
+
+
+def require_same(then: Any, device: torch.device, threads: int | None, where: str) -> None:
+    """Raise `CheckpointError` if anything rules out that the bits of the checkpoint at `where` go on here."""
+    if found := doubts(then, device, threads):
+        raise CheckpointError(
+            "the run cannot be continued bit for bit",
+            where=where,
+            found="; ".join(doubt.removeprefix("not bit for bit: ") for doubt in found),
+            remedy="continue it where it was started, or without --exact",
+        )
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import torch
-from ganglion.tasks.shared.inputs import asked
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -18,6 +17,7 @@ from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.preparing import fit_preprocessing, load_preprocessing, save_preprocessing
 
 if TYPE_CHECKING:

@@ -1,0 +1,79 @@
+"""A state as it is stored: its tensors apart from everything else, which is JSON."""
+
+import hashlib
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganglion.errors import CheckpointError
+
+
+def pack(state: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
+    """Return `state` as JSON values, moving its tensors into `tensors` under their paths.
+
+    >>> tensors = {}
+    >>> pack({"exp_avg": torch.zeros(2), "betas": (0.9, 0.99), "state": {0: "a"}}, tensors)
+    {'exp_avg': {'__tensor__': 'exp_avg'}, 'betas': {'__tuple__': [0.9, 0.99]}, 'state': {'__items__': [[0, 'a']]}}
+    >>> unpack(_, tensors)["betas"]
+    (0.9, 0.99)
+    """
+    if isinstance(state, Tensor):
+        tensors[path] = state
+        return {"__tensor__": path}
+    if isinstance(state, dict):
+        if all(isinstance(key, str) and not key.startswith("__") for key in state):
+            return {key: pack(value, tensors, f"{path}.{key}" if path else key) for key, value in state.items()}
+        return {"__items__": [[key, pack(value, tensors, f"{path}.{key}")] for key, value in state.items()]}
+    if isinstance(state, list | tuple):
+        items = [pack(value, tensors, f"{path}.{place}") for place, value in enumerate(state)]
+        return items if isinstance(state, list) else {"__tuple__": items}
+    if state is None or isinstance(state, bool | int | float | str):
+        return state
+    raise CheckpointError(f"cannot save a {type(state).__name__}", where=path, expected="tensors, numbers, text, lists")
+
+
+def unpack(structure: Any, tensors: dict[str, Tensor]) -> Any:
+    """Undo `pack`."""
+    if isinstance(structure, list):
+        return [unpack(item, tensors) for item in structure]
+    if not isinstance(structure, dict):
+        return structure
+    if "__tensor__" in structure:
+        return tensors[structure["__tensor__"]]
+    if "__tuple__" in structure:
+        return tuple(unpack(item, tensors) for item in structure["__tuple__"])
+    if "__items__" in structure:
+        return {key: unpack(value, tensors) for key, value in structure["__items__"]}
+    return {key: unpack(value, tensors) for key, value in structure.items()}
+
+
+def size(state: Any) -> int:
+    """Return the bytes that the tensors of a state take."""
+    tensors: dict[str, Tensor] = {}
+    pack(state, tensors)
+    return sum(tensor.nbytes for tensor in tensors.values())
+
+
+def digest(state: Any) -> str:
+    """Return the SHA-256 of all tensors and values of a state, in a fixed order."""
+    tensors: dict[str, Tensor] = {}
+    total = hashlib.sha256(json.dumps(pack(state, tensors), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return contiguous tensors on the CPU that share no memory, as safetensors asks for."""
+    seen: set[int] = set()
+    separate = {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        separate[name] = plain.clone() if storage in seen and plain.numel() else plain
+        seen.add(storage)
+    return separate
