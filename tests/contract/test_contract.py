@@ -154,6 +154,15 @@ def test_a_run_gives_its_network_back(system: System, row: Row, whole: Path) -> 
     assert run.history[-1]["step"] == STEPS
 
 
+@systems
+def test_a_run_measures_only_what_its_task_declares(system: System, row: Row, whole: Path) -> None:
+    run = open_run(whole)
+    declared = {measure.name for measure in run.task.measures}
+    judged = {name.removeprefix("validation_") for row in run.history for name in row if name.startswith("validation_")}
+    assert run.result["score_name"] in declared
+    assert set(run.metrics) | set(run.result["baseline_metrics"]) | judged <= declared
+
+
 def check_players(rule: LearningRule, loader: Callable[[], Any]) -> None:
     """Check that a rule with several optimizers has a phase for each, which changes what that one owns and no more."""
     phases = {name.removesuffix("_phase"): getattr(rule, name) for name in dir(rule) if name.endswith("_phase")}

@@ -19,7 +19,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.losses import LOSS
-from ganglion.settings import at_least, from_dict, settings, to_dict, unknown_name
+from ganglion.settings import at_least, from_dict, settings, to_dict
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.bands import (
@@ -44,6 +44,7 @@ from ganglion.tasks.measures.series import (
 )
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,11 +121,11 @@ class Forecasting(Task):
         columns = dataset.column_names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
         parts = {name: samples.index for name, samples in split_series(dataset, settings).items()}
         targets = {**parts, "train": parts["train"][config.window :]}
-        _refuse_short(parts, config)
+        refuse_short_parts(parts, config)
         refuse_leak(parts["train"], targets)
 
         series = fill_gaps(raw)
-        training, target = series[parts["train"]], _target(columns, dataset, settings)
+        training, target = series[parts["train"]], target_column(columns, dataset, settings)
         season = settings.season or estimate_season(training[:, target])
         if not 1 <= season < len(training):
             raise ConfigurationError(
@@ -374,34 +375,6 @@ class Forecasting(Task):
 def _windows(scaled: Tensor, window: int) -> Tensor:
     """Return all windows (windows, window, columns) of a series (time, columns), without copying it."""
     return scaled.unfold(0, window, 1).transpose(1, 2)
-
-
-def _target(columns: Sequence[str], dataset: Dataset, settings: DataSettings) -> int:
-    """Return the place of the column to judge: the one asked for, found while reading, or the first."""
-    if settings.target is not None and settings.target not in columns:
-        raise unknown_name("column", settings.target, list(columns), where=dataset.source)
-    wanted = settings.target or next((name for name in dataset.target_names if name in columns), columns[0])
-    return list(columns).index(wanted)
-
-
-def _refuse_short(parts: dict[str, np.ndarray], config: Any) -> None:
-    least = config.window + config.horizon + 1
-    if len(parts["train"]) < least:
-        raise DataError(
-            "the training part is too short for the window and the horizon",
-            expected=f"at least {least} rows",
-            found=f"{len(parts['train'])} rows",
-            remedy="choose a smaller window or horizon, or smaller validation and test shares",
-        )
-    if not len(parts["test"]):
-        raise DataError("there is no test part to judge a forecast by", remedy="give test a share above 0")
-    if len(parts["test"]) < config.horizon or 0 < len(parts["validation"]) < config.horizon:
-        raise DataError(
-            "a part is shorter than the horizon",
-            expected=f"at least {config.horizon} rows",
-            found=f"validation {len(parts['validation'])}, test {len(parts['test'])} rows",
-            remedy="choose a smaller horizon, or larger shares",
-        )
 
 
 TASK = Forecasting
