@@ -29,7 +29,7 @@ from ganglion.training import checkpoint
 from ganglion.training.best import monitored
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.device import choose_device, settle_precision
-from ganglion.training.machine.seeding import seed_all
+from ganglion.training.machine.seeding import seed_all, surroundings
 from ganglion.training.machine.signals import Interrupted, stop_requests
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
@@ -65,7 +65,8 @@ class Session:
                     self.files.log(note)
                 self.files.log(f"training from step {self.trainer.iteration} to {self.trainer.total_steps}")
                 self.trainer.fit()
-                self._conclude()
+                with surroundings(self.trainer.settings.threads, self.trainer.settings.deterministic):
+                    self._conclude()
         except BaseException as error:
             refused = isinstance(error, UsageError) and not self.trainer.iteration
             if isinstance(error, Interrupted):
@@ -135,6 +136,20 @@ def _prepare(
     device = choose_device(trainer_settings.device)  # one that is not here is refused before anything is written
     precision = settle_precision(trainer_settings.precision, device, getattr(config, "bf16_is_safe", False))
     trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
+    with surroundings(trainer_settings.threads, trainer_settings.deterministic):
+        return _found(system, data, out, callbacks, config, trainer_settings, data_settings)
+
+
+def _found(
+    system: System,
+    data: Source,
+    out: str | Path | None,
+    callbacks: Sequence[Callback],
+    config: Any,
+    trainer_settings: TrainerSettings,
+    data_settings: DataSettings,
+) -> Session:
+    """Prepare a run whose settings are known, and make its folder."""
     source = as_source(system, system.data if data is None else data)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
@@ -142,7 +157,7 @@ def _prepare(
     about = {
         "format": FORMAT,
         "ganglion": __version__,
-        "system": name,
+        "system": system.name,
         "task": task.name,
         "data": source.source if isinstance(source, Dataset) else source,
         "fingerprint": task.fingerprint,
@@ -152,7 +167,7 @@ def _prepare(
         "state": task.state(),
     }
     label = source.name if isinstance(source, Dataset) else Path(source).stem
-    files = RunFolder.create(out, f"{name}-{label}", about)
+    files = RunFolder.create(out, f"{system.name}-{label}", about)
     with _unlocked_on_error(files):
         if isinstance(source, Dataset):
             store(source, files.path)
@@ -223,6 +238,20 @@ def _prepare_resume(
     settings = from_dict(TrainerSettings, about["trainer"], where="config.json")
     if longer:
         settings = dataclasses.replace(settings, steps=steps, epochs=epochs)
+    with surroundings(settings.threads, settings.deterministic):
+        return _continue(files, about, settings, longer, callbacks, strict, exact)
+
+
+def _continue(
+    files: RunFolder,
+    about: dict[str, Any],
+    settings: TrainerSettings,
+    longer: bool,
+    callbacks: Sequence[Callback],
+    strict: bool,
+    exact: bool,
+) -> Session:
+    """Take up a run whose settings are known where it was left."""
     run = Run(files.path)
     task = run.prepared_task()
     if task.fingerprint != about["fingerprint"]:

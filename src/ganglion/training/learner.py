@@ -31,18 +31,18 @@ class Learner:
     def __init__(
         self, rule: LearningRule, settings: TrainerSettings, device: torch.device, tell: Callable[[str], None]
     ) -> None:
-        self.rule, self.settings, self.device, self._tell = rule, settings, device, tell
+        self.rule, self.settings, self.device = rule, settings, device
         self.recovery = Recovery(settings.non_finite)
-        self.begin_anew()
+        self.begin_anew(tell)
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, tell: Callable[[str], None]) -> None:
         """Average from the present weights on, and watch the present optimizers."""
         rule, settings = self.rule, self.settings
         self.average = WeightAverage(rule.home, settings.ema_decay) if settings.ema_decay else None
         self.guard: Guard | None = None
         if settings.non_finite == "stop":
             self.guard = guard(rule.optimizers.values(), self.device)
-        self.capture: Capture | None = capture(rule, self.device, settings, self.guard is not None, self._tell)
+        self.capture: Capture | None = capture(rule, self.device, settings, self.guard is not None, tell)
 
     def learn(self, batch: Batch, number: int) -> dict[str, Tensor]:
         """Learn from batch `number` of the run and return what was measured, nothing where it was passed over."""

@@ -150,7 +150,7 @@ class Trainer:
         """Make anew what belongs to a phase, once rule and loader have been told of it."""
         self._tell_phase()
         self.best.begin_anew()
-        self.learner.begin_anew()
+        self.learner.begin_anew(self._note)
 
     def _tell_phase(self) -> None:
         if phase := self.phases.current:
