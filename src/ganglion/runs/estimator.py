@@ -14,6 +14,7 @@ from ganglion.data.dataset import Dataset, Kind
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
+from ganglion.runs import weights
 from ganglion.runs.session import settle
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.training.callback import Callback, Training
@@ -65,6 +66,7 @@ class _Estimator(BaseEstimator):
         with random_state_kept():
             seed_all(seed)
             rule = system.load().build(task.config)
+            weights.start(rule, trainer_settings)
             trainer = Trainer(
                 rule,
                 task.loader(rule, seed),

@@ -109,7 +109,8 @@ def run_section(folder: Path) -> Section:
         "parameters": _number(result.get("parameters")),
     }
     system = about.get("system", folder.name)
-    blocks: list[Block] = []
+    started = about.get("started")
+    blocks: list[Block] = [str(sentence) for sentence in started] if isinstance(started, list) else []
     if not result:
         blocks.append("This run has not finished; what follows is what it has logged so far.")
     pictures = sorted((folder / "figures").glob("*.png"), key=lambda path: (path.stem != "curves", path.stem))

@@ -17,6 +17,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.models import System, find
 from ganglion.rules.descend import Descent
+from ganglion.runs import weights
 from ganglion.runs.migration import FORMAT
 from ganglion.runs.opening import build, checked
 from ganglion.runs.report import run_report
@@ -27,6 +28,7 @@ from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.tasks.base import Task
 from ganglion.training import checkpoint
 from ganglion.training.best import monitored
+from ganglion.training.freezing import freeze
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.device import choose_device, settle_precision
 from ganglion.training.machine.seeding import seed_all, surroundings
@@ -154,6 +156,8 @@ def _found(
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
     foundation = _lay(system, task, trainer_settings.seed)
+    started = weights.start(foundation[0], trainer_settings)
+    freeze(foundation[0], trainer_settings.freeze)  # names that are none are refused before there is a folder
     about = {
         "format": FORMAT,
         "ganglion": __version__,
@@ -165,13 +169,15 @@ def _found(
         "trainer": to_dict(trainer_settings),
         "data_settings": to_dict(data_settings),
         "state": task.state(),
+        "started": started,
     }
     label = source.name if isinstance(source, Dataset) else Path(source).stem
     files = RunFolder.create(out, f"{system.name}-{label}", about)
     with _unlocked_on_error(files):
         if isinstance(source, Dataset):
             store(source, files.path)
-        return _assemble(system, task, foundation, trainer_settings, files, callbacks)
+        session = _assemble(system, task, foundation, trainer_settings, files, callbacks)
+        return dataclasses.replace(session, notes=(*started, *session.notes))
 
 
 @contextmanager

@@ -53,6 +53,12 @@ class TrainerSettings:
     """Measure that decides which weights are best; the first of the task's when not given."""
     patience: Annotated[int, at_least(1)] | None = None
     """Evaluations without improvement after which training stops early, or goes on to the next phase."""
+    start_from: str | None = None
+    """Weights to start from: a .safetensors file, or the folder of a run, whose best ones are taken."""
+    adapt_channels: bool = False
+    """Let the first convolution of those weights take another number of channels."""
+    freeze: tuple[str, ...] = ()
+    """Parts of the networks that stay as they start, statistics too, by the beginnings of their names: layers.0."""
     non_finite: NonFinite = "stop"
     """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
     the batch and halve the learning rate."""

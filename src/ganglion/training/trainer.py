@@ -9,6 +9,7 @@ from ganglion.training import checkpoint
 from ganglion.training.best import Best, monitored
 from ganglion.training.callback import Callback as Callback
 from ganglion.training.callback import give_back, states_of
+from ganglion.training.freezing import freeze
 from ganglion.training.learner import Learner
 from ganglion.training.machine import seeding
 from ganglion.training.machine.denormals import denormals_flushed
@@ -157,6 +158,7 @@ class Trainer:
             self.rule.begin(phase)
             self.loader.begin(phase)
             place(self.rule, self.loader, self.device)
+        freeze(self.rule, self.settings.freeze)
 
     def _pass(self) -> None:
         """Learn from what is left of the loader's epoch, or of the phase."""

@@ -1,5 +1,6 @@
 """Contrastive divergence: lower the energy of the data, raise that of what the model makes of it."""
 
+from itertools import compress
 from typing import cast, final
 
 import torch
@@ -63,7 +64,8 @@ class ContrastiveDivergence(LearningRule):
         model = self.negative_samples(data)
         shares = torch.cat([_equal_shares(data), -_equal_shares(model)])
         loss, gradients = self.machine.free_energy_gradients(torch.cat([data, model]), shares)
-        apply_gradients(self.optimizers["machine"], gradients, self.descent)
+        learning = [value.requires_grad for value in self.networks["machine"].parameters()]
+        apply_gradients(self.optimizers["machine"], compress(gradients, learning), self.descent)
         return {"loss": loss}
 
     def negative_samples(self, data: Tensor) -> Tensor:
