@@ -3,6 +3,7 @@
 import torch
 
 from ganglion.training.measurements import Measurements
+from ganglion.training.migration import migrated
 
 CPU = torch.device("cpu")
 
@@ -29,7 +30,8 @@ def test_goes_on_from_a_state() -> None:
 
 
 def test_takes_over_the_one_count_of_format_1() -> None:
+    written = {"trainer": {"measurements": {"sums": {"loss": torch.tensor(6.0)}, "count": 3}}}
     resumed = Measurements()
-    resumed.load_state_dict({"sums": {"loss": torch.tensor(6.0)}, "count": 3}, CPU)
+    resumed.load_state_dict(migrated(written, 1)["trainer"]["measurements"], CPU)
     resumed.add({"loss": torch.tensor(6.0)})
     assert resumed.take() == {"loss": 3.0}
