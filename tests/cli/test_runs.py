@@ -228,7 +228,7 @@ def test_levers_of_a_gpu_are_not_on_without_one(command: Command, monkeypatch: p
     standing = command("doctor", "--json").json["levers"]
     assert all(standing[lever.name] == f"not on this machine: {lever.does}" for lever in gpu)
     monkeypatch.setattr("ganglion.cli.bench.LEVERS", gpu)
-    monkeypatch.setattr("ganglion.cli.bench.SHAPES", {"mlp": (64,)})
+    monkeypatch.setattr("ganglion.cli.bench.SHAPES", {"mlp": (784,)})
     shown = command("bench", "--seconds", "0.01").out
     assert shown.count("not on this machine") == len(gpu)
     monkeypatch.setenv("GANGLION_CAPTURE", "0")
