@@ -97,7 +97,9 @@ class Augment:
         """Return the smallest size of an image, whose pixels the others follow."""
         sizes = [tuple(batch[name].shape[-2:]) for name, kind in named.items() if kind in ("images", "masks")]
         if not sizes:
-            raise ConfigurationError("there are no images to change", found=", ".join(named))
+            raise ConfigurationError(
+                "there are no images to change", found=", ".join(named), remedy="leave augment at none"
+            )
         return min(sizes)  # type: ignore[return-value]
 
     def _drawn(self, index: Tensor, seed: int, epoch: int, frame: Size, size: Size) -> Moved:
