@@ -191,7 +191,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 def _refuse_member(member: tarfile.TarInfo, number: int, archive: Path) -> None:
     """Refuse what an archive of images has no need of: links, devices, holes, paths that lead out of it."""
-    outside = member.name.startswith(("/", "\\")) or ".." in Path(member.name.replace("\\", "/")).parts
+    outside = member.name.startswith(("/", "\\")) or ".." in member.name.replace("\\", "/").split("/")
     if (
         number >= MOST_MEMBERS
         or member.size > MOST_MEMBER_BYTES
