@@ -5,7 +5,7 @@ import pytest
 from ganglion.cli.flags import known_facts, parse, spell_out, with_defaults
 from ganglion.errors import ConfigurationError
 from ganglion.models import INDEX, find, names
-from ganglion.runs.session import settle
+from ganglion.runs.options import settle
 from tests.cli.outcome import Command
 
 

@@ -18,7 +18,7 @@ from ganglion.errors import DataError
 from ganglion.figures import save
 from ganglion.models import find
 from ganglion.models.recurrent.sentiment import TINY, build
-from ganglion.runs.session import settle
+from ganglion.runs.options import settle
 from ganglion.tasks.categorisation import Categorisation, bag_of_words_accuracy
 from ganglion.training.machine.seeding import seed_all
 from ganglion.training.trainer import Trainer

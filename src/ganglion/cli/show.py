@@ -62,7 +62,7 @@ def info(words: list[str]) -> None:
     facts = known_facts(system)
     if options:
         from ganglion.runs.facts import counts
-        from ganglion.runs.session import settle
+        from ganglion.runs.options import settle
 
         facts = facts | counts(system, settle(system, {"form": "published", **options})[0])
         answer(facts, as_json, lambda: show_counts(facts))

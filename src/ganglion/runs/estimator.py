@@ -15,7 +15,7 @@ from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
 from ganglion.runs import weights
-from ganglion.runs.session import settle
+from ganglion.runs.options import settle
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.training.callback import Callback, Training
 from ganglion.training.machine.seeding import random_state_kept, seed_all

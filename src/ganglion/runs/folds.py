@@ -17,9 +17,11 @@ from ganglion.data.formats.stored import STORED, store, stored
 from ganglion.errors import CheckpointError, UsageError
 from ganglion.files import named, read_json
 from ganglion.models import find
+from ganglion.runs.options import settle
+from ganglion.runs.preparing import Source, as_source
 from ganglion.runs.report import Section, run_section, write_report
 from ganglion.runs.run import Run
-from ganglion.runs.session import Session, Source, as_source, prepare, prepare_resume, settle
+from ganglion.runs.session import Session, prepare, prepare_resume
 from ganglion.settings import to_dict
 from ganglion.tables import Table
 from ganglion.training.durable import write_synced

@@ -11,6 +11,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.runs.opening import build, checked, fill, restored
+from ganglion.runs.preparing import prepare_task
 from ganglion.runs.report import tour_table
 from ganglion.runs.writing import write
 from ganglion.settings import from_dict
@@ -132,8 +133,6 @@ class Run:
 
     def prepared_task(self) -> Task:
         """Return the task with its data, as it was when training began."""
-        from ganglion.runs.session import prepare_task
-
         settings = from_dict(DataSettings, self._about["data_settings"], where="config.json")
         source = self._about["data"]
         return prepare_task(self.system, source, self.config, settings, self._about["trainer"]["seed"], self.folder)

@@ -6,25 +6,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ganglion import __version__, figures, tasks
+from ganglion import __version__, figures
 from ganglion.core import LearningRule, Loader
-from ganglion.data.catalogue import read
-from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.arrays import from_arrays
-from ganglion.data.formats.stored import STORED, store, stored
+from ganglion.data.formats.stored import store
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError, DataError, UsageError
+from ganglion.errors import CheckpointError, UsageError
 from ganglion.models import System, find
-from ganglion.rules.descend import Descent
 from ganglion.runs import weights
 from ganglion.runs.migration import FORMAT
 from ganglion.runs.opening import build, checked
+from ganglion.runs.options import settle
+from ganglion.runs.preparing import Source, as_source, prepare_task
 from ganglion.runs.report import run_report
 from ganglion.runs.run import Run
 from ganglion.runs.run import load as load
 from ganglion.runs.run import open_run as open_run
-from ganglion.settings import from_dict, to_dict, unknown_name
+from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.base import Task
 from ganglion.training import checkpoint
 from ganglion.training.best import monitored
@@ -37,7 +35,6 @@ from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Callback, Trainer
 
-Source = str | Path | Dataset | tuple[Any, Any] | Any
 REPORT = "report.html"
 
 
@@ -305,101 +302,6 @@ def _assemble(
         callbacks=callbacks,
     )
     return Session(system, task, rule, trainer, files, task.notes)
-
-
-def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
-    """Sort flat options into the three settings, over the form of the system that they name and its defaults."""
-    form = system.form(options.get("form", "small"))
-    cls = type(form)
-    nested: dict[type, dict[str, Any]] = {cls: {}, TrainerSettings: {}, DataSettings: {}}
-    homes = {name: home for home in reversed(nested) for name in _fields(home)}
-    defaults = dict(system.defaults)
-    if "steps" in options or "epochs" in options:
-        defaults.pop("steps", None), defaults.pop("epochs", None)
-    for name, value in {**defaults, **options}.items():
-        if name == "form":
-            continue
-        path = name if name in homes or "descent" not in _fields(cls) else f"descent.{name}"
-        first, _, rest = path.partition(".")
-        if first not in homes or (rest and first == "descent" and rest not in _fields(Descent)):
-            known = ["form", *homes, *(_fields(Descent) if "descent" in homes else ())]
-            raise unknown_name("option", name, sorted(known), where=system.name)
-        _place(nested[homes[first]], path.split("."), value)
-    config = from_dict(cls, _merged(to_dict(form), nested[cls]), where=system.name)
-    trainer_settings = from_dict(TrainerSettings, nested[TrainerSettings], where="training")
-    return config, trainer_settings, from_dict(DataSettings, nested[DataSettings], where="data")
-
-
-def _fields(cls: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(cls)]
-
-
-def _place(target: dict[str, Any], path: list[str], value: Any) -> None:
-    for name in path[:-1]:
-        target = target.setdefault(name, {})
-    target[path[-1]] = to_dict(value) if dataclasses.is_dataclass(value) else value
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Lay nested changes over a nested base."""
-    merged = dict(base)
-    for name, value in changes.items():
-        both = isinstance(value, dict) and isinstance(base.get(name), dict)
-        merged[name] = _merged(base[name], value) if both else value
-    return merged
-
-
-def as_source(system: System, data: Source) -> str | Dataset:
-    """Return data as a name, a path or a data set."""
-    if isinstance(data, str | Path):
-        return str(data)
-    if isinstance(data, Dataset):
-        return dataclasses.replace(data, source=STORED)
-    inputs, targets = data if isinstance(data, tuple) else (data, None)
-    return from_arrays(inputs, targets, kind=tasks.find(system.task).wanted())
-
-
-def prepare_task(
-    system: System, source: str | Dataset, config: Any, settings: DataSettings, seed: int, folder: Path | None = None
-) -> Task:
-    """Read the data, refuse what makes training meaningless, and return the first task of the system that takes it."""
-    kinds = [tasks.find(name) for name in system.tasks]
-    if source == STORED and folder:
-        source = stored(folder)
-    if not kinds[0].reads:  # it acts in an environment
-        if settings.folds:
-            raise UsageError("only samples can be divided into folds", found=f"{system.name} acts in an environment")
-        return kinds[0].prepare(source, config, settings, seed)
-    dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
-    if settings.folds:
-        _refuse_folds(dataset, settings)
-    refusals = [kind.refusal(dataset) for kind in kinds]
-    if None not in refusals:
-        raise refusals[0]  # type: ignore[misc]
-    doubts = _doubts(dataset, settings)
-    task = kinds[refusals.index(None)].prepare(dataset, config, settings, seed)
-    task.notes = (*task.notes, *doubts)
-    return task
-
-
-def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:
-    if dataset.main.is_running:
-        raise UsageError("only samples can be divided into folds", where=dataset.source, found=f"one {dataset.kind}")
-    if settings.fold is None:
-        raise UsageError("a run holds back one of the folds", remedy="give fold, or call ganglion.cross_validate")
-
-
-def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:
-    """Return the warnings of the data check; what it calls a stop is raised unless problems are allowed."""
-    findings = check(dataset)
-    stops = [finding for finding in findings if finding.level == "stop"]
-    if stops and not settings.allow_problems:
-        raise DataError(
-            stops[0].message,
-            where=dataset.source,
-            remedy=f"`ganglion data check {dataset.source}` lists all findings; --allow-problems trains anyway",
-        )
-    return [f"data check: {finding.message}" for finding in findings]
 
 
 def count_parameters(rule: LearningRule) -> int:

@@ -1,0 +1,52 @@
+"""From flat options to the three settings of a run: the system's, the trainer's and the data's."""
+
+import dataclasses
+from typing import Any
+
+from ganglion.data.settings import DataSettings
+from ganglion.models import System
+from ganglion.rules.descend import Descent
+from ganglion.settings import from_dict, to_dict, unknown_name
+from ganglion.training.settings import TrainerSettings
+
+
+def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
+    """Sort flat options into the three settings, over the form of the system that they name and its defaults."""
+    form = system.form(options.get("form", "small"))
+    cls = type(form)
+    nested: dict[type, dict[str, Any]] = {cls: {}, TrainerSettings: {}, DataSettings: {}}
+    homes = {name: home for home in reversed(nested) for name in _fields(home)}
+    defaults = dict(system.defaults)
+    if "steps" in options or "epochs" in options:
+        defaults.pop("steps", None), defaults.pop("epochs", None)
+    for name, value in {**defaults, **options}.items():
+        if name == "form":
+            continue
+        path = name if name in homes or "descent" not in _fields(cls) else f"descent.{name}"
+        first, _, rest = path.partition(".")
+        if first not in homes or (rest and first == "descent" and rest not in _fields(Descent)):
+            known = ["form", *homes, *(_fields(Descent) if "descent" in homes else ())]
+            raise unknown_name("option", name, sorted(known), where=system.name)
+        _place(nested[homes[first]], path.split("."), value)
+    config = from_dict(cls, _merged(to_dict(form), nested[cls]), where=system.name)
+    trainer_settings = from_dict(TrainerSettings, nested[TrainerSettings], where="training")
+    return config, trainer_settings, from_dict(DataSettings, nested[DataSettings], where="data")
+
+
+def _fields(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _place(target: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        target = target.setdefault(name, {})
+    target[path[-1]] = to_dict(value) if dataclasses.is_dataclass(value) else value
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Lay nested changes over a nested base."""
+    merged = dict(base)
+    for name, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(name), dict)
+        merged[name] = _merged(base[name], value) if both else value
+    return merged

@@ -1,0 +1,71 @@
+"""From what a user names as data to a task that is ready to train on it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ganglion import tasks
+from ganglion.data.catalogue import read
+from ganglion.data.check import check
+from ganglion.data.dataset import Dataset
+from ganglion.data.formats.arrays import from_arrays
+from ganglion.data.formats.stored import STORED, stored
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, UsageError
+from ganglion.models import System
+from ganglion.tasks.base import Task
+
+Source = str | Path | Dataset | tuple[Any, Any] | Any
+
+
+def as_source(system: System, data: Source) -> str | Dataset:
+    """Return data as a name, a path or a data set."""
+    if isinstance(data, str | Path):
+        return str(data)
+    if isinstance(data, Dataset):
+        return dataclasses.replace(data, source=STORED)
+    inputs, targets = data if isinstance(data, tuple) else (data, None)
+    return from_arrays(inputs, targets, kind=tasks.find(system.task).wanted())
+
+
+def prepare_task(
+    system: System, source: str | Dataset, config: Any, settings: DataSettings, seed: int, folder: Path | None = None
+) -> Task:
+    """Read the data, refuse what makes training meaningless, and return the first task of the system that takes it."""
+    kinds = [tasks.find(name) for name in system.tasks]
+    if source == STORED and folder:
+        source = stored(folder)
+    if not kinds[0].reads:  # it acts in an environment
+        if settings.folds:
+            raise UsageError("only samples can be divided into folds", found=f"{system.name} acts in an environment")
+        return kinds[0].prepare(source, config, settings, seed)
+    dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
+    if settings.folds:
+        _refuse_folds(dataset, settings)
+    refusals = [kind.refusal(dataset) for kind in kinds]
+    if None not in refusals:
+        raise refusals[0]  # type: ignore[misc]
+    doubts = _doubts(dataset, settings)
+    task = kinds[refusals.index(None)].prepare(dataset, config, settings, seed)
+    task.notes = (*task.notes, *doubts)
+    return task
+
+
+def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:
+    if dataset.main.is_running:
+        raise UsageError("only samples can be divided into folds", where=dataset.source, found=f"one {dataset.kind}")
+    if settings.fold is None:
+        raise UsageError("a run holds back one of the folds", remedy="give fold, or call ganglion.cross_validate")
+
+
+def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:
+    """Return the warnings of the data check; what it calls a stop is raised unless problems are allowed."""
+    findings = check(dataset)
+    stops = [finding for finding in findings if finding.level == "stop"]
+    if stops and not settings.allow_problems:
+        raise DataError(
+            stops[0].message,
+            where=dataset.source,
+            remedy=f"`ganglion data check {dataset.source}` lists all findings; --allow-problems trains anyway",
+        )
+    return [f"data check: {finding.message}" for finding in findings]
