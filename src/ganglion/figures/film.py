@@ -40,7 +40,7 @@ def save_film(frames: Sequence[np.ndarray] | np.ndarray, path: str | Path, frame
     shapes = {np.shape(frame) for frame in frames}
     if len(shapes) != 1:
         found = "no frames" if not shapes else " and ".join(map(str, sorted(shapes)[:2]))
-        raise UsageError("a film is made of frames of one size", where=str(path), found=found)
+        raise UsageError("these frames make no film", where=str(path), expected="frames of one size", found=found)
     step = math.ceil(frames_per_second / MOST_FRAMES_PER_SECOND[kind])
     pixels, speed = to_bytes(np.stack(list(frames[::step]))), frames_per_second / step
     path.parent.mkdir(parents=True, exist_ok=True)

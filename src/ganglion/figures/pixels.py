@@ -68,7 +68,7 @@ def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     pixels = to_bytes(images)
     count, height, width = pixels.shape[:3]
     if not count:
-        raise UsageError("a sheet of no images cannot be drawn")
+        raise UsageError("a sheet of no images cannot be drawn", expected="at least one image")
     enlarged = enlarge(pixels, math.ceil(SMALLEST_SIDE / min(height, width)))
     height, width = enlarged.shape[1:3]
     columns = min(count, columns or math.ceil(math.sqrt(count)))

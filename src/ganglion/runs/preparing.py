@@ -37,7 +37,11 @@ def prepare_task(
         source = stored(folder)
     if not kinds[0].reads:  # it acts in an environment
         if settings.folds:
-            raise UsageError("only samples can be divided into folds", found=f"{system.name} acts in an environment")
+            raise UsageError(
+                "only samples can be divided into folds",
+                found=f"{system.name} acts in an environment",
+                remedy="leave folds out",
+            )
         return kinds[0].prepare(source, config, settings, seed)
     dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
     if settings.folds:
@@ -53,7 +57,12 @@ def prepare_task(
 
 def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:
     if dataset.main.is_running:
-        raise UsageError("only samples can be divided into folds", where=dataset.source, found=f"one {dataset.kind}")
+        raise UsageError(
+            "only samples can be divided into folds",
+            where=dataset.source,
+            found=f"one {dataset.kind}",
+            remedy="leave folds out",
+        )
     if settings.fold is None:
         raise UsageError("a run holds back one of the folds", remedy="give fold, or call ganglion.cross_validate")
 

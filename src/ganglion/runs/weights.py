@@ -60,7 +60,9 @@ def read_weights(source: str) -> dict[str, Tensor]:
     else:
         weights = _read_file(path)
     if place := first_non_finite(weights):
-        raise DataError("the weights to start from are not finite", where=f"{source}: {place}")
+        raise DataError(
+            "the weights to start from are not finite", where=f"{source}: {place}", remedy="start from others"
+        )
     return dict(weights)
 
 
@@ -74,7 +76,12 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise unreadable(path, error) from error
     except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError("this file holds no weights", where=str(path), found=str(error)) from error
+        raise DataError(
+            "this file holds no weights",
+            where=str(path),
+            expected="tensors as safetensors writes them",
+            found=str(error),
+        ) from error
 
 
 def _fitting(home: nn.Module, weights: dict[str, Tensor], source: str) -> tuple[list[str], list[str]]:

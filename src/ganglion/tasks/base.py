@@ -137,4 +137,6 @@ class Task(ABC):
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""
-        raise UsageError("this run cannot read step by step", found=f"a {self.name} task")
+        raise UsageError(
+            "this run cannot read step by step", expected="one that reads texts", found=f"a {self.name} task"
+        )

@@ -32,7 +32,9 @@ def freeze(rule: LearningRule, prefixes: Sequence[str]) -> None:
     for role, optimizer in rule.optimizers.items():
         _release(optimizer, frozen)
         if frozen and not optimizer.param_groups:
-            raise UsageError(f"all that the {role} could learn is frozen", found=", ".join(prefixes))
+            raise UsageError(
+                f"all that the {role} could learn is frozen", found=", ".join(prefixes), remedy="freeze less"
+            )
 
 
 def _release(optimizer: Optimizer, frozen: set[int]) -> None:

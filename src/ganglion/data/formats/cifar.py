@@ -29,7 +29,10 @@ SHEET = 1000
 SHEET_NAME = re.compile(r"cifar10_batch_(\d{1,3})\.png")
 MOST_BYTES = 256 << 20
 """Whole set of 60000 images, as bytes or as JPEG files, unpacked."""
-MOST_MEMBERS = 60_000
+MOST_BATCHES, MOST_IMAGES = 1_000, 60_000
+"""Files in the archive of batches, which was published with eight, and in one of images."""
+READ_AT_ONCE = 1 << 18
+"""Bytes of an archive that are unpacked at a time."""
 MOST_MEMBER_BYTES = 32 << 20
 ARCHIVE = "cifar-10-binary.tar.gz"
 
@@ -84,7 +87,7 @@ def _read_binary(folder: Path) -> tuple[Part, Part]:
     if unpacked is not None:
         contents = {name: read_bytes(unpacked / name, MOST_BYTES) for name in names if (unpacked / name).exists()}
     else:
-        contents = {Path(name).name: content for name, content in _members(folder / ARCHIVE)}
+        contents = {name.rpartition("/")[2]: content for name, content in _members(folder / ARCHIVE, MOST_BATCHES)}
     missing = [name for name in names if name not in contents]
     if missing:
         raise DataError(
@@ -124,7 +127,7 @@ def _read_jpeg(folder: Path) -> tuple[Part, Part]:
     parts = []
     for part in ("train", "test"):
         archive = folder / "jpeg" / f"{part}.tar.gz"
-        members = sorted((name, content) for name, content in _members(archive))
+        members = sorted((name, content) for name, content in _members(archive, MOST_IMAGES))
         classes = [Path(name).parent.name for name, _ in members]
         unknown = sorted(set(classes) - set(CLASSES))
         if unknown or not members:
@@ -172,28 +175,28 @@ def _read_lossless(folder: Path) -> tuple[Part, Part]:
     return _joined(train), _joined(test)
 
 
-def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of the files in an archive, none of which touches the disk."""
+def _members(archive: Path, most: int) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the files in an archive, at most so many, none of which touches the disk."""
     try:
         with gzip.open(regular(archive)) as unpacked:
             stream: Any = Bounded(unpacked, archive, MOST_BYTES)
-            with tarfile.open(fileobj=stream, mode="r|") as opened:
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=READ_AT_ONCE) as opened:
                 for number, member in enumerate(opened):
-                    _refuse_member(member, number, archive)
-                    file = opened.extractfile(member) if member.isfile() else None
-                    if file is not None:
-                        yield member.name, file.read()
+                    _refuse_member(member, number, archive, most)
+                    file = opened.extractfile(member) if member.isfile() and member.size else None
+                    if member.isfile():
+                        yield member.name, file.read() if file else b""
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(
             "this archive is damaged", where=str(archive), found=str(error), remedy="fetch it again"
         ) from error
 
 
-def _refuse_member(member: tarfile.TarInfo, number: int, archive: Path) -> None:
+def _refuse_member(member: tarfile.TarInfo, number: int, archive: Path, most: int) -> None:
     """Refuse what an archive of images has no need of: links, devices, holes, paths that lead out of it."""
     outside = member.name.startswith(("/", "\\")) or ".." in member.name.replace("\\", "/").split("/")
     if (
-        number >= MOST_MEMBERS
+        number >= most
         or member.size > MOST_MEMBER_BYTES
         or outside
         or member.issparse()
@@ -202,7 +205,7 @@ def _refuse_member(member: tarfile.TarInfo, number: int, archive: Path) -> None:
         raise DataError(
             "this archive holds what no archive of images has",
             where=f"{archive}, entry {number + 1}",
-            expected=f"at most {MOST_MEMBERS} plain files of {MOST_MEMBER_BYTES >> 20} MiB each inside it",
+            expected=f"at most {most} plain files of {MOST_MEMBER_BYTES >> 20} MiB each inside it",
             found=member.name,
             remedy="fetch it again",
         )

@@ -134,7 +134,7 @@ class TokenPreprocessing:
         for sequence in raw:
             numbers = np.asarray(sequence, dtype=np.int64)
             if (numbers < 0).any():
-                raise DataError("tokens are numbers from 0 on", found=str(numbers.min()))
+                raise DataError("these are no tokens", expected="whole numbers from 0 on", found=str(numbers.min()))
             samples.append(torch.from_numpy(np.where(numbers < self.count, numbers + 2, 1)))
         return Ragged.of(samples, PADDING)
 

@@ -223,7 +223,11 @@ class Adversarial(LearningRule):
         if not 0 <= self.mismatched_weight <= 1:
             raise ConfigurationError("mismatched_weight must lie from 0 to 1", found=str(self.mismatched_weight))
         if self.mismatched_weight and not self.inputs.discriminator:
-            raise ConfigurationError("the discriminator is given no condition that could be mismatched")
+            raise ConfigurationError(
+                "the discriminator is given no condition that could be mismatched",
+                found=f"mismatched_weight {self.mismatched_weight}",
+                remedy="leave mismatched_weight at 0, or show the discriminator a condition",
+            )
 
     def _samples(self, batch: Batch, generated: Tensor) -> Batch:
         """Return what the discriminator is to tell apart, each kind of sample with its conditions."""

@@ -41,7 +41,9 @@ def asked(inputs: Sequence[Any], preprocessing: Preprocessing) -> Asked:
         columns = preprocessing.columns if isinstance(preprocessing, TabularPreprocessing) else None
         found = _images(paths) if columns is None else _rows(paths, columns)
         if not found.names:
-            raise DataError("there is nothing to answer for", where=str(inputs[0]), found="no samples")
+            raise DataError(
+                "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
+            )
         return found
     if isinstance(inputs, np.ndarray):
         return Asked(inputs, [{}] * len(inputs))
