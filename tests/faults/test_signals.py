@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ganglion.runs import session
+from ganglion.runs import preparing, session
 from ganglion.runs.session import prepare, prepare_resume
 from ganglion.training import checkpoint
 from ganglion.training.machine.signals import stop_requests
@@ -108,7 +108,9 @@ def test_a_signal_before_training_and_while_reporting(times: int, place: Path, s
     options |= {"checkpoint_every": 5, "steps": 6}
 
     def train(folder: Path, replaced: str, number: int) -> None:
-        setattr(session, replaced, stop_and_wait(number))
+        module = preparing if replaced == "read" else session
+        assert hasattr(module, replaced)
+        setattr(module, replaced, stop_and_wait(number))
         prepare(name, data, out=folder, **options).fit()
 
     whole = prepare(name, data, out=place / "whole", **options).fit()

@@ -132,18 +132,22 @@ ALLOWED = {
 
 
 def makers() -> set[str]:
-    """Return the functions of the package that return an error of ours."""
+    """Return the functions of the package that return an error of ours, or None."""
     functions = (
         node
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
     )
-    return {node.name for node in functions if node.returns is not None and ast.unparse(node.returns) in NAMES}
+    return {
+        node.name
+        for node in functions
+        if node.returns is not None and ast.unparse(node.returns).removesuffix(" | None") in NAMES
+    }
 
 
-def caught(function: ast.AST) -> set[str]:
-    """Return the names in a function that hold an error of ours: caught, given as such, or tested to be one."""
+def caught(function: ast.AST, ours: set[str]) -> set[str]:
+    """Return the names in a function that hold an error of ours: caught, given, returned as such, or tested to be one."""
     names = set()
     for node in ast.walk(function):
         if isinstance(node, ast.ExceptHandler) and node.name:
@@ -152,6 +156,8 @@ def caught(function: ast.AST) -> set[str]:
             names.add(node.arg)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
             names |= {ast.unparse(node.args[0])} if ast.unparse(node.args[1]) in NAMES else set()
+        elif isinstance(node, ast.NamedExpr) and isinstance(node.value, ast.Call):
+            names |= {node.target.id} if ast.unparse(node.value.func).rpartition(".")[2] in ours else set()
     return names
 
 
@@ -159,7 +165,7 @@ def caught(function: ast.AST) -> set[str]:
 def test_everything_that_is_raised_is_an_error_of_ours(path: Path) -> None:
     ours = NAMES | makers()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    held = caught(tree)
+    held = caught(tree, ours)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Raise) or node.exc is None:
             continue

@@ -244,7 +244,13 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         about = read_json(folder / ABOUT, finite=False)
         if about["format"] > FORMAT:
-            raise ValueError(f"it is of format {about['format']}, newer than this version reads")
+            raise CheckpointError(
+                f"cannot read {ABOUT}",
+                where=str(folder),
+                expected=f"format {FORMAT} or older",
+                found=f"format {about['format']}",
+                remedy="install the newer version of Ganglion that wrote it",
+            )
         return {**about, "folds": int(about["folds"]), "options": dict(about["options"]), "data": str(about["data"])}
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(

@@ -46,11 +46,11 @@ def prepare_task(
     dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
     if settings.folds:
         _refuse_folds(dataset, settings)
-    refusals = [kind.refusal(dataset) for kind in kinds]
-    if None not in refusals:
-        raise refusals[0]  # type: ignore[misc]
+    chosen = next((kind for kind in kinds if kind.refusal(dataset) is None), kinds[0])
+    if refusal := chosen.refusal(dataset):
+        raise refusal
     doubts = _doubts(dataset, settings)
-    task = kinds[refusals.index(None)].prepare(dataset, config, settings, seed)
+    task = chosen.prepare(dataset, config, settings, seed)
     task.notes = (*task.notes, *doubts)
     return task
 

@@ -69,8 +69,8 @@ class Task(ABC):
     def open(cls, source: str | Dataset, settings: DataSettings) -> Dataset:
         """Return the data of a source by name or path, read as what this task takes; raise what `refusal` says."""
         dataset = source if isinstance(source, Dataset) else read(source, settings, kind=cls.wanted())
-        if error := cls.refusal(dataset):
-            raise error
+        if refusal := cls.refusal(dataset):
+            raise refusal
         return dataset
 
     @classmethod
