@@ -147,7 +147,7 @@ def makers() -> set[str]:
 
 
 def caught(function: ast.AST, ours: set[str]) -> set[str]:
-    """Return the names in a function that hold an error of ours: caught, given, returned as such, or tested to be one."""
+    """Return the names in a function that hold an error of ours: caught, given, returned or tested to be one."""
     names = set()
     for node in ast.walk(function):
         if isinstance(node, ast.ExceptHandler) and node.name:
