@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganglion.fast import matrix_library
+from ganglion.fast import applies, matrix_library
 from tests.warm import WarmProcess
 
 
@@ -25,7 +25,7 @@ def product_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if request.param == "onednn" and not matrix_library._has_onednn():
         pytest.skip("this torch has no oneDNN")
     monkeypatch.setattr(matrix_library, "library", lambda: request.param)
-    monkeypatch.setattr(matrix_library, "LEAST_OPERATIONS", 0)
+    monkeypatch.setattr(applies, "LEAST_ONEDNN_OPERATIONS", 0)
     return str(request.param)
 
 

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganglion.fast.applies import enabled
-from ganglion.fast.convolution.as_product import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
+from ganglion.fast.applies import enabled, to_convolution_products, to_grown_pixels
+from ganglion.fast.convolution.as_product import grown_pixels, unfolded_convolution
 from ganglion.nn.stages import in_stages
 
 pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
@@ -38,7 +38,7 @@ def test_unfolded(images, weight, bias, layout):
         (torch.randn(weight) / 10).contiguous(memory_format=layout),
         torch.randn(weight[0]) if bias else None,
     ]
-    assert has_few_positions(*tensors)
+    assert to_convolution_products(*tensors)
     assert_same(unfolded_convolution, F.conv2d, *tensors)
 
 
@@ -46,7 +46,7 @@ def test_unfolded(images, weight, bias, layout):
 def test_grown_from_pixels(bias):
     torch.manual_seed(0)
     tensors = torch.randn(5, 6, 1, 1), torch.randn(6, 3, 4, 7), torch.randn(3) if bias else None
-    assert is_pixels(*tensors)
+    assert to_grown_pixels(*tensors)
     assert_same(grown_pixels, F.conv_transpose2d, *tensors)
 
 
@@ -99,10 +99,10 @@ def test_layers_take_this_path_where_it_suits(monkeypatch):
 
 def test_others_are_torchs():
     images, weight = torch.zeros(2, 9, 8, 8), torch.zeros(4, 9, 3, 3)
-    assert not has_few_positions(images[:1], torch.zeros(99, 9, 3, 3), None)  # 36 of them
-    assert not has_few_positions(images[:, :, :5, :5], weight, None)  # more pixels than weights
-    assert not has_few_positions(images[:, :8, :5, :5], weight, None)
-    assert not has_few_positions(images[:, :, :2], weight, None)
-    assert not has_few_positions(images[:, :, :5, :5].double(), weight.double(), None)
+    assert not to_convolution_products(images[:1], torch.zeros(99, 9, 3, 3), None)  # 36 of them
+    assert not to_convolution_products(images[:, :, :5, :5], weight, None)  # more pixels than weights
+    assert not to_convolution_products(images[:, :8, :5, :5], weight, None)
+    assert not to_convolution_products(images[:, :, :2], weight, None)
+    assert not to_convolution_products(images[:, :, :5, :5].double(), weight.double(), None)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not has_few_positions(images[:, :, :5, :5], weight, None)
+        assert not to_convolution_products(images[:, :, :5, :5], weight, None)

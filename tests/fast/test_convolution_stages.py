@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganglion.fast.applies import enabled
-from ganglion.fast.convolution.stage import Stage, convolution_stage, fits, stage_reference
+from ganglion.fast.applies import enabled, to_convolution_stages
+from ganglion.fast.convolution.stage import Stage, convolution_stage, stage_reference
 from ganglion.nn.stages import Stages, in_stages
 
 pytestmark = pytest.mark.skipif(not enabled(), reason="needs numba")
@@ -63,7 +63,7 @@ def gradients(function, tensors, stage: Stage, wanted: tuple[bool, ...]) -> tupl
 
 
 def assert_same(case: Case, tensors, wanted=(True, True, True)) -> None:
-    assert fits(*tensors, case.stage)
+    assert to_convolution_stages(*tensors, case.stage)
     maps, slopes = gradients(convolution_stage, tensors, case.stage, wanted)
     double = [tensor if tensor is None else tensor.double() for tensor in tensors]
     expected_maps, expected_slopes = gradients(stage_reference, double, case.stage, wanted)
@@ -166,18 +166,18 @@ def test_can_be_differentiated_twice():
     ],
 )
 def test_others_are_torchs(why, images, weight, stage):
-    assert not fits(torch.zeros(images), torch.zeros(weight), None, stage), why
+    assert not to_convolution_stages(torch.zeros(images), torch.zeros(weight), None, stage), why
 
 
 def test_other_numbers_and_modes_are_torchs(monkeypatch):
     images, weight = torch.zeros(2, 1, 8, 8), torch.zeros(4, 1, 3, 3)
-    assert fits(images, weight, None, Stage())
-    assert not fits(images.double(), weight.double(), None, Stage())
-    assert not fits(images.to("meta"), weight, None, Stage())
+    assert to_convolution_stages(images, weight, None, Stage())
+    assert not to_convolution_stages(images.double(), weight.double(), None, Stage())
+    assert not to_convolution_stages(images.to("meta"), weight, None, Stage())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not fits(images, weight, None, Stage())
+        assert not to_convolution_stages(images, weight, None, Stage())
     monkeypatch.setenv("GANGLION_FAST", "0")
-    assert not fits(images, weight, None, Stage())
+    assert not to_convolution_stages(images, weight, None, Stage())
 
 
 # Layers in stages.

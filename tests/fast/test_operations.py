@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import ganglion.fast
 import ganglion.nn
 from ganglion.fast import matrix_library
-from ganglion.fast.applies import enabled
-from ganglion.fast.convolution.as_product import has_few_positions, unfolded_convolution
+from ganglion.fast.applies import enabled, to_convolution_products
+from ganglion.fast.convolution.as_product import unfolded_convolution
 from ganglion.fast.convolution.stage import Stage, convolution_stage
 from ganglion.fast.scans.elman import elman_scan
 from ganglion.fast.scans.gru import gru_scan
@@ -51,7 +51,7 @@ class Leaky(Cell):
 CASES = {
     "matrix_library._Product": Case(matrix_library.linear, ((5, 7), (3, 7), (3,))),
     "convolution.as_product._Unfolded": Case(
-        lambda *given: (unfolded_convolution if has_few_positions(*given) else functional.conv2d)(*given),
+        lambda *given: (unfolded_convolution if to_convolution_products(*given) else functional.conv2d)(*given),
         ((5, 9, 4, 4), (6, 9, 3, 3), (6,)),
     ),
     "convolution.stage._Stage": Case(

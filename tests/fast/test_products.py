@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganglion.fast.applies import enabled
-from ganglion.fast.convolution.as_product import grown_pixels, is_pixels, unfolded_convolution
+from ganglion.fast.applies import enabled, to_grown_pixels
+from ganglion.fast.convolution.as_product import grown_pixels, unfolded_convolution
 from ganglion.fast.matrix_library import linear
 
 BATCHES = (1, 2, 3, 7, 8, 15, 16, 17, 20, 31, 32, 33, 60, 64)
@@ -72,5 +72,5 @@ def test_transposed_convolution_of_single_pixels(batch, channels, kernel, featur
     inputs = torch.randn(batch, channels, 1, 1, generator=generator)
     weight = torch.randn(channels, features, kernel, kernel, generator=generator) / channels**0.5
     offsets = torch.ones(features) / 9 if bias else None
-    assert is_pixels(inputs, weight, offsets)
+    assert to_grown_pixels(inputs, weight, offsets)
     assert_same(grown_pixels, functional.conv_transpose2d, inputs, weight, offsets)

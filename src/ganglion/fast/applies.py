@@ -33,6 +33,14 @@ LEAST_COMPILED_INPUTS = 2**14
 """Numbers in the projected inputs of a user's own cell below which a scan is over before a compiler has started."""
 MOST_FORCED_OUTPUTS = 128
 """Outputs up to which classes fed back are written out as one-hot vectors for one product; more are looked up."""
+MOST_CHANNELS = 8
+"""Input channels up to which compiled convolutions are faster; torch's use all of a processor only beyond."""
+MOST_PLACES = 2**7
+"""Places of a pooling window up to which its winner is noted in seven bits."""
+MOST_POSITIONS = 16
+"""Positions of a kernel on an image up to which the pixels under it are laid out for one product."""
+LEAST_ONEDNN_OPERATIONS = 2**22
+"""Multiplications below which handing a product to oneDNN costs more than it can bring."""
 _ORDINARY = (nn.Parameter, Tensor)
 _HOOKS_OF_OPTIMIZERS = _global_optimizer_pre_hooks, _global_optimizer_post_hooks
 
@@ -51,6 +59,21 @@ class DenseStack(Protocol):
 
     def refreshed(self) -> "DenseStack":
         """Return the same after a look at the tensors, which those who follow operations must not see."""
+
+
+class Pooling(Protocol):
+    """A convolution with the pooling after it, as far as their sizes matter here."""
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of the windows."""
+
+    @property
+    def window_stride(self) -> tuple[int, int]:
+        """Steps of the windows, down and across."""
+
+    def map_size(self, images: Tensor, weight: Tensor) -> tuple[int, int]:
+        """Return height and width of the maps after pooling; below 1 if something does not fit."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +100,7 @@ PATHS = (
     Path("teacher forcing", "all steps of Jordan's network as one product", "its true outputs are fed back", False),
     Path("convolution stages", "convolution, pooling and rectifier in one call", "few input channels, 32 bits"),
     Path("convolutions as products", "maps of few positions as one product of matrices", "32 bits, in main memory"),
+    Path("products by oneDNN", "large products by the library that is faster here", "AMD's 512-bit processors", False),
     Path("dense layers", "small networks behind a running standardisation in one call", "no gradient is wanted"),
     Path("q-learning", "loss and gradient of deep Q-learning in one call", "both networks small and dense"),
     Path("gradient norm", "norm and sum of a gradient in one pass over all tensors", "32 bits, in main memory"),
@@ -90,10 +114,7 @@ PATHS = (
 
 
 def to_scans(*tensors: Tensor | None) -> bool:
-    """Say whether all steps of a recurrent layer over these tensors may run in one compiled call.
-
-    So may convolution, pooling and rectifier as one stage, which take what `to_convolution_stages` says beyond this.
-    """
+    """Say whether all steps of a recurrent layer over these tensors may run in one compiled call."""
     return enabled() and not is_followed() and all(is_plain(tensor) for tensor in tensors if tensor is not None)
 
 
@@ -116,6 +137,80 @@ def to_torch_scans(*tensors: Tensor | None) -> bool:
 def to_teacher_forcing(*tensors: Tensor | None, out_features: int) -> bool:
     """Say whether all steps of Jordan's network, told its outputs, may be one product with a gradient of its own."""
     return out_features <= MOST_FORCED_OUTPUTS and to_scans(*tensors) and not torch.is_autocast_enabled("cpu")
+
+
+def to_convolution_stages(images: Tensor, weight: Tensor, bias: Tensor | None, stage: Pooling) -> bool:
+    """Say whether convolution, pooling and rectifier may be one compiled call, and are faster so.
+
+    Args:
+        images: (batch, channels, height, width).
+        weight: (features, channels, kernel height, kernel width).
+        bias: (features,).
+        stage: steps, borders and windows, which must not overlap.
+    """
+    return (
+        images.dim() == 4
+        and images.shape[0] > 0  # `len` would fix the batch of an exported network
+        and images.shape[1] == weight.shape[1] <= MOST_CHANNELS
+        and stage.window[0] * stage.window[1] <= MOST_PLACES
+        and all(window <= step for window, step in zip(stage.window, stage.window_stride, strict=True))
+        and _are_single(images, weight, bias)
+        and min(stage.map_size(images, weight)) > 0
+    )
+
+
+def to_convolution_products(images: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Say whether a convolution without border and with steps of one is better laid out as one product.
+
+    It is where the kernel has few positions and there are more weights than pixels, beside which laying out the pixels
+    takes little. Shapes are those of `to_convolution_stages`.
+    """
+    if images.dim() != 4 or images.shape[0] == 0 or images.shape[1] != weight.shape[1]:
+        return False
+    down, across = images.shape[2] - weight.shape[2] + 1, images.shape[3] - weight.shape[3] + 1
+    few = min(down, across) > 0 and down * across <= MOST_POSITIONS
+    return few and weight.numel() > images.numel() and _are_single(images, weight, bias)
+
+
+def to_grown_pixels(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Say whether a transposed convolution without border takes maps of one pixel, so that it is a product.
+
+    Args:
+        inputs: (batch, channels, 1, 1).
+        weight: (channels, features, height, width).
+        bias: (features,).
+    """
+    return inputs.dim() == 4 and inputs.shape[1:] == (len(weight), 1, 1) and _are_single(inputs, weight, bias)
+
+
+def to_onednn_products(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Say whether a product may be handed to oneDNN, where that is the faster library, with a gradient of its own.
+
+    Args:
+        inputs: (..., depth).
+        weight: (width, depth).
+        bias: (width).
+    """
+    return (
+        weight.dim() == 2
+        and inputs.shape[-1] == weight.shape[1]
+        and (bias is None or bias.shape == weight.shape[:1])
+        and is_large_product(inputs, weight)
+        and all(is_float32(tensor) for tensor in (inputs, weight, bias) if tensor is not None)
+        and not is_followed()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def is_large_product(left: Tensor, right: Tensor) -> bool:
+    """Return whether left right^T is worth handing to oneDNN: (rows, depth) and (columns, depth)."""
+    return left.numel() > 0 and left.numel() * len(right) >= LEAST_ONEDNN_OPERATIONS
+
+
+def _are_single(*tensors: Tensor | None) -> bool:
+    """Return whether all are plain numbers of single precision, and what is computed of them stays so."""
+    single = all(tensor is None or tensor.dtype is torch.float32 for tensor in tensors)
+    return single and not torch.is_autocast_enabled("cpu") and to_scans(*tensors)
 
 
 def to_dense_layers(layers: DenseStack, inputs: Tensor) -> bool:

@@ -20,12 +20,10 @@ from torch.nn import functional
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ganglion.errors import ConfigurationError
-from ganglion.fast.applies import is_followed, is_plain
+from ganglion.fast.applies import is_large_product, to_onednn_products
 from ganglion.fast.autocast import without_autocast
 
 Library = Literal["mkl", "onednn"]
-LEAST_OPERATIONS = 2**22
-"""Multiplications below which handing a product to oneDNN costs more than it can bring."""
 
 
 @cache
@@ -55,7 +53,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
         weight: (width, depth).
         bias: (width).
     """
-    if library() == "onednn" and _suits(inputs, weight, bias):
+    if library() == "onednn" and to_onednn_products(inputs, weight, bias):
         product: Tensor = _Product.apply(inputs.reshape(-1, inputs.shape[-1]), weight, bias)
         return product.view(*inputs.shape[:-1], len(weight))
     return functional.linear(inputs, weight, bias)
@@ -71,7 +69,7 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
         right: (columns, depth), of the same type as `left`.
         bias: (columns).
     """
-    if library() == "onednn" and left.dtype is torch.float32 and _is_large(left, right):
+    if library() == "onednn" and left.dtype is torch.float32 and is_large_product(left, right):
         return _by_onednn(left, right, bias)
     return functional.linear(left, right, bias)
 
@@ -95,23 +93,6 @@ class _Product(torch.autograd.Function):
             _Product.apply(slope.t(), left.t(), None) if needs_right else None,
             slope.sum(0) if needs_bias else None,
         )
-
-
-def _suits(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    tensors = (inputs, weight) if bias is None else (inputs, weight, bias)
-    return (
-        weight.dim() == 2
-        and _is_large(inputs, weight)
-        and inputs.shape[-1] == weight.shape[1]
-        and (bias is None or bias.shape == weight.shape[:1])
-        and all(is_plain(tensor) and tensor.dtype is torch.float32 for tensor in tensors)
-        and not is_followed()
-        and not torch.is_autocast_enabled("cpu")
-    )
-
-
-def _is_large(left: Tensor, right: Tensor) -> bool:
-    return left.numel() > 0 and left.numel() * len(right) >= LEAST_OPERATIONS
 
 
 def _by_onednn(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:

@@ -131,21 +131,7 @@ def trace(
     with torch.random.fork_rng(devices), torch.enable_grad(), Listener(network) as listener:
         outputs = network(inputs)
         error = loss(outputs, targets)
-    if error.dim():
-        raise UsageError("the loss must be a single number", found=f"shape {tuple(error.shape)}")
-    if not isinstance(error.grad_fn, torch.autograd.graph.Node):
-        raise UsageError(
-            "the error does not depend on any parameter",
-            where=type(network).__name__,
-            remedy="compute the error from what the network answers",
-        )
-    (whole,) = torch.autograd.grad(error, weight, retain_graph=True, allow_unused=True)
-    if whole is None:
-        raise UsageError(
-            f"the error does not depend on {name}",
-            where=type(network).__name__,
-            remedy="choose a parameter that the answer depends on",
-        )
+    whole = _derivative(error, weight, name, type(network).__name__)
     descent = _Descent(error, loss, listener.calls, weight, name, index)
     gradient = descent.run()
     return Trace(
@@ -158,6 +144,26 @@ def trace(
         autograd=whole[index].item(),
         rate=rate,
     )
+
+
+def _derivative(error: Tensor, weight: Tensor, name: str, network: str) -> Tensor:
+    """Return the derivative of the error with respect to a weight as autograd has it, in the weight's shape."""
+    if error.dim():
+        raise UsageError("the loss must be a single number", found=f"shape {tuple(error.shape)}")
+    if not isinstance(error.grad_fn, torch.autograd.graph.Node):
+        raise UsageError(
+            "the error does not depend on any parameter",
+            where=network,
+            remedy="compute the error from what the network answers",
+        )
+    (whole,) = torch.autograd.grad(error, weight, retain_graph=True, allow_unused=True)
+    if whole is None:
+        raise UsageError(
+            f"the error does not depend on {name}",
+            where=network,
+            remedy="choose a parameter that the answer depends on",
+        )
+    return whole
 
 
 class _Descent:

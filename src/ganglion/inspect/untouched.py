@@ -1,13 +1,15 @@
 """Running a network without leaving a trace in it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+
+from ganglion.nn.modes import evaluation_mode
 
 
 @contextmanager
@@ -17,16 +19,10 @@ def untouched(network: nn.Module, *, evaluating: bool) -> Iterator[Any]:
     Modes, buffers (the statistics of batch normalisation) and the random state are afterwards as they were.
     """
     device = device_of(network)
-    modes = {module: module.training for module in network.modules()}
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    if evaluating:
-        network.eval()
-    try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            yield lambda *arguments: functional_call(network, buffers, to_device(arguments, device))
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    mode = evaluation_mode(network) if evaluating else nullcontext()
+    with mode, torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield lambda *arguments: functional_call(network, buffers, to_device(arguments, device))
 
 
 def device_of(network: nn.Module) -> torch.device:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ganglion.fast.applies import to_convolution_products, to_convolution_stages, to_grown_pixels
 from ganglion.fast.calls import are_unhooked
-from ganglion.fast.convolution.as_product import grown_pixels, has_few_positions, is_pixels, unfolded_convolution
-from ganglion.fast.convolution.stage import Pair, Stage, convolution_stage, fits
+from ganglion.fast.convolution.as_product import grown_pixels, unfolded_convolution
+from ganglion.fast.convolution.stage import Pair, Stage, convolution_stage
 from ganglion.nn.convolution import same_padding
 
 
@@ -40,13 +41,13 @@ def _first_stage(inputs: Tensor, layers: Sequence[nn.Module]) -> tuple[Tensor, i
     if isinstance(layer, nn.Conv2d) and _is_usual(layer, nn.Conv2d):
         stage, count = _joined(layer, layers[1:3])
         arguments = inputs, layer.weight, layer.bias
-        if fits(*arguments, stage):
+        if to_convolution_stages(*arguments, stage):
             return convolution_stage(*arguments, stage), count
-        if stage.stride == (1, 1) and not any(stage.padding) and has_few_positions(*arguments):
+        if stage.stride == (1, 1) and not any(stage.padding) and to_convolution_products(*arguments):
             return unfolded_convolution(*arguments), 1
     elif isinstance(layer, nn.ConvTranspose2d) and _is_usual(layer, nn.ConvTranspose2d):
         unbordered = layer.padding == layer.output_padding == (0, 0)
-        if unbordered and is_pixels(inputs, layer.weight, layer.bias):
+        if unbordered and to_grown_pixels(inputs, layer.weight, layer.bias):
             return grown_pixels(inputs, layer.weight, layer.bias), 1
     return layer(inputs), 1
 

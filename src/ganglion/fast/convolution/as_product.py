@@ -6,25 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganglion.fast.applies import to_scans
 from ganglion.fast.autocast import without_autocast
 from ganglion.fast.matrix_library import linear, product
-
-MOST_POSITIONS = 16
-"""Positions of the kernel on an image up to which the pixels under it are laid out for one product."""
-
-
-def has_few_positions(images: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Return whether a convolution without border and with steps of one is better laid out as a product."""
-    return (
-        images.dim() == 4
-        and images.shape[0] > 0
-        and images.shape[1] == weight.shape[1]
-        and _is_single(images, weight, bias)
-        and min(_positions(images, weight)) > 0
-        and _positions(images, weight)[0] * _positions(images, weight)[1] <= MOST_POSITIONS
-        and weight.numel() > images.numel()  # beside which laying out the pixels takes little
-    )
 
 
 def unfolded_convolution(images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -41,11 +24,6 @@ def unfolded_convolution(images: Tensor, weight: Tensor, bias: Tensor | None) ->
     """
     rows = _Unfolded.apply(images, weight, bias)  # (batch * positions, features)
     return rows.view(len(images), *_positions(images, weight), -1).permute(0, 3, 1, 2)
-
-
-def is_pixels(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Return whether a transposed convolution takes maps of one pixel, so that it is a product."""
-    return inputs.dim() == 4 and inputs.shape[1:] == (len(weight), 1, 1) and _is_single(inputs, weight, bias)
 
 
 def grown_pixels(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -127,9 +105,3 @@ def _fold(pixels: Tensor, images: Tensor, weight: Tensor) -> Tensor:
 def _positions(images: Tensor, weight: Tensor) -> tuple[int, int]:
     """Return how many positions a kernel has on an image, down and across."""
     return images.shape[2] - weight.shape[2] + 1, images.shape[3] - weight.shape[3] + 1
-
-
-def _is_single(*tensors: Tensor | None) -> bool:
-    """Return whether all are of single precision and plain, and products are too."""
-    plain = all(tensor is None or tensor.dtype == torch.float32 for tensor in tensors)
-    return plain and to_scans(*tensors) and not torch.is_autocast_enabled("cpu")

@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganglion.fast.applies import to_scans
+from ganglion.fast.applies import to_convolution_stages
 from ganglion.fast.autocast import without_autocast
 from ganglion.fast.threads import in_slices, parts_of
 
 Pair = tuple[int, int]
-
-MOST_CHANNELS = 8
-"""Input channels up to which the compiled kernels are faster; torch's use all of a processor only beyond."""
 
 
 @dataclass(frozen=True)
@@ -60,24 +57,9 @@ def convolution_stage(images: Tensor, weight: Tensor, bias: Tensor | None, stage
     tensor([[[[4.],
               [8.]]]])
     """
-    if fits(images, weight, bias, stage):
+    if to_convolution_stages(images, weight, bias, stage):
         return _Stage.apply(images, weight, bias, stage)
     return stage_reference(images, weight, bias, stage)
-
-
-def fits(images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> bool:
-    """Return whether the compiled path can take these and is faster."""
-    return (
-        images.dim() == 4
-        and images.dtype == weight.dtype == torch.float32
-        and images.shape[1] == weight.shape[1] <= MOST_CHANNELS
-        and images.shape[0] > 0  # `len` would fix the batch of an exported network
-        and stage.window[0] * stage.window[1] <= 128  # the winner is seven bits
-        and all(window <= step for window, step in zip(stage.window, stage.window_stride, strict=True))
-        and not torch.is_autocast_enabled("cpu")
-        and to_scans(images, weight, bias)
-        and min(stage.map_size(images, weight)) > 0
-    )
 
 
 def stage_reference(images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> Tensor:
