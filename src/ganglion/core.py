@@ -177,16 +177,16 @@ class EnergyModel(Protocol):
     num_visible: int
 
     def free_energy(self, visible: Tensor) -> Tensor:
-        """Return F(v) of every row."""
+        """Return F(v), (rows,), of every row of visible units, (rows, units)."""
 
     def free_energy_gradients(self, visible: Tensor, shares: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return sum_n share_n F(v_n) and its gradients in the order of the parameters."""
+        """Return sum_n share_n F(v_n) and its gradients in the order of the parameters; shares are (rows,)."""
 
     def gibbs_step(self, visible: Tensor) -> Tensor:
-        """Move every row one step along the chain."""
+        """Move every row of visible units, (rows, units), one step along the chain."""
 
     def match_means(self, visible: Tensor) -> None:
-        """Start from the means of the data."""
+        """Start from the means of the data, (rows, units)."""
 
 
 @runtime_checkable
@@ -202,7 +202,7 @@ class Players(Protocol):
         """Return the real samples of a batch, `(batch, ...)`."""
 
     def sample(self, batch: Batch) -> Tensor:
-        """Return as many generated samples, made of fresh noise and the conditions of the batch."""
+        """Return (batch, *shape of a sample) generated samples, of fresh noise and the conditions of the batch."""
 
     def discriminate(self, samples: Tensor, batch: Batch) -> Tensor:
         """Return the discriminator's outputs `(batch, ...)` for samples with the conditions of a batch."""
@@ -222,10 +222,10 @@ class BinaryModel(Protocol):
         """Return log p(v_i | all other units) for the chosen units `(batch, asked)` of every row."""
 
     def reconstruct(self, visible: Tensor) -> Tensor:
-        """Return the probabilities of the visible units after one step there and back without noise."""
+        """Return the probabilities, (rows, units), of the visible units after one step there and back without noise."""
 
     def gibbs_step(self, visible: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Move every row one step along the chain."""
+        """Move every row of visible units, (rows, units), one step along the chain."""
 
     def estimate_log_partition(
         self, base_bias: Tensor, *, chains: int = ..., generator: torch.Generator | None = None

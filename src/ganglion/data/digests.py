@@ -54,7 +54,7 @@ def _as_tuples(item: object) -> object:
 
 
 def fingerprint(*parts: np.ndarray | Sequence | None) -> str:
-    """Return the SHA-256 of arrays, texts or files, in this order."""
+    """Return the SHA-256 of arrays of any shape, texts or files, in this order."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray) and part.dtype != object:

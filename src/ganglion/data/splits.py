@@ -35,7 +35,7 @@ class Samples:
 
     @property
     def targets(self) -> np.ndarray | None:
-        """Class numbers or values, or None."""
+        """Class numbers or values, (samples, ...), or None."""
         return np.asarray(self.fields["targets"].values) if "targets" in self.fields else None
 
 

@@ -73,7 +73,7 @@ class Pooling(Protocol):
         """Steps of the windows, down and across."""
 
     def map_size(self, images: Tensor, weight: Tensor) -> tuple[int, int]:
-        """Return height and width of the maps after pooling; below 1 if something does not fit."""
+        """Return (height, width) of the maps after pooling; below 1 if something does not fit."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ PATHS = (
 
 
 def to_scans(*tensors: Tensor | None) -> bool:
-    """Say whether all steps of a recurrent layer over these tensors may run in one compiled call."""
+    """Say whether all steps of a recurrent layer over these tensors, of any shape, may run in one compiled call."""
     return enabled() and not is_followed() and all(is_plain(tensor) for tensor in tensors if tensor is not None)
 
 
@@ -129,13 +129,21 @@ def to_custom_cells(inputs: Tensor, *tensors: Tensor | None) -> bool:
 
 
 def to_torch_scans(*tensors: Tensor | None) -> bool:
-    """Say whether torch's own fused recurrent kernels (cuDNN's on a GPU) may run all steps, where ours do not."""
+    """Say whether torch's own fused recurrent kernels (cuDNN's on a GPU) may run all steps, where ours do not.
+
+    Whatever shape the tensors have.
+    """
     listened = torch._C._len_torch_dispatch_stack() > 0 or torch._C._are_functorch_transforms_active()
     return is_wanted() and not listened and not to_scans(*tensors)
 
 
 def to_teacher_forcing(*tensors: Tensor | None, out_features: int) -> bool:
-    """Say whether all steps of Jordan's network, told its outputs, may be one product with a gradient of its own."""
+    """Say whether all steps of Jordan's network, told its outputs, may be one product with a gradient of its own.
+
+    Args:
+        tensors: inputs, (time, batch, width), and weights.
+        out_features: K.
+    """
     return out_features <= MOST_FORCED_OUTPUTS and to_scans(*tensors) and not torch.is_autocast_enabled("cpu")
 
 
@@ -163,7 +171,7 @@ def to_convolution_products(images: Tensor, weight: Tensor, bias: Tensor | None)
     """Say whether a convolution without border and with steps of one is better laid out as one product.
 
     It is where the kernel has few positions and there are more weights than pixels, beside which laying out the pixels
-    takes little. Shapes are those of `to_convolution_stages`.
+    takes little. The shapes are those of `to_convolution_stages`.
     """
     if images.dim() != 4 or images.shape[0] == 0 or images.shape[1] != weight.shape[1]:
         return False
@@ -227,7 +235,7 @@ def to_q_learning(network: DenseStack, target: DenseStack, batch: dict[str, Tens
     Args:
         network, target: Q and Q'.
         batch: as `ganglion.rules.q_learning.QLearning` takes it.
-        discounts: of each transition, (batch), where they differ.
+        discounts: of each transition, (batch,), where they differ.
     """
     return (
         enabled()
@@ -256,7 +264,7 @@ def _are_usual(batch: dict[str, Tensor], discounts: tuple[Tensor, ...]) -> bool:
 
 
 def to_dropout(inputs: Tensor) -> bool:
-    """Say whether dropout may draw four decisions from one random number; needs no compiler."""
+    """Say whether dropout of inputs, of any shape, may draw four decisions from one random number."""
     return is_plain(inputs) and not is_followed()
 
 
@@ -331,22 +339,22 @@ def is_observed() -> bool:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Return whether a tensor is nothing but numbers of 32 or 16 bits in main memory."""
+    """Return whether a tensor of any shape is nothing but numbers of 32 or 16 bits in main memory."""
     return type(tensor) in _ORDINARY and tensor.is_cpu and tensor.dtype in (torch.float32, torch.bfloat16)
 
 
 def is_float32(tensor: Tensor) -> bool:
-    """Return whether a tensor is nothing but numbers of single precision in main memory."""
+    """Return whether a tensor of any shape is nothing but numbers of single precision in main memory."""
     return type(tensor) in _ORDINARY and tensor.dtype is torch.float32 and tensor.is_cpu
 
 
 def is_float32_array(tensor: Tensor) -> bool:
-    """Return whether a tensor is nothing but numbers of single precision in main memory, one after the other."""
+    """Return whether a tensor of any shape is numbers of single precision in main memory, one after the other."""
     return is_float32(tensor) and tensor.is_contiguous()
 
 
 def lie_alike(*tensors: Tensor) -> bool:
-    """Return whether these are plain numbers of single precision without gaps, in the same order in memory."""
+    """Return whether these are of one shape, plain single precision without gaps, and in the same order in memory."""
     layout = torch.contiguous_format if tensors[0].is_contiguous() else torch.channels_last
     alike = all(tensor.shape == tensors[0].shape for tensor in tensors)
     return alike and all(is_float32(tensor) and _has_no_gaps(tensor, layout) for tensor in tensors)

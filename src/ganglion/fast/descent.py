@@ -18,7 +18,7 @@ SHARE = 2**16
 
 
 def norm_of(gradients: Sequence[Tensor]) -> Tensor:
-    """Return the Euclidean norm of all gradients together.
+    """Return the Euclidean norm, a scalar, of gradients of any shapes together.
 
     >>> norm_of([torch.tensor([3.0]), torch.tensor([[4.0]])])
     tensor(5.)
@@ -28,7 +28,7 @@ def norm_of(gradients: Sequence[Tensor]) -> Tensor:
 
 
 def total_of(gradients: Sequence[Tensor]) -> Tensor:
-    """Return the sum of everything, which is finite only where all of it is; cheaper than any norm.
+    """Return the sum of everything, a scalar, which is finite only where all of it is; cheaper than any norm.
 
     Infinities of both signs make NaN. What overflows the sum would overflow the norm.
 
@@ -96,7 +96,7 @@ def clipped_adam_step(optimizer: Optimizer, length: float | None, loss: Tensor |
 
     Args:
         length: that the gradient is shortened to, in place; None shortens nothing.
-        loss: what has to be finite besides the gradient.
+        loss: a scalar that has to be finite besides the gradient.
     """
     own_step = getattr(type(optimizer).step, "steps_at_once", False) and "step" not in vars(optimizer)
     if not own_step or (loss is not None and not (loss.is_cpu and math.isfinite(loss.item()))):

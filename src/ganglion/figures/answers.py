@@ -229,7 +229,10 @@ def _mean_error(predicted: np.ndarray, truth: np.ndarray | None) -> str:
 
 @styled
 def scatter(truth: np.ndarray, predicted: np.ndarray, names: Sequence[str] = ()) -> Figure:
-    """Draw predicted against true values, one panel for each output; points on the line are exact."""
+    """Draw predicted against true values, (samples,) or (samples, outputs), one panel for each output.
+
+    Points on the line are exact.
+    """
     true, answers = _columns(truth), _columns(predicted)
     if true.shape != answers.shape:
         raise UsageError("truth and prediction differ in shape", expected=str(true.shape), found=str(answers.shape))

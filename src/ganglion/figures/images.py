@@ -76,7 +76,10 @@ def filters(weights: np.ndarray, title: str = "Filters") -> Figure:
 
 @styled
 def reconstructions(originals: np.ndarray, reconstructed: np.ndarray, columns: int = 10) -> Figure:
-    """Draw each original above its reconstruction and the absolute difference, in one common scale."""
+    """Draw each original above its reconstruction and the absolute difference, in one common scale.
+
+    Both are (count, height, width, channels) or (count, height, width).
+    """
     count = min(len(originals), len(reconstructed), 4 * columns)
     if not count:
         return empty("no images")

@@ -11,7 +11,7 @@ from ganglion.figures.words import number
 
 @styled
 def residuals(predicted: np.ndarray, truth: np.ndarray, unit: str) -> Figure:
-    """Draw what a forecast left unexplained: over time, how often, and whether it can be told from the one before."""
+    """Draw what forecasts, (moments,), left of the truth: over time, how often, and whether each follows the last."""
     rest = truth - predicted
     figure, (course, frequency, memory) = panels(3, width=3.9, height=2.9)
     course.axhline(0, color=GREY, linewidth=0.8)
@@ -47,7 +47,7 @@ def errors_by_step(by_method: Mapping[str, np.ndarray]) -> Figure:
 
 @styled
 def add_band(figure: Figure, low: np.ndarray, high: np.ndarray, quantiles: Sequence[float]) -> None:
-    """Shade what lies between the outer quantiles on a figure of a forecast."""
+    """Shade what lies between the outer quantiles, (moments,) each, on a figure of a forecast."""
     panel = figure.axes[0]
     label = f"{quantiles[0]:g} to {quantiles[-1]:g}"
     panel.fill_between(np.arange(len(low)), low, high, color=BLUE, alpha=0.18, linewidth=0, label=label)

@@ -303,5 +303,5 @@ def example() -> Trace:
 
 
 def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return E = 1/2 sum (target - out)^2, the error of the textbooks."""
+    """Return the error of the textbooks, E = 1/2 sum (target - out)^2, of two tensors of one shape."""
     return 0.5 * (targets - outputs).square().sum()

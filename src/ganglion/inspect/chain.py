@@ -51,7 +51,7 @@ class Call:
 
     @cached_property
     def slope(self) -> Tensor | None:
-        """The derivative in every place, where an output depends on the input in the same place only; else None.
+        """The derivative, of the output's shape, where every output depends on the input in its place only; else None.
 
         J is diagonal if J^T v = v * J^T 1 for a random v; for any other J that has probability zero.
         """
@@ -118,7 +118,7 @@ class Listener:
 
 
 def dominates(node: Node | None, top: Node | None, weight: Tensor) -> bool:
-    """Return whether every path of derivatives from `top` down to `weight` passes `node`."""
+    """Return whether every path of derivatives from `top` down to `weight`, of any shape, passes `node`."""
     return node is not None and top is not None and _reaches(node, weight, None) and not _reaches(top, weight, node)
 
 
@@ -186,6 +186,6 @@ def locate(network: nn.Module, parameter: str | tuple[str, tuple[int, ...]]) -> 
 
 
 def vector_jacobian(upper: Tensor, lower: Tensor, delta: Tensor) -> Tensor:
-    """Return delta^T dupper/dlower by torch."""
+    """Return delta^T dupper/dlower, of the shape of `lower`, by torch; delta has the shape of `upper`."""
     (below,) = torch.autograd.grad(upper, lower, delta, retain_graph=True)
     return below

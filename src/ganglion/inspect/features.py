@@ -47,7 +47,14 @@ def activations(network: nn.Module, inputs: Tensor, layer: str) -> Tensor:
 
 
 def feature_maps(network: nn.Module, inputs: Tensor, layer: str, *, sample: int = 0) -> "Figure":
-    """Draw the maps that a layer makes of one sample, the strongest response first, each in its own shades."""
+    """Draw the maps that a layer makes of one sample, the strongest response first, each in its own shades.
+
+    Args:
+        network: one with convolutions.
+        inputs: (batch, channels, height, width).
+        layer: its dotted name.
+        sample: number of the sample in the batch.
+    """
     found = activations(network, inputs, layer)
     if found.dim() != 4:
         raise UsageError(

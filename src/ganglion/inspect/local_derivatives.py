@@ -28,8 +28,8 @@ FORMULAS: dict[type[nn.Module], tuple[str, Derivative]] = {
 def through(call: Call, delta: Tensor, upper_focus: int | None, lower_focus: int | None) -> tuple[Tensor, Tensor, str]:
     """Go from the output of a layer to its input.
 
-    Returns the local derivatives, delta at the input, and the formula. A focus is the only unit that the weight
-    reaches.
+    Returns the local derivatives, delta at the input, of its shape, and the formula. A focus is the only unit that the
+    weight reaches.
     """
     assert call.input is not None
     net, out = call.input.detach(), call.output.detach()
@@ -65,7 +65,8 @@ def by_parameter(
     """Take the last step, from the output of a weighted sum to its weight or bias at `index`.
 
     A weighted sum is linear in its weights, so its derivative by one of them is the layer itself with that weight 1
-    and all others 0. Returns the local derivatives, the gradient, and the formula.
+    and all others 0. Returns the local derivatives, the gradient, a single number, and the formula. Delta has the shape
+    of the layer's output.
     """
     assert call.input is not None
     unit = {name: torch.zeros_like(parameter) for name, parameter in call.module.named_parameters(recurse=False)}
@@ -79,5 +80,5 @@ def by_parameter(
 
 
 def chosen(values: Tensor, focus: int | None) -> Tensor:
-    """Return what belongs to one unit or channel, or everything where there is no focus."""
+    """Return what belongs to one unit or channel of (batch, units, ...), or everything where there is no focus."""
     return values if focus is None else values.select(1, focus)

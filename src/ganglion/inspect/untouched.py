@@ -44,7 +44,7 @@ def layers_of(network: nn.Module) -> dict[nn.Module, str]:
 
 
 def first_tensor(values: Any) -> Tensor | None:
-    """Return the first tensor in nested tuples, lists and dictionaries."""
+    """Return the first tensor, of whatever shape, in nested tuples, lists and dictionaries."""
     if isinstance(values, Tensor):
         return values
     if isinstance(values, dict):

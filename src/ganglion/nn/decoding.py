@@ -175,7 +175,8 @@ def beam_search(
     score than the worst that was found.
 
     Args:
-        next_logits, given, state, decoding: as for `decode`.
+        next_logits, state, decoding: as for `decode`.
+        given: (batch, length), the tokens that are there already.
 
     Source: Wu et al., Google's neural machine translation system (2016), for the penalty of short sequences.
     """

@@ -46,7 +46,7 @@ class BernoulliRBM(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(num_hidden))
 
     def forward(self, visible: Tensor) -> Tensor:
-        """Return p(h = 1 | v)."""
+        """Return p(h = 1 | v), (rows, hidden units), for v of (rows, visible units)."""
         return self.hidden_probabilities(visible)
 
     def extra_repr(self) -> str:
@@ -64,7 +64,8 @@ class BernoulliRBM(nn.Module):
     def free_energy_gradients(self, visible: Tensor, shares: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return sum_n share_n F(v_n) and its gradients in the order of `parameters()`, without a graph.
 
-        dF/dW = -p(h|v) v', dF/da = -v, dF/db = -p(h|v): for all rows together two matrix products and no more.
+        Rows are (rows, visible units) and shares (rows,). dF/dW = -p(h|v) v', dF/da = -v, dF/db = -p(h|v): for all rows
+        together two matrix products and no more.
         """
         hidden_input = self._hidden_input(visible)
         total = -shares @ (visible @ self.visible_bias + F.softplus(hidden_input).sum(-1))
@@ -73,35 +74,35 @@ class BernoulliRBM(nn.Module):
         return total, tuple(gradient.to(self.weight.dtype) for gradient in gradients)
 
     def hidden_probabilities(self, visible: Tensor) -> Tensor:
-        """Return p(h = 1 | v)."""
+        """Return p(h = 1 | v), (rows, hidden units), for v of (rows, visible units)."""
         return torch.sigmoid(self._hidden_input(visible))
 
     def visible_probabilities(self, hidden: Tensor) -> Tensor:
-        """Return p(v = 1 | h)."""
+        """Return p(v = 1 | h), (rows, visible units), for h of (rows, hidden units)."""
         return torch.sigmoid(self._visible_input(hidden))
 
     def sample_hidden(self, visible: Tensor, generator: Generator | None = None) -> Tensor:
-        """Draw h from p(h | v)."""
+        """Draw h, (rows, hidden units), from p(h | v)."""
         return sample_bernoulli(self.hidden_probabilities(visible), generator)
 
     def sample_visible(self, hidden: Tensor, generator: Generator | None = None) -> Tensor:
-        """Draw v from p(v | h)."""
+        """Draw v, (rows, visible units), from p(v | h)."""
         return sample_bernoulli(self.visible_probabilities(hidden), generator)
 
     def gibbs_step(self, visible: Tensor, generator: Generator | None = None) -> Tensor:
-        """Draw all hidden units given the visible ones, then all visible ones given those."""
+        """Draw all hidden units given the visible ones, (rows, visible units), then all visible ones given those."""
         return self.sample_visible(self.sample_hidden(visible, generator), generator)
 
     @torch.no_grad()
     def reconstruct(self, visible: Tensor) -> Tensor:
-        """Return p(v = 1 | h) for h at its mean given `visible`: down what went up, without noise."""
+        """Return p(v = 1 | h), (rows, visible units), for h at its mean given `visible`: up and down without noise."""
         return self.visible_probabilities(self.hidden_probabilities(visible))
 
     @torch.no_grad()
     def match_means(self, visible: Tensor) -> None:
         """Set a to the log odds log(p / (1 - p)) of the columns' means, so that hidden units need not learn them.
 
-        One imagined row of each value keeps the odds finite.
+        Rows are (rows, visible units). One imagined row of each value keeps the odds finite.
         """
         means = (visible.sum(0) + 1) / (len(visible) + 2)
         self.visible_bias.copy_(torch.logit(means))
@@ -125,7 +126,7 @@ class BernoulliRBM(nn.Module):
 
     @torch.no_grad()
     def log_partition(self) -> Tensor:
-        """Return log Z exactly, by counting through all states of the smaller layer."""
+        """Return log Z, a single number in nats, exactly: by counting through all states of the smaller layer."""
         smaller = min(self.num_visible, self.num_hidden)
         if smaller > MOST_ENUMERABLE_UNITS:
             raise UsageError(
@@ -200,7 +201,7 @@ def sample_bernoulli(probabilities: Tensor, generator: Generator | None = None) 
 
 
 def binary_states(units: int) -> Tensor:
-    """Return all 2^units vectors of zeros and ones, the first unit changing fastest.
+    """Return all vectors of zeros and ones, (2^units, units), the first unit changing fastest.
 
     >>> binary_states(2).tolist()
     [[False, False], [True, False], [False, True], [True, True]]

@@ -11,7 +11,7 @@ InitialiserName = Literal["uniform", "xavier-normal", "xavier-uniform", "he-norm
 
 
 def uniform(weight: Tensor) -> Tensor:
-    """Draw from U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))."""
+    """Draw a weight, (outputs, inputs, ...), from U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), in place."""
     bound = weight[0].numel() ** -0.5
     return nn.init.uniform_(weight, -bound, bound)
 

@@ -135,7 +135,7 @@ def backward(
 def apply_gradients(
     optimizer: Optimizer, gradients: Iterable[Tensor], descent: Descent, measured: dict[str, Tensor] | None = None
 ) -> None:
-    """Apply gradients that were derived by hand, in the order of the optimizer's parameters.
+    """Apply gradients that were derived by hand, in the order and the shapes of the optimizer's parameters.
 
     Measurements are treated as `descend` treats them: a loss among them has to be finite, and `clipped` is added.
     """
@@ -187,7 +187,7 @@ def micro_batches(batch: Batch, count: int) -> list[tuple[Batch, float]]:
 def condition(
     optimizer: Optimizer, parameters: list[nn.Parameter], descent: Descent, loss: Tensor | None = None
 ) -> Tensor | None:
-    """Refuse a loss or gradient that is not finite, then clip the gradient; return its norm if that was needed."""
+    """Refuse a loss or gradient that is not finite, then clip the gradient; return its norm, a scalar, if needed."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = None if descent.clip_norm is None else norm_of(gradients)
     evidence = total_of(gradients) if norm is None else norm

@@ -41,7 +41,8 @@ def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0
 def binary_cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Return the mean of -t log s(z) - (1 - t) log(1 - s(z)) with the logistic function s.
 
-    Class numbers given for several outputs are compared one against the rest. With `label_smoothing` e the targets
+    Outputs are (batch, outputs), targets of the same shape or (batch,). Class numbers given for several outputs are
+    compared one against the rest. With `label_smoothing` e the targets
     become t (1 - e) + e / 2.
 
     >>> import torch

@@ -61,7 +61,7 @@ class Reconstruction(LearningRule):
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
 
     def corrupt(self, inputs: Tensor) -> Tensor:
-        """Return the inputs as the network sees them."""
+        """Return the inputs, (batch, ...), as the network sees them, in the same shape."""
         if self.noise:
             inputs = inputs + self.noise * torch.randn_like(inputs)
         if self.masking:
@@ -70,7 +70,7 @@ class Reconstruction(LearningRule):
         return inputs
 
     def judge(self, outputs: Tensor, inputs: Tensor) -> dict[str, Tensor]:
-        """Return the loss of outputs that are already there."""
+        """Return the loss of outputs that are already there, in the shape of the inputs."""
         return {"loss": self.loss(outputs, inputs)}
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:

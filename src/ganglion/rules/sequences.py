@@ -43,7 +43,7 @@ class Led(Protocol):
     """A network that can be led by the right answers."""
 
     def led(self, inputs: Tensor, targets: Tensor, share: float) -> Tensor:
-        """Return outputs for every step, given the right answer of the step before at this share of the steps."""
+        """Return outputs, (batch, time, classes), told the right answer of the step before at this share of steps."""
 
 
 @final
@@ -78,7 +78,7 @@ class TeacherForcing(LearningRule):
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
 
     def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Return loss and accuracy of outputs that are already there."""
+        """Return loss and accuracy of outputs that are already there, (batch, time, classes)."""
         return {"loss": steps_cross_entropy(outputs, targets), "accuracy": steps_accuracy(outputs, targets)}
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:

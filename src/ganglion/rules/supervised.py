@@ -53,7 +53,7 @@ class Supervised(LearningRule):
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
 
     def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Return the loss and the measures of outputs that are already there."""
+        """Return the loss and the measures of outputs that are already there, (batch, outputs)."""
         return {
             "loss": self.loss(outputs, targets),
             **{name: measure(outputs, targets) for name, measure in self.measures.items()},

@@ -143,7 +143,7 @@ class Classifier(ClassifierMixin, _Estimator):
         return probabilities(self._outputs(X).double()).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the likeliest label of every sample."""
+        """Return the likeliest label of every sample, (samples,)."""
         places = self.predict_proba(X).argmax(axis=1)
         return self.classes_[places]
 

@@ -124,7 +124,10 @@ def _refuse_hollow(system: System, networks: Iterable[nn.Module]) -> None:
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
-    """Put saved weights into a network. Raises `CheckpointError` where they are those of another one."""
+    """Put saved weights, by name and of the same shapes, into a network.
+
+    Raises `CheckpointError` where they are those of another one.
+    """
     try:
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:

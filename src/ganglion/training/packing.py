@@ -68,7 +68,7 @@ def digest(state: Any) -> str:
 
 
 def separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous tensors on the CPU that share no memory, as safetensors asks for."""
+    """Return contiguous tensors, of their shapes, on the CPU that share no memory, as safetensors asks for."""
     seen: set[int] = set()
     separate = {}
     for name, tensor in tensors.items():

@@ -73,7 +73,7 @@ def draw_mountain_car(observation: np.ndarray) -> np.ndarray:
 
 
 def draw_acrobot(observation: np.ndarray) -> np.ndarray:
-    """Draw two hanging links and the height to reach, from the cosines and sines of both angles."""
+    """Draw two hanging links and the height to reach, from the cosines and sines of both angles, (6,)."""
     first = math.atan2(observation[1], observation[0])
     second = first + math.atan2(observation[3], observation[2])
     canvas, length, aspect = _Canvas(), 0.2, HEIGHT / WIDTH

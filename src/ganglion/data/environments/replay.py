@@ -56,11 +56,11 @@ class ReplayMemory:
         self.size = min(self.size + count, self.capacity)
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """Choose `count` rows uniformly, with replacement."""
+        """Choose rows, (count,), uniformly and with replacement."""
         return torch.randint(self.size, (count,), generator=generator)
 
     def take(self, rows: Tensor, *names: str) -> Batch:
-        """Return the named parts of the transitions in these rows."""
+        """Return the named parts of the transitions in these rows, (batch,)."""
         return {name: self.storage[name].index_select(0, rows) for name in names}
 
     def _allocate(self, example: Batch) -> None:
@@ -92,7 +92,7 @@ def multi_step(memory: ReplayMemory, rows: Tensor, steps: int, stride: int, disc
     memory ends; `discounts` is γ to the power of the steps that were taken.
 
     Args:
-        rows: first transition of each way (batch).
+        rows: first transition of each way, (batch,).
         discount: γ, worth of a reward one step later.
 
     Source: Sutton and Barto, Reinforcement learning, chapter 7.
@@ -214,7 +214,7 @@ class ReplayLoader:
         self.memory.add(self.environments.step(self.explore(self.act(self.environments.observations))))
 
     def explore(self, actions: Tensor) -> Tensor:
-        """Replace each action by a random one with probability ε."""
+        """Replace each action, (environments,), by a random one with probability ε."""
         chance = torch.rand(len(actions), generator=self.generator)
         anything = torch.randint(self.environments.num_actions, actions.shape, generator=self.generator)
         exploring = chance.numpy() < self.epsilon(self.environments.steps)  # NumPy does little sooner than torch

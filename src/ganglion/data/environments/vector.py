@@ -87,7 +87,7 @@ def observation_dtype(environment: gymnasium.Env) -> torch.dtype:
 
 
 def as_observations(shown: Sequence[Any], environment: gymnasium.Env) -> Tensor:
-    """Stack what environments show into a batch, in the form in which it is stored."""
+    """Stack what environments show into a batch, (environments, ...), in the form in which it is stored."""
     return torch.as_tensor(np.stack(shown), dtype=observation_dtype(environment))
 
 
@@ -132,7 +132,7 @@ class Environments:
         return len(self.environments)
 
     def step(self, actions: Tensor) -> Batch:
-        """Take one action in every environment and return the transitions, one a row.
+        """Take one action in every environment, (environments,), and return the transitions, one a row.
 
         `terminated` says that the episode reached its end, `ended` that it stopped for that or any other reason.
         """

@@ -22,7 +22,7 @@ TEST_PREFIXES = ("t10k", "test")
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Return the array in one IDX file.
+    """Return the array in one IDX file, in the shape that the file says.
 
     Raises:
         DataError: the file is damaged, or is no IDX file.

@@ -54,7 +54,7 @@ class MaskFiles(Sequence):
         return np.stack(masks) if masks else np.empty((0, *self.size), dtype=np.int16)
 
     def take(self, places: np.ndarray) -> "MaskFiles":
-        """Return the files at some places, still undecoded."""
+        """Return the files at some places, (count,), still undecoded."""
         return replace(self, paths=tuple(self.paths[place] for place in places))
 
     def contents(self) -> Iterator[bytes]:

@@ -35,12 +35,12 @@ Move = Callable[[Moved, Tensor, Size], Moved]
 
 
 def flip(moved: Moved, noise: Tensor, size: Size) -> Moved:
-    """Mirror every other image, left to right."""
+    """Mirror every other image, left to right, by noise of (images, 3)."""
     return Moved(moved.rows, torch.where(noise[:, :1] < 0.5, size[1] - 1 - moved.columns, moved.columns))
 
 
 def shift(moved: Moved, noise: Tensor, size: Size) -> Moved:
-    """Move each image up or down and to a side, by at most `LARGEST_SHIFT` of it."""
+    """Move each image up or down and to a side, by at most `LARGEST_SHIFT` of it and noise of (images, 3)."""
     return Moved(moved.rows + _offset(noise[:, 1:2], size[0]), moved.columns + _offset(noise[:, 2:3], size[1]))
 
 

@@ -59,7 +59,7 @@ class BucketLoader(EpochLoader):
         self.columns: Columns = {"inputs": inputs, "targets": answers, "index": places, **(beside or {})}
 
     def order(self, epoch: int) -> Tensor:
-        """Return the places of the sequences: shuffled, sorted by length in pools, and the batches shuffled again."""
+        """Return the places of the sequences, (sequences,): shuffled, sorted by length in pools, the batches mixed."""
         order = super().order(epoch)
         if not self.shuffle:
             return order

@@ -57,7 +57,7 @@ class EpochLoader(ABC):
         """Yield what is left of the current epoch."""
 
     def order(self, epoch: int) -> Tensor:
-        """Return the places of the samples in the order in which `epoch` visits them."""
+        """Return the places of the samples, (samples,), in the order in which `epoch` visits them."""
         if not self.shuffle:
             return torch.arange(self.size)
         return torch.randperm(self.size, generator=torch.Generator().manual_seed(mixed_seed(self.seed, epoch)))

@@ -126,7 +126,7 @@ class WeightPreprocessing:
 
 
 def moments(column: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation of the numbers that are there; a column without any is taken as constant 0.
+    """Return mean and standard deviation of the numbers in a column, (rows,); one without any is taken as constant 0.
 
     Numbers beyond single precision, whose squares may overflow, are left out: whoever converts them is told.
     """
@@ -140,7 +140,7 @@ def moments(column: np.ndarray) -> tuple[float, float]:
 
 
 def as_numbers(values: np.ndarray, columns: Sequence[str] = ()) -> np.ndarray:
-    """Return float64 values, NaN where one is missing."""
+    """Return float64 values of the same shape, NaN where one is missing."""
     if values.dtype.kind in "iufb":
         return values.astype(np.float64)
     try:
@@ -171,6 +171,10 @@ def _reads_as_number(cell: str | bytes) -> bool:
 
 
 def standardised(values: np.ndarray, means: Sequence[float], deviations: Sequence[float]) -> Tensor:
+    """Return (x - mean) / deviation in single precision, of rows (rows, columns).
+
+    Raises `DataError` for a number that is too large to compute with.
+    """
     # In double until here: a column of large numbers with a small spread would lose it in single precision.
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (values - np.array(means).reshape(-1)) / np.array(deviations).reshape(-1)

@@ -55,7 +55,7 @@ def into_frame(images: Tensor, frame: Size, resize: Resize, mode: str, border: f
 
 
 def out_of_frame(images: Tensor, size: Size, resize: Resize, mode: str, border: float) -> Tensor:
-    """Return what `into_frame` was given, at the size it had; `border` where a crop had cut it off."""
+    """Return what `into_frame` was given, (images, channels, *size); `border` where a crop had cut it off."""
     frame = images.shape[2], images.shape[3]
     there = placement(size, frame, resize)
     below, right = there.top + there.size[0] - frame[0], there.left + there.size[1] - frame[1]

@@ -29,7 +29,7 @@ class Stage:
     """Of the rectifier below zero: 0 for ReLU, 1 for none."""
 
     def map_size(self, images: Tensor, weight: Tensor) -> Pair:
-        """Return height and width of the maps after pooling; below 1 if something does not fit."""
+        """Return (height, width) of the maps after pooling; below 1 if something does not fit."""
         borders = sum(self.padding[:2]), sum(self.padding[2:])
         sides = (
             (side + border - kernel) // step + 1
@@ -63,7 +63,7 @@ def convolution_stage(images: Tensor, weight: Tensor, bias: Tensor | None, stage
 
 
 def stage_reference(images: Tensor, weight: Tensor, bias: Tensor | None, stage: Stage) -> Tensor:
-    """Do what `convolution_stage` does in operations of torch."""
+    """Do what `convolution_stage` does, with the same shapes, in operations of torch."""
     top, bottom, left, right = stage.padding
     maps = F.conv2d(F.pad(images, (left, right, top, bottom)), weight, bias, stage.stride)
     if stage.window != (1, 1) or stage.window_stride != (1, 1):

@@ -114,6 +114,12 @@ def _arrays(
 def program_of(cell: Cell, projected: Tensor, state: State, mask: Tensor | None) -> Program | None:
     """Return the compiled scan of a cell, or None where it runs as it is written.
 
+    Args:
+        cell: a user's own.
+        projected: (time, batch, width).
+        state: (batch, width) each.
+        mask: (batch, width).
+
     What is chosen depends on the cell and on sizes alone, so that a run that goes on later computes the same.
     """
     if not applies.to_custom_cells(projected, *state, mask, *cell.parameters(), *cell.buffers()):

@@ -79,7 +79,7 @@ class _Stepping(nn.Module):
 
 
 def trace(cell: Cell, projected: Tensor, state: Sequence[Tensor], masked: bool) -> Step:
-    """Follow a step of a cell and its derivative.
+    """Follow a step of a cell and its derivative, from inputs of all steps, (time, batch, width).
 
     Raises `NotImplementedError` where it does what cannot be compiled; it then runs as it is written.
     """

@@ -35,7 +35,7 @@ def pack_pairs(weight: Tensor, side: int) -> Tensor:
 
 
 def packed(weight: Tensor, in_tiles: bool) -> np.ndarray:
-    """Return a weight as kernels take it: for tiles of sixteen bits, or for registers of single precision."""
+    """Return a weight, (depth, width), as kernels take it: for tiles of sixteen bits, or for single precision."""
     from ganglion.fast import packed_product
 
     if in_tiles:
@@ -44,37 +44,37 @@ def packed(weight: Tensor, in_tiles: bool) -> np.ndarray:
 
 
 def fits_tiles(tensor: Tensor) -> bool:
-    """Return whether the products of a scan over this are those of sixteen bits."""
+    """Return whether the products of a scan over this, (time, batch, width), are those of sixteen bits."""
     from ganglion.fast import packed_product
 
     return tensor.dtype is torch.bfloat16 and packed_product.has_tiles()
 
 
 def single(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
-    """Return tensors in single precision."""
+    """Return tensors in single precision, their shapes as they are."""
     return tuple(None if tensor is None else tensor.float() for tensor in tensors)
 
 
 def array(tensor: Tensor | None, shape_of_none: tuple[int, ...] = ()) -> np.ndarray:
-    """Return a tensor as the contiguous array that kernels take, without a copy where it is one."""
+    """Return a tensor of any shape as the contiguous array that kernels take, without a copy where it is one."""
     if tensor is None:
         return np.empty(shape_of_none, np.float32)
     return tensor.detach().contiguous().numpy()
 
 
 def halves(tensor: Tensor) -> np.ndarray:
-    """Return numbers of sixteen bits as kernels take them, as words; none, of the same axes, of a wider tensor."""
+    """Return numbers of sixteen bits and any shape as words, as kernels take them; nothing of a wider tensor."""
     if tensor.dtype is not torch.bfloat16:
         return np.empty((0,) * tensor.dim(), np.uint16)
     return tensor.detach().contiguous().view(torch.int16).numpy().view(np.uint16)
 
 
 def singles(tensor: Tensor) -> np.ndarray:
-    """Return numbers of single precision as kernels take them; none, of the same axes, of a narrower tensor."""
+    """Return numbers of single precision and any shape as kernels take them; nothing of a narrower tensor."""
     return array(tensor) if tensor.dtype is torch.float32 else np.empty((0,) * tensor.dim(), np.float32)
 
 
 def own_or_copy(saved: Tensor) -> Tensor:
-    """Return what was saved for a backward pass as something to be written over: itself, unless the graph is kept."""
+    """Return a saved tensor, of any shape, as something to be written over: itself, unless the graph is kept."""
     kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)()
     return saved.clone() if kept else saved

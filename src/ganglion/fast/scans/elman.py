@@ -64,7 +64,7 @@ def elman_reference(
     nonlinearity: Nonlinearity = "tanh",
     mask: Tensor | None = None,
 ) -> tuple[Tensor]:
-    """Do what `elman_scan` does step by step, in operations of torch."""
+    """Do what `elman_scan` does, with the same shapes, step by step in operations of torch."""
     hiddens = []
     for from_input in projected:
         read = hidden if mask is None else hidden * mask

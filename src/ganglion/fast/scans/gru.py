@@ -65,7 +65,7 @@ def gru_reference(
     reset_after: bool = True,
     mask: Tensor | None = None,
 ) -> tuple[Tensor]:
-    """Do what `gru_scan` does step by step, in operations of torch."""
+    """Do what `gru_scan` does, with the same shapes, step by step in operations of torch."""
     width = hidden.shape[-1]
     gate_weight, candidate_weight = recurrent_weight.split([2 * width, width])
     hiddens = []

@@ -116,7 +116,7 @@ def lstm_reference(
     mask: Tensor | None = None,
     input_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Do what `lstm_scan` does step by step, in operations of torch."""
+    """Do what `lstm_scan` does, with the same shapes, step by step in operations of torch."""
     if input_weights is not None:
         few = len(input_weights) > 1
         projected = (functional.linear(projected, input_weights[:-1].t()) if few else projected) + input_weights[-1]

@@ -9,6 +9,7 @@ def check_shapes(scan: str, gates: int, projected: Tensor, hidden: Tensor, **oth
     """Raise `ShapeError` unless the arguments of a scan fit together: kernels look at no bounds.
 
     Args:
+        projected, hidden: (time, batch, gates * hidden) and (batch, hidden).
         scan: whose arguments they are, for the message.
         gates: how many times the width of the state `projected` is wide.
         others: each further argument with its axes, such as "batch hidden" or "gates hidden".

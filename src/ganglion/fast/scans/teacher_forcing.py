@@ -40,7 +40,7 @@ def teacher_forced_scores(inputs: Tensor, previous: Tensor, first: Tensor, weigh
 
 
 def reference_scores(inputs: Tensor, previous: Tensor, first: Tensor, weights: Weights) -> Tensor:
-    """Do what `teacher_forced_scores` does as the equations are written."""
+    """Do what `teacher_forced_scores` does, with the same shapes, as the equations are written."""
     input_weight, feedback_weight, bias, output_weight, output_bias = weights
     if previous.is_floating_point():
         later = functional.linear(previous, feedback_weight)

@@ -27,6 +27,6 @@ def recurrent_weight_gradient(
 
 
 def mask_gradient(slopes: Tensor, recurrent_weight: Tensor, hidden: Tensor, hiddens: Tensor) -> Tensor:
-    """Return dL/dm, the sum over steps of U^T dL/d(U m h_{t-1}) h_{t-1}; arguments as above."""
+    """Return dL/dm, the sum over steps of U^T dL/d(U m h_{t-1}) h_{t-1}, (batch, hidden); arguments as above."""
     slope = slopes @ recurrent_weight.float()  # (time, batch, hidden)
     return slope[0] * hidden + (slope[1:] * hiddens[:-1]).sum(0)

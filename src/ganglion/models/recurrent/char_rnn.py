@@ -113,7 +113,7 @@ class CharacterRNN(nn.Module):
         return self.read(inputs)[0]
 
     def read(self, inputs: Tensor, states: States | None = None) -> tuple[Tensor, States]:
-        """Return the logits for all steps, and the states of all cells after the last, to read on from."""
+        """Return the logits, (batch, time, tokens), and the states of all cells after the last step."""
         vectors = dropout(self.embedding(inputs), self.dropout, self.training)
         hidden, after = self.recurrent(vectors, states)
         return self.head(dropout(hidden, self.dropout, self.training)), after

@@ -64,7 +64,7 @@ class Cell(nn.Module, ABC):
         return self.step_by_step(projected, state, mask)
 
     def step_by_step(self, projected: Tensor, state: State, mask: Tensor | None = None) -> State:
-        """Do what `scan` does by the equations alone, differentiable any number of times."""
+        """Do what `scan` does, with the same shapes, by the equations alone; differentiable any number of times."""
         states = []
         for projected_t in projected.unbind(0):
             before = state if mask is None else (state[0] * mask, *state[1:])
@@ -88,11 +88,11 @@ class Cell(nn.Module, ABC):
         return [(inputs.shape[1], width) for width in self.state_features]
 
     def named(self, state: Sequence[Tensor]) -> State:
-        """Return the tensors of a state under their names, if they have names."""
+        """Return the tensors of a state, (batch, width) each, under their names, if they have names."""
         return tuple(state)
 
     def activities(self, projected: Tensor, state: State) -> dict[str, Tensor]:
-        """Return what goes on inside a step, by name, for pictures: gates and states."""
+        """Return what goes on inside a step, by name, for figures: gates and states, (batch, width) each."""
         return {f"state {number}": part for number, part in enumerate(self.step(projected, state), start=1)}
 
 

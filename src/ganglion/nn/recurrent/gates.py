@@ -38,7 +38,10 @@ def draw_weights(cell: Gated, gates: int) -> None:
 
 
 def fits_torch_kernels(cell: Gated, inputs: Tensor, mask: Tensor | None, *parameters: Tensor | None) -> bool:
-    """Return whether torch's fused kernels shall run all steps, where ours do not apply and nobody watches them."""
+    """Return whether torch's fused kernels shall run all steps, where ours do not apply and nobody watches them.
+
+    Inputs are (time, batch, features) and the mask (time, batch).
+    """
     replaced = "scan" in vars(cell)  # by whoever wants to see the steps
     return mask is None and not replaced and cell.in_features != 0 and applies.to_torch_scans(inputs, *parameters)
 

@@ -52,12 +52,12 @@ class JordanCell(Cell):
         return functional.linear(previous, self.feedback_weight)
 
     def scores(self, total: Tensor) -> Tensor:
-        """Return a_t from U x_t + W y_{t-1} + b, of one step or of many."""
+        """Return a_t, (..., outputs), from U x_t + W y_{t-1} + b, (..., hidden), of one step or of many."""
         scores: Tensor = self.output(total.tanh())
         return scores
 
     def answer(self, scores: Tensor) -> Tensor:
-        """Return y_t = g(a_t)."""
+        """Return y_t = g(a_t), of the shape of a_t."""
         return scores.softmax(-1) if self.readout == "softmax" else scores
 
     def step(self, projected: Tensor, state: State) -> State:

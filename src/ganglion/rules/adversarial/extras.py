@@ -122,7 +122,10 @@ class Identity:
 
 
 def call_unchanged(network: nn.Module, *inputs: Tensor) -> Tensor:
-    """Run `network` in its present mode on copies of its buffers, so that no running statistic moves."""
+    """Run `network` in its present mode on copies of its buffers, so that no running statistic moves.
+
+    Inputs and outputs have the shapes that the network takes and gives.
+    """
     copies = {name: buffer.clone() for name, buffer in network.named_buffers()}
     answer: Tensor = functional_call(network, copies, inputs) if copies else network(*inputs)
     return answer

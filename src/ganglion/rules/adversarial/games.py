@@ -61,7 +61,7 @@ def game(name: GameName, real_label: float = 1.0) -> Game:
 
 
 def cross_entropy_on_real(logits: Tensor, label: float = 1.0) -> Tensor:
-    """Return -E[y log D(x) + (1 - y) log(1 - D(x))], D the sigmoid of the logits and y the label.
+    """Return -E[y log D(x) + (1 - y) log(1 - D(x))], a single number; D is the sigmoid of the logits and y the label.
 
     Source: Goodfellow et al. 2014, equation 1, with y = 1.
 
@@ -72,7 +72,7 @@ def cross_entropy_on_real(logits: Tensor, label: float = 1.0) -> Tensor:
 
 
 def cross_entropy_on_generated(logits: Tensor) -> Tensor:
-    """Return -E[log(1 - D(G(z)))].
+    """Return -E[log(1 - D(G(z)))], a single number, of logits of any shape.
 
     Source: Goodfellow et al. 2014, equation 1.
 
@@ -83,7 +83,7 @@ def cross_entropy_on_generated(logits: Tensor) -> Tensor:
 
 
 def minimax_loss(logits: Tensor) -> Tensor:
-    """Return E[log(1 - D(G(z)))]; its gradient vanishes where the discriminator is sure of itself.
+    """Return E[log(1 - D(G(z)))], a single number; its gradient vanishes where the discriminator is sure of itself.
 
     Source: Goodfellow et al. 2014, equation 1.
 
@@ -94,7 +94,7 @@ def minimax_loss(logits: Tensor) -> Tensor:
 
 
 def non_saturating_loss(logits: Tensor) -> Tensor:
-    """Return -E[log D(G(z))]: the fixed point of minimax, but a strong gradient for bad samples.
+    """Return -E[log D(G(z))], a single number: the fixed point of minimax, but a strong gradient for bad samples.
 
     Source: Goodfellow et al. 2014, section 3.
 
@@ -153,5 +153,5 @@ def squares(outputs: Tensor, label: float = 1.0) -> Tensor:
 
 
 def mean_probability(logits: Tensor) -> Tensor:
-    """Return E[sigmoid(a)], the mean probability of being real."""
+    """Return E[sigmoid(a)], a single number: the mean probability of being real."""
     return logits.sigmoid().mean()

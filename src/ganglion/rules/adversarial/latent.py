@@ -38,7 +38,7 @@ def normal(shape: tuple[int, ...], device: torch.device | None = None, generator
 
 
 def uniform(shape: tuple[int, ...], device: torch.device | None = None, generator: Generator | None = None) -> Tensor:
-    """Return independent numbers from the uniform distribution on [-1, 1)."""
+    """Return independent numbers, of this shape, from the uniform distribution on [-1, 1)."""
     return 2 * torch.rand(shape, device=device, generator=generator) - 1
 
 

@@ -26,16 +26,21 @@ class Penalty:
 
 
 def between(real: Tensor, generated: Tensor) -> Tensor:
-    """Return u x + (1 - u) G(z) with a u, uniform from 0 to 1, for every pair: points on the line between the two."""
+    """Return u x + (1 - u) G(z) with a u, uniform from 0 to 1, for every pair: points on the line between the two.
+
+    All are (batch, *shape of a sample).
+    """
     share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
     return torch.lerp(generated, real, share)
 
 
 def at_real(real: Tensor, generated: Tensor) -> Tensor:
+    """Return the real samples, (batch, *shape of a sample)."""
     return real
 
 
 def at_generated(real: Tensor, generated: Tensor) -> Tensor:
+    """Return the generated samples, (batch, *shape of a sample)."""
     return generated
 
 

@@ -28,7 +28,7 @@ class Pool:
 
     @torch.no_grad()
     def exchange(self, fresh: Batch, tensors: dict[str, Tensor], counters: dict[str, int]) -> Batch:
-        """Return what is shown in the place of fresh samples and their conditions."""
+        """Return what is shown in the place of fresh samples, (batch, *shape of a sample), and their conditions."""
         if not tensors.keys() & {PREFIX + name for name in fresh}:
             tensors |= {PREFIX + name: value.new_zeros(self.size, *value.shape[1:]) for name, value in fresh.items()}
         stored = {name: tensors[PREFIX + name] for name in fresh}

@@ -121,7 +121,7 @@ class Adversarial(LearningRule):
         """Update the discriminator on a batch of real samples and as many generated ones.
 
         Measures both players' losses, as they were before the update, the mean score that each kind of sample was
-        given, and the penalty where it is paid.
+        given, and the penalty where it is paid. Where samples were generated already, they are in the real ones' shape.
         """
         generated = self._generated(batch) if generated is None else generated.detach()
         samples = self._samples(batch, generated)
@@ -133,7 +133,7 @@ class Adversarial(LearningRule):
         return measured
 
     def generator_phase(self, batch: Batch, generated: Tensor | None = None) -> dict[str, Tensor]:
-        """Update the generator on fresh noise, as much as the batch has samples; measure its losses."""
+        """Update the generator on as many samples, in the real ones' shape, as the batch has; measure its losses."""
         if generated is None:
             batch = self.inputs.with_noise(batch)
         objective = partial(self.generator_objective, generated=generated)
@@ -173,7 +173,8 @@ class Adversarial(LearningRule):
     def generator_objective(self, batch: Batch, generated: Tensor | None = None) -> dict[str, Tensor]:
         """Return the generator's loss on a batch with its noise, and what is measured of it.
 
-        A rule of several games, such as one there and one back, adds the losses of their generators.
+        A rule of several games, such as one there and one back, adds the losses of their generators. Where samples were
+        generated already, they are in the real ones' shape.
         """
         if generated is None:
             generated = self.generator(*self.inputs.for_generator(batch))
@@ -195,16 +196,22 @@ class Adversarial(LearningRule):
                 self.optimizers[role] = descent.make_optimizer(self.networks[role])
 
     def real(self, batch: Batch) -> Tensor:
-        """Return the real samples of a batch of the loader."""
+        """Return the real samples, (batch, *shape of a sample), of a batch of the loader."""
         return self.inputs.seen(batch)[self.inputs.real]
 
     def sample(self, batch: Batch) -> Tensor:
-        """Return a generated sample for each of a batch of the loader; no network changes."""
+        """Return a generated sample for each of a batch of the loader, in one tensor of the real ones' shape.
+
+        No network changes.
+        """
         return self._generated(self.inputs.seen(batch))
 
     @torch.no_grad()
     def discriminate(self, samples: Tensor, batch: Batch) -> Tensor:
-        """Return the discriminator's outputs for samples with the conditions of a batch; no network changes."""
+        """Return the discriminator's outputs, (batch, ...), for samples with the conditions of a batch.
+
+        No network changes.
+        """
         conditions = self.inputs.for_discriminator(self.inputs.seen(batch))
         return call_unchanged(self.discriminator, samples, *conditions)
 

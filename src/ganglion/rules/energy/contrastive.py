@@ -69,7 +69,7 @@ class ContrastiveDivergence(LearningRule):
         return {"loss": loss}
 
     def negative_samples(self, data: Tensor) -> Tensor:
-        """Return what the model makes of the data, or where its persistent chains have got to."""
+        """Return what the model makes of the data, (rows, units), or where its persistent chains have got to."""
         visible = self.tensors["chains"].to(data.device) if self.persistent else data
         for _ in range(self.gibbs_steps):
             visible = self.machine.gibbs_step(visible)

@@ -63,7 +63,7 @@ def judge(network: Reader, numbers: np.ndarray, first: int, last: int, window: i
     """Judge a network that reads on by the tokens from `first` to before `last`, each once.
 
     The part is cut into stretches that are read side by side. Each is led up to by the `window` tokens before it,
-    which are not judged, so that a stretch does not begin without a past.
+    which are not judged, so that a stretch does not begin without a past. The numbers of tokens are (tokens,).
     """
     assert isinstance(network, nn.Module)
     count = last - first
@@ -91,7 +91,7 @@ def _off(outputs: Tensor, came: Tensor) -> tuple[float, int]:
 def unigram_judgement(train: np.ndarray, numbers: np.ndarray, size: int) -> Judgement:
     """Judge how often each token occurs in training by the tokens after the first.
 
-    p(b) = (n(b) + 1) / (N + size), for counts n of N tokens.
+    p(b) = (n(b) + 1) / (N + size), for counts n of N tokens; both texts are (tokens,).
     """
     shares = _unigrams(train, size)
     came = numbers[1:]

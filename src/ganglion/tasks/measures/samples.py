@@ -59,6 +59,10 @@ def density_and_coverage(real: np.ndarray, generated: np.ndarray, neighbours: in
     an average generated sample lies in, divided by k: near 1 for a perfect generator, near 0 for samples unlike any
     real one. Coverage is the share of balls with a generated sample inside: near 1 - 2^-k for a perfect generator
     that gave as many samples as there are real ones, near 0 for a collapsed one. Source: Naeem et al. 2020, section 3.
+
+    Args:
+        real, generated: (samples, features).
+        neighbours: k.
     """
     k = min(neighbours, len(real) - 1)
     radii = np.partition(pairwise_distances(real), k, axis=1)[:, k, None]  # the 0-th neighbour is the sample itself
@@ -74,12 +78,12 @@ class SampleQuality:
 
     @classmethod
     def fit(cls, samples: np.ndarray) -> "SampleQuality":
-        """Find the components of `samples`, whose axes after the first are flattened."""
+        """Find the components of samples, (samples, ...), whose axes after the first are flattened."""
         flat = samples.reshape(len(samples), -1)
         return cls(PCA(min(COMPONENTS, *flat.shape), random_state=0).fit(flat))
 
     def compare(self, real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
-        """Return `frechet_distance`, `density` and `coverage` of generated samples against real ones."""
+        """Return Fréchet distance, density and coverage of generated samples against real ones, (samples, ...)."""
         real, generated = (self.components.transform(part.reshape(len(part), -1)) for part in (real, generated))
         density, coverage = density_and_coverage(real, generated[: len(real)])
         return {"frechet_distance": frechet_distance(real, generated), "density": density, "coverage": coverage}

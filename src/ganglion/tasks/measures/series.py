@@ -40,7 +40,7 @@ def refuse_leak(fitted: np.ndarray, targets: Mapping[str, np.ndarray]) -> None:
     """Verify that nothing of a later part reaches an earlier one.
 
     Args:
-        fitted: rows that scaling was measured on.
+        fitted: numbers of the rows, (rows,), that scaling was measured on.
         targets: rows to forecast in each part, from the earliest part to the latest.
 
     Raises `DataError` if a part is not in the order of time, if a target of one part lies in or before an earlier

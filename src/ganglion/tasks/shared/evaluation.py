@@ -76,7 +76,7 @@ def ask(network: nn.Module, inputs: Tensor, by: Call | None = None, places: Tens
 
 
 def answers(network: nn.Module, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-    """Return the outputs of a network for all batches, and their targets, on the CPU."""
+    """Return the outputs of a network for all batches, (samples, ...), and their targets, on the CPU."""
     pairs = [(ask(network, batch["inputs"]), batch["targets"].cpu()) for batch in batches]
     outputs, targets = zip(*pairs, strict=True)
     return torch.cat(outputs), torch.cat(targets)

@@ -87,7 +87,7 @@ class TrainedJudge:
         return torch.cat([self.network.embed(self.prepared(part)) for part in images.split(512)])
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Return the maps of all layers, through which gradients flow back to the images: for perceptual losses."""
+        """Return the maps of all layers, (batch, channels, height, width) each, with gradients back to the images."""
         return self.network.features(self.prepared(images))
 
 
