@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganglion.core import Measure
 from ganglion.errors import ShapeError
+from ganglion.settings import unknown_name
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="What training lowers, as a mean over samples.")
 ACCURACY = Measure(name="accuracy", higher_is_better=True, meaning="Share of the answers that are right, from 0 to 1.")
@@ -148,3 +149,19 @@ LOSSES: dict[str, Loss] = {
     "half-squared-error": half_squared_error,
     "perceptron": perceptron_criterion,
 }
+
+
+def find_loss(loss: str | Loss) -> Loss:
+    """Return a loss by its name; one that is given as a function is taken as it is.
+
+    >>> find_loss("cross-entropy") is cross_entropy
+    True
+
+    Raises:
+        ConfigurationError: no loss has this name.
+    """
+    if not isinstance(loss, str):
+        return loss
+    if loss not in LOSSES:
+        raise unknown_name("loss", loss, list(LOSSES))
+    return LOSSES[loss]

@@ -9,7 +9,7 @@ from torch.nn import functional
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.losses import LOSSES
+from ganglion.rules.losses import find_loss
 
 ReconstructionLoss = Literal["squared-error", "binary-cross-entropy"]
 
@@ -54,7 +54,7 @@ class Reconstruction(LearningRule):
         self.counters = {}
         self.tensors = {}
         self.descent = descent
-        self.loss = LOSSES[loss]
+        self.loss = find_loss(loss)
         self.noise, self.masking = noise, masking
 
     def step(self, batch: Batch) -> dict[str, Tensor]:

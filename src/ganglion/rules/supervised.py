@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import DataError
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.losses import LOSSES, Loss
-from ganglion.settings import unknown_name
+from ganglion.rules.losses import Loss, find_loss
 
 
 @final
@@ -39,14 +38,12 @@ class Supervised(LearningRule):
         loss: str | Loss = "cross-entropy",
         measures: Mapping[str, Loss] | None = None,
     ) -> None:
-        if isinstance(loss, str) and loss not in LOSSES:
-            raise unknown_name("loss", loss, list(LOSSES))
         self.networks = {"network": network}
         self.optimizers = {"network": descent.make_optimizer(network)}
         self.counters = {}
         self.tensors = {}
         self.descent = descent
-        self.loss = LOSSES[loss] if isinstance(loss, str) else loss
+        self.loss = find_loss(loss)
         self.measures = dict(measures or {})
 
     def step(self, batch: Batch) -> dict[str, Tensor]:

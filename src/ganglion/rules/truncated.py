@@ -10,7 +10,7 @@ from ganglion.core import Batch, LearningRule, Reader
 from ganglion.errors import ConfigurationError
 from ganglion.nn.recurrent import States, detached
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.losses import LOSSES, Loss
+from ganglion.rules.losses import Loss, find_loss
 
 
 @final
@@ -50,7 +50,7 @@ class TruncatedBackpropagation(LearningRule):
         self.tensors = {}
         self.reader = network
         self.descent = descent
-        self.loss = LOSSES[loss] if isinstance(loss, str) else loss
+        self.loss = find_loss(loss)
         self.measures = dict(measures or {})
 
     def step(self, batch: Batch) -> dict[str, Tensor]:

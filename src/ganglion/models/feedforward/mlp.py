@@ -51,7 +51,7 @@ from ganglion.nn.activations import ActivationName
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.initialisers import InitialiserName
 from ganglion.rules.descend import Descent
-from ganglion.rules.losses import LOSSES, accuracy, binary_cross_entropy, cross_entropy
+from ganglion.rules.losses import accuracy, binary_cross_entropy, cross_entropy, find_loss
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import Count, Share, at_least, settings
 
@@ -136,7 +136,7 @@ def _loss(config: Config) -> Callable[[Tensor, Tensor], Tensor]:
         return partial(cross_entropy, label_smoothing=config.label_smoothing)
     if config.label_smoothing and name == "binary-cross-entropy":
         return partial(binary_cross_entropy, label_smoothing=config.label_smoothing)
-    return LOSSES[name]
+    return find_loss(name)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
