@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganglion.cli.progress import Lines, Progress, Standing, Terminal, choose_surface
+from ganglion.cli.progress import Lines, Progress, Standing, Terminal, choose_surface, estimate
 from ganglion.core import Measure
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.rules.descend import Descent
@@ -186,3 +186,48 @@ def test_a_note_of_the_trainer_is_a_line_of_its_own(capsys: pytest.CaptureFixtur
     trainer = make_trainer(Progress(surface), steps=1)
     trainer._note("something to know")
     assert surface.closed and capsys.readouterr().err == "note: something to know\n"
+
+
+def estimated(seconds_per_step: float, first: int = 0, **settings: Any) -> str:
+    trainer = make_trainer(Progress(Recorder()), **settings)
+    trainer.timetable.seconds_per_step = seconds_per_step
+    trainer.timetable.start()
+    if settings.get("minutes"):
+        trainer.phases.settle(240, 10)
+    return estimate(trainer, first)
+
+
+def test_an_estimate_is_a_sentence() -> None:
+    assert estimated(1.0, epochs=45) == "time: about 3 minutes for 45 epochs on this machine"
+    assert estimated(1.0, epochs=1) == "time: about 4 seconds for 1 epoch on this machine"
+    assert estimated(1.0, steps=200) == "time: about 3 minutes for 200 steps on this machine"
+    assert estimated(1.0, minutes=4.0) == "time: 240 steps, 60 epochs, fit into 4 minutes on this machine"
+    assert estimated(1.0, first=100, steps=200).endswith(" for the 100 steps that are left, on this machine")
+
+
+def test_a_long_training_is_told_how_to_be_shorter() -> None:
+    sentence = estimated(100.0, epochs=40)
+    assert sentence.startswith("time: about 4 hours for 40 epochs")
+    assert "--minutes 30" in sentence and "--epochs 4 a tenth" in sentence
+    assert "--steps 100 a tenth" in estimated(100.0, steps=1000)
+
+
+def test_the_estimate_comes_once_after_the_first_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = make_trainer(Progress(Recorder()), steps=40)
+    ticks = iter(range(10_000))
+    trainer.timetable.clock = lambda: float(next(ticks))
+    trainer.fit()
+    assert capsys.readouterr().err.count("time: about") == 1
+
+
+def test_minutes_are_counted_down_until_their_steps_are_known() -> None:
+    recorder = Recorder()
+    trainer = make_trainer(Progress(recorder), minutes=1.0)
+    trainer.timetable.clock = lambda: 15.0
+    trainer.timetable.start()
+    trainer.timetable.clock = lambda: 30.0
+    progress = trainer.callbacks[0]
+    assert isinstance(progress, Progress)
+    progress.on_start(trainer)
+    standing = progress.standing(trainer)
+    assert (standing.place, standing.time, standing.share) == ("step 0", "0:45", 0.25)

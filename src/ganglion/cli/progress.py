@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, final
 
-from ganglion.cli.wording import clock, number, short, words
+from ganglion.cli.wording import about, clock, number, short, span, words
 from ganglion.training.callback import Callback, Training
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 BAR = (4, 20)
 """Fewest and most cells of the bar, which takes what the values leave."""
+SHORT = 10
+"""Seconds of training that are over before one has read how long it takes."""
+LONG = 3600
+"""Seconds of training for which it is said how it can be made shorter."""
 HELD_OUT = "validation_"
 TIMINGS = ("step", "epoch", "phase", "seconds", "samples_per_second")
 
@@ -70,8 +74,13 @@ class Progress(Callback):
     def on_start(self, trainer: Training) -> None:
         self._started, self._first, self._samples = self._clock(), trainer.iteration, trainer.samples
         self._next = self._started + self.surface.interval
+        self._estimated = False
 
     def on_step(self, trainer: Training) -> None:
+        if not self._estimated and trainer.timetable.seconds_per_step is not None and trainer.total_steps is not None:
+            self._estimated = True
+            if trainer.settings.minutes is not None or remaining(trainer) > SHORT:
+                self._say(estimate(trainer, self._first))
         if self._clock() >= self._next:
             self._show(trainer, reported=False)
 
@@ -82,8 +91,11 @@ class Progress(Callback):
         self.surface.close()
 
     def on_note(self, trainer: Training, text: str) -> None:
+        self._say(f"note: {text}")
+
+    def _say(self, text: str) -> None:
         self.surface.close()
-        print(f"note: {text}", file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
     def _show(self, trainer: Training, reported: bool) -> None:
         self.surface.show(self.standing(trainer), reported)
@@ -93,11 +105,16 @@ class Progress(Callback):
         """Return where `trainer` is, its speed being that since it was started here."""
         spent = max(self._clock() - self._started, 1e-9)
         done = max(1, trainer.iteration - self._first)
-        left = spent / done * (trainer.total_steps - trainer.iteration)
+        if (total := trainer.total_steps) is not None:
+            left, share = spent / done * (total - trainer.iteration), trainer.iteration / max(1, total)
+        else:  # of minutes whose steps are still being measured
+            whole = 60 * (trainer.settings.minutes or 0)
+            left = max(0.0, whole - trainer.timetable.spent)
+            share = 1 - left / whole if whole else 0.0
         speed = (trainer.samples - self._samples) / spent
         return Standing(
             place=place(trainer),
-            share=trainer.iteration / max(1, trainer.total_steps),
+            share=share,
             time=clock(spent if trainer.finished else left),
             finished=trainer.finished,
             speed=f"{short(speed)}/s",
@@ -109,12 +126,40 @@ def place(trainer: Training) -> str:
     """Return phase and epoch that are under way, or the step where there are no epochs, each out of how many."""
     phases = trainer.phases
     phase = f"{phases.current.name} ({phases.number + 1}/{len(phases.declared)}) " if phases.current else ""
-    period = trainer.loader.batches_per_epoch
+    period, steps = trainer.loader.batches_per_epoch, trainer.total_steps
+    if steps is None:
+        return f"{phase}step {trainer.iteration:,}"
     if not period or trainer.settings.epochs is None:
-        return f"{phase}step {trainer.iteration:,}/{trainer.total_steps:,}"
-    total = -(-trainer.total_steps // period)
+        return f"{phase}step {trainer.iteration:,}/{steps:,}"
+    total = -(-steps // period)
     now = min(total, max(1, -(-trainer.iteration // period)))
     return f"{phase}epoch {now:>{len(str(total))}}/{total}"
+
+
+def remaining(trainer: Training) -> float:
+    """Return the seconds that the iterations to come take, judged by the first steps."""
+    return trainer.timetable.seconds_for((trainer.total_steps or 0) - trainer.iteration)
+
+
+def estimate(trainer: Training, first: int = 0) -> str:
+    """Return in a sentence how long training will take, judged by the first steps and an evaluation if there was one.
+
+    Args:
+        trainer: which has measured its first steps.
+        first: the iteration that it started from in this process.
+    """
+    settings, period, steps = trainer.settings, trainer.loader.batches_per_epoch, trainer.total_steps or 0
+    seconds = remaining(trainer) + trainer.timetable.spent
+    if settings.minutes is not None:
+        epochs = f", {steps / period:.3g} epochs," if period else ""
+        return f"time: {steps:,} steps{epochs} fit into {span(60 * settings.minutes)} on this machine"
+    if first:
+        return f"time: {about(seconds)} for the {steps - first:,} steps that are left, on this machine"
+    asked, count = ("steps", settings.steps) if settings.steps else ("epochs", settings.epochs or 1)
+    sentence = f"time: {about(seconds)} for {count:,} {asked if count > 1 else asked[:-1]} on this machine"
+    if seconds <= LONG:
+        return sentence
+    return f"{sentence}; --minutes 30 trains for half an hour, --{asked} {max(1, count // 10)} a tenth of it"
 
 
 def measured(trainer: Training) -> list[tuple[str, str]]:

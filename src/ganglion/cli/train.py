@@ -152,7 +152,12 @@ def introduce(session: "Session") -> None:
         note(f"{summary}\n")
     for sentence in session.notes:
         note(f"note: {printable(sentence)}")
-    note(f"run: {session.files.path} on {trainer.device}, {trainer.total_steps - trainer.iteration:,} iterations")
+    length = (
+        f"{trainer.settings.minutes:g} minutes"
+        if trainer.total_steps is None
+        else (f"{trainer.total_steps - trainer.iteration:,} iterations")
+    )
+    note(f"run: {session.files.path} on {trainer.device}, {length}")
 
 
 def show_result(run: "Run") -> None:
@@ -167,7 +172,7 @@ def show_result(run: "Run") -> None:
 
 
 def _usage() -> str:
-    lines = ["usage: ganglion train NAME [--data D] [--epochs N] [--out DIR] [flags of NAME]", ""]
+    lines = ["usage: ganglion train NAME [--data D] [--epochs N | --minutes M] [--out DIR] [flags of NAME]", ""]
     lines += [f"  {system.name:<18}{system.task:<16}on {system.data} when no data is named" for system in INDEX]
     lines += ["", "`ganglion train NAME --help` shows all flags of one system."]
     return "\n".join(lines)

@@ -21,6 +21,36 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def span(seconds: float) -> str:
+    """Return a time span in words, in the unit that suits it.
+
+    >>> span(30), span(90), span(60), span(7200), span(9000), span(400_000)
+    ('30 seconds', '1.5 minutes', '1 minute', '2 hours', '2.5 hours', '4.6 days')
+    """
+    units = (("day", 86_400, 172_800), ("hour", 3600, 5400), ("minute", 60, 60), ("second", 1, 0))
+    unit, size = next((unit, size) for unit, size, least in units if seconds >= least)
+    count = f"{seconds / size:.2g}"
+    return f"{count} {unit}{'' if count == '1' else 's'}"
+
+
+def about(seconds: float) -> str:
+    """Return an estimate in words, no more exact than it can be.
+
+    >>> about(0.4), about(47), about(185), about(14_000)
+    ('about a second', 'about 50 seconds', 'about 3 minutes', 'about 4 hours')
+    """
+    if seconds < 1.5:
+        return "about a second"
+    digits = 10 ** max(0, len(str(int(seconds))) - 1)
+    if seconds < 60:
+        seconds = min(60, max(1, round(seconds / digits)) * digits)
+    elif seconds < 5400:
+        seconds = 60 * round(seconds / 60)
+    elif seconds < 172_800:
+        seconds = 3600 * round(seconds / 3600)
+    return f"about {span(seconds)}"
+
+
 def short(count: float) -> str:
     """Return a count with three digits and the letter of its size.
 

@@ -9,6 +9,9 @@ from ganglion.rules.descend import Descent
 from ganglion.settings import from_dict, to_dict, unknown_name
 from ganglion.training.settings import TrainerSettings
 
+LENGTHS = {"epochs", "steps", "minutes"}
+"""How long a run is can be said in one of these; whoever says it replaces what the index says."""
+
 
 def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
     """Sort flat options into the three settings, over the form of the system that they name and its defaults."""
@@ -17,8 +20,8 @@ def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSetting
     nested: dict[type, dict[str, Any]] = {cls: {}, TrainerSettings: {}, DataSettings: {}}
     homes = {name: home for home in reversed(nested) for name in _fields(home)}
     defaults = dict(system.defaults)
-    if "steps" in options or "epochs" in options:
-        defaults.pop("steps", None), defaults.pop("epochs", None)
+    if not LENGTHS.isdisjoint(options):
+        defaults = {name: value for name, value in defaults.items() if name not in LENGTHS}
     for name, value in {**defaults, **options}.items():
         if name == "form":
             continue

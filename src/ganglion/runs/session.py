@@ -62,7 +62,9 @@ class Session:
                 self.files.lock()
                 for note in self.notes:
                     self.files.log(note)
-                self.files.log(f"training from step {self.trainer.iteration} to {self.trainer.total_steps}")
+                steps, minutes = self.trainer.total_steps, self.trainer.settings.minutes
+                end = f"for {minutes:g} minutes" if steps is None else f"to {steps}"
+                self.files.log(f"training from step {self.trainer.iteration} {end}")
                 self.trainer.fit()
                 with surroundings(self.trainer.settings.threads, self.trainer.settings.deterministic):
                     self._conclude()
@@ -240,7 +242,7 @@ def _prepare_resume(
         return Run(files.path)
     settings = from_dict(TrainerSettings, about["trainer"], where="config.json")
     if longer:
-        settings = dataclasses.replace(settings, steps=steps, epochs=epochs)
+        settings = dataclasses.replace(settings, steps=steps, epochs=epochs, minutes=None)
     with surroundings(settings.threads, settings.deterministic):
         return _continue(files, about, settings, longer, callbacks, strict, exact)
 

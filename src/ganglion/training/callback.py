@@ -9,6 +9,7 @@ from ganglion.training.best import Best
 from ganglion.training.phases import Phases
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
+from ganglion.training.timetable import Timetable
 
 
 class Training(Protocol):
@@ -22,6 +23,7 @@ class Training(Protocol):
     """What decides which weights are best."""
     best: Best
     phases: Phases
+    timetable: Timetable
     iteration: int
     """Batches so far, those that were passed over included."""
     row: dict[str, Any]
@@ -37,7 +39,7 @@ class Training(Protocol):
     def seconds(self) -> float: ...
 
     @property
-    def total_steps(self) -> int: ...
+    def total_steps(self) -> int | None: ...
 
     @property
     def finished(self) -> bool: ...

@@ -9,19 +9,22 @@ from ganglion.errors import UsageError
 from ganglion.training.settings import TrainerSettings
 
 
-def total_steps(settings: TrainerSettings, batches_per_epoch: int | None) -> int:
-    """Return the iterations of the whole run, in which an epoch is a pass over the loader."""
+def total_steps(settings: TrainerSettings, batches_per_epoch: int | None) -> int | None:
+    """Return the iterations of the whole run, in which an epoch is a pass over the loader; None for one of minutes."""
+    if settings.minutes is not None:
+        return None
     if settings.steps is not None:
         return settings.steps
     if batches_per_epoch is None:
-        raise UsageError("this loader has no epochs", remedy="say how long to train with steps")
+        raise UsageError("this loader has no epochs", remedy="say how long to train with steps or minutes")
     return (settings.epochs or 1) * batches_per_epoch
 
 
-def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int) -> float:
+def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int | None, held: int = 0) -> float:
     """Return what the learning rate is multiplied by for the update that follows `iteration` updates.
 
-    The warm-up rises linearly and reaches one at its last step; the schedule runs over what is left of `total`.
+    The warm-up rises linearly and reaches one at its last step; the schedule runs over what is left of `total`. While
+    that is not known yet, and for the first `held` iterations, a schedule that needs it stays at its start.
 
     >>> half = TrainerSettings(steps=10, schedule="linear")
     >>> [learning_rate_factor(half, iteration, 10) for iteration in (0, 5, 9)]
@@ -30,8 +33,8 @@ def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int) 
     warmup = settings.warmup_steps
     if iteration < warmup:
         return (iteration + 1) / warmup
-    floor = settings.schedule_floor
-    progress = min(1.0, (iteration - warmup) / max(1, total - warmup))
+    floor, begin = settings.schedule_floor, max(warmup, held)
+    progress = 0.0 if total is None else min(1.0, max(0, iteration - begin) / max(1, total - begin))
     match settings.schedule:
         case "constant":
             return 1.0
@@ -55,8 +58,13 @@ def scale_learning_rates(optimizers: Iterable[Optimizer], factor: float) -> None
 
 
 def keep_schedule(
-    optimizers: Iterable[Optimizer], settings: TrainerSettings, iteration: int, total: int, halvings: int
+    optimizers: Iterable[Optimizer],
+    settings: TrainerSettings,
+    iteration: int,
+    total: int | None,
+    halvings: int,
+    held: int = 0,
 ) -> None:
     """Set the learning rates for the update that follows `iteration` updates, halved so many times."""
     if settings.schedule != "constant" or settings.warmup_steps or halvings:
-        scale_learning_rates(optimizers, learning_rate_factor(settings, iteration, total) / 2**halvings)
+        scale_learning_rates(optimizers, learning_rate_factor(settings, iteration, total, held) / 2**halvings)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from ganglion.errors import ConfigurationError
-from ganglion.settings import at_least, at_most, between, settings, strictly_between
+from ganglion.settings import above, at_least, at_most, between, settings, strictly_between
 
 MOST_THREADS = 1024
 """More would only be refused by the system, in the middle of something and without a word."""
@@ -20,6 +20,10 @@ class TrainerSettings:
     """Passes over the training part; the system's own number when neither epochs nor steps is given."""
     steps: Annotated[int, at_least(1)] | None = None
     """Iterations to train for, instead of epochs."""
+    minutes: Annotated[float, above(0)] | None = None
+    """Minutes to train for, instead of epochs, evaluations, checkpoints and the report included. The first steps are
+    timed, and the number of steps that fits is kept, so that a run that is resumed ends at the same step. Until then
+    the learning rate stays where its schedule starts."""
     seed: int = 0
     """Decides initial weights, order of the data, splits and noise."""
     device: str = "auto"
@@ -64,7 +68,9 @@ class TrainerSettings:
     the batch and halve the learning rate."""
 
     def __post_init__(self) -> None:
-        if self.epochs is not None and self.steps is not None:
+        lengths = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}
+        given = [f"{name} {value:g}" for name, value in lengths.items() if value is not None]
+        if len(given) > 1:
             raise ConfigurationError(
-                "give epochs or steps, not both", found=f"epochs {self.epochs}, steps {self.steps}"
+                "a run has one length", expected="epochs, steps or minutes", found=", ".join(given), remedy="give one"
             )

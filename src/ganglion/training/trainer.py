@@ -23,12 +23,11 @@ from ganglion.training.run_folder import RunFolder
 from ganglion.training.schedule import keep_schedule, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.stopwatch import Stopwatch
+from ganglion.training.timetable import ENDLESS_REPORTS, Timetable
 
 Evaluate = Callable[[LearningRule], dict[str, float]]
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="what is descended on")
-ENDLESS_REPORTS = 20
-"""Reports over a run whose loader has no epochs."""
 
 
 @final
@@ -59,6 +58,7 @@ class Trainer:
         self.device = choose_device(settings.device)
         self._period = loader.batches_per_epoch
         self.phases = Phases(rule.phases, total_steps(settings, self._period))
+        self.timetable = Timetable(settings, self._period, self.device)
         self.iteration = 0
         self.best = Best(self.measure, settings.patience)
         self.row: dict[str, Any] = {}
@@ -73,7 +73,8 @@ class Trainer:
         self.learner = Learner(rule, settings, self.device, self._note)
 
     @property
-    def total_steps(self) -> int:
+    def total_steps(self) -> int | None:
+        """Iterations of the whole run; None while those of a run of minutes are not known yet."""
         return self.phases.total
 
     @property
@@ -113,6 +114,7 @@ class Trainer:
         with surroundings, denormals_flushed(), tf32(self.device), stop_requests() as self._stop:
             self._announce("on_start")
             self._stopwatch.start()
+            self.timetable.start(self.seconds)
             if self.run and not self.finished:
                 self._prepare_run()
             if not self._settled:
@@ -164,16 +166,33 @@ class Trainer:
         """Learn from what is left of the loader's epoch, or of the phase."""
         batches = iter(self.loader)
         while not self._phase_is_over:
+            self.timetable.step_begins()
             batch = self._next(batches)
             if batch is None:
                 return
             self._iterate(batch)
+            self.timetable.step_ended()
             self._announce("on_step")
+            if self.total_steps is None and self.timetable.seconds_per_step is not None:
+                self._settle_length()
             self._after_step()
             if self._stop.number is not None:
                 self._leave(self._stop.number)
             if self.run:
                 self.run.check_now_and_then()
+
+    def _settle_length(self) -> None:
+        """Turn the minutes of the run into iterations, and save the number: whoever resumes ends at the same one."""
+        self._stopwatch.stop()
+        if self._evaluate and not self.timetable.evaluation:
+            self._judge_or_leave()
+        self._stopwatch.start()
+        if self.run:
+            self.save()  # in order to know how long that takes
+        self.phases.settle(self.iteration + self.timetable.steps_left(), self.iteration)
+        if self.run:
+            self.run.log(f"{self.settings.minutes:g} minutes are {self.total_steps} steps here")
+            self.save()
 
     def _next(self, batches: Iterator[Batch]) -> Batch | None:
         try:
@@ -186,12 +205,9 @@ class Trainer:
 
     def _iterate(self, batch: Batch) -> None:
         self._learning = self.iteration + 1
-        done, length, halvings = (
-            self.iteration - self.phases.start,
-            self.phases.length,
-            self.learner.recovery.roll_backs,
-        )
-        keep_schedule(self.rule.optimizers.values(), self.settings, done, length, halvings)
+        phases, halvings = self.phases, self.learner.recovery.roll_backs
+        done, length = self.iteration - phases.start, None if phases.total is None else phases.length
+        keep_schedule(self.rule.optimizers.values(), self.settings, done, length, halvings, phases.held)
         measured = self.learner.learn(batch, self._learning)
         self.iteration += 1
         self._settled = False
@@ -229,7 +245,10 @@ class Trainer:
             self.save(improved)
 
     def _due(self, every: int | None) -> bool:
-        return self.iteration % (every or self._period or max(1, self.total_steps // ENDLESS_REPORTS)) == 0
+        every = every or self._period
+        if every is None and self.total_steps is not None:
+            every = max(1, self.total_steps // ENDLESS_REPORTS)
+        return every is not None and self.iteration % every == 0
 
     def _report(self, evaluating: bool) -> bool:
         """Average the measurements since the last report, judge the networks, log one row; return whether it is best.
@@ -258,7 +277,7 @@ class Trainer:
         """Evaluate on held-out data with the averaged weights where they are kept, disturbing nothing."""
         assert self._evaluate is not None
         averaged, watched = self.learner.averaged(), memory_watched("while evaluating")
-        with seeding.random_state_kept(), averaged, self._stop.at_once(), watched:
+        with self.timetable.timing("evaluation"), seeding.random_state_kept(), averaged, self._stop.at_once(), watched:
             return self._evaluate(self.rule)
 
     def _judge_or_leave(self) -> dict[str, float]:
@@ -281,7 +300,8 @@ class Trainer:
         self.run.check()
         self.learner.look(self.iteration)
         self.learner.check_finite(self.iteration)
-        self.run.save(self.iteration, self.state_dict(), is_best=is_best, keep=self.settings.keep)
+        with self.timetable.timing("checkpoint"):
+            self.run.save(self.iteration, self.state_dict(), is_best=is_best, keep=self.settings.keep)
         self._saved_step = self.iteration
         self._announce("on_checkpoint")
 

@@ -1,0 +1,128 @@
+"""How fast the first steps of a run are, what evaluations and checkpoints take, and how many steps fit into minutes."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import final
+
+import torch
+
+from ganglion.training.settings import TrainerSettings
+
+WARM_UP = 5
+"""First steps of a process that are not measured: they compile kernels, start workers and fill memories."""
+FEWEST = 5
+"""Steps that are measured at least."""
+LEAST_SECONDS, MOST_SECONDS = 0.2, 5.0
+"""That the measured steps take together, where minutes are given: a fiftieth of these, within such bounds."""
+CONCLUSION = 3.0
+"""Seconds kept for the figures and the report at the end, at most a tenth of the whole."""
+ENDLESS_REPORTS = 20
+"""Reports, evaluations and checkpoints over a run whose loader has no epochs."""
+
+
+@final
+class Timetable:
+    """Measures the parts of a run; until the first steps have been measured, `seconds_per_step` is None.
+
+    Args:
+        settings: say how often is evaluated and saved, and how many minutes there are.
+        period: batches of an epoch, None where there are no epochs.
+        device: whose work has to be waited for before a clock is read.
+        clock: seconds from any beginning.
+
+    >>> ticks = iter(range(100))
+    >>> timetable = Timetable(TrainerSettings(minutes=1.0), None, torch.device("cpu"), clock=lambda: next(ticks))
+    >>> for _ in range(WARM_UP + FEWEST):
+    ...     timetable.step_begins()
+    ...     timetable.step_ended()
+    >>> timetable.seconds_per_step
+    1.0
+    """
+
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        period: int | None,
+        device: torch.device,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.settings, self.clock = settings, clock
+        self._evaluate_every, self._checkpoint_every = (
+            every or period for every in (settings.evaluate_every, settings.checkpoint_every)
+        )
+        self._waits = device.type == "cuda"
+        self._enough = 1.0
+        if settings.minutes is not None:
+            self._enough = min(max(settings.minutes * 60 / 50, LEAST_SECONDS), MOST_SECONDS)
+        self.seconds_per_step: float | None = None
+        self.evaluation = self.checkpoint = 0.0
+        """Seconds of the longest evaluation and checkpoint so far."""
+        self._begun = self._started = self._before = 0.0
+        self._steps, self._measured = 0, 0.0
+
+    def start(self, spent: float = 0.0) -> None:
+        """Count the minutes of the run from now on; so many seconds were spent before, by an earlier process.
+
+        What the first steps take beyond others, to compile kernels or to fill a memory, is not counted.
+        """
+        self._before = spent
+        self._started = self.clock() - spent
+
+    @property
+    def spent(self) -> float:
+        """Seconds of the run so far, evaluations included and the warm-up left out."""
+        return self.clock() - self._started
+
+    def step_begins(self) -> None:
+        if self.seconds_per_step is None:
+            self._begun = self._now()
+
+    def step_ended(self) -> None:
+        """Measure the step that has ended, unless it is one of the first or enough of them are known."""
+        if self.seconds_per_step is not None:
+            return
+        self._steps += 1
+        if self._steps <= WARM_UP:
+            self._started = self._now() - self._before
+            return
+        self._measured += self._now() - self._begun
+        if self._measured >= self._enough and self._steps >= WARM_UP + FEWEST:
+            self.seconds_per_step = self._measured / (self._steps - WARM_UP)
+            self._started -= WARM_UP * self.seconds_per_step
+
+    def _now(self) -> float:
+        if self._waits:
+            torch.cuda.synchronize()
+        return self.clock()
+
+    @contextmanager
+    def timing(self, what: str) -> Iterator[None]:
+        """Measure an `evaluation` or a `checkpoint`."""
+        begun = self.clock()
+        yield
+        setattr(self, what, max(getattr(self, what), self.clock() - begun))
+
+    def steps_left(self) -> int:
+        """Return the iterations that fit into what is left of the minutes, with what belongs to them."""
+        assert self.settings.minutes is not None
+        whole = self.settings.minutes * 60
+        left = whole - self.spent - min(CONCLUSION, whole / 10) - self.evaluation  # the last is of the test part
+        once, each = self._costs()
+        return max(0, math.floor((left - once) / each)) if each else 0
+
+    def seconds_for(self, iterations: int) -> float:
+        """Return how long so many iterations take, with their evaluations and checkpoints as far as these are known."""
+        once, each = self._costs()
+        return once + each * iterations
+
+    def _costs(self) -> tuple[float, float]:
+        """Return the seconds that are spent whatever the length of a run, and those of each iteration."""
+        once, each = 0.0, self.seconds_per_step or 0.0
+        for seconds, every in ((self.evaluation, self._evaluate_every), (self.checkpoint, self._checkpoint_every)):
+            if every:
+                each += seconds / every
+            else:
+                once += seconds * ENDLESS_REPORTS
+        return once, each
