@@ -8,8 +8,9 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.formats.encodings import decode_text
 from ganglion.data.formats.folder_layout import PART_NAMES, readable
-from ganglion.data.formats.tables import decode_text, read_table
+from ganglion.data.formats.tables import read_table
 from ganglion.data.formats.tabular import MOST_CLASSES, TARGET_NAMES
 from ganglion.data.formats.text import MOST_BYTES, read_text
 from ganglion.data.settings import DataSettings

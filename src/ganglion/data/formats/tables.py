@@ -1,6 +1,5 @@
 """Tables in files, column by column: delimiter, encoding, header and missing values are found out and announced."""
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from ganglion.data.formats.encodings import find_encoding
 from ganglion.errors import DataError, MissingExtraError
 from ganglion.files import refuse_bomb, regular, unreadable
 from ganglion.settings import unknown_name
@@ -20,14 +20,10 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "spa
 SAMPLE_ROWS = 50
 MOSTLY = 0.9
 """Share of cells that must be numbers for a column to be numeric; the others count as missing then."""
-MOST_BYTES = 256 << 20
-"""Largest file of text or comma-separated cells."""
 LONGEST_LINE = 4 << 20
 LONGEST_CELL = 1 << 17
 MOST_COLUMNS = 10_000
 BLOCK = 1 << 20
-RUBBISH = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-"""Control characters that no text has."""
 LARGEST = float(np.finfo(np.float32).max)
 EXAMPLES = 3
 """Cells that a note or an error quotes."""
@@ -92,51 +88,10 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def decode_text(path: Path, most: int = MOST_BYTES) -> tuple[str, str]:
-    """Return the text of a file and the encoding it was in."""
-    encoding = find_encoding(path, most)
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            return file.read(), encoding.removesuffix("-sig")
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def find_encoding(path: Path, most: int = MOST_BYTES) -> str:
-    """Return what a text file is encoded in, from all of its bytes: UTF-8, UTF-16 with its mark, or Windows-1252.
-
-    Raises:
-        DataError: this is no plain file, one of more than `most` bytes, or no text.
-    """
-    try:
-        with regular(path, most).open("rb") as file:
-            mark = file.read(2)
-            wide = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-            for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252", "latin-1"):
-                file.seek(0)
-                decoder = codecs.getincrementaldecoder(encoding)()
-                try:
-                    while block := file.read(BLOCK):
-                        if RUBBISH.search(decoder.decode(block)):
-                            raise DataError(
-                                "this is not a text file",
-                                where=str(path),
-                                expected="text",
-                                found="control characters",
-                            )
-                    decoder.decode(b"", final=True)
-                except UnicodeDecodeError:
-                    continue
-                return encoding
-    except OSError as error:
-        raise unreadable(path, error) from error
-    raise DataError("this is not a text file", where=str(path), expected="UTF-8 or UTF-16", found="broken UTF-16")
-
-
 def _read_csv(path: Path) -> Table:
     encoding = find_encoding(path)
     try:
-        with path.open(encoding=encoding, newline="") as file:
+        with path.open(encoding=encoding.name, newline="") as file:
             delimiter = _delimiter(file.read(BLOCK))
             file.seek(0)
             rows, lines = _cells(_lines(file, path), delimiter, path)
@@ -149,8 +104,8 @@ def _read_csv(path: Path) -> Table:
     named = _has_header(columns)
     head = [column.pop(0).strip() for column in columns] if named else [""] * len(columns)
     names = _unique(head)
-    said = f"{DELIMITERS[delimiter]}-separated {encoding.removesuffix('-sig')} text"
-    notes = [f"{said} {'with a header' if named else 'without a header'}"]
+    said = f"{DELIMITERS[delimiter]}-separated {encoding.said} text"
+    notes = [f"{said} {'with a header' if named else 'without a header'}", *filter(None, [encoding.reason])]
     renamed = [name for name, found in zip(names, head, strict=True) if name != found]
     if named and renamed:
         notes.append(f"columns without a name, or with that of another one, are called {_few(renamed)}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.tables import decode_text
+from ganglion.data.formats.encodings import decode_text
 from ganglion.errors import DataError
 
 MOST_BYTES = 128 << 20
@@ -30,15 +30,15 @@ def read_texts(path: Path) -> Dataset:
     text = _unix(raw)
     if not text.strip():
         raise DataError("this text is empty", where=str(path), expected="words")
-    _refuse_damaged(text, encoding, path)
-    note = f"{encoding} text of {len(text)} characters, {len(set(text))} of them distinct"
+    _refuse_damaged(text, encoding.said, path)
+    note = f"{encoding.said} text of {len(text)} characters, {len(set(text))} of them distinct"
     return Dataset.of(
         name=path.stem,
         kind="text",
         inputs=[text],
         source=str(path),
         fingerprint=fingerprint([text]),
-        notes=(note,),
+        notes=(note, *filter(None, [encoding.reason])),
     )
 
 
