@@ -74,7 +74,7 @@ def _(folder: Path) -> Path:
     return put(folder / "t.csv", PLAIN.encode("utf-16")[:-1])
 
 
-@refused("table", "UTF-16 without its mark", "not a text file")
+@accepted("table", "UTF-16 without its mark", "utf-16-le")
 def _(folder: Path) -> Path:
     return put(folder / "t.csv", PLAIN.encode("utf-16-le"))
 

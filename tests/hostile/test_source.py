@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,7 @@ ALLOWED = {
 """What is raised beside the errors of `ganglion.errors`, and why."""
 
 
+@cache
 def makers() -> set[str]:
     """Return the functions of the package that return an error of ours, or None."""
     functions = (

@@ -58,7 +58,8 @@ class Alphabet:
     def tiers(self) -> list[tuple[str, float]]:
         """Return groups of letters and the share of a text that each makes up."""
         if self.block is not None:
-            return [(self.common, 0.55), (MARKS, 0.12), (_block(self.name, self.block), 0.32)]
+            tiers = [(self.common, 0.55), (MARKS, 0.12), (_block(self.name, self.block), 0.32)]
+            return [*tiers, (HALF_WIDTH, 0.05)] if self.common.startswith(HIRAGANA) else tiers
         if self.latin:
             return [
                 (self.common[:14], 0.6),
@@ -85,6 +86,7 @@ ALPHABETS: dict[str, Alphabet] = {
     "cp1251": Alphabet(CYRILLIC, prior=3.0),
     "gb18030": Alphabet(SIMPLIFIED, (0xB0, 0xD7, 0xA1, 0xFE), prior=3.0, name="gb18030"),
     "cp932": Alphabet(HIRAGANA + KATAKANA + KANJI, (0x88, 0x97, 0x40, 0xFC), prior=2.0, name="cp932"),
+    "latin-1": Alphabet(WESTERN, latin=True),
     "cp1250": Alphabet(CENTRAL, latin=True, prior=1.0),
     "koi8_r": Alphabet(CYRILLIC),
     "euc_jp": Alphabet(HIRAGANA + KATAKANA + KANJI, (0xB0, 0xCF, 0xA1, 0xFE), name="euc_jp"),

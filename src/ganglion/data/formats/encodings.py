@@ -42,6 +42,8 @@ MIXED = -3.0
 """What two neighbours cost that no word has beside each other, such as a Latin and a Cyrillic letter."""
 WELL_FORMED = 4
 """Times that valid letters of UTF-8 outnumber broken ones in a text that was meant as UTF-8 and is damaged."""
+NOISE = -6.0
+"""Log-likelihood of a byte below which bytes are no text in any encoding; that of texts is above -4.5."""
 CLEAR = 8.0
 """Difference of log-likelihoods from which on a reading needs no doubt."""
 
@@ -120,10 +122,14 @@ def _find(file: IO[bytes], path: Path, asked: str | None) -> Encoding:
 def _guessed(file: IO[bytes], path: Path) -> Encoding:
     """Return the likeliest encoding of bytes that are no UTF-8."""
     sample = _telling(file)
-    if 0 in sample:
-        raise DataError("this is not a text file", where=str(path), expected="text", found="control characters")
+    ranked = [] if 0 in sample else ranking(sample)
+    if not ranked or ranked[0][1] < NOISE * len(sample):
+        raise DataError(
+            "this is not a text file", where=str(path), expected="text",
+            found="control characters" if 0 in sample else "bytes that make no words in any encoding that is known",
+            remedy="give a file of plain text, or name its encoding with --encoding",
+        )  # fmt: skip
     _refuse_damaged(sample, file, path)
-    ranked = ranking(sample)
     for place, (name, score) in enumerate(ranked):
         if _reads(file, name):
             _refuse_rubbish(file, name, path)
