@@ -210,3 +210,18 @@ def test_a_class_of_one_sample_is_learnt_and_never_tested() -> None:
     targets[7] = 2
     dataset = dataset.with_values(targets=targets)
     assert all(membership(dataset, folds=4, fold=fold)[7] == 0 for fold in (1, 2, 3, 4))
+
+
+def test_few_distinct_rows_are_divided_row_by_row_in_the_shares_of_the_classes() -> None:
+    random = np.random.default_rng(0)
+    rows = random.integers(0, 2, size=(2000, 3)).astype(np.float64)
+    targets = (random.random(2000) < 0.2 + 0.5 * rows[:, 0]).astype(np.int64)
+    dataset = Dataset.of(name="survey", kind="tabular", inputs=rows, targets=targets, label_names=("no", "yes"))
+    parts = split(dataset, DataSettings(), seed=0)
+    assert [len(parts[name]) for name in ("train", "validation", "test")] == [1400, 200, 400]
+    for part in parts.values():
+        assert np.mean(part.targets) == pytest.approx(targets.mean(), abs=0.005)
+        assert len(np.unique(part.inputs, axis=0)) == 8
+    order = random.permutation(2000)
+    again = split(dataset.take(order), DataSettings(), seed=0)
+    assert np.array_equal(np.sort(again["test"].inputs, axis=0), np.sort(parts["test"].inputs, axis=0))

@@ -225,7 +225,7 @@ def _(folder: Path) -> Path:
     return folder / "a.npz"
 
 
-@refused("array", "infinite inputs", "infinite values")
+@refused("array", "infinite inputs", "values that are infinite")
 def _(folder: Path) -> Path:
     rows = np.random.default_rng(0).normal(size=(30, 2))
     rows[3, 1] = 1e300

@@ -14,7 +14,7 @@ from ganglion.data.formats.folder_layout import walk
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import sample_keys
+from ganglion.data.splits import divides_rows, sample_keys
 from ganglion.errors import DataError
 from ganglion.findings import Finding, worst_first
 
@@ -26,6 +26,8 @@ LARGEST_IMBALANCE = 10
 LARGEST_OVERLAP = 0.1
 """Share of the test part that may also be in the training part before a score says nothing."""
 MOST_MISSING = 0.5
+LARGEST = float(np.finfo(np.float32).max)
+"""Of the numbers that a network computes with."""
 EXAMPLES = 5
 REPEATING: tuple[Kind, ...] = ("series", "text", "tagged")
 """Kinds of data in which what occurs again is no mistake."""
@@ -40,7 +42,7 @@ def check(dataset: Dataset) -> list[Finding]:
     >>> [finding.message for finding in check(Dataset.of(name="zeros", kind="tabular", inputs=rows))]
     ['all 30 samples are the same']
     """
-    findings = [*_count(dataset), *_classes(dataset), *_targets(dataset), *field_findings(dataset)]
+    findings = [*dataset.findings, *_count(dataset), *_classes(dataset), *_targets(dataset), *field_findings(dataset)]
     if dataset.kind in ("tabular", "series"):
         findings += _columns(dataset)
     if dataset.kind not in REPEATING and len(dataset):
@@ -147,12 +149,12 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
             gappy[name] = missing.mean()
         elif len(present) and (present == present[0]).all():
             constant.append(name)
-        if column.dtype != object and np.isinf(column).any():
+        if column.dtype != object and (np.abs(column) > LARGEST).any():
             infinite.append(name)
         if dataset.targets is not None and column.dtype != object and np.array_equal(column, dataset.targets):
             copies.append(name)
     if infinite:
-        message = f"columns with infinite values: {len(infinite)}"
+        message = f"columns with values that are infinite or as good as that: {len(infinite)}"
         yield _stop(name="infinite-columns", message=message, value=len(infinite), where=_few(infinite))
     if names and len(gappy) + len(constant) == len(names) and dataset.kind == "tabular" and gappy:
         yield _stop(name="no-column", message="no column says anything: each is missing in most rows, or constant")
@@ -181,6 +183,8 @@ def _repetitions(dataset: Dataset) -> Iterator[Finding]:
     again = np.flatnonzero(original != np.arange(len(keys)))
     if len(again):
         message = f"samples that repeat another one: {len(again)}"
+        if divides_rows(dataset, keys):
+            message += f"; only {len(first)} are different, so the parts are divided row by row and share them"
         where = _pairs(dataset.inputs, dataset.inputs, again, original[again])
         yield _warn(name="repeated-samples", message=message, value=len(again), where=where)
     if dataset.targets is not None and len(again) and len(dataset.targets) == len(keys):

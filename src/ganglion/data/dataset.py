@@ -8,6 +8,7 @@ import numpy as np
 
 from ganglion.data.fields import Field, FieldKind, Values
 from ganglion.errors import DataError
+from ganglion.findings import Finding
 
 Kind = Literal[
     "image",
@@ -74,6 +75,8 @@ class Dataset:
     """SHA-256 of the contents, so that a resumed run notices that its data changed."""
     notes: tuple[str, ...] = ()
     """What was inferred while reading, for the user: the target column, the delimiter, files left out."""
+    findings: tuple[Finding, ...] = ()
+    """What was doubtful while reading, which stops a training unless the user goes on."""
 
     def __post_init__(self) -> None:
         for part, fields in (("", self.fields), ("test ", self.test_fields)):
@@ -102,7 +105,7 @@ class Dataset:
             label_names: what class 0, 1, ... are called.
             column_names: what the columns of rows or of a series are called, or the one column that texts stand in.
             target_names: what the outputs of values are called, or the one column of the classes.
-            about: name, source, fingerprint and notes.
+            about: name, source, fingerprint, notes and findings.
         """
         (input_kind,) = (fields["inputs"] for name, fields in FIELDS.items() if name == kind)
         is_columns = input_kind in ("rows", "series")

@@ -64,3 +64,18 @@ def fingerprint(*parts: np.ndarray | Sequence | None) -> str:
             for content in _contents(part):
                 total.update(hashlib.sha256(content).digest())
     return total.hexdigest()
+
+
+def single(values: np.ndarray) -> np.ndarray:
+    """Return numbers in single precision, in which earlier versions read them, unless that makes two of them one."""
+    if values.dtype != np.float64:
+        return values
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    columns = zip(_columns(values), _columns(rounded), strict=True)
+    kept = all(len(np.unique(exact)) == len(np.unique(one)) for exact, one in columns)
+    return rounded if kept and np.isfinite(rounded).sum() == np.isfinite(values).sum() else values
+
+
+def _columns(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).T if values.size else values[:0].T

@@ -26,7 +26,34 @@ class DataSettings:
     target: str | None = None
     """Column to predict; the last, or one called target, label, class, y and the like, when not given."""
     columns: tuple[str, ...] = ()
-    """Columns to use; all numeric ones when not given."""
+    """Columns to use; when not given, all that do not merely count or name the rows."""
+    drop: tuple[str, ...] = ()
+    """Columns to leave out."""
+    index: str | None = None
+    """Column that names the rows; it is not learnt from."""
+    text: tuple[str, ...] = ()
+    """Columns to read as text, though numbers stand in them."""
+    numbers: tuple[str, ...] = ()
+    """Columns to read as numbers, though they look like codes, or only count."""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """Whether the target is a class or a quantity; found out when not given."""
+    class_weight: Literal["none", "balanced"] = "none"
+    """With `balanced`, every class counts as much as any other, however rare it is."""
+    delimiter: str | None = None
+    """What separates the cells of a table: a character, or comma, semicolon, tab, bar, space; found out when not
+    given, like all about a file."""
+    quoting: Literal["auto", "yes", "no"] = "auto"
+    """Whether cells may stand within quotation marks."""
+    decimal: Literal["auto", ".", ","] = "auto"
+    """What parts a number from its fraction."""
+    thousands: Literal["auto", "none", ",", ".", " ", "'"] = "auto"
+    """What groups the digits of a number."""
+    encoding: str | None = None
+    """What a file of text is encoded in, such as utf-8, cp1252, gb18030."""
+    header: Annotated[int, at_least(0)] | Literal["auto", "none"] = "auto"
+    """Rows that name the columns of a table."""
+    missing: tuple[str, ...] | None = None
+    """Words that stand for a missing value, in place of the usual ones; a blank cell always does."""
     augment: Literal["none", "shift", "flip", "shift-flip"] = "none"
     """Random changes to training images, a function of (seed, epoch, sample)."""
     workers: Annotated[int, at_least(0)] = 0

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.digests import digests
+from ganglion.data.digests import digests, single
 from ganglion.data.fields import Field, Values
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
+FEW_DISTINCT = 0.5
+"""Share of different rows below which rows of a table are divided one by one."""
+FEWEST_TO_DIVIDE = 100
+"""Rows from which on they are."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
 
     Every class is divided in the same shares. A hash of a sample's content and of `seed` decides who goes where, so
     equal samples never part, reordering moves none, and adding or removing one moves at most its neighbours at the
-    borders. All paired fields of a sample stay together; a field without pairs is divided on its own, in the same
-    shares. A test part that the set was published with is used as it is. Of `settings.folds` the fold
-    `settings.fold` is the test part; together the folds hold every sample once.
+    borders. Rows of a table of which few are different are divided one by one instead. All paired fields of a sample
+    stay together; a field without pairs is divided on its own, in the same shares. A test part that the set was
+    published with is used as it is. Of `settings.folds` the fold `settings.fold` is the test part; together the folds
+    hold every sample once.
 
     Raises:
         DataError: too few samples, or a class that no training sample has.
@@ -66,6 +71,8 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
     published = bool(dataset.test_fields) and settings.fold is None
     shares = (settings.validation, 0.0 if published else settings.test)
     keys = sample_keys(dataset, seed)
+    if divides_rows(dataset, keys):
+        keys = _row_keys(keys, _strata(dataset))
     fold = (settings.fold or 1, settings.folds) if settings.folds else None
     part = _membership(keys, _strata(dataset), shares, fold)
     places = [np.flatnonzero(part == number) for number in range(3)]
@@ -110,7 +117,29 @@ def sample_keys(dataset: Dataset, seed: int = 0) -> np.ndarray:
         who, what = (np.asarray(dataset.fields[name].values) for name in ("users", "items"))
         return digests(np.stack([who, what], axis=1), seed)
     paired = (one for one in dataset.fields.values() if one.paired)
-    return digests(next(paired, dataset.main).values, seed)
+    values = next(paired, dataset.main).values
+    # As they were read by earlier versions, whose runs go on with the parts they had.
+    return digests(single(values) if isinstance(values, np.ndarray) else values, seed)
+
+
+def divides_rows(dataset: Dataset, keys: np.ndarray) -> bool:
+    """Whether rows are divided one by one, since few are different: equal rows are then other cases, not copies.
+
+    Args:
+        keys: what the samples are told apart by `(samples,)`.
+    """
+    many = dataset.kind == "tabular" and len(keys) >= FEWEST_TO_DIVIDE
+    return many and len(np.unique(keys)) < FEW_DISTINCT * len(keys)
+
+
+def _row_keys(keys: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Return keys that differ for equal samples: by their class, and by how many of it came before `(samples,)`."""
+    _, group = np.unique(np.stack([keys, strata.astype(np.uint64)], axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    counts = np.bincount(group.reshape(-1))
+    number = np.empty(len(keys), dtype=np.uint64)
+    number[order] = np.concatenate([np.arange(count, dtype=np.uint64) for count in counts])
+    return digests(np.stack([keys, strata.astype(np.uint64), number], axis=1))
 
 
 def _own_places(field: Field, shares: tuple[float, float], fold: tuple[int, int] | None, seed: int) -> list[np.ndarray]:

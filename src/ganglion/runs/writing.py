@@ -23,6 +23,8 @@ NO_ENDING = ""
 """What pictures take for a folder, and text for a file."""
 LARGEST_SHEET = 3000
 """Pixels of a side of a sheet of pictures; more pictures are left out of it."""
+NAMING = ("input", "row", "id")
+"""What names a row of an answer, which a user's own columns do better."""
 QUALITY = 95
 """Of pictures in formats that lose something."""
 STROKES_PER_ROW = 8
@@ -83,8 +85,18 @@ def _write_rows(answer: Rows, path: Path) -> str:
     if path.suffix.lower() == ".json":
         path.write_text(json.dumps(answer.value, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
     else:
-        write_table(answer.rows, path)
+        write_table(_with_own_columns(answer) if answer.beside else answer.rows, path)
     return "1 row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
+
+
+def _with_own_columns(answer: Rows) -> list[dict[str, Any]]:
+    """Return the user's own columns with the answers beside them, which give way where a name is taken."""
+    taken = {name for row in answer.beside for name in row}
+    rows = []
+    for own, row in zip(answer.beside, answer.rows, strict=True):
+        said = {name: value for name, value in row.items() if name not in NAMING and not isinstance(value, list)}
+        rows.append({**own, **{f"predicted {name}" if name in taken else name: value for name, value in said.items()}})
+    return rows
 
 
 def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -26,6 +26,8 @@ class Rows:
     """What the user should know beside the answer; so in the other kinds."""
     also: tuple["Answer", ...] = ()
     """The answer in other forms; a file to write takes the first form that its ending fits. So in the other kinds."""
+    beside: Sequence[Mapping[str, Any]] = ()
+    """What a file of the answers holds before each row instead of its name: the user's own columns."""
 
     @property
     def value(self) -> list[dict[str, Any]]:

@@ -124,7 +124,8 @@ class Classification(Task):
             [{"label": self.label_names[label], "probability": share} for share, label in zip(*pair, strict=True)]
             for pair in zip(shares.tolist(), labels.tolist(), strict=True)
         ]
-        return Rows(found.name([{**row[0], "top": row} for row in rows]))
+        named = found.name([{**row[0], "top": row} for row in rows])
+        return Rows(named, notes=found.notes, beside=found.own)
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.parts.batches("test"))

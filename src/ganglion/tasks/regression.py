@@ -135,7 +135,8 @@ class Regression(Task):
         """Return for every sample its values by name, in their own units."""
         found = asked(question.inputs, self.preprocessing)
         values = self.target_scale.inverse(ask(network, self.preprocessing(found.samples)))
-        return Rows(found.name([dict(zip(self.target_names, row, strict=True)) for row in values.tolist()]))
+        named = found.name([dict(zip(self.target_names, row, strict=True)) for row in values.tolist()])
+        return Rows(named, notes=found.notes, beside=found.own)
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.parts.batches("test"))

@@ -15,9 +15,9 @@ from ganglion.errors import ConfigurationError, DataError, MissingExtraError, Us
 PLAIN = "height,weight,species\n1.5,2,cat\n2.5,3,dog\n3.5,5,cat\n"
 
 
-def written(folder: Path, text: str | bytes, name: str = "table.csv", **settings: object) -> Dataset:
+def written(folder: Path, content: str | bytes, name: str = "table.csv", **settings: object) -> Dataset:
     path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read(path, DataSettings(**settings))  # type: ignore[arg-type]
 
 
@@ -43,7 +43,7 @@ def written(folder: Path, text: str | bytes, name: str = "table.csv", **settings
 def test_dialects_all_read_the_same(tmp_path: Path, content: str | bytes) -> None:
     dataset = written(tmp_path, content)
     assert dataset.inputs.tolist() == [[1.5, 2], [2.5, 3], [3.5, 5]]
-    assert dataset.inputs.dtype == np.float32
+    assert dataset.inputs.dtype == np.float64
     assert dataset.column_names == ("height", "weight")
     assert dataset.target_names == ("species",)
     assert dataset.label_names == ("cat", "dog")
@@ -113,10 +113,12 @@ def test_the_target_can_be_chosen_and_can_be_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["", "NA", "?", "nan", "NULL", " - "])
 def test_missing_numbers_and_missing_targets(tmp_path: Path, missing: str) -> None:
-    dataset = written(tmp_path, f"a,b,y\n1,{missing},u\n2,4,v\n3,5,{missing}\n{missing},6,u\n")
+    dataset = written(tmp_path, f"a,b,y\n1,{missing},u\n2,4,v\n3,5,\n{missing},6,u\n")
     assert np.array_equal(dataset.inputs, np.array([[1, np.nan], [2, 4], [np.nan, 6]]), equal_nan=True)
     assert dataset.targets.tolist() == [0, 1, 0]
-    assert any("1 rows without a target" in note for note in dataset.notes)
+    assert [(one.name, one.level, one.where) for one in dataset.findings] == [
+        ("rows-without-target", "stop", ("line 4",))
+    ]
 
 
 def test_text_columns_stay_text_and_wordy_ones_are_left_out(tmp_path: Path) -> None:
@@ -125,14 +127,17 @@ def test_text_columns_stay_text_and_wordy_ones_are_left_out(tmp_path: Path) -> N
     assert dataset.column_names == ("colour", "size")
     assert dataset.inputs.dtype == object
     assert dataset.inputs[1].tolist() == ["red", 1 / 7]
-    assert any("row numbers: id" in note for note in dataset.notes)
-    assert any("name" in note and "too many" in note for note in dataset.notes)
+    assert any("only count or name the rows: id, name" in note for note in dataset.notes)
 
 
-def test_stray_words_among_numbers_count_as_missing(tmp_path: Path) -> None:
-    dataset = written(tmp_path, "a,y\n" + "1,0\n2,1\n" * 20 + "?0.2,1\n")
-    assert np.isnan(dataset.inputs[-1, 0])
-    assert any("'?0.2'" in note for note in dataset.notes)
+def test_stray_words_among_numbers_are_a_question(tmp_path: Path) -> None:
+    text = "a,b,y\n" + "1,3,0\n2,5,1\n" * 20 + "?0.2,4,1\n"
+    with pytest.raises(DataError, match="cells that are none") as caught:
+        written(tmp_path, text)
+    assert "'?0.2' in line 42" in caught.value.found
+    assert np.isnan(written(tmp_path, text, missing=("?0.2",)).inputs[-1, 0])
+    assert written(tmp_path, text, drop=("a",)).column_names == ("b",)
+    assert written(tmp_path, text, text=("a",)).inputs[-1, 0] == "?0.2"
 
 
 def test_thousands_are_grouped_by_commas(tmp_path: Path) -> None:

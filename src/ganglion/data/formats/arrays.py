@@ -7,14 +7,17 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.stored import STORED
+from ganglion.data.formats.targets import Targets, Task, read_targets
 from ganglion.errors import DataError
 
 
-def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, name: str = "arrays") -> Dataset:
+def from_arrays(
+    inputs: Any, targets: Any = None, *, kind: Kind | None = None, name: str = "arrays", task: Task = "auto"
+) -> Dataset:
     """Return a data set of arrays: `(samples, columns)` rows, `(samples, height, width[, channels])` images.
 
-    Targets that are text or whole numbers are classes, other numbers are values. Raises `DataError` for arrays that
-    do not fit together.
+    Targets are classes or quantities by the rules of `read_targets`, whichever file or program they come from. Raises
+    `DataError` for arrays that do not fit together.
 
     >>> from_arrays([[0.0, 1.0], [2.0, 3.0]], ["yes", "no"]).label_names
     ('no', 'yes')
@@ -30,9 +33,9 @@ def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, n
     if kind == "image":
         inputs = _pixels(inputs[..., None] if inputs.ndim == 3 else inputs)
     else:
-        with np.errstate(over="ignore"):  # What is too large becomes infinite, which the data check finds.
-            inputs = inputs.astype(np.float32).reshape(len(inputs), -1 if inputs.size else 0)
-    numbers, labels = (None, ()) if targets is None else _targets(_array(targets, "targets"), len(inputs))
+        inputs = inputs.astype(np.float64).reshape(len(inputs), -1 if inputs.size else 0)
+    read = None if targets is None else _targets(_array(targets, "targets"), len(inputs), task, kind == "image")
+    numbers, labels, notes = (None, (), ()) if read is None else (read.values, read.labels, (read.note,))
     digest = hashlib.sha256(inputs.tobytes() + (b"" if numbers is None else numbers.tobytes())).hexdigest()
     columns = () if kind == "image" else tuple(f"column {number}" for number in range(inputs.shape[1]))
     return Dataset.of(
@@ -44,6 +47,7 @@ def from_arrays(inputs: Any, targets: Any = None, *, kind: Kind | None = None, n
         column_names=columns,
         source=STORED,
         fingerprint=digest,
+        notes=notes,
     )
 
 
@@ -66,14 +70,13 @@ def _pixels(images: np.ndarray) -> np.ndarray:
     return np.rint(images * (255 if high <= 1 else 1)).astype(np.uint8)
 
 
-def _targets(targets: np.ndarray, samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    if targets.shape[:1] != (samples,) or targets.ndim > 2 or targets.dtype.kind not in "buifUS":
+def _targets(targets: np.ndarray, samples: int, task: Task, pictures: bool) -> Targets:
+    if targets.shape[:1] != (samples,):
         raise DataError(
-            "cannot use these targets",
-            expected=f"{samples} class names or whole numbers, or as many rows of numbers",
+            "inputs and targets differ in number",
+            where="targets",
+            expected=f"{samples} class names or numbers, or as many rows of numbers",
             found=f"{targets.dtype} of shape {targets.shape}",
+            remedy="give one target for every sample",
         )
-    if targets.dtype.kind == "f":
-        return targets.astype(np.float32), ()
-    names, numbers = np.unique(targets, return_inverse=True)
-    return numbers.astype(np.int64), tuple(str(name) for name in names)
+    return read_targets(targets, where="targets", task=task, pictures=pictures)

@@ -8,23 +8,19 @@ from typing import IO
 import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.digests import fingerprint
-from ganglion.data.formats.tabular import MOST_CLASSES
+from ganglion.data.digests import fingerprint, single
+from ganglion.data.formats.targets import Targets, Task, read_targets
 from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
 
 MOST_ARRAYS = 1000
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """Readers of what stands before the numbers, by version."""
-MOST_CLASS_NUMBERS = 65_536
-"""Larger whole numbers are names of classes, not their numbers."""
 INPUT_NAMES = ("inputs", "x", "images", "data", "features")
-SAMPLES_OF_A_CLASS = 10
-"""Samples that each of many classes has on average at least, where whole numbers are taken for classes."""
 TARGET_NAMES = ("targets", "y", "labels", "target", "label")
 
 
-def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
+def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto") -> Dataset:
     """Read inputs, targets and a test part by their usual names (`x_train`, `inputs`, `test_labels`, ...).
 
     Arrays of three or four axes are images; of two, rows, or a series where that is asked for.
@@ -58,22 +54,21 @@ def read_arrays(path: Path, kind: Kind | None = None) -> Dataset:
     found = [_find(arrays, TARGET_NAMES, part) for part in ("train", "test")]
     _refuse_uneven(inputs, found[0], path)
     _refuse_uneven(test_inputs, found[1], path)
-    _refuse_targets(found, path)
-    (targets, test_targets), labels = _targets(found)
     shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
+    targets, notes = _targets(found, path, task, pictures=shape == "image")
     inputs = _as(shape, inputs, path)
     return Dataset.of(
         name=path.stem,
         kind=shape,
         inputs=inputs,
-        targets=targets,
+        targets=None if targets is None else targets.values,
         test_inputs=None if test_inputs is None else _as(shape, test_inputs, path),
-        test_targets=test_targets,
-        label_names=labels,
+        test_targets=None if targets is None else targets.test_values,
+        label_names=() if targets is None else targets.labels,
         column_names=tuple(f"column {number + 1}" for number in range(inputs.shape[1])) if inputs.ndim == 2 else (),
         source=str(path),
-        fingerprint=fingerprint(inputs, targets, test_inputs, test_targets),
-        notes=(f"arrays {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}",),
+        fingerprint=_fingerprint(inputs, targets, test_inputs),
+        notes=(f"arrays {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}", *notes),
     )
 
 
@@ -187,47 +182,25 @@ def _refuse_uneven(inputs: np.ndarray | None, targets: np.ndarray | None, path: 
         )
 
 
-def _targets(parts: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[str, ...]]:
-    """Return the targets of all parts and class names: texts, and whole numbers that recur, are classes."""
-    parts = [part[:, 0] if part is not None and part.ndim == 2 and part.shape[1] == 1 else part for part in parts]
-    there = [part for part in parts if part is not None]
-    if not there:
-        return parts, ()
-    if there[0].dtype.kind in "US":
-        return _named(parts)
-    first = there[0]
-    few = len(np.unique(first)) <= max(MOST_CLASSES, len(first) // SAMPLES_OF_A_CLASS)
-    if first.ndim == 1 and first.dtype.kind in "iub" and min(part.min(initial=0) for part in there) >= 0 and few:
-        count = max(int(part.max(initial=0)) for part in there) + 1
-        if count > MOST_CLASS_NUMBERS:
-            return _named(parts)
-        return [None if part is None else part.astype(np.int64) for part in parts], tuple(map(str, range(count)))
-    return [None if part is None else part.astype(np.float32) for part in parts], ()
+def _fingerprint(inputs: np.ndarray, targets: Targets | None, test_inputs: np.ndarray | None) -> str:
+    values, test_values = (None, None) if targets is None else (targets.values, targets.test_values)
+    rest = [None if part is None else single(part) for part in (values, test_values)]
+    return fingerprint(single(inputs), rest[0], test_inputs, rest[1])
+
+
+def _targets(
+    found: list[np.ndarray | None], path: Path, task: Task, pictures: bool
+) -> tuple[Targets | None, tuple[str, ...]]:
+    """Return the targets of both parts, and how they were read."""
+    first, test = found
+    if first is None:
+        return None, ()
+    targets = read_targets(first, test, where=str(path), called="the target", task=task, pictures=pictures)
+    return targets, (targets.note,)
 
 
 def _range(values: np.ndarray) -> str:
     return f"{values.min():g} to {values.max():g}" if values.dtype.kind in "iufb" else str(values.dtype)
-
-
-def _named(parts: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[str, ...]]:
-    """Return the places of names among all that occur, and these."""
-    names = np.unique(np.concatenate([part for part in parts if part is not None]))
-    numbers = [None if part is None else np.searchsorted(names, part) for part in parts]
-    return numbers, tuple(map(str, names.tolist()))
-
-
-def _refuse_targets(targets: list[np.ndarray | None], path: Path) -> None:
-    """Refuse targets that are neither class names nor numbers, or of other kinds in the two parts."""
-    there = [part for part in targets if part is not None]
-    for part in there:
-        names, numbers = part.dtype.kind in "US" and part.ndim == 1, part.dtype.kind in "iufb" and part.ndim in (1, 2)
-        if not (names or numbers) or (part.dtype.kind in "US") != (there[0].dtype.kind in "US"):
-            raise DataError(
-                "these are no targets",
-                where=str(path),
-                expected="class names or whole numbers (samples,), or numbers (samples, outputs)",
-                found=f"{part.dtype} of shape {part.shape}",
-            )
 
 
 def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
@@ -241,8 +214,7 @@ def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
                 found=f"{values.dtype} of shape {values.shape}",
                 expected="(samples, columns)",
             )
-        with np.errstate(over="ignore"):  # What is too large becomes infinite, which the data check finds.
-            return values.astype(np.float32)
+        return values.astype(np.float64)
     values = values[..., None] if values.ndim == 3 else values
     if values.ndim != 4 or values.shape[-1] not in (1, 3):
         raise DataError(

@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ganglion.data.formats.asked_rows import read_rows
 from ganglion.data.formats.image_files import read_images_at
-from ganglion.data.formats.npz import read_array
 from ganglion.data.formats.series import read_series
-from ganglion.data.formats.tables import read_table
 from ganglion.data.formats.text import read_text
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, ShapeError
@@ -47,34 +46,11 @@ def read_inputs(
 def read_rows_with_ids(
     path: Path, columns: Sequence[str], kind: Literal["tabular", "series"]
 ) -> tuple[np.ndarray, list[Any] | None]:
-    """Read rows, putting the columns in the order of the network by their names.
-
-    A column named id that the network does not look at says what the rows are called; None where there is none.
-    """
-    if path.suffix.lower() in (".npz", ".npy"):
-        rows = read_array(path)
-        return rows[:, None] if rows.ndim == 1 else rows, None
+    """Read rows, putting the columns in the order of the network by their names, and what each row is called."""
     if kind == "series":
         return np.asarray(read_series(path, DataSettings(columns=tuple(columns))).inputs), None
-    table = read_table(path)
-    by_position = not table.named and len(table.names) == len(columns)
-    if not columns or by_position:
-        return table.rows(), None
-    absent = [name for name in columns if name not in table.names]
-    if absent:
-        raise ShapeError(
-            "this table lacks columns that the network was trained on",
-            where=str(path),
-            expected=", ".join(columns),
-            found=", ".join(table.names),
-        )
-    called = next((name for name in table.names if name.casefold() == "id" and name not in columns), None)
-    return table.only(columns).rows(), None if called is None else [_whole(cell) for cell in table[called]]
-
-
-def _whole(cell: Any) -> Any:
-    """Return a cell, a whole number as such, though columns of numbers are read as fractions."""
-    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+    found = read_rows(path, columns)
+    return found.rows, found.ids
 
 
 def _stacked(images: list[np.ndarray]) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.formats.roles import ROW_NUMBER_NAMES
 from ganglion.data.formats.tables import Table, is_numeric, read_table
-from ganglion.data.formats.tabular import ROW_NUMBER_NAMES
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 

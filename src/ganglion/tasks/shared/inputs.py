@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ganglion.data.formats.asked_rows import read_rows
 from ganglion.data.formats.image_files import decode, in_threads, picture_files
 from ganglion.data.formats.npz import read_array
-from ganglion.data.formats.questions import read_rows_with_ids
 from ganglion.data.preprocessing import TabularPreprocessing
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
@@ -28,6 +28,10 @@ class Asked:
 
     samples: Any
     names: Sequence[Name]
+    own: Sequence[Name] = ()
+    """All that stood beside each sample in its file, for a file of answers."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the samples were read."""
 
     def name(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return one row of an answer for each sample, with the sample's name before it."""
@@ -38,8 +42,7 @@ def asked(inputs: Sequence[Any], preprocessing: Preprocessing) -> Asked:
     """Return what a user asks about as raw images or rows: the contents of files and folders, or arrays as they are."""
     if all(isinstance(item, str | Path) for item in inputs):
         paths = [existing(item) for item in inputs]
-        columns = preprocessing.columns if isinstance(preprocessing, TabularPreprocessing) else None
-        found = _images(paths) if columns is None else _rows(paths, columns)
+        found = _rows(paths, preprocessing) if isinstance(preprocessing, TabularPreprocessing) else _images(paths)
         if not found.names:
             raise DataError(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
@@ -102,17 +105,20 @@ def _images(paths: Sequence[Path]) -> Asked:
     return Asked(np.stack(samples) if same else samples, names)
 
 
-def _rows(paths: Sequence[Path], columns: Sequence[str]) -> Asked:
-    parts, names = [], []
-    for path in paths:
-        rows, ids = read_rows_with_ids(path, columns, "tabular")
-        parts.append(rows)
-        for number in range(len(rows)):
-            name: dict[str, Any] = {"input": str(path), "row": number + 1}
-            names.append(name if ids is None else name | {"id": ids[number]})
+def _rows(paths: Sequence[Path], preprocessing: TabularPreprocessing) -> Asked:
+    """Return the rows of files in the order of the network's columns, each named by its file, its place and its id."""
+    found = [read_rows(path, preprocessing.columns, preprocessing.categories) for path in paths]
+    parts = [one.rows for one in found]
     if len({part.shape[1:] for part in parts}) > 1:
-        found = ", ".join(f"{part.shape[1:]} in {path.name}" for part, path in zip(parts, paths, strict=True))
-        raise ShapeError("these files hold rows of different shapes", found=found, remedy="ask about one at a time")
+        shapes = ", ".join(f"{part.shape[1:]} in {path.name}" for part, path in zip(parts, paths, strict=True))
+        raise ShapeError("these files hold rows of different shapes", found=shapes, remedy="ask about one at a time")
+    names: list[Name] = []
+    for path, one in zip(paths, found, strict=True):
+        for number in range(len(one.rows)):
+            name: dict[str, Any] = {"input": str(path), "row": number + 1}
+            names.append(name if one.ids is None else name | {"id": one.ids[number]})
     if len(names) == len(paths):  # a row each: the file says it
         names = [{key: name[key] for key in name if key != "row"} for name in names]
-    return Asked(np.concatenate(parts), names)
+    own = [row for one in found for row in one.own]
+    notes = [note for one in found for note in one.notes]
+    return Asked(np.concatenate(parts), names, own if len(own) == len(names) else (), tuple(notes))

@@ -1,0 +1,139 @@
+"""Which column of a table is predicted, from which others, and which merely count or name the rows."""
+
+import re
+
+import numpy as np
+
+from ganglion.data.formats.tables import Table, is_numeric
+from ganglion.data.formats.tables.evidence import MOST_CATEGORIES
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, UsageError
+from ganglion.settings import unknown_name
+
+TARGET_NAMES = (
+    "target",
+    "label",
+    "class",
+    "y",
+    "outcome",
+    "output",
+    "species",
+    "diagnosis",
+    "result",
+    "quality",
+    "rating",
+)
+NO_TARGET = "none"
+"""Given as the target, it makes all columns inputs."""
+ROW_NUMBER_NAMES = ("id", "no", "no.", "index", "row", "unnamed: 0", "column 1", "")
+NAMES_ROWS = re.compile(r"(?:.*[\W_])?(?:id|uuid|guid|nr|no|index|key)\.?", re.IGNORECASE)
+CAMEL_ID = re.compile(r".*[a-z](?:Id|ID|No|Nr|Key)")
+FEWEST_ROWS = 100
+"""Rows from which on whole numbers that hardly recur are taken for names, whatever the column is called."""
+FEWEST_IN_STEPS = 10
+"""Rows from which on whole numbers in constant steps are taken for a count, whatever the column is called."""
+FEWEST_TEXTS = 10
+DISTINCT = 0.99
+"""Share of different values that makes a column one of names."""
+
+
+def find_target(table: Table, settings: DataSettings) -> tuple[str | None, str]:
+    """Return the column to predict and how it was found."""
+    if settings.target == NO_TARGET and NO_TARGET not in table.names:
+        return None, "no target: all columns are inputs"
+    if settings.target is not None:
+        table[settings.target]
+        return settings.target, "as asked"
+    left = [name for name in table.names if name not in (*settings.drop, settings.index)]
+    if len(left) == 1:
+        return None, "no target: there is only one column"
+    lower = [name.lower() for name in left]
+    for known in TARGET_NAMES:
+        if known in lower:
+            return left[lower.index(known)], "by its name"
+    return left[-1], "the last one"
+
+
+def find_inputs(table: Table, target: str | None, settings: DataSettings, notes: list[str]) -> list[str]:
+    """Return the columns to predict from, and note what is left out and why."""
+    if settings.columns:
+        return _chosen(table, target, settings)
+    for name in (*settings.drop, *filter(None, [settings.index])):
+        if name not in table.names:
+            raise unknown_name("column", name, list(table.names), where=table.source)
+    inputs, counting, wordy = [], [], []
+    for name, column in zip(table.names, table.columns, strict=True):
+        if name == target or name in settings.drop or name == settings.index:
+            continue
+        if name not in settings.numbers and only_counts(name, column):
+            counting.append(name)
+        elif name not in table.doubts and not is_numeric(column) and _is_wordy(column):
+            wordy.append(name)
+        else:
+            inputs.append(name)
+    if counting and not inputs and all(is_numeric(table.columns[table.names.index(name)]) for name in counting):
+        notes.append(f"{', '.join(counting)} may only count or name the rows, but there is nothing else to learn from")
+        inputs, counting = counting, []
+    if counting:
+        notes.append(
+            f"left out, since they only count or name the rows: {', '.join(counting)}; "
+            f"--numbers {counting[0]} keeps that one"
+        )
+    if wordy:
+        notes.append(f"left out as text with too many different values: {', '.join(wordy)}")
+    if not inputs:
+        raise DataError(
+            "this table has no column of numbers or categories to learn from",
+            where=table.source,
+            expected="columns that recur or measure",
+            found=", ".join(table.names),
+            remedy="choose some with --columns; forecasters read a table of dates and numbers as a series",
+        )
+    return inputs
+
+
+def _chosen(table: Table, target: str | None, settings: DataSettings) -> list[str]:
+    chosen = table.only(settings.columns).names
+    if target in chosen:
+        raise UsageError(
+            "the target cannot be one of the columns it is predicted from",
+            where="--columns",
+            expected="columns that are known before the target is",
+            found=str(target),
+            remedy="leave it out of columns",
+        )
+    return [name for name in chosen if name not in settings.drop]
+
+
+def names_rows(name: str) -> bool:
+    """Whether a column is called as one is that names rows: `id`, `customer_no`, `PassengerId`."""
+    return name.lower() in ROW_NUMBER_NAMES or bool(NAMES_ROWS.fullmatch(name) or CAMEL_ID.fullmatch(name))
+
+
+def only_counts(name: str, column: np.ndarray) -> bool:
+    """Judge whether a column counts or names the rows, whatever it is called and in whatever order they stand.
+
+    So do texts and whole numbers nearly all of which are different, and whole numbers in constant steps. Fractions
+    measure.
+
+    >>> only_counts("customer", np.random.default_rng(0).permutation(50) + 1000.0), only_counts("x", np.arange(50) / 4)
+    (True, False)
+    """
+    called = names_rows(name)
+    if not is_numeric(column):
+        present = [cell for cell in column if cell is not None]
+        return len(present) >= FEWEST_TEXTS and len(set(present)) >= DISTINCT * len(column)
+    if len(column) < 3 or not np.isfinite(column).all() or (column != np.round(column)).any():
+        return False
+    values = np.unique(column)
+    if len(values) < DISTINCT * len(column):
+        return False
+    steps = np.diff(values)
+    in_steps = len(values) == len(column) and bool((steps == steps[0]).all())
+    return (in_steps and (called or len(column) >= FEWEST_IN_STEPS)) or called or len(column) >= FEWEST_ROWS
+
+
+def _is_wordy(column: np.ndarray) -> bool:
+    present = [cell for cell in column if cell is not None]
+    distinct = len(set(present))
+    return distinct > MOST_CATEGORIES or (len(present) >= FEWEST_TEXTS and distinct == len(present))

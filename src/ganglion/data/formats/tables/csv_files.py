@@ -1,0 +1,266 @@
+"""Tables of text, with whatever separates their cells: the evidence of the whole file decides how they are read."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+
+from ganglion.data.formats.encodings import find_encoding
+from ganglion.data.formats.tables.cells import (
+    LONGEST_CELL,
+    Column,
+    Rows,
+    columns_of,
+    lines_of,
+    unreadable_row,
+    width_of,
+)
+from ganglion.data.formats.tables.columns import ColumnType, Place, Read, read_column
+from ganglion.data.formats.tables.dialect import (
+    DELIMITERS,
+    Dialect,
+    find_dialect,
+    lines_before,
+    named_delimiter,
+    title_lines,
+)
+from ganglion.data.formats.tables.evidence import Evidence
+from ganglion.data.formats.tables.header import header_rows, joined, unique
+from ganglion.data.formats.tables.table import Table, few
+from ganglion.data.formats.tables.words import words_for_missing
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+from ganglion.files import unreadable
+
+MOST_BYTES = 2 << 30
+"""Largest file of text that is read as a table."""
+FIRST_LINES = 1000
+"""Lines by which the dialect and the header are found; all others must fit to them."""
+csv.field_size_limit(LONGEST_CELL)
+
+
+def read_csv(path: Path, settings: DataSettings, types: Mapping[str, ColumnType], as_text: bool = False) -> Table:
+    """Read a table of text.
+
+    Args:
+        types: What columns must be, by name; the evidence decides on all others.
+        as_text: All columns are wanted as they stand.
+    """
+    found = find_encoding(path, MOST_BYTES, settings.encoding)
+    encoding = found.name
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            first = list(islice(lines_of(file, path), FIRST_LINES))
+        skipped, dialect, commented = _dialect(first, path, settings)
+        whole = _fitting(path, encoding, skipped, dialect, settings)
+        names, header, notes = _names(first[skipped:], whole, commented, path, settings)
+        with path.open(encoding=encoding, newline="") as file:
+            rows = iter(Rows(_after(lines_of(file, path), skipped), whole, path, skipped))
+            columns, lines = _columns(islice(rows, header, None), names, path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    kind = f"{DELIMITERS.get(whole.delimiter, repr(whole.delimiter))}-separated {found.said} text"
+    if not whole.quoted:
+        notes.append("quotation marks are taken as they stand")
+    notes += filter(None, [found.reason])
+    if as_text:
+        types = dict.fromkeys(names, "text")
+    read = _typed(columns, names, Place("", str(path), lines.tolist(), whole.delimiter, frozenset(), settings), types)
+    return Table(
+        names=tuple(names),
+        columns=tuple(one.values for one in read),
+        named=bool(header) or bool(commented),
+        source=str(path),
+        notes=(f"{kind} {notes[0]}", *notes[1:], *chain.from_iterable(one.notes for one in read)),
+        doubts={name: one.doubt for name, one in zip(names, read, strict=True) if one.doubt is not None},
+        words={name: one.words for name, one in zip(names, read, strict=True) if one.words},
+        lines=lines,
+    )
+
+
+def _dialect(first: Sequence[str], path: Path, settings: DataSettings) -> tuple[int, Dialect, str]:
+    """Return how many lines stand before the table, its dialect, and a header that stands in a comment."""
+    skipped, named, comment = lines_before(first)
+    if not any(line.strip() for line in first[skipped:]):
+        skipped, named, comment = 0, "", ""
+    asked = named_delimiter(settings.delimiter) if settings.delimiter else named or None
+    dialect = find_dialect(first[skipped:], path, asked)
+    skipped += title_lines(first[skipped:], dialect)
+    return skipped, find_dialect(first[skipped:], path, asked), comment
+
+
+def _fitting(path: Path, encoding: str, skipped: int, dialect: Dialect, settings: DataSettings) -> Dialect:
+    """Return the dialect with the use of quotation marks that fits to all lines of the file.
+
+    Quoted cells may hold line ends, so a mark that opens by chance swallows lines without a trace. Marks are therefore
+    believed only where each of them fits; where they do not, they are taken as they stand if all lines are then of
+    equally many cells.
+
+    Raises:
+        DataError: Neither fits, or both do and read different rows.
+    """
+    plain = Dialect(dialect.delimiter, quoted=False)
+    if settings.quoting == "no":
+        return plain
+    with path.open(encoding=encoding, newline="") as file:
+        if not any('"' in line for line in _after(lines_of(file, path), skipped)):
+            return dialect
+    quoted, trouble = _shape(path, encoding, skipped, dialect)
+    if trouble is None and quoted.rows == quoted.lines:
+        return dialect
+    bare, _ = _shape(path, encoding, skipped, plain, even=True)
+    if settings.quoting == "yes" or (trouble is None and not bare.even):
+        if isinstance(trouble, DataError):
+            raise trouble
+        return dialect
+    if not isinstance(trouble, DataError):
+        raise DataError(
+            "this table can be read with and without quoted cells",
+            where=str(path),
+            expected="quotation marks around cells, or none that begin a cell",
+            found=f"{quoted.rows} rows with quoted cells, {bare.rows} rows if the marks are taken as they stand",
+            remedy="say which with --quoting yes or --quoting no",
+        )
+    escaped = Dialect(dialect.delimiter, escaped=True)
+    if _shape(path, encoding, skipped, escaped)[1] is None and not bare.even:
+        return escaped
+    if bare.even and bare.whole <= bare.open:
+        return plain
+    raise trouble
+
+
+class _Shape:
+    """What a reading of a file makes of it: lines, rows, whether these are of equally many cells, and their marks."""
+
+    def __init__(self) -> None:
+        self.lines = self.rows = self.open = self.whole = 0
+        self.widths: set[int] = set()
+
+    @property
+    def even(self) -> bool:
+        return len(self.widths) == 1
+
+    def add(self, row: Sequence[str]) -> None:
+        self.rows += 1
+        self.widths.add(len(row))
+        for cell in row:
+            if cell.startswith('"'):
+                closed = len(cell) > 1 and cell.rstrip().endswith('"')
+                self.whole, self.open = self.whole + closed, self.open + (not closed)
+
+
+def _shape(
+    path: Path, encoding: str, skipped: int, dialect: Dialect, even: bool = False
+) -> tuple[_Shape, DataError | None]:
+    """Return the shape that a dialect gives a file, and why it does not fit if it does not.
+
+    Args:
+        even: Rows of another number of cells than those before end the reading.
+    """
+    shape = _Shape()
+
+    def counted(lines: Iterator[str]) -> Iterator[str]:
+        for line in lines:
+            shape.lines += bool(line.strip())
+            yield line
+
+    with path.open(encoding=encoding, newline="") as file:
+        rows = Rows(counted(_after(lines_of(file, path), skipped)), dialect, path, skipped)
+        try:
+            for row, _ in rows:
+                shape.add(row)
+                if even and not shape.even:
+                    break
+        except csv.Error as error:
+            return shape, unreadable_row(error, rows.line, path)
+    return shape, None
+
+
+def _after(lines: Iterator[str], skipped: int) -> Iterator[str]:
+    return islice(lines, skipped, None)
+
+
+def _names(
+    first: Sequence[str], dialect: Dialect, commented: str, path: Path, settings: DataSettings
+) -> tuple[list[str], int, list[str]]:
+    """Return the names of the columns, how many rows of header they stood in, and what to say of it."""
+    rows = _first_rows(first, dialect, path)
+    if not rows:
+        raise DataError(
+            "this file is empty", where=str(path), expected="rows of cells", found="none", remedy="give another file"
+        )
+    width = width_of(rows)
+    if len(rows) > 1 and len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:]):
+        rows[0] = ["", *rows[0]]  # as R writes a table with names of rows
+        return unique(rows[0]), 1, ["with a header that lacks the name of the first column"]
+    even = [row[:width] for row in rows if len(row) in (width, width + 1)]
+    if settings.header == "auto":
+        words = next(iter(_first_rows([commented.lstrip("#%/ ")], dialect, path)), []) if commented else []
+        if len(words) == width > 1 and not header_rows(even, str(path)):
+            return unique([word.strip() for word in words]), 0, ["with a header in a comment"]
+        count = header_rows(even, str(path))
+    else:
+        count = 0 if settings.header == "none" else settings.header
+    head = joined(even[:count]) if count else [""] * width
+    names = unique(head)
+    notes = ["without a header"] if not count else ["with a header" if count == 1 else f"with {count} rows of header"]
+    renamed = [name for name, found in zip(names, head, strict=True) if name != found]
+    if count and renamed:
+        notes.append(f"columns without a name, or with that of another one, are called {few(renamed)}")
+    return names, count, notes
+
+
+def _first_rows(lines: Sequence[str], dialect: Dialect, path: Path) -> list[list[str]]:
+    """Return the rows of the first lines, without one that goes on behind them."""
+    rows: list[list[str]] = []
+    try:
+        for row, _ in Rows(iter(lines), dialect, path):
+            rows.append(row)
+    except csv.Error as error:
+        if "unexpected end" not in str(error) or len(lines) < FIRST_LINES:
+            raise unreadable_row(error, len(rows) + 1, path) from error
+    return rows
+
+
+def _columns(
+    rows: Iterator[tuple[list[str], int]], names: Sequence[str], path: Path
+) -> tuple[list[Column], np.ndarray]:
+    try:
+        return columns_of(rows, names, path)
+    except csv.Error as error:
+        raise unreadable_row(error, 0, path) from error
+
+
+def _typed(
+    columns: Sequence[Column], names: Sequence[str], place: Place, types: Mapping[str, ColumnType]
+) -> list[Read]:
+    """Return all columns as numbers or texts, the decimal sign of each by the evidence of all."""
+    settings = place.settings
+    words = words_for_missing(settings.missing)
+    wanted: dict[str, ColumnType] = {
+        **types,
+        **dict.fromkeys(settings.text, "text"),
+        **dict.fromkeys(settings.numbers, "number"),
+    }
+    found: list[Read | tuple[list[str], Evidence]] = []
+    for name, column in zip(names, columns, strict=True):
+        values = column.plain() if wanted.get(name) != "text" else None
+        if values is not None:
+            found.append(Read(values))
+        else:
+            cells = column.texts()
+            found.append((cells, Evidence.of(cells, words)))
+    proven = {one[1].proven for one in found if not isinstance(one, Read)} - {""}
+    proven |= {"."} if any(isinstance(one, Read) and (one.values % 1).any() for one in found) else set()
+    read = []
+    for name, one in zip(names, found, strict=True):
+        if isinstance(one, Read):
+            read.append(one)
+        else:
+            here = Place(
+                name, place.source, place.lines, place.delimiter, frozenset(proven), settings, wanted.get(name)
+            )
+            read.append(read_column(*one, here))
+    return read

@@ -1,0 +1,42 @@
+"""Tables in files of any kind."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ganglion.data.formats.tables.columns import ColumnType
+from ganglion.data.formats.tables.csv_files import read_csv
+from ganglion.data.formats.tables.parquet import read_parquet
+from ganglion.data.formats.tables.table import Table
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".parquet")
+
+
+def read_table(
+    path: Path,
+    settings: DataSettings | None = None,
+    types: Mapping[str, ColumnType] | None = None,
+    as_text: bool = False,
+) -> Table:
+    """Read a CSV file of any common dialect, or a Parquet file.
+
+    Args:
+        settings: What the user says of the file; the evidence decides what is left open.
+        types: What columns must be, by name: what a network learnt from.
+        as_text: All columns are wanted as they stand.
+    """
+    settings = settings or DataSettings()
+    if path.suffix.lower() == ".parquet":
+        table = read_parquet(path, as_text)
+    else:
+        table = read_csv(path, settings, types or {}, as_text)
+    if not table.columns or not len(table):
+        raise DataError(
+            "this table has no rows",
+            where=str(path),
+            expected="rows below the header",
+            found=f"a header of {', '.join(table.names[:10])}" if table.names else "nothing",
+            remedy="give a file with rows, or say --header none if the first row is one",
+        )
+    return table
