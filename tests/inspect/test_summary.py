@@ -14,12 +14,21 @@ from ganglion.nn import (
     GRU,
     LSTM,
     ConvLSTM,
+    Convolution2d,
     ElmanRNN,
+    FilterBank,
     JordanRNN,
+    L2Pooling2d,
     Linear,
+    LocallyConnected1d,
+    LocallyConnected2d,
+    LocalResponseNormalisation,
+    MaxoutConvolution2d,
     PartialConvolution,
     RadialBasisOutput,
     Recurrent,
+    SeparableConvolution2d,
+    TiledConvolution2d,
 )
 from ganglion.nn.energy import BernoulliRBM
 from ganglion.nn.recurrent.jordan import JordanCell
@@ -104,6 +113,20 @@ HAND_COUNTS = {
     ),
     "Jordan as a cell": (Recurrent(JordanCell(3, 5, 4)), series, STEPS * (5 * 3 + 5 * 4 + 4 * 5)),
     "convolutional LSTM": (ConvLSTM(2, (3,), 3), films, STEPS * 6 * 5 * 4 * 3 * 9 * (2 + 3)),
+    "flipped convolution": (
+        Convolution2d(4, 8, 3, stride=2, padding="same", flipped=True), torch.zeros(2, 4, 7, 9), 4 * 5 * 8 * 9 * 4
+    ),
+    "separable convolution": (
+        SeparableConvolution2d(4, 8, 3), torch.zeros(2, 4, 7, 9), 7 * 9 * (4 * 9 + 4 * 8)
+    ),
+    "maxout convolution": (MaxoutConvolution2d(4, 8, 3, pieces=3), torch.zeros(2, 4, 7, 9), 5 * 7 * 3 * 8 * 9 * 4),
+    "tiled convolution": (TiledConvolution2d(4, 8, 3, tiles=3), torch.zeros(2, 4, 7, 9), 5 * 7 * 8 * 9 * 4),
+    "locally connected": (LocallyConnected2d(4, 8, 3, size=(7, 9)), torch.zeros(2, 4, 7, 9), 5 * 7 * 8 * 9 * 4),
+    "locally connected series": (LocallyConnected1d(4, 8, 3, size=9), torch.zeros(2, 4, 9), 7 * 8 * 3 * 4),
+    "fixed filters": (FilterBank(["sobel-x", "gaussian"], channels=3), torch.zeros(2, 3, 7, 9), 7 * 9 * 6 * 25),
+    "pooling and normalisation": (
+        nn.Sequential(nn.Conv2d(3, 3, 1), L2Pooling2d(2), LocalResponseNormalisation()), torch.zeros(2, 3, 8, 8), 64 * 9
+    ),
     "connections by a table": (PartialConvolution([(0, 1), (2,)], 3, 5), torch.zeros(2, 3, 8, 9), 4 * 5 * 3 * 25),
     "radial basis": (RadialBasisOutput(torch.zeros(10, 84)), torch.zeros(2, 84), 840),
     "Boltzmann machine": (BernoulliRBM(7, 4), torch.zeros(2, 7), 28),

@@ -25,7 +25,18 @@ from torch.nn.modules import (
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ganglion.inspect.untouched import first_tensor
-from ganglion.nn import JordanRNN, PartialConvolution, RadialBasisOutput
+from ganglion.nn import (
+    FilterBank,
+    JordanRNN,
+    L2Pooling1d,
+    L2Pooling2d,
+    LocallyConnected1d,
+    LocallyConnected2d,
+    LocalResponseNormalisation,
+    PartialConvolution,
+    RadialBasisOutput,
+    TiledConvolution2d,
+)
 from ganglion.nn.energy import BernoulliRBM
 from ganglion.nn.recurrent import ElmanCell, GRUCell, LSTMCell
 from ganglion.nn.recurrent.convolutional import ConvLSTMCell
@@ -85,6 +96,13 @@ def _bilinear(call: Call) -> int:
 def _convolution(call: Call) -> int:
     """Every output is a sum over the kernel and the channels of its group."""
     return call.output.numel() * call.layer.weight[0].numel()
+
+
+def _local(call: Call) -> int:
+    """Every output is a sum over a kernel of its own place or tile, which come first among the axes of the weight."""
+    places = call.output.dim() - 2
+    weight = call.layer.weight[(0,) * (places + 1)]  # (in_channels, kernel ...)
+    return call.output.numel() * int(weight.numel())
 
 
 def _transposed_convolution(call: Call) -> int:
@@ -159,6 +177,13 @@ RULES: dict[type[nn.Module], Rule] = {
     ConvLSTMCell: _cell,
     JordanCell: _jordan,
     JordanRNN: _jordan,
+    FilterBank: _convolution,
+    TiledConvolution2d: _local,
+    LocallyConnected1d: _local,
+    LocallyConnected2d: _local,
+    L2Pooling1d: _nothing,
+    L2Pooling2d: _nothing,
+    LocalResponseNormalisation: _nothing,
     PartialConvolution: _partial_convolution,
     RadialBasisOutput: _radial_basis,
     BernoulliRBM: _boltzmann,

@@ -1,0 +1,102 @@
+"""Sizes of convolutions and poolings, padding, and the check that images fit a network."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from ganglion.errors import ShapeError
+
+Padding = Literal["valid", "same"]
+
+
+def output_size(size: int, kernel: int, stride: int = 1, padding: int | Padding = "valid", dilation: int = 1) -> int:
+    """Return floor((n + 2 p - d (f - 1) - 1) / s) + 1, the side of a map after a convolution or pooling.
+
+    Args:
+        size: n, the side before.
+        kernel: f, the side of the window.
+        stride: s, the step between windows.
+        padding: p, the border on every side; `valid` is none, `same` keeps ceil(n / s) whatever the window.
+        dilation: d, the step between the inputs of one window.
+
+    Raises:
+        ShapeError: the window does not fit into the padded map.
+
+    >>> output_size(28, kernel=3), output_size(28, kernel=3, padding="same"), output_size(26, kernel=2, stride=2)
+    (26, 28, 13)
+    """
+    border, extent = sum(borders(size, kernel, stride, padding, dilation)), _extent(kernel, dilation)
+    if size + border < extent:
+        raise ShapeError(
+            "the map is smaller than the window that should slide over it",
+            expected=f"a side of at least {extent - border}",
+            found=str(size),
+            remedy="use larger images or fewer layers",
+        )
+    return (size + border - extent) // stride + 1
+
+
+def transposed_size(
+    size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
+) -> int:
+    """Return (n - 1) s - 2 p + d (f - 1) + q + 1, the side of a map after a transposed convolution.
+
+    It is what a convolution with the same f, s, p and d would make n of. Several sides are, where s > 1; q, the
+    `output_padding`, chooses among them.
+
+    Raises:
+        ShapeError: the border that is cut off is all there is.
+
+    Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning (2016), relationship 14.
+
+    >>> transposed_size(4, kernel=4, stride=2, padding=1), output_size(8, kernel=4, stride=2, padding=1)
+    (8, 4)
+    """
+    found = (size - 1) * stride - 2 * padding + _extent(kernel, dilation) + output_padding
+    if found < 1:
+        raise ShapeError(
+            "a transposed convolution cuts all of its map off",
+            expected=f"a padding of less than {padding - (found - 1) / 2:g}",
+            found=str(padding),
+            remedy="use less padding or larger maps",
+        )
+    return found
+
+
+def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """Return the borders before and after that keep ceil(n / s) positions; an odd total puts the larger one after.
+
+    >>> same_padding(28, kernel=3), same_padding(28, kernel=2), same_padding(7, kernel=3, stride=2)
+    ((1, 1), (0, 1), (1, 1))
+    """
+    total = max((-(-size // stride) - 1) * stride + _extent(kernel, dilation) - size, 0)
+    return total // 2, total - total // 2
+
+
+def borders(
+    size: int, kernel: int, stride: int = 1, padding: int | Padding = "valid", dilation: int = 1
+) -> tuple[int, int]:
+    """Return how many positions are added before and after a side of `size`; arguments as of `output_size`.
+
+    >>> borders(28, kernel=5, padding="same"), borders(28, kernel=5, padding=1), borders(28, kernel=5)
+    ((2, 2), (1, 1), (0, 0))
+    """
+    if padding == "same":
+        return same_padding(size, kernel, stride, dilation)
+    width = 0 if padding == "valid" else padding
+    return width, width
+
+
+def _extent(kernel: int, dilation: int) -> int:
+    """Return the side of the inputs that a window of that dilation spans."""
+    return dilation * (kernel - 1) + 1
+
+
+def check_images(images: Tensor, channels: int, size: int) -> None:
+    """Raise `ShapeError` unless `images` are `(batch, channels, size, size)`."""
+    if tuple(images.shape[1:]) != (channels, size, size):
+        raise ShapeError(
+            "the network cannot take images of this shape",
+            expected=f"(batch, {channels}, {size}, {size})",
+            found=str(tuple(images.shape)),
+        )
