@@ -37,8 +37,6 @@ class DataSettings:
     """Columns to read as numbers, though they look like codes, or only count."""
     task: Literal["auto", "classification", "regression"] = "auto"
     """Whether the target is a class or a quantity; found out when not given."""
-    class_weight: Literal["none", "balanced"] = "none"
-    """With `balanced`, every class counts as much as any other, however rare it is."""
     delimiter: str | None = None
     """What separates the cells of a table: a character, or comma, semicolon, tab, bar, space; found out when not
     given, like all about a file."""

@@ -4,8 +4,9 @@ import re
 
 import numpy as np
 
-from ganglion.data.formats.tables import Table, is_numeric
+from ganglion.data.formats.tables import Table, is_numeric, missing_in
 from ganglion.data.formats.tables.evidence import MOST_CATEGORIES
+from ganglion.data.formats.targets import are_classes
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.settings import unknown_name
@@ -51,7 +52,30 @@ def find_target(table: Table, settings: DataSettings) -> tuple[str | None, str]:
     for known in TARGET_NAMES:
         if known in lower:
             return left[lower.index(known)], "by its name"
+    if (
+        not table.named
+        and settings.header == "auto"
+        and _holds_classes(table, left[0])
+        and not _holds_classes(table, left[-1])
+    ):
+        raise DataError(
+            "which column of this table is to be predicted is open",
+            where=table.source,
+            expected="a header, or a last column of classes",
+            found=f"classes in {left[0]!r}, none in {left[-1]!r}, and no names",
+            remedy=f"say which with --target '{left[0]}' or --target '{left[-1]}'",
+        )
     return left[-1], "the last one"
+
+
+def _holds_classes(table: Table, name: str) -> bool:
+    """Whether a column holds classes that recur, by the rule for targets."""
+    column = table.columns[table.names.index(name)]
+    if name in table.doubts or missing_in(column).any():
+        return False
+    if not is_numeric(column):
+        return not _is_wordy(column)
+    return len(np.unique(column)) > 1 and are_classes(column)
 
 
 def find_inputs(table: Table, target: str | None, settings: DataSettings, notes: list[str]) -> list[str]:

@@ -134,8 +134,15 @@ def _are_classes(values: np.ndarray, task: Task, pictures: bool, where: str) -> 
                 remedy="leave --task out, or give one class for every sample",
             )
         return False
-    if task == "classification":
-        return True
+    return task == "classification" or are_classes(values, pictures)
+
+
+def are_classes(values: np.ndarray, pictures: bool = False) -> bool:
+    """Judge whether numbers `(samples,)` are classes: whole ones, few, each of which recurs.
+
+    >>> are_classes(np.arange(100) % 4), are_classes(np.arange(100) % 30), are_classes(np.array([0.5, 1.0]))
+    (True, False, False)
+    """
     distinct, counts = np.unique(values, return_counts=True)
     if not np.isfinite(distinct).all() or (distinct != np.round(distinct)).any():
         return False

@@ -221,7 +221,9 @@ def _doubtful(
         where=place.where,
         expected="numbers of one unit" if units else f"numbers, as in {total - count} of {total} cells",
         found=evidence.said(texts, cells, place.lines) if not units else few([usual, rare]),
-        remedy=(
+        remedy="give numbers, or nothing where one is missing"
+        if place.wanted == "number"
+        else (
             f"mend them, count them as missing with --missing '{usual}', take all as text with --text {place.name}, "
             f"or leave the column out with --drop {place.name}"
         ),

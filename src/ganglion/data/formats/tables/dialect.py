@@ -133,6 +133,8 @@ def _rank(lines: Sequence[str], sign: str) -> tuple[bool, float, float, int] | N
         return None
     counts = Counter(map(len, rows))
     width, often = counts.most_common(1)[0]
+    if sign == " " and len(rows[0]) == width - 1 > 1 and _are_numbers(rows[1:], width):
+        often = len(rows)  # as R writes a table, with names of rows that the header does not name
     if width < 2 or often < MOSTLY * len(rows):
         return None
     cells = [cell.strip() for row in rows[:SAMPLE_ROWS] for cell in row[:SAMPLE_CELLS]]
@@ -142,6 +144,11 @@ def _rank(lines: Sequence[str], sign: str) -> tuple[bool, float, float, int] | N
         not number and any(other in cell for other in others) for cell, number in zip(cells, numbers, strict=True)
     )
     return often == len(rows), -round(unclean / len(cells), 3), round(sum(numbers) / len(cells), 3), width
+
+
+def _are_numbers(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether all rows have as many cells, and numbers in all but the first of them."""
+    return all(len(row) == width and all(map(is_number, row[1:])) for row in rows)
 
 
 def _rows(lines: Sequence[str], dialect: Dialect) -> list[list[str]] | None:
