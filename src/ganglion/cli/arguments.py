@@ -20,9 +20,11 @@ def _optional(kind: Any, metavar: str) -> Any:
 if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help short
     Switch: TypeAlias = bool
     Name: TypeAlias = str
+    Names: TypeAlias = tuple[str, ...]
     Folder: TypeAlias = str
     Folders: TypeAlias = tuple[str, ...]
     Image: TypeAlias = str
+    Photo: TypeAlias = str
     Inputs: TypeAlias = tuple[str, ...]
     InputText: TypeAlias = str
     OptionalCount: TypeAlias = int | None
@@ -32,9 +34,11 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
 else:
     Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
     Name = _positional(str, "NAME")
+    Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")]
     Folder = _positional(str, "DIR")
     Folders = _positional(tuple[str, ...], "DIR ...")
     Image = _positional(str, "IMAGE")
+    Photo = _positional(str, "PHOTO")
     Inputs = _positional(tuple[str, ...], "INPUT ...")
     InputText = _positional(str, "INPUT")
     OptionalCount = _optional(int, "N")

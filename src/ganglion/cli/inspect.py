@@ -1,4 +1,4 @@
-"""`inspect`: the chain rule of one weight, the layers, what they see, where gradients die, and what gates do."""
+"""`inspect`: the chain rule of one weight, the layers, what they and fixed filters see, where gradients die, gates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +10,10 @@ from ganglion.cli.arguments import (
     Image,
     InputText,
     Name,
+    Names,
     OptionalFile,
     OptionalText,
+    Photo,
     Switch,
     refuse_unwritable,
 )
@@ -97,6 +99,30 @@ def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: P
     inputs = _prepared_input(run.task, image)
     figures.save(feature_maps(run.network, inputs, layer or layers[0]), out)
     print(out)
+
+
+def filters(
+    photo: Photo,
+    *,
+    filters: Names = (),
+    out: Path = Path("filters.png"),
+    json: Switch = False,
+) -> None:
+    """Draw a photo under the filters of image processing: Sobel, Laplacian, sharpen, emboss and others.
+
+    Args:
+        photo: Image file.
+        filters: Names of filters, such as sobel-x; all when not given.
+        out: Picture to write.
+        json: Print one JSON object, with the kernels and where they are from.
+    """
+    from ganglion import figures, inspect
+    from ganglion.data.preprocessing import read_inputs
+
+    refuse_unwritable(out)
+    found = inspect.filtered(read_inputs([photo], "image")[0], filters)
+    figures.save(found.figure(f"{Path(photo).name} under {len(found.responses)} filters"), out)
+    answer({"photo": photo, "out": str(out), "filters": found.to_dict()}, json, lambda: print(out))
 
 
 def gradient_flow(
@@ -204,6 +230,7 @@ LOOK = {
     "backpropagation": backpropagation,
     "summary": summary,
     "features": features,
+    "filters": filters,
     "gradient-flow": gradient_flow,
     "gates": gates,
 }

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ganglion.figures.passages import passage as passage
     from ganglion.figures.passages import step_answers as step_answers
     from ganglion.figures.pixels import sheet as sheet
+    from ganglion.figures.responses import Response as Response
+    from ganglion.figures.responses import filtered as filtered
     from ganglion.figures.series import add_band as add_band
     from ganglion.figures.series import entitle as entitle
     from ganglion.figures.series import errors_by_step as errors_by_step
@@ -42,6 +44,7 @@ _DRAWINGS = {
     "images": ("filters", "frames", "image_grid", "reconstructions", "strips"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
     "pixels": ("sheet",),
+    "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals"),
     "style": ("save",),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),

@@ -5,6 +5,8 @@ from ganglion.inspect.backpropagation import example as example
 from ganglion.inspect.backpropagation import trace as trace
 from ganglion.inspect.features import feature_maps as feature_maps
 from ganglion.inspect.features import first_filters as first_filters
+from ganglion.inspect.filters import Filtered as Filtered
+from ganglion.inspect.filters import filtered as filtered
 from ganglion.inspect.gates import Gates as Gates
 from ganglion.inspect.gates import gates as gates
 from ganglion.inspect.gradient_flow import GradientFlow as GradientFlow

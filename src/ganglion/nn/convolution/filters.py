@@ -59,7 +59,7 @@ FILTERS: dict[str, Filter] = {
     "laplacian": Filter(((0, 1, 0), (1, -4, 1), (0, 1, 0)), "darker than the four beside it", _GONZALEZ),
     "gaussian": Filter(
         ((1, 4, 6, 4, 1), (4, 16, 24, 16, 4), (6, 24, 36, 24, 6), (4, 16, 24, 16, 4), (1, 4, 6, 4, 1)),
-        "a weighted mean: blurred, without noise",
+        "a weighted mean, in parts of 256",
         _BURT,
         scale=1 / 256,
     ),
