@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 
 from ganglion.core import LearningRule, Loader
 from ganglion.data.catalogue import read
-from ganglion.data.loaders.buckets import BucketLoader
+from ganglion.data.fields import UNJUDGED
 from ganglion.data.loaders.in_memory import InMemoryLoader
-from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.preprocessing import ImagePreprocessing, Ragged, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.rules.losses import accuracy
@@ -77,16 +78,29 @@ def share_of_right_answers(name: str, side: int | None = None) -> Measure:
 @cache
 def tagged(name: str, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Tokens as numbers from 1 on, and tags as numbers, of each sequence of a generated set."""
-    sequences = generate(name, count=count).inputs
-    tokens, tags = (sorted({pair[side] for one in sequences for pair in one}) for side in (0, 1))
-    inputs = [np.array([tokens.index(token) + 1 for token, _ in one]) for one in sequences]
-    return inputs, [np.array([tags.index(tag) for _, tag in one]) for one in sequences]
+    known = generate(name, count=count).inputs
+    tokens, tags = (sorted({pair[side] for one in known for pair in one}) for side in (0, 1))
+    inputs = [np.array([tokens.index(token) + 1 for token, _ in one]) for one in known]
+    return inputs, [np.array([tags.index(tag) for _, tag in one]) for one in known]
+
+
+def sequences(
+    inputs: list[np.ndarray], targets: np.ndarray | list[np.ndarray], *, batch_size: Any = 20, shuffle: bool = True
+) -> InMemoryLoader:
+    """Batches of padded sequences, about equal lengths together."""
+    answers = torch.from_numpy(targets) if isinstance(targets, np.ndarray) else ragged(targets, UNJUDGED)
+    columns = {"inputs": ragged(inputs), "targets": answers}
+    return InMemoryLoader(columns, batch_size, seed=0, shuffle=shuffle, by_length="inputs")
+
+
+def ragged(samples: list[np.ndarray], padding: float = 0) -> Ragged:
+    return Ragged.of([torch.from_numpy(one) for one in samples], padding)
 
 
 def share_of_steps_right(name: str, count: int) -> Measure:
     @torch.no_grad()
     def measure(rule: LearningRule) -> float:
-        batch = next(iter(BucketLoader(*tagged(name, count), batch_size="all", seed=0, shuffle=False)))
+        batch = next(iter(sequences(*tagged(name, count), batch_size="all", shuffle=False)))
         return float(steps_accuracy(rule.home.eval()(batch["inputs"]), batch["targets"]))
 
     return measure

@@ -30,7 +30,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> folds.CrossValidation:
 def test_every_sample_is_tested_once(finished: folds.CrossValidation) -> None:
     tested = []
     for run in finished.runs:
-        parts = run.prepared_task().data.parts
+        parts = run.prepared_task().data
         tested += parts["test"].index.tolist()
         assert not set(parts["train"].index) & set(parts["test"].index)
         assert run.evaluate("test")["accuracy"] == pytest.approx(run.metrics["accuracy"])

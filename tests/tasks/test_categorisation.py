@@ -33,10 +33,10 @@ def prepared(dataset: Dataset | None = None, **settings: object) -> Categorisati
 def test_the_vocabulary_is_that_of_the_training_part() -> None:
     task = prepared()
     counts: dict[str, int] = {}
-    for text in task.parts["train"].inputs:
+    for text in task.data["train"].inputs:
         for word in words(text):
             counts[word] = counts.get(word, 0) + 1
-    assert set(task.vocabulary.tokens[1:]) == {word for word, count in counts.items() if count > 1}
+    assert set(task.text.tokens[1:]) == {word for word, count in counts.items() if count > 1}
 
 
 def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
 
 def test_word_counts_against_an_explicit_count() -> None:
     task = prepared()
-    assert bag_of_words_accuracy(task.parts["train"], task.parts["train"]) < 0.8  # `not good` has the same words
+    assert bag_of_words_accuracy(task.data["train"], task.data["train"]) < 0.8  # `not good` has the same words
 
 
 def test_answers_do_not_depend_on_what_else_is_asked() -> None:

@@ -46,7 +46,7 @@ class Balance(nn.Module):
 def test_the_environment_decides_what_the_network_looks_like() -> None:
     config = task("Acrobot-v1").config
     assert (config.in_features, config.num_actions) == (6, 3)
-    assert build(config).home(task("Acrobot-v1").example()).shape == (2, 3)
+    assert build(config).home(torch.zeros(2, 6)).shape == (2, 3)
     assert task("FrozenLake-v1").config.in_features == 16
 
 

@@ -70,7 +70,7 @@ def test_windows_are_views_and_end_right_before_their_targets() -> None:
     task = prepared(wave())
     loader = task.loader(back(1), seed=0)
     assert loader.tensors["inputs"].untyped_storage().data_ptr() == task._scaled.untyped_storage().data_ptr()
-    scaled = task.preprocessing(wave())
+    scaled = task.scale(wave())
     for batch in loader:
         for inputs, target, row in zip(batch["inputs"], batch["targets"], batch["index"], strict=True):
             torch.testing.assert_close(inputs, scaled[row - WINDOW : row])
@@ -91,8 +91,8 @@ def test_changing_the_future_changes_nothing_that_is_learnt_from() -> None:
 def test_scaling_is_that_of_the_training_part() -> None:
     task = prepared(wave())
     training = wave()[: START["validation"]].astype(np.float64)
-    np.testing.assert_allclose(task.preprocessing.means, training.mean(axis=0))
-    np.testing.assert_allclose(task.preprocessing.deviations, training.std(axis=0))
+    np.testing.assert_allclose(task.scale.means, training.mean(axis=0))
+    np.testing.assert_allclose(task.scale.deviations, training.std(axis=0))
 
 
 def test_a_limit_keeps_the_latest_training_steps() -> None:
@@ -203,7 +203,7 @@ def test_learns_to_beat_both_naive_methods(tmp_path: Path) -> None:
 def test_the_configuration_takes_and_forecasts_every_column() -> None:
     task = prepared(wave())
     assert (task.config.in_features, task.config.out_features) == (2, 2)
-    assert build(task.config).home(task.example()).shape == (2, 2)
+    assert build(task.config).home(torch.zeros(2, task.config.window, 2)).shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ class Repeat(nn.Module):
 
 def test_targets_of_several_steps_follow_their_windows_and_stay_in_training() -> None:
     task = stepwise(horizon=4)
-    scaled = task.preprocessing(wave())
+    scaled = task.scale(wave())
     met = []
     for batch in task.loader(back(1), seed=0):
         for inputs, target, row in zip(batch["inputs"], batch["targets"], batch["index"].tolist(), strict=True):
@@ -340,7 +340,7 @@ def test_bands_are_calibrated_on_the_validation_part(width: float) -> None:
     assert {**after, "coverage": before["coverage"]} == before
     # The margin of the second column at the second step, by hand.
     rows = task._judged["validation"] + 1
-    outside = np.sort(np.abs((noise[rows, 1] - task.preprocessing.means[1]) / task.preprocessing.deviations[1]) - width)
+    outside = np.sort(np.abs((noise[rows, 1] - task.scale.means[1]) / task.scale.deviations[1]) - width)
     expected = outside[int(np.ceil(0.8 * (len(rows) + 1))) - 1]
     assert task.margins is not None and float(task.margins[1, 1, 0]) == pytest.approx(expected, rel=1e-4)
 
@@ -357,7 +357,7 @@ def test_a_restored_task_answers_with_calibrated_bands(tmp_path: Path) -> None:
     run.task.margins = None
     (plain, *_) = run.forecast(3)
     assert first["a"] == plain["a"]
-    wider = float(margins[0, 0, 0]) * run.task.preprocessing.deviations[0]
+    wider = float(margins[0, 0, 0]) * run.task.scale.deviations[0]
     assert first["a 0.9"] - plain["a 0.9"] == pytest.approx(wider, abs=1e-4)
     assert plain["a 0.1"] - first["a 0.1"] == pytest.approx(wider, abs=1e-4)
 

@@ -55,7 +55,7 @@ class Weighted(nn.Module):
 def table(task: Language) -> LearningRule:
     """A network that says what the bigram baseline says."""
     train = task._numbers[slice(*task._borders["train"])]
-    size = len(task.vocabulary)
+    size = task.text.num_tokens
     shares = (np.bincount(train, minlength=size) + 1) / (len(train) + size)
     counts = np.zeros((size, size))
     np.add.at(counts, (train[:-1], train[1:]), 1)
@@ -68,7 +68,7 @@ def test_a_network_that_knows_pairs_scores_like_that_baseline(part: str) -> None
     task = prepared()
     first, last = task._borders[part]
     train = task._numbers[slice(*task._borders["train"])]
-    by_count = bigram_judgement(train, task._numbers[first - 1 : last], len(task.vocabulary))
+    by_count = bigram_judgement(train, task._numbers[first - 1 : last], task.text.num_tokens)
     measures = task.evaluate(table(task), part)  # type: ignore[arg-type]
     assert measures["loss"] == pytest.approx(by_count.loss, rel=1e-5)
     assert measures["perplexity"] == pytest.approx(math.exp(measures["loss"]))
@@ -118,7 +118,7 @@ def test_changing_the_future_changes_nothing_that_is_learnt_from() -> None:
     task = prepared()
     first = task._borders["validation"][0]
     other = prepared(TEXT[:first] + "#" * (len(TEXT) - first))
-    assert other.vocabulary == task.vocabulary
+    assert other.text == task.text
     rule = build(task.config)
     for one, two in zip(task.loader(rule, 0), other.loader(rule, 0), strict=True):
         assert all(torch.equal(one[name], two[name]) for name in one)
@@ -152,7 +152,7 @@ def test_learns_and_writes(tmp_path: Path) -> None:
 
 def test_draws_as_the_probabilities_and_the_temperature_say() -> None:
     task = prepared("abab" * 100)
-    assert task.vocabulary.tokens[1:] == ("a", "b")
+    assert task.text.tokens[1:] == ("a", "b")
     network = Table(np.array([[0.5, 0.3, 0.2]] * 3))
     drawn = ask(task, network, "generate", prompt="a", length=4000, temperature=1.0, seed=1)[1:]
     assert drawn.count("a") / 4000 == pytest.approx(0.6, abs=0.03)  # the unknown is never written

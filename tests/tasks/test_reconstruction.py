@@ -25,7 +25,7 @@ def prepared(config: Config = TINY, data: str = "digits", **settings: object) ->
 
 
 def pixels(task: Reconstruction, part: str) -> np.ndarray:
-    return task.parts[part].inputs.reshape(len(task.parts[part]), -1).astype(np.float64) / 255
+    return task.data[part].inputs.reshape(len(task.data[part]), -1).astype(np.float64) / 255
 
 
 def test_measures_by_hand() -> None:
@@ -122,7 +122,7 @@ def test_rows_of_numbers_have_codes_but_no_pictures() -> None:
     assert task.config.in_features == 13
     assert set(task.figures(rule)) == {"code_map"}
     assert "psnr" not in task.evaluate(rule)
-    assert len(ask(task, rule.home, "predict", inputs=task.parts["test"].inputs[:4])) == 4
+    assert len(ask(task, rule.home, "predict", inputs=task.data["test"].inputs[:4])) == 4
     assert Reconstruction.restore(json.loads(json.dumps(task.state())), task.config).state() == task.state()
     with pytest.raises(UsageError, match="cannot generate"):
         ask(task, rule.home, "generate", count=4, seed=0)
@@ -133,7 +133,7 @@ def test_colour_images_keep_their_shape() -> None:
     task = Reconstruction.prepare(Dataset.of(name="toy", kind="image", inputs=images), TINY, DataSettings(), seed=0)
     rule = build(task.config)
     assert task.config.in_features == 6 * 5 * 3
-    assert rule.home(task.example()).shape == (2, 3, 6, 5)
+    assert rule.home(task.data.some("train", np.arange(2))).shape == (2, 3, 6, 5)
     assert set(task.figures(rule)) == {"code_map", "code_plane", "reconstructions"}
 
 

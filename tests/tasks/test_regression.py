@@ -49,7 +49,7 @@ def test_learns_several_values_in_their_own_units() -> None:
     assert found["rmse"] < 0.2 * baseline["rmse"]
     assert found["mae"] <= found["rmse"]
     assert baseline["r2"] == pytest.approx(0, abs=0.1)
-    test = task.data.parts["test"]
+    test = task.data["test"]
     rows = ask(task, rule.home, "predict", inputs=test.inputs)
     said = np.array([[row["large"], row["small"]] for row in rows])
     assert found["r2"] == pytest.approx(r2_score(test.targets, said), abs=1e-4)
@@ -63,7 +63,7 @@ def test_without_hidden_layers_it_is_linear_regression() -> None:
     config = Config(hidden_features=(), descent=Descent(learning_rate=3e-2))
     task = Regression.prepare("diabetes", config, DataSettings(batch_size="all"), seed=0)
     found = task.evaluate(trained(task, epochs=1500), "test")
-    train, test = task.data.parts["train"], task.data.parts["test"]
+    train, test = task.data["train"], task.data["test"]
     exact = LinearRegression().fit(train.inputs, train.targets)
     assert found["r2"] == pytest.approx(exact.score(test.inputs, test.targets), abs=0.01)
     assert found["r2"] > 0.3 > task.baseline()["r2"]
@@ -78,5 +78,5 @@ def test_one_value_may_come_as_a_flat_array() -> None:
 
 
 def test_classes_are_refused() -> None:
-    with pytest.raises(DataError, match="predicts values"):
+    with pytest.raises(DataError, match="needs values"):
         Regression.prepare("iris", CONFIG, DataSettings(), seed=0)

@@ -39,10 +39,10 @@ class Table(nn.Module):
 
 
 def commonest(task: Tagging) -> LearningRule:
-    counts = torch.zeros(len(task.vocabulary) + 1, len(task.tags))
-    for sequence in task.parts["train"].inputs:
+    counts = torch.zeros(task.tagged.text.num_tokens, len(task.tags))
+    for sequence in task.data.samples["train"].inputs:
         for token, tag in sequence:
-            counts[task.vocabulary.encode([token])[0] + 1, task.tags.index(tag)] += 1
+            counts[task.tagged.text.numbers([token])[0], task.tags.index(tag)] += 1
     return Supervised(Table(counts), Descent(), loss=steps_cross_entropy)
 
 
@@ -66,9 +66,9 @@ def test_a_tag_that_training_lacks_is_never_right() -> None:
     train = [(("a", "X"), ("b", "Y"))] * 9
     dataset = Dataset.of(name="toy", kind="tagged", inputs=[*train, (("a", "X"), ("b", "Z"))])
     task = Tagging.prepare(dataset, elman_tagger.TINY, DataSettings(validation=0.0), seed=0)
-    parts = {name: [tuple(map(tuple, one)) for one in part.inputs] for name, part in task.parts.items()}
+    parts = {name: [tuple(map(tuple, one)) for one in part.inputs] for name, part in task.data.samples.items()}
     if (("a", "X"), ("b", "Z")) in parts["train"]:
-        task.parts["train"], task.parts["test"] = task.parts["test"], task.parts["train"]
+        task.data.samples["train"], task.data.samples["test"] = task.data.samples["test"], task.data.samples["train"]
         task.tags = ("X", "Y")
     measures = task.evaluate(commonest(task), "test")
     assert 0 < measures["accuracy"] < 1

@@ -220,7 +220,7 @@ def _prepared_input(task: Any, path: str) -> Any:
     """Return an image file as the network takes it."""
     from ganglion.data.preprocessing import ImagePreprocessing, read_inputs
 
-    preprocessing = getattr(task, "preprocessing", None)
+    preprocessing = task.preprocessing.get("inputs")
     if not isinstance(preprocessing, ImagePreprocessing):
         raise UsageError("this run does not look at images", remedy="choose a run of a convolutional system")
     return preprocessing(read_inputs([path], "image"))

@@ -81,20 +81,25 @@ class Field:
     def is_running(self) -> bool:
         return self.kind in RUNNING
 
+    @property
+    def in_files(self) -> bool:
+        """Whether the values stay in their files until somebody asks for them."""
+        return not isinstance(self.values, np.ndarray | list | tuple)
+
     def take(self, places: np.ndarray) -> "Field":
         """Return the field of the samples at some places `(samples,)`, in their order."""
         if isinstance(self.values, np.ndarray):
             return replace(self, values=self.values[places])
-        if hasattr(self.values, "take"):  # Files, which stay unread.
-            return replace(self, values=self.values.take(places))
+        if self.in_files:
+            return replace(self, values=self.values.take(places))  # type: ignore[attr-defined]
         return replace(self, values=[self.values[place] for place in places.tolist()])
 
     def refuse_unfit(self, where: str) -> None:
         """Raise `DataError` where the values have not the form of their kind."""
         if self.kind not in FORMS:
             raise DataError("this is no kind of field", where=where, expected=", ".join(FORMS), found=str(self.kind))
-        if not isinstance(self.values, np.ndarray | list | tuple):
-            return  # Files: their reader has looked at them.
+        if self.in_files:
+            return  # Their reader has looked at them.
         form = FORMS[self.kind]
         if isinstance(self.values, np.ndarray) and (self.values.dtype != object or form.fits_sample is None):
             fits = form.fits_array(self.values)

@@ -54,6 +54,11 @@ class DataSettings:
     """Words that stand for a missing value, in place of the usual ones; a blank cell always does."""
     augment: Literal["none", "shift", "flip", "shift-flip"] = "none"
     """Random changes to training images, a function of (seed, epoch, sample)."""
+    resize: Literal["stretch", "crop", "letterbox"] | None = None
+    """How images of other proportions come to the size that the network sees: stretched, cropped in the middle, or
+    whole between grey borders. Stretched when not given, but for pictures from pictures, which are cropped."""
+    standardise: bool = False
+    """Scale each channel of images by its mean and deviation over the training part."""
     workers: Annotated[int, at_least(0)] = 0
     """Processes that decode images of a folder too large for memory."""
     worker_timeout: Annotated[float, above(0)] = 300.0

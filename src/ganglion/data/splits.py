@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from ganglion.data.fields import Field, Values
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
+Part = Literal["train", "validation", "test"]
 TRAIN, VALIDATION, TEST = 0, 1, 2
-PARTS = ("train", "validation", "test")
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FEW_DISTINCT = 0.5
 """Share of different rows below which rows of a table are divided one by one."""
 FEWEST_TO_DIVIDE = 100
@@ -43,7 +45,7 @@ class Samples:
         return np.asarray(self.fields["targets"].values) if "targets" in self.fields else None
 
 
-def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samples]:
+def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[Part, Samples]:
     """Divide samples into `train`, `validation` and `test`.
 
     Every class is divided in the same shares. A hash of a sample's content and of `seed` decides who goes where, so
@@ -90,7 +92,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[str, Samp
     return samples
 
 
-def split_series(dataset: Dataset, settings: DataSettings) -> dict[str, Samples]:
+def split_series(dataset: Dataset, settings: DataSettings) -> dict[Part, Samples]:
     """Cut a series into three stretches of time that do not overlap: first training, then validation, then test.
 
     >>> series = Dataset.of(name="count", kind="series", inputs=np.arange(10, dtype=np.float32)[:, None])
@@ -219,7 +221,7 @@ def _published(dataset: Dataset) -> Samples:
     return Samples(dataset.test_fields, np.arange(paired[0] if paired else next(iter(lengths.values()))), own)
 
 
-def _refuse_empty(dataset: Dataset, samples: dict[str, Samples], shares: tuple[float, float]) -> None:
+def _refuse_empty(dataset: Dataset, samples: dict[Part, Samples], shares: tuple[float, float]) -> None:
     for name, share in zip(PARTS, (1.0, *shares), strict=True):
         if share > 0 and not all(map(len, samples[name].fields.values())):
             raise DataError(
@@ -230,7 +232,7 @@ def _refuse_empty(dataset: Dataset, samples: dict[str, Samples], shares: tuple[f
             )
 
 
-def _refuse_unknown_classes(dataset: Dataset, samples: dict[str, Samples]) -> None:
+def _refuse_unknown_classes(dataset: Dataset, samples: dict[Part, Samples]) -> None:
     """Raise where a class is only in parts that the network does not learn from."""
     known = samples["train"].targets
     for name in ("validation", "test"):

@@ -92,7 +92,7 @@ class _Estimator(BaseEstimator):
     def _outputs(self, X: Any) -> Tensor:
         check_is_fitted(self)
         raw = self._as_bytes(check_array(X, allow_nd=True)) if _are_images(X) else validate_data(self, X, reset=False)
-        return ask(self.network_, self._task.preprocessing(raw))
+        return ask(self.network_, self._task.preprocessing["inputs"](raw))
 
     def _as_bytes(self, images: np.ndarray) -> np.ndarray:
         """Return pixels from 0 to 255, on the scale that the training images had."""
@@ -172,7 +172,7 @@ class Regressor(RegressorMixin, _Estimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return the values of every sample, in the shape that `fit` was given."""
         outputs = self._outputs(X)
-        values = self._task.target_scale.inverse(outputs)
+        values = self._task.preprocessing["targets"].inverse(outputs)
         return values[:, 0] if self._flat else values
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,23 +1,116 @@
 """What earlier versions wrote, as the present one would have written it: runs of all formats stay usable."""
 
+from collections.abc import Callable
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 """Of what is written now."""
+State = dict[str, Any]
+Fields = dict[str, tuple[str, State]]
+"""Kind and settings of the preprocessing of each field."""
 
 
-def migrated(about: dict[str, Any]) -> dict[str, Any]:
+def migrated(about: State) -> State:
     """Return the contents of a `config.json` in the present format.
 
-    >>> about = {"format": 1, "system": "gan", "config": {"real_label": 0.9}}
-    >>> migrated(about)
-    {'format': 2, 'system': 'gan', 'config': {'game': {'real_label': 0.9}}}
+    >>> about = {"format": 1, "system": "gan", "task": "generation", "config": {"real_label": 0.9}, "state": {}}
+    >>> about["config"] |= {"image_size": 8, "in_channels": 1}
+    >>> now = migrated(about)
+    >>> now["format"], now["config"]["game"], now["state"]["fields"]["inputs"]["settings"]["image_size"]
+    (3, {'real_label': 0.9}, 8)
     """
-    if about["format"] != 1:
-        return about
+    if about["format"] < 2:
+        about = about | {"config": _with_game(about)}
+    if about["format"] < 3:
+        about = about | {"state": _with_fields(about)}
+    return about | {"format": FORMAT}
+
+
+def _with_game(about: State) -> State:
+    """Format 2 gathers what concerns the game of adversarial networks."""
     config = dict(about["config"])
     if about["system"] in ("gan", "dcgan"):
         names = {"generator_loss": "loss", "real_label": "real_label", "discriminator_steps": "discriminator_steps"}
         moved = {new: config.pop(old) for old, new in names.items() if old in config}
         config["game"] = config.get("game", {}) | moved
-    return about | {"format": FORMAT, "config": config}
+    return config
+
+
+def _with_fields(about: State) -> State:
+    """Format 3 keeps the preprocessing of all fields in one way."""
+    state, task = about["state"], about["task"]
+    if task not in FIELDS:
+        return state
+    prepared = {name: {"kind": kind, "settings": settings} for name, (kind, settings) in FIELDS[task](about).items()}
+    return {"fields": prepared, **{name: state[name] for name in KEPT.get(task, ()) if name in state}}
+
+
+def _inputs(about: State) -> Fields:
+    state = about["state"]
+    return {"inputs": ({"image": "images", "tabular": "rows"}[state["kind"]], state["preprocessing"])}
+
+
+def _classes(state: State) -> tuple[str, State]:
+    return "classes", {"num_classes": len(state["label_names"]), "names": state["label_names"]}
+
+
+def _classification(about: State) -> Fields:
+    return _inputs(about) | {"targets": _classes(about["state"])}
+
+
+def _regression(about: State) -> Fields:
+    state = about["state"]
+    return _inputs(about) | {"targets": ("values", state["target_scale"] | {"names": state["target_names"]})}
+
+
+def _generation(about: State) -> Fields:
+    config = about["config"]
+    pixels = {"image_size": config["image_size"], "channels": config["in_channels"], "low": -1.0, "high": 1.0}
+    return {"inputs": ("images", pixels)}
+
+
+def _image_to_image(about: State) -> Fields:
+    images = ("images", about["state"]["preprocessing"])
+    return {"inputs": images, "targets": images}
+
+
+def _forecasting(about: State) -> Fields:
+    state = about["state"]
+    return {"inputs": ("series", state["preprocessing"] | {"names": state["columns"]})}
+
+
+def _language(about: State) -> Fields:
+    return {"inputs": ("text", {"tokens": about["state"]["vocabulary"], "unit": "characters", "padded": False})}
+
+
+def _categorisation(about: State) -> Fields:
+    state = about["state"]
+    text = {"tokens": state["vocabulary"], "unit": "words", "window": about["config"]["window"]}
+    return {"inputs": ("texts", text), "targets": _classes(state)}
+
+
+def _tagging(about: State) -> Fields:
+    state = about["state"]
+    return {"inputs": ("tagged", {"text": {"tokens": state["vocabulary"], "unit": "spaced"}, "tags": state["tags"]})}
+
+
+FIELDS: dict[str, Callable[[State], Fields]] = {
+    "classification": _classification,
+    "regression": _regression,
+    "reconstruction": _inputs,
+    "density": _inputs,
+    "generation": _generation,
+    "image_to_image": _image_to_image,
+    "forecasting": _forecasting,
+    "language": _language,
+    "categorisation": _categorisation,
+    "tagging": _tagging,
+}
+"""What tasks of format 2 said of the preprocessing of their fields."""
+KEPT = {
+    "reconstruction": ("kept",),
+    "density": ("means",),
+    "forecasting": ("target", "season", "last_window", "margins"),
+    "categorisation": ("column",),
+}
+"""What they kept beside it."""

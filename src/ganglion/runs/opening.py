@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Any
@@ -46,13 +47,21 @@ def checked(about: dict[str, Any]) -> dict[str, Any]:
             found=f"format {known.format}",
             remedy="upgrade ganglion",
         )
-    return migrated(about)
+    with _describing():
+        return migrated(about)
 
 
 def restored(about: dict[str, Any], config: Any) -> Task:
     """Return the task that a run describes, without its data."""
-    try:
+    with _describing():
         return tasks.find(about["task"]).restore(about["state"], config)
+
+
+@contextmanager
+def _describing() -> Iterator[None]:
+    """Raise `CheckpointError` where what is said of a task cannot be read."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(
             "config.json does not describe how the data was prepared",

@@ -83,7 +83,7 @@ class Session:
 
     def _conclude(self) -> None:
         self.task.calibrate(self.rule)
-        self.files.write("config.json", self.files.read("config.json") | {"state": self.task.state()})
+        self.files.write("config.json", checked(self.files.read("config.json")) | {"state": self.task.state()})
         metrics, baseline = self.task.evaluate(self.rule, "test"), self.task.baseline()
         name = self.task.score
         self.files.figures.mkdir(exist_ok=True)

@@ -2,30 +2,33 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.fields import FieldKind
+from ganglion.data.preprocessing import PREPROCESSING, from_state, to_state
 from ganglion.data.settings import DataSettings
-from ganglion.errors import DataError, UsageError
+from ganglion.data.splits import Part as Part
+from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.tasks.answers import Answer
 from ganglion.tasks.questions import unable
+from ganglion.tasks.shared.fitting import Options, adapt, sizes
+from ganglion.tasks.shared.prepared import Prepared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Part = Literal["train", "validation", "test"]
 
 
 class Task(ABC):
     """What a system is used for. Concrete tasks are final, and their file ends with `TASK = ClassName`.
 
-    A task exists in two states. `prepare` reads data, splits it and fits the preprocessing; `restore` rebuilds from
-    `state()`, which is saved with the run, just enough to answer: preprocessing, label names, the last window of a
-    series. A restored task can answer but not train.
+    A task exists in two states. `prepare` reads data, splits it and fits the preprocessing of each field; `restore`
+    rebuilds from `state()`, which is saved with the run, just enough to answer: the preprocessing, with the names of
+    classes and columns, and whatever a kind of task keeps beside it. A restored task can answer but not train.
 
     Nothing about a kind of task is written anywhere else: its verbs become commands, its questions their flags, its
     measures what `--monitor` takes. A verb is a method of its name: `predict(home, question) -> Answer`, where `home`
@@ -38,6 +41,8 @@ class Task(ABC):
     """Kinds of data it takes; none where it acts in an environment, which is then what a source names."""
     takes: ClassVar[str]
     """The same in words that follow "expected"."""
+    fields: ClassVar[Mapping[str, tuple[FieldKind, ...]]]
+    """What batches are made of: the kinds of field that `inputs`, `targets` and others may be of."""
     measures: ClassVar[tuple[Measure, ...]]
     """All that `evaluate` may return. The first is the score: shown in tables, and what best weights are chosen by."""
     verbs: ClassVar[Mapping[str, type]]
@@ -47,14 +52,20 @@ class Task(ABC):
     next_step: ClassVar[str]
     """What to type after training, with `{run}` for the folder of the run."""
 
-    config: Any
-    """The system's configuration with the fields that the data decides filled in."""
+    data: Prepared
+    """What the task was prepared with; a restored one has none."""
     notes: tuple[str, ...] = ()
     """What the user should know about how the data was read."""
     fingerprint: str = ""
     """SHA-256 of the data, empty where there is none."""
     has_validation: bool = True
     """Whether anything was held back to choose the best weights by."""
+
+    def __init__(self, config: Any, preprocessing: Mapping[str, Any]) -> None:
+        self.config = config
+        """The system's configuration with the fields that the data decides filled in."""
+        self.preprocessing = preprocessing
+        """That of each of `fields`, by its name."""
 
     @property
     def score(self) -> str:
@@ -79,34 +90,75 @@ class Task(ABC):
         return cls.reads[0] if len(cls.reads) == 1 and cls.reads[0] != "image" else None
 
     @classmethod
+    def chosen(cls, dataset: Dataset) -> Mapping[str, str]:
+        """Return which field of the data each of `fields` is made of."""
+        return {name: name for name in cls.fields}
+
+    @classmethod
     def refusal(cls, dataset: Dataset) -> DataError | None:
         """Return why this kind of task cannot take a data set; None if it can."""
-        if dataset.kind in cls.reads:
-            return None
-        return DataError(
-            f"this data is not for {cls.name}",
-            where=dataset.source or dataset.name,
-            expected=cls.takes,
-            found=f"{dataset.kind} data",
-        )
+        where = dataset.source or dataset.name
+        if dataset.kind not in cls.reads:
+            found = f"{dataset.kind} data"
+            return DataError(f"this data is not for {cls.name}", where=where, expected=cls.takes, found=found)
+        for name, source in cls.chosen(dataset).items():
+            kinds, field = cls.fields[name], dataset.fields.get(source)
+            if field is None or field.kind not in kinds:
+                return DataError(
+                    f"{cls.name} needs {' or '.join(kinds)} as {name}, and this data has none",
+                    where=where,
+                    expected=cls.takes,
+                    found=f"no {source}" if field is None else field.kind,
+                    remedy="name the right column with --target, or choose a system from `ganglion list`",
+                )
+        return None
 
     @classmethod
-    @abstractmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         """Read and split the data, fit preprocessing on the training part, and adapt `config` to what was found."""
+        data = cls.prepared(source, config, settings, seed)
+        return cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
 
     @classmethod
-    @abstractmethod
+    def prepared(
+        cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int, options: Options | None = None
+    ) -> Prepared:
+        """Return the data split and prepared.
+
+        Args:
+            options: what the preprocessing of each of `fields` is told beside its values.
+        """
+        dataset = cls.open(source, settings)
+        return Prepared.of(dataset, cls.chosen(dataset), config, settings, seed, options)
+
+    def holding(self, data: Prepared, *notes: str) -> Self:
+        """Return this task with the data that it was prepared with, and more that the user should know of it."""
+        self.data, self.notes = data, (*data.notes, *notes)
+        self.fingerprint, self.has_validation = data.dataset.fingerprint, len(data["validation"]) > 0
+        return self
+
+    @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         """Rebuild a task that can answer, without its data."""
+        preprocessing = from_state(state["fields"])
+        for name, kinds in cls.fields.items():
+            if not isinstance(preprocessing.get(name), tuple(PREPROCESSING[kind] for kind in kinds)):
+                raise CheckpointError(
+                    "this run does not say how its data was prepared",
+                    where=f"state.fields.{name} of config.json",
+                    expected=" or ".join(kinds),
+                    found=type(preprocessing.get(name)).__name__,
+                    remedy="put the original file back, or train again",
+                )
+        return cls(config, preprocessing)
 
-    @abstractmethod
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, as JSON values."""
+        return {"fields": to_state(self.preprocessing)}
 
-    @abstractmethod
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the loader of the training part."""
+        return self.data.loader(seed)
 
     def calibrate(self, rule: LearningRule) -> None:
         """Measure on the validation part what answers need to know of the trained networks; `state` then holds it."""
@@ -130,10 +182,6 @@ class Task(ABC):
             raise unable(verb, self.name, self.verbs)
         answer: Answer = getattr(self, verb)(home, question)
         return answer
-
-    @abstractmethod
-    def example(self) -> Tensor:
-        """Return a small batch of inputs as the first network takes them, for the summary."""
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""

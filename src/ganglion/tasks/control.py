@@ -1,10 +1,8 @@
 """Control: a network chooses actions in an environment, and is judged by the reward it collects."""
 
-import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
@@ -20,7 +18,6 @@ from ganglion.data.environments.replay import ReplayLoader, linear_schedule
 from ganglion.data.environments.vector import (
     Act,
     Environments,
-    as_observations,
     episode_seed,
     make_environment,
     play_episodes,
@@ -31,6 +28,7 @@ from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Film, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.shared.evaluation import block_size, evaluating, in_blocks
+from ganglion.tasks.shared.fitting import adapt
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +81,7 @@ class Control(Task):
     name = "control"
     reads = ()
     takes = "the name of a Gymnasium environment, such as CartPole-v1"
+    fields: ClassVar = {}
     measures = (MEAN_RETURN, DEVIATION_OF_RETURN, LOWEST_RETURN, TRAINING_RETURN)
     captions: ClassVar = {
         "returns": "Return of every training episode",
@@ -91,13 +90,11 @@ class Control(Task):
     verbs: ClassVar = {"play": Play}
     next_step = "ganglion play {run}"
 
-    def __init__(self, environment: str, config: Any, seed: int, batch_size: int) -> None:
-        self.environment = environment
-        self.config = config
-        self.seed = seed
-        self.batch_size = batch_size
-        self._make = partial(make_environment, environment)
-        self._loader: ReplayLoader | None = None
+    environment: str
+    """Its name."""
+    seed: int
+    batch_size: int
+    _loader: ReplayLoader | None = None
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -110,16 +107,21 @@ class Control(Task):
         if settings.batch_size == "all":
             raise ConfigurationError("a replay memory has no whole to use as one batch", remedy="give a batch_size")
         environment = make_environment(source)
-        task = cls(source, _fitted(config, environment), seed, settings.batch_size)
+        config = _fitted(config, environment)
         environment.close()
-        return task
+        return cls.restore({"environment": source, "seed": seed, "batch_size": settings.batch_size}, config)
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        return cls(state["environment"], config, state["seed"], state["batch_size"])
+        task = cls(config, {})
+        task.environment, task.seed, task.batch_size = state["environment"], state["seed"], state["batch_size"]
+        return task
 
     def state(self) -> dict[str, Any]:
         return {"environment": self.environment, "seed": self.seed, "batch_size": self.batch_size}
+
+    def _make(self) -> gymnasium.Env:
+        return make_environment(self.environment)
 
     def loader(self, rule: LearningRule, seed: int) -> ReplayLoader:
         config = self.config
@@ -175,12 +177,6 @@ class Control(Task):
             return drawn  # an environment without pictures is no reason to lose the others
         return drawn | {"episode": figures.frames(images)}
 
-    def example(self) -> Tensor:
-        environment = self._make()
-        observation, _ = environment.reset(seed=self.seed)
-        environment.close()
-        return as_observations([observation, observation], environment)
-
     def play(self, network: nn.Module, question: Play) -> Rows:
         """Return the return of each episode, and a film of the first where one is asked for."""
         seeds = [episode_seed("play", question.seed, number) for number in range(question.episodes)]
@@ -223,8 +219,7 @@ def _fitted(config: Any, environment: gymnasium.Env) -> Any:
         "in_features": math.prod(shape),
         **({"in_channels": shape[0]} if len(shape) == 3 else {}),
     }
-    fields = {field.name for field in dataclasses.fields(config)}
-    return dataclasses.replace(config, **{name: value for name, value in decided.items() if name in fields})
+    return adapt(config, **decided)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,7 +1,5 @@
 """Density: a network that says how probable data is, and dreams up more of it; no labels are needed."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -14,7 +12,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import split
+from ganglion.data.splits import PARTS
 from ganglion.nn.energy import sample_bernoulli
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Images, Rows
@@ -22,8 +20,8 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.preparing import Preprocessing, load_preprocessing, save_preprocessing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +36,7 @@ CHAINS = 400
 """Samples that the normaliser is estimated from: the log-likelihood then scatters by some hundredths of a nat."""
 SHOWN = 64
 """Pictures in a figure."""
+Prepares = ImagePreprocessing | TabularPreprocessing
 TOGETHER = 64
 """Samples that are drawn side by side."""
 
@@ -95,6 +94,7 @@ class Density(Task):
     name = "density"
     reads = ("image", "tabular")
     takes = "images or rows of a table"
+    fields: ClassVar = {"inputs": ("images", "rows")}
     measures = (PSEUDO_LOG_LIKELIHOOD, LOG_LIKELIHOOD, RECONSTRUCTION_ERROR, FREE_ENERGY_GAP)
     captions: ClassVar = {
         "receptive_fields": "What each hidden unit responds to; blue is positive, orange negative",
@@ -103,43 +103,44 @@ class Density(Task):
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
-    settings: DataSettings
     visible: dict[Part, Tensor]
     """Binary units of each part `(samples, units)`; only a prepared task has them."""
-
-    def __init__(self, config: Any, preprocessing: Preprocessing, means: Sequence[float]) -> None:
-        self.config, self.preprocessing = config, preprocessing
-        self.means = torch.tensor(means)
-        """How often each unit is on over the training part."""
-        self.base_bias = torch.logit(self.means)
-        """Their log odds: the best machine without hidden units."""
+    means: Tensor
+    """How often each unit is on over the training part."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = cls.open(source, settings)
-        parts = split(dataset, settings, seed)
-        preprocessing = _fitted(dataset, parts["train"].inputs)
-        visible = {name: _binary(preprocessing, samples.inputs) for name, samples in parts.items() if len(samples)}
-        units = visible["train"].shape[1]
-        means = (visible["train"].sum(0) + 1) / (len(visible["train"]) + 2)  # no unit is ever impossible
-        task = cls(replace(config, in_features=units), preprocessing, means.tolist())
-        task.settings, task.fingerprint = settings, dataset.fingerprint
-        task.has_validation = "validation" in visible
-        task.notes = (*dataset.notes, _reading(preprocessing))
+        options = _grey_and_small(dataset) if dataset.kind == "image" else {}
+        data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
+        prepared = data.preprocessing["inputs"]
+        visible = {
+            part: _units(prepared, data.some(part, np.arange(len(data[part])))) for part in PARTS if len(data[part])
+        }
+        task = cls(adapt(config, in_features=visible["train"].shape[1]), data.preprocessing)
+        task.holding(data, _reading(prepared))
         if "test" not in visible:
             task.notes = (*task.notes, "no test part: the final score is that of the training part")
-        task.visible = {"train": visible["train"], **visible}  # type: ignore[dict-item]
+        task.visible = {part: visible.get(part, visible["train"]) for part in PARTS}
+        task.means = (visible["train"].sum(0) + 1) / (len(visible["train"]) + 2)  # no unit is ever impossible
         return task
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        return cls(config, load_preprocessing(state), state["means"])
+        task = super().restore(state, config)
+        task.means = torch.tensor(state["means"])
+        return task
 
     def state(self) -> dict[str, Any]:
-        return save_preprocessing(self.preprocessing) | {"means": self.means.tolist()}
+        return super().state() | {"means": self.means.tolist()}
+
+    @property
+    def base_bias(self) -> Tensor:
+        """Log odds of each unit `(units,)`: the best machine without hidden units."""
+        return torch.logit(self.means)
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return InMemoryLoader({"inputs": self.visible["train"]}, self.settings.batch_size, seed)
+        return InMemoryLoader({"inputs": self.visible["train"]}, self.data.settings.batch_size, seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         machine, visible = _machine(rule.home), self._on(rule.home, part)
@@ -157,12 +158,11 @@ class Density(Task):
         return metrics
 
     def _on(self, network: nn.Module, part: Part) -> Tensor:
-        return self.visible.get(part, self.visible["train"]).to(next(network.parameters()).device)
+        return self.visible[part].to(next(network.parameters()).device)
 
     def baseline(self) -> dict[str, float]:
         """Judge units that are on as often as in the training part, independently of each other."""
-        visible = self.visible.get("test", self.visible["train"])
-        means = self.means
+        visible, means = self.visible["test"], self.means
         likelihood = -nn.functional.binary_cross_entropy(means.expand_as(visible), visible) * visible.shape[1]
         return {
             "pseudo_log_likelihood": float(likelihood),
@@ -188,26 +188,23 @@ class Density(Task):
             ),
         }
 
-    def example(self) -> Tensor:
-        return torch.zeros(2, self.config.in_features)
-
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
         machine = _machine(network)
-        found = asked(question.inputs, self.preprocessing)
-        visible = _binary(self.preprocessing, found.samples)
+        found, samples = asked(question.inputs, self.preprocessing["inputs"])
+        visible = _units(self.preprocessing["inputs"], samples)
         energies = ask(network, visible, by=machine.free_energy).tolist()
         errors = (visible - ask(network, visible, by=machine.reconstruct)).square().mean(1).tolist()
         rows = zip(energies, errors, strict=True)
-        return Rows(found.name([{"free_energy": energy, "reconstruction_error": error} for energy, error in rows]))
+        return found.answer([{"free_energy": energy, "reconstruction_error": error} for energy, error in rows])
 
     def generate(self, network: nn.Module, question: Generate) -> Images | Rows:
         """Return samples as pictures, or as rows of the columns' units; of each what a last step expects."""
         expected, names = self._dreams(network, question), numbered(question.count, question.seed)
-        if isinstance(self.preprocessing, ImagePreprocessing):
+        if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             pixels = (self._pictures(expected)[..., None] * 255).round().astype(np.uint8)
             return Images(pixels, names, title="Samples of the machine")
-        columns = self.preprocessing.features
+        columns = self.preprocessing["inputs"].features
         rows = (dict(zip(columns, row, strict=True)) for row in expected.tolist())
         return Rows([{"sample": name, **row} for name, row in zip(names, rows, strict=True)])
 
@@ -225,7 +222,8 @@ class Density(Task):
 
     def _pictures(self, visible: Tensor) -> np.ndarray:
         """Return rows of units as pictures `(samples, height, width)`; a row of a table is a picture of one line."""
-        size = self.preprocessing.size if isinstance(self.preprocessing, ImagePreprocessing) else (1, visible.shape[1])
+        prepared = self.preprocessing["inputs"]
+        size = prepared.size if isinstance(prepared, ImagePreprocessing) else (1, visible.shape[1])
         return visible.detach().cpu().reshape(-1, *size).numpy()
 
 
@@ -257,23 +255,20 @@ def _mean_free_energy(machine: BinaryModel, visible: Tensor) -> float:
     return float(sum(machine.free_energy(part).double().sum() for part in visible.split(4096))) / len(visible)
 
 
-def _fitted(dataset: Dataset, training: np.ndarray | Sequence) -> Preprocessing:
-    """Return what turns raw samples into numbers: grey images, of their own size unless that is large, or rows."""
-    if dataset.kind == "tabular":
-        return TabularPreprocessing.fit(np.asarray(training), dataset.column_names)
-    height, width = ImagePreprocessing.fit(training).size
+def _grey_and_small(dataset: Dataset) -> dict[str, Any]:
+    """Return how images are prepared: grey, and of their own size unless that is large."""
+    height, width = ImagePreprocessing.fit(dataset.fields["inputs"].values).size
     shrink = min(1.0, LARGEST_SIDE / max(height, width))
     size = max(1, round(height * shrink)), max(1, round(width * shrink))
-    return ImagePreprocessing.fit(training, image_size=size, channels=1)
+    return {**AS_THEY_ARE, "image_size": size, "channels": 1}
 
 
-def _binary(preprocessing: Preprocessing, raw: np.ndarray | Sequence) -> Tensor:
+def _units(preprocessing: Prepares, samples: Tensor) -> Tensor:
     """Return zeros and ones `(samples, units)`: above half brightness, or above the training mean of the column."""
-    threshold = 0.5 if isinstance(preprocessing, ImagePreprocessing) else 0.0
-    return (preprocessing(raw).flatten(1) > threshold).float()
+    return (samples.flatten(1) > (0.5 if isinstance(preprocessing, ImagePreprocessing) else 0.0)).float()
 
 
-def _reading(preprocessing: Preprocessing) -> str:
+def _reading(preprocessing: Prepares) -> str:
     if isinstance(preprocessing, ImagePreprocessing):
         height, width = preprocessing.size
         return f"images became {height} x {width} black and white: a pixel is on above half brightness"

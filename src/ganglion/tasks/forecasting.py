@@ -1,7 +1,6 @@
 """Forecasting a series: cut it in the order of time, judge by walking forward beside naive methods, continue it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
@@ -19,7 +18,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.losses import LOSS
-from ganglion.settings import at_least, from_dict, settings, to_dict
+from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.bands import (
@@ -44,6 +43,7 @@ from ganglion.tasks.measures.series import (
 )
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Forecasting(Task):
 
     name = "forecasting"
     reads = ("series",)
+    fields: ClassVar = {"inputs": ("series",)}
     takes = "a series: a table of numbers in the order of time"
     measures = (MASE, MAE, RMSE, LOSS, COVERAGE, UNCALIBRATED_COVERAGE, *NAIVE_MASE)
     captions: ClassVar = {
@@ -98,29 +99,23 @@ class Forecasting(Task):
     verbs: ClassVar = {"predict": Predict, "forecast": Forecast}
     next_step = "ganglion forecast {run} --steps 10"
 
-    def __init__(
-        self,
-        config: Any,
-        preprocessing: SeriesPreprocessing,
-        columns: Sequence[str],
-        target: int,
-        season: int,
-        last_window: np.ndarray,
-    ) -> None:
-        self.config = config
-        self.preprocessing = preprocessing
-        self.columns = tuple(columns)
-        self.target, self.season = target, season
-        self.last_window = last_window  # (window, columns), in the units of the data
-        self.margins: Tensor | None = None  # of the bands, (horizon, columns, bands), scaled; None until calibrated
+    target: int
+    """Place of the column that is judged."""
+    season: int
+    """Steps of a season; 1 where there is none."""
+    last_window: np.ndarray
+    """The end of the series `(window, columns)`, in its own units."""
+    margins: Tensor | None = None
+    """By how much bands are widened `(horizon, columns, bands)`, scaled; None until calibrated."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = cls.open(source, settings)
-        raw = np.asarray(dataset.inputs, dtype=np.float64)  # (time, columns)
-        columns = dataset.column_names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
-        parts = {name: samples.index for name, samples in split_series(dataset, settings).items()}
-        targets = {**parts, "train": parts["train"][config.window :]}
+        raw = np.asarray(dataset.main.values, dtype=np.float64)  # (time, columns)
+        columns = dataset.main.names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
+        stretches = split_series(dataset, settings)
+        parts: dict[str, np.ndarray] = {name: samples.index for name, samples in stretches.items()}
+        targets: dict[str, np.ndarray] = {**parts, "train": parts["train"][config.window :]}
         refuse_short_parts(parts, config)
         refuse_leak(parts["train"], targets)
 
@@ -133,10 +128,10 @@ class Forecasting(Task):
                 expected=f"1 to {len(training) - 1} steps",
                 found=str(season),
             )
-        config = replace(config, in_features=len(columns), out_features=len(columns))
-        preprocessing = SeriesPreprocessing.fit(training)
-        last_window = preprocessing.inverse(preprocessing(series[-config.window :]))  # leading gaps become the mean
-        task = cls(config, preprocessing, columns, target, season, last_window)
+        scale = SeriesPreprocessing.fit(training, columns)
+        task = cls(adapt(config, **sizes({"inputs": scale})), {"inputs": scale})
+        task.target, task.season = target, season
+        task.last_window = scale.inverse(scale(series[-config.window :]))  # leading gaps become the mean
         task.fingerprint, task.has_validation = dataset.fingerprint, len(targets["validation"]) > 0
         task.notes = (*dataset.notes, *task._describe(raw, targets, estimated=settings.season is None))
         task._hold(raw, series, targets, settings)
@@ -144,22 +139,30 @@ class Forecasting(Task):
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        preprocessing = from_dict(SeriesPreprocessing, state["preprocessing"], where="preprocessing of the run")
-        window = np.array(state["last_window"], dtype=np.float64)
-        task = cls(config, preprocessing, state["columns"], state["target"], state["season"], window)
+        task = super().restore(state, config)
+        task.target, task.season = state["target"], state["season"]
+        task.last_window = np.array(state["last_window"], dtype=np.float64)
         if state.get("margins") is not None:
             task.margins = torch.tensor(state["margins"], dtype=torch.float32)
         return task
 
     def state(self) -> dict[str, Any]:
-        return {
-            "preprocessing": to_dict(self.preprocessing),
-            "columns": list(self.columns),
+        return super().state() | {
             "target": self.target,
             "season": self.season,
             "last_window": self.last_window.tolist(),
             "margins": None if self.margins is None else self.margins.tolist(),
         }
+
+    @property
+    def scale(self) -> SeriesPreprocessing:
+        scale: SeriesPreprocessing = self.preprocessing["inputs"]
+        return scale
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns are called."""
+        return self.scale.names
 
     def _describe(self, raw: np.ndarray, targets: dict[str, np.ndarray], estimated: bool) -> list[str]:
         """Return what the user should know about columns, parts, gaps and the season."""
@@ -189,7 +192,7 @@ class Forecasting(Task):
         steps = np.arange(self.config.horizon)
         begins = {name: rows[: max(0, len(rows) - len(steps) + 1)] for name, rows in targets.items()}
         self._judged = {name: rows[known[rows[:, None] + steps].all(axis=1)] for name, rows in begins.items()}
-        self._scaled = self.preprocessing(series)  # (time, columns)
+        self._scaled = self.scale(series)  # (time, columns)
         self._windows = _windows(self._scaled, self.config.window)
         changes = np.abs(np.diff(series[targets["train"], self.target]))
         self._scale = float(np.nanmean(changes)) if np.isfinite(changes).any() else 0.0
@@ -283,15 +286,12 @@ class Forecasting(Task):
             drawn["error_by_step"] = figures.errors_by_step({name: one / self._scale for name, one in off.items()})
         return drawn | {"residuals": figures.residuals(predicted[:, 0], series[judged], name)}
 
-    def example(self) -> Tensor:
-        return torch.zeros(2, self.config.window, len(self.columns))
-
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for each row that has a window before it, counted from 1, the forecast and what came."""
         raw, window = self._rows(question.inputs), self.config.window
         if len(raw) < window:
             raise DataError("the series is shorter than the window", expected=f"{window} rows", found=str(len(raw)))
-        scaled = self.preprocessing(fill_gaps(raw))
+        scaled = self.scale(fill_gaps(raw))
         forecasts = self._calibrated(self._shaped(ask(network, _windows(scaled, window))))
         answers = self._in_units(forecasts)[:, 0]  # (rows, levels)
         observed = [float(value) if np.isfinite(value) else None for value in raw[window:, self.target]]
@@ -311,15 +311,15 @@ class Forecasting(Task):
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return the last window of the series in a file, and the target's value at each step."""
         raw = fill_gaps(self._rows([source]))[-self.config.window :]
-        return self.preprocessing(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
+        return self.scale(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
 
     def forecast(self, network: nn.Module, question: Forecast) -> Rows:
         """Continue all columns after the end of the data: each horizon from the forecasts before it.
 
         Quantiles are those of their own step given the medians before.
         """
-        scaled = self._onward(network, self.preprocessing(self.last_window), question.steps)
-        values = np.stack([self.preprocessing.inverse(level) for level in scaled.unbind(-1)], axis=-1)
+        scaled = self._onward(network, self.scale(self.last_window), question.steps)
+        values = np.stack([self.scale.inverse(level) for level in scaled.unbind(-1)], axis=-1)
         rows = []
         for number, row in enumerate(values, start=1):
             named: dict[str, float] = {"step": number}
@@ -356,7 +356,7 @@ class Forecasting(Task):
 
     def _in_units(self, scaled: Tensor) -> np.ndarray:
         """Return the target column of (..., columns, levels) in the units of the data (..., levels)."""
-        values = self.preprocessing.inverse(scaled.transpose(-1, -2))  # (..., levels, columns)
+        values = self.scale.inverse(scaled.transpose(-1, -2))  # (..., levels, columns)
         return values[..., self.target]
 
     def _truth(self, rows: np.ndarray) -> np.ndarray:

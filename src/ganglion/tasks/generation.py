@@ -1,6 +1,5 @@
 """Generation: a network that draws new images like those of a set; no labels are needed."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -8,18 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader
+from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import Samples, split
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.samples import MEASURES, NEIGHBOURS, SampleQuality
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
-from ganglion.tasks.shared.parts import Parts
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +57,7 @@ class Generation(Task):
     name = "generation"
     reads = ("image",)
     takes = "images"
+    fields: ClassVar = {"inputs": ("images",)}
     measures = MEASURES
     captions: ClassVar = {
         "generated": "What the network draws",
@@ -68,52 +67,36 @@ class Generation(Task):
     }
     verbs: ClassVar = {"generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
-    parts: Parts
-    """Like the fields below, only a prepared task has them."""
     training: np.ndarray
-    """Some training images, preprocessed `(samples, channels, height, width)`."""
+    """Some training images, prepared `(samples, channels, height, width)`; like the fields below, only a prepared task
+    has them."""
     real: dict[Part, np.ndarray]
-    """Real images of each part that generated ones are compared with, preprocessed."""
+    """Real images of each part that generated ones are compared with, prepared."""
     quality: SampleQuality
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
-        self.preprocessing = ImagePreprocessing(
-            image_size=config.image_size, channels=config.in_channels, low=LOW, high=HIGH
-        )
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = cls.open(source, settings)
-        task = cls(_adapted(config, dataset))
-        parts = Parts(split(dataset, settings, seed), task.preprocessing, settings)
-        task.parts, task.notes, task.fingerprint = parts, dataset.notes, dataset.fingerprint
-        task.training = task._some(parts["train"], FITTED)
+        found = ImagePreprocessing.fit(dataset.fields["inputs"].values)
+        fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
+        options = {**AS_THEY_ARE, "image_size": config.image_size or fitting, "low": LOW, "high": HIGH}
+        data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
+        task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
+        task.training = task._some("train", FITTED)
         task.quality = SampleQuality.fit(task.training)
         task.real = {"train": task.training[:JUDGED]}
-        task.real["validation"] = task._some(parts["validation"], JUDGED)
-        task.real["test"] = task._some(parts["test"], JUDGED)
-        task.has_validation = len(parts["validation"]) > NEIGHBOURS
-        if len(parts["test"]) <= NEIGHBOURS:
+        task.real |= {part: task._some(part, JUDGED) for part in ("validation", "test") if len(data[part])}
+        task.has_validation = len(data["validation"]) > NEIGHBOURS
+        if len(data["test"]) <= NEIGHBOURS:
             task.real["test"] = task.real["train"]
             task.notes = (*task.notes, "too few test images: generated ones are compared with training images")
         return task
 
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        return cls(config)
-
-    def state(self) -> dict[str, Any]:
-        return {}  # a generator takes noise: what it draws is all in the configuration
-
-    def _some(self, samples: Samples, most: int) -> np.ndarray:
-        """Return at most `most` preprocessed images, evenly chosen in shuffled order."""
-        places = np.random.default_rng(0).permutation(len(samples))[:most]
-        images: Any = samples.inputs  # an array, or files that are decoded now
-        return self.preprocessing(images[places]).numpy()
-
-    def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return self.parts.loader(seed)
+    def _some(self, part: Part, most: int) -> np.ndarray:
+        """Return at most `most` prepared images of a part, evenly chosen in shuffled order."""
+        places = np.random.default_rng(0).permutation(len(self.data[part]))[:most]
+        images: np.ndarray = self.data.some(part, places).numpy()
+        return images
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         generated = ask(rule.home, self._latent(JUDGED, seed=0))
@@ -153,19 +136,16 @@ class Generation(Task):
         rows = torch.stack([part.unflatten(0, (-1, GRID)) for part in (shown, nearest)], dim=1)
         return rows.flatten(0, 2)
 
-    def example(self) -> Tensor:
-        return torch.zeros(2, self.config.latent_features)
-
     def generate(self, network: nn.Module, question: Generate) -> Images:
-        drawn = ask(network, self._latent(question.count, question.seed))
-        return Images(self.preprocessing.inverse(drawn), numbered(question.count, question.seed), title="Generated")
+        drawn = self.preprocessing["inputs"].inverse(ask(network, self._latent(question.count, question.seed)))
+        return Images(drawn, numbered(question.count, question.seed), title="Generated")
 
     def _latent(self, count: int, seed: int) -> Tensor:
         """Return `count` normal vectors, each a function of the seed and its number alone."""
         return torch.stack([torch.randn(self.config.latent_features, generator=one) for one in generators(count, seed)])
 
     def _grid(self, images: Tensor, title: str = "") -> "Figure":
-        return figures.image_grid(self.preprocessing.inverse(images), columns=GRID, title=title)
+        return figures.image_grid(self.preprocessing["inputs"].inverse(images), columns=GRID, title=title)
 
 
 def great_circle(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
@@ -178,13 +158,6 @@ def great_circle(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
     """
     angle = torch.acos(torch.cosine_similarity(first, last, dim=-1)).unsqueeze(-1)
     return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / torch.sin(angle)
-
-
-def _adapted(config: Any, dataset: Dataset) -> Any:
-    """Return the configuration for the data's channels and, where none is asked for, the size that holds its images."""
-    found = ImagePreprocessing.fit(dataset.inputs)
-    fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
-    return replace(config, in_channels=found.channels, image_size=config.image_size or fitting)
 
 
 TASK = Generation

@@ -1,23 +1,21 @@
 """Language: foretell the next character of a text, and write on from a beginning."""
 
-import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganglion import figures
 from ganglion.core import LearningRule, Loader, Reader
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.streams import StreamLoader
-from ganglion.data.preprocessing.vocabulary import Vocabulary
+from ganglion.data.preprocessing import TextPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
-from ganglion.settings import at_least, from_dict, settings
+from ganglion.nn.decoding import Decoding, decode
+from ganglion.settings import above, at_least, at_most, settings
 from ganglion.tasks.answers import Rows, Text
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.language import (
@@ -30,11 +28,14 @@ from ganglion.tasks.measures.language import (
 )
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating
+from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+UNKNOWN = 0
+"""Number of the unknown character, which is never written."""
 SHOWN = 64
 """Characters of a passage in the figure of what was expected next."""
 GUESSES = 5
@@ -62,6 +63,12 @@ class Generate:
     """Below 1 the likelier is preferred, 0 always takes the likeliest."""
     top_k: Annotated[int, at_least(1)] | None = None
     """Draw from this many likeliest characters only."""
+    top_p: Annotated[float, above(0), at_most(1)] | None = None
+    """Draw from the fewest likeliest characters only that together have this probability."""
+    beams: Annotated[int, at_least(1)] = 1
+    """Follow this many beginnings at once and write the likeliest text, drawing nothing."""
+    no_repeated: Annotated[int, at_least(0)] = 0
+    """Write no sequence of this many characters twice; 0 allows all."""
     seed: int = 0
     """Decides what is drawn."""
 
@@ -77,6 +84,7 @@ class Language(Task):
     name = "language"
     reads = ("text",)
     takes = "a text"
+    fields: ClassVar = {"inputs": ("text",)}
     measures = (*MEASURES, UNIGRAM_LOSS, BIGRAM_LOSS)
     captions: ClassVar = {
         "next_characters": "How likely each character of the test part was, and what was expected in its place",
@@ -89,34 +97,29 @@ class Language(Task):
     _borders: dict[str, tuple[int, int]]
     _settings: DataSettings
 
-    def __init__(self, config: Any, vocabulary: Vocabulary) -> None:
-        self.config, self.vocabulary = config, vocabulary
-
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = cls.open(source, settings)
-        text = "\n".join(dataset.inputs)
-        borders = _borders(len(text), settings)
+        whole = "\n".join(dataset.main.values)
+        borders = _borders(len(whole), settings)
         _refuse_short(borders, config.window, dataset.source)
-        vocabulary = Vocabulary.fit(text[slice(*borders["train"])])
-        task = cls(replace(config, vocabulary_size=len(vocabulary)), vocabulary)
-        task._numbers, task._borders, task._settings = vocabulary.encode(text), borders, settings
+        text = TextPreprocessing.fit([whole[slice(*borders["train"])]], unit="characters", padded=False)
+        task = cls(adapt(config, **sizes({"inputs": text})), {"inputs": text})
+        task._numbers, task._borders, task._settings = text.encode(whole), borders, settings
         task.fingerprint, task.has_validation = dataset.fingerprint, len(range(*borders["validation"])) > 0
         task.notes = (*dataset.notes, *task._describe())
         return task
 
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        return cls(config, from_dict(Vocabulary, {"tokens": state["vocabulary"]}, where="vocabulary of the run"))
-
-    def state(self) -> dict[str, Any]:
-        return {"vocabulary": list(self.vocabulary.tokens)}
+    @property
+    def text(self) -> TextPreprocessing:
+        text: TextPreprocessing = self.preprocessing["inputs"]
+        return text
 
     def _describe(self) -> list[str]:
         counts = ", ".join(f"{name} {last - first:,}" for name, (first, last) in self._borders.items())
         notes = [
             f"characters in the order of the text: {counts}",
-            f"{len(self.vocabulary)} different characters, the sign for unknown ones among them",
+            f"{self.text.num_tokens} different characters, the sign for unknown ones among them",
         ]
         unknown = {name: int((self._numbers[slice(*part)] == 0).sum()) for name, part in self._borders.items()}
         if any(unknown.values()):
@@ -137,7 +140,7 @@ class Language(Task):
         measures = judgement.measures()
         if part == "test":
             train = self._numbers[slice(*self._borders["train"])]
-            numbers, size = self._numbers[first - 1 : last], len(self.vocabulary)
+            numbers, size = self._numbers[first - 1 : last], self.text.num_tokens
             measures["unigram_loss"] = unigram_judgement(train, numbers, size).loss
             measures["bigram_loss"] = bigram_judgement(train, numbers, size).loss
         return measures
@@ -146,12 +149,12 @@ class Language(Task):
         """Judge the frequencies of pairs of characters in the training part."""
         first, last = self._nearest("test")
         train = self._numbers[slice(*self._borders["train"])]
-        return bigram_judgement(train, self._numbers[first - 1 : last], len(self.vocabulary)).measures()
+        return bigram_judgement(train, self._numbers[first - 1 : last], self.text.num_tokens).measures()
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         first, last = self._nearest("test")
         first, last = max(first, last - 4 * SHOWN), last
-        prompt = "".join(self.vocabulary.decode(self._numbers[first : first + SHOWN]))
+        prompt = self.text.decode(self._numbers[first : first + SHOWN])
         return {
             "sample": figures.passage(
                 self.generate(rule.home, Generate(prompt=prompt, length=SAMPLE, temperature=0.8)).text,
@@ -170,32 +173,29 @@ class Language(Task):
         shares, came = shares[-SHOWN:], came[-SHOWN:]
         best, guesses = shares.topk(min(GUESSES, shares.shape[1]), dim=1)
         return figures.next_tokens(
-            self.vocabulary.decode(came.tolist()),
-            [self.vocabulary.decode(row) for row in guesses.tolist()],
+            self.text.named(came.tolist()),
+            [self.text.named(row) for row in guesses.tolist()],
             best.numpy(),
             shares.gather(1, came[:, None])[:, 0].numpy(),
         )
-
-    def example(self) -> Tensor:
-        return torch.zeros(2, self.config.window, dtype=torch.int64)
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return how surprising each text is to the network, and what it expects after it."""
         rows = []
         for item in question.inputs:
             text = _text(item)
-            numbers = self.vocabulary.encode(text)
-            if not len(numbers):
+            if not text:
                 raise DataError("there is no text to answer for", found="nothing", expected="a character at least")
+            numbers = self.text.encode(text)
             with evaluating(network) as device:
                 outputs, _ = _reader(network).read(torch.from_numpy(numbers)[None].to(device))
                 shares = outputs[0].float().softmax(1).cpu()
             came = shares[:-1].gather(1, torch.from_numpy(numbers[1:, None]))
             surprise = float(-came.log().mean()) if len(came) else None
-            best, guesses = shares[-1].topk(min(GUESSES, len(self.vocabulary)))
-            following = zip(self.vocabulary.decode(guesses.tolist()), best.tolist(), strict=True)
+            best, guesses = shares[-1].topk(min(GUESSES, self.text.num_tokens))
+            following = zip(self.text.named(guesses.tolist()), best.tolist(), strict=True)
             top = [{"label": token, "probability": share} for token, share in following]
-            answer = {"characters": len(numbers), "loss": surprise, "unknown": "".join(self.vocabulary.unknown(text))}
+            answer = {"characters": len(numbers), "loss": surprise, "unknown": "".join(self.text.unknown(text))}
             rows.append({"input": str(item), **answer, "next": top})
         return Rows(rows)
 
@@ -203,29 +203,37 @@ class Language(Task):
         text = _text(source)
         if not text:
             raise DataError("there is no text to read", found="nothing", expected="a character at least")
-        return torch.from_numpy(self.vocabulary.encode(text))[None], list(text)
+        return torch.from_numpy(self.text.encode(text))[None], list(text)
 
     def generate(self, network: nn.Module, question: Generate) -> Text:
-        """Return the prompt and what is written on from it: each character drawn from softmax(z / temperature).
+        """Return the prompt and what is written on from it.
 
         Characters of the prompt that the network does not know are read as the unknown; it never writes one.
         """
-        generator = torch.Generator().manual_seed(question.seed)
-        given = self.vocabulary.encode(question.prompt or self._beginning())
-        written: list[int] = []
+        decoding = Decoding(
+            longest=question.length,
+            temperature=question.temperature,
+            top_k=question.top_k,
+            top_p=question.top_p,
+            beams=question.beams,
+            no_repeated=question.no_repeated,
+            forbidden=(UNKNOWN,),
+        )
+        reader = _reader(network)
+
+        def following(numbers: Tensor, state: Any) -> tuple[Tensor, Any]:
+            outputs, state = reader.read(numbers, state)
+            return outputs[:, -1], state
+
+        given = torch.from_numpy(self.text.encode(question.prompt or self._beginning()))[None]
         with evaluating(network) as device:
-            outputs, state = _reader(network).read(torch.from_numpy(given)[None].to(device))
-            for _ in range(question.length):
-                logits = outputs[0, -1].float().cpu()
-                logits[0] = -math.inf
-                written.append(_drawn(logits, question.temperature, question.top_k, generator))
-                outputs, state = _reader(network).read(torch.tensor([written[-1:]], device=device), state)
-        unknown = "".join(self.vocabulary.unknown(question.prompt))
+            (written,) = decode(following, given.to(device), decoding=decoding, seeds=[question.seed])
+        unknown = "".join(self.text.unknown(question.prompt))
         note = f"read as unknown, for training has not met it twice: {unknown}"
-        return Text(question.prompt + "".join(self.vocabulary.decode(written)), (note,) if unknown else ())
+        return Text(question.prompt + self.text.decode(written.tokens), (note,) if unknown else ())
 
     def _beginning(self) -> str:
-        known = self.vocabulary.tokens
+        known = self.text.tokens
         return next((sign for sign in ("\n", " ") if sign in known), known[1])
 
     def _nearest(self, part: Part) -> tuple[int, int]:
@@ -253,15 +261,6 @@ def _refuse_short(borders: dict[str, tuple[int, int]], window: int, where: str) 
             found=str(length),
             remedy="give more text, or a smaller window",
         )
-
-
-def _drawn(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> int:
-    """Return the number of a token drawn from logits `(tokens,)`."""
-    if temperature == 0:
-        return int(logits.argmax())
-    best, tokens = logits.topk(min(top_k or len(logits), len(logits)))
-    shares = functional.softmax((best - best[0]) / temperature, dim=0)
-    return int(tokens[torch.multinomial(shares, 1, generator=generator)])
 
 
 def _text(item: Any) -> str:

@@ -10,11 +10,10 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Decoder, Encoder, Judge, LearningRule, Loader, Measure
+from ganglion.core import Decoder, Encoder, LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import split
 from ganglion.errors import ConfigurationError, UsageError
 from ganglion.rules.losses import LOSS
 from ganglion.settings import at_least, settings
@@ -23,17 +22,9 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import generators, numbered
-from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.evaluation import ask, judged
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.parts import Parts, take
-from ganglion.tasks.shared.preparing import (
-    Preprocessing,
-    adapt,
-    fit_preprocessing,
-    input_sizes,
-    load_preprocessing,
-    save_preprocessing,
-)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,6 +84,7 @@ class Reconstruction(Task):
     name = "reconstruction"
     reads = ("image", "tabular")
     takes = "images or rows of a table"
+    fields: ClassVar = {"inputs": ("images", "rows")}
     measures = (RECONSTRUCTION_ERROR, PSNR, LOSS, PRINCIPAL_COMPONENTS_ERROR)
     captions: ClassVar = {
         "code_map": "Where the encoder puts the test samples; one point each",
@@ -101,14 +93,8 @@ class Reconstruction(Task):
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = "ganglion predict {run} INPUT"
-    dataset: Dataset
-    parts: Parts
-    """Like the field above, only there in a prepared task."""
-
-    def __init__(self, config: Any, preprocessing: Preprocessing, kept: Tensor | None = None) -> None:
-        self.config = config
-        self.preprocessing = preprocessing
-        self.kept = kept  # some training images (images, channels, height, width)
+    kept: Tensor | None = None
+    """Some training images `(images, channels, height, width)`, between whose codes new ones are drawn."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -119,12 +105,8 @@ class Reconstruction(Task):
                 found="rows of standardised numbers",
                 remedy="loss squared-error",
             )
-        samples = split(dataset, settings, seed)
-        preprocessing, notes = fit_preprocessing(dataset, samples["train"], config)
-        task = cls(adapt(config, **input_sizes(preprocessing)), preprocessing)
-        task.dataset, task.parts = dataset, Parts(samples, preprocessing, settings)
-        task.notes, task.fingerprint = (*dataset.notes, *notes), dataset.fingerprint
-        task.has_validation = len(samples["validation"]) > 0
+        data = cls.prepared(dataset, config, settings, seed, {"inputs": AS_THEY_ARE} if dataset.kind == "image" else {})
+        task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         if dataset.kind == "image":
             first = task._some("train", 1)
             task.kept = task._some("train", max(2, min(64, KEPT_VALUES // first.numel())))
@@ -132,29 +114,23 @@ class Reconstruction(Task):
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        kept = _unpacked(state["kept"]) if state["kept"] else None
-        return cls(config, load_preprocessing(state), kept)
+        task = super().restore(state, config)
+        task.kept = _unpacked(state["kept"]) if state["kept"] else None
+        return task
 
     def state(self) -> dict[str, Any]:
-        kept = None if self.kept is None else _packed(self.kept)
-        return {**save_preprocessing(self.preprocessing), "kept": kept}
-
-    def loader(self, rule: LearningRule, seed: int) -> Loader:
-        return self.parts.loader(seed)
+        return super().state() | {"kept": None if self.kept is None else _packed(self.kept)}
 
     def _some(self, part: Part, most: int) -> Tensor:
-        """Return the first of at most `most` evenly spread samples of a part, preprocessed."""
-        return self.preprocessing(take(self.parts.nearest(part).inputs, self._places(part, most)))
-
-    def _places(self, part: Part, most: int) -> np.ndarray:
-        return np.unique(np.linspace(0, len(self.parts.nearest(part)) - 1, most).astype(int))
+        """Return at most `most` evenly spread samples of a part, prepared."""
+        samples: Tensor = self.data.some(part, self.data.spread(part, most))
+        return samples
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        assert isinstance(rule, Judge)
         loss, squares, values, count = 0.0, 0.0, 0, 0
-        for batch in self.parts.batches(part):
+        for batch in self.data.batches(part):
             inputs = batch["inputs"].cpu()
-            loss += float(rule.judge(ask(rule.home, inputs), inputs)["loss"]) * len(inputs)
+            loss += judged(rule, ask(rule.home, inputs), inputs)["loss"] * len(inputs)
             squares += float((_rebuilt(rule.home, inputs) - inputs.flatten(1)).square().sum())
             values, count = values + inputs.numel(), count + len(inputs)
         measures = {"loss": loss / count, **self._measures(squares / values)}
@@ -173,21 +149,20 @@ class Reconstruction(Task):
 
     def _measures(self, error: float) -> dict[str, float]:
         measures = {"reconstruction_error": error}
-        if isinstance(self.preprocessing, ImagePreprocessing):
+        if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             measures["psnr"] = float(10 * np.log10(1 / max(error, 1e-12)))
         return measures
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        inputs = self._some("test", MAPPED)
-        codes = _encoded(rule.home, inputs)
-        places = self._places("test", MAPPED)
-        targets = self.parts.nearest("test").targets if self.dataset.is_classification else None
-        labels = None if targets is None else targets[places]
-        drawn = {"code_map": figures.code_map(codes.numpy(), labels, self.dataset.label_names)}
-        if isinstance(self.preprocessing, ImagePreprocessing):
+        codes = _encoded(rule.home, self._some("test", MAPPED))
+        fields = self.data.nearest("test").fields
+        classes = fields["targets"] if "targets" in fields and fields["targets"].kind == "classes" else None
+        labels = None if classes is None else np.asarray(classes.values)[self.data.spread("test", MAPPED)]
+        drawn = {"code_map": figures.code_map(codes.numpy(), labels, () if classes is None else classes.names)}
+        if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             shown = self._some("test", SHOWN)
             restored = self._images(_rebuilt(rule.home, shown))
-            drawn["reconstructions"] = figures.reconstructions(self.preprocessing.inverse(shown), restored)
+            drawn["reconstructions"] = figures.reconstructions(self.preprocessing["inputs"].inverse(shown), restored)
             if codes.shape[1] == 2:
                 drawn["code_plane"] = self._code_plane(rule.home, codes)
         return drawn
@@ -203,20 +178,16 @@ class Reconstruction(Task):
 
     def _images(self, decoded: Tensor) -> np.ndarray:
         """Return pixels (samples, height, width, channels) of decoded values (samples, features)."""
-        assert isinstance(self.preprocessing, ImagePreprocessing)
-        return self.preprocessing.inverse(decoded.unflatten(1, (self.preprocessing.channels, *self.preprocessing.size)))
-
-    def example(self) -> Tensor:
-        return self._some("train", 2)
+        images: ImagePreprocessing = self.preprocessing["inputs"]
+        return images.inverse(decoded.unflatten(1, (images.channels, *images.size)))
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the code of every sample, and the error of what is rebuilt from it."""
-        found = asked(question.inputs, self.preprocessing)
-        samples = self.preprocessing(found.samples)
+        found, samples = asked(question.inputs, self.preprocessing["inputs"])
         codes = _encoded(network, samples)
         lost = (_decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
         rows = zip(codes.tolist(), lost.tolist(), strict=True)
-        return Rows(found.name([{"code": code, "reconstruction_error": error} for code, error in rows]))
+        return found.answer([{"code": code, "reconstruction_error": error} for code, error in rows])
 
     def generate(self, network: nn.Module, question: Generate) -> Images:
         """Return images of codes between those of two training images each."""

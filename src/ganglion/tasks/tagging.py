@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
@@ -10,23 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Judge, LearningRule, Loader, Measure
+from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
+from ganglion.data.fields import UNJUDGED
 from ganglion.data.formats.text import read_text
-from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
-from ganglion.data.preprocessing.vocabulary import Vocabulary
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.preprocessing import Ragged, TaggedPreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import Samples, split
 from ganglion.errors import DataError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS
-from ganglion.settings import from_dict, settings
+from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.evaluation import ask_sequences
+from ganglion.tasks.shared.classes import confusion
+from ganglion.tasks.shared.evaluation import ask_sequences, judged
 from ganglion.tasks.shared.inputs import Name, named_texts
-from ganglion.tasks.shared.parts import nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +57,7 @@ class Tagging(Task):
     name = "tagging"
     reads = ("tagged",)
     takes = "tokens with tags: a file with a token and its tag on each line"
+    fields: ClassVar = {"inputs": ("tagged",)}
     measures = (ACCURACY, WHOLE_SEQUENCES, LOSS)
     captions: ClassVar = {
         "confusion_matrix": "What the test tokens are (rows) and what the network answers (columns)",
@@ -65,88 +65,59 @@ class Tagging(Task):
     }
     verbs: ClassVar = {"predict": Predict}
     next_step = 'ganglion predict {run} "a text"'
-    parts: dict[str, Samples]
-    """Pairs of token and tag of each part; only a prepared task has them, and the settings."""
-    settings: DataSettings
-
-    def __init__(self, config: Any, vocabulary: Vocabulary, tags: Sequence[str]) -> None:
-        self.config, self.vocabulary, self.tags = config, vocabulary, tuple(tags)
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = cls.open(source, settings)
-        parts = split(dataset, settings, seed)
-        pairs = [pair for sequence in parts["train"].inputs for pair in sequence]
-        vocabulary, tags = Vocabulary.fit(token for token, _ in pairs), sorted({tag for _, tag in pairs})
-        if len(tags) < 2:
-            raise DataError("all tokens have the same tag", where=dataset.source, found=", ".join(tags), expected="two")
-        task = cls(replace(config, vocabulary_size=len(vocabulary), num_classes=len(tags)), vocabulary, tags)
-        task.parts, task.settings, task.fingerprint = parts, settings, dataset.fingerprint
-        task.has_validation = len(parts["validation"]) > 0
-        task.notes = (*dataset.notes, *task._describe())
+        task = super().prepare(source, config, settings, seed)
+        task.notes = (*task.notes, *task._describe())
         return task
 
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        vocabulary = from_dict(Vocabulary, {"tokens": state["vocabulary"]}, where="vocabulary of the run")
-        return cls(config, vocabulary, state["tags"])
+    @property
+    def tagged(self) -> TaggedPreprocessing:
+        tagged: TaggedPreprocessing = self.preprocessing["inputs"]
+        return tagged
 
-    def state(self) -> dict[str, Any]:
-        return {"vocabulary": list(self.vocabulary.tokens), "tags": list(self.tags)}
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What tag 0, 1, ... is."""
+        return self.tagged.tags
 
     def _describe(self) -> list[str]:
-        lengths = [len(sequence) for sequence in self.parts["train"].inputs]
+        lengths = [len(sequence) for sequence in self.data.raw("train").values]
         notes = [
-            f"{len(self.vocabulary)} different tokens; those that training has not twice are one unknown token",
+            f"{len(self.tagged.text.tokens)} different tokens; those that training has not twice are one unknown token",
             f"{len(self.tags)} tags: {', '.join(self.tags[:20])}",
             f"{np.mean(lengths):.0f} tokens a sequence, at most {max(lengths)}",
         ]
-        met = {tag for part in self.parts.values() for sequence in part.inputs for _, tag in sequence}
-        if unseen := met - set(self.tags):
+        sequences = [sequence for part in self.data.samples.values() for sequence in part.fields["inputs"].values]
+        if unseen := {tag for sequence in sequences for _, tag in sequence} - set(self.tags):
             notes.append(f"tags that training does not have, never right: {', '.join(sorted(unseen)[:10])}")
         return notes
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
-        pieces = self._part("train")
-        tokens, tags = [piece for piece, _ in pieces], [tags for _, tags in pieces]
-        return BucketLoader(tokens, tags, self.settings.batch_size, seed)
+        return InMemoryLoader(self._columns("train"), self.data.settings.batch_size, seed, by_length="inputs")
 
-    def _part(self, part: Part) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return numbers of tokens and of tags for each piece of a part, both `(tokens,)`.
-
-        A tag that training does not have gets a number that is never answered.
-        """
-        numbers = {tag: number for number, tag in enumerate(self.tags)}
-        pieces = [piece for sequence in nearest(self.parts, part).inputs for piece in self._pieces(sequence)]
-        return [
-            (
-                self._numbers([token for token, _ in piece]),
-                np.array([numbers.get(tag, len(numbers)) for _, tag in piece]),
-            )
-            for piece in pieces
-        ]
+    def _columns(self, part: Part) -> dict[str, Ragged]:
+        """Return numbers of tokens and of tags for each piece of a part; a tag that is unknown is never right."""
+        pieces = [piece for sequence in self.data.raw(part).values for piece in self._pieces(sequence)]
+        return {"inputs": self.tagged(pieces), "targets": self.tagged.targets(pieces)}
 
     def _answers(self, network: nn.Module, part: Part) -> list[tuple[Tensor, Tensor]]:
         """Return the outputs `(tokens, tags)` for each piece of a part, and its right tags `(tokens,)`."""
-        pieces = self._part(part)
-        outputs = ask_sequences(network, [tokens for tokens, _ in pieces])
-        return [(output, torch.from_numpy(tags)) for output, (_, tags) in zip(outputs, pieces, strict=True)]
+        columns = self._columns(part)
+        return list(zip(ask_sequences(network, columns["inputs"].samples()), columns["targets"].samples(), strict=True))
 
     def _pieces(self, sequence: Sequence[Any]) -> list[Sequence[Any]]:
         """Return a sequence in pieces that are not longer than the window."""
         return [sequence[at : at + self.config.window] for at in range(0, len(sequence), self.config.window)]
 
-    def _numbers(self, tokens: Sequence[str]) -> np.ndarray:
-        return self.vocabulary.encode(list(tokens)) + 1
-
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the answers at all steps, and how many sequences are right from end to end."""
-        assert isinstance(rule, Judge)
         pairs = self._answers(rule.home, part)
         outputs, tags = torch.cat([output for output, _ in pairs]), torch.cat([tags for _, tags in pairs])
         known = tags.masked_fill(tags == len(self.tags), UNJUDGED)
         return {
-            "loss": float(rule.judge(outputs[None], known[None])["loss"]) if (known != UNJUDGED).any() else 0.0,
+            "loss": judged(rule, outputs[None], known[None])["loss"] if (known != UNJUDGED).any() else 0.0,
             "accuracy": float((outputs.argmax(1) == tags).double().mean()),
             "whole_sequences": float(np.mean([bool((output.argmax(1) == tags).all()) for output, tags in pairs])),
         }
@@ -154,12 +125,12 @@ class Tagging(Task):
     def baseline(self) -> dict[str, float]:
         """Return what answering each token with its commonest tag scores; an unknown one with the commonest of all."""
         counts: dict[str, Counter[str]] = {}
-        for sequence in self.parts["train"].inputs:
+        for sequence in self.data.raw("train").values:
             for token, tag in sequence:
                 counts.setdefault(token, Counter())[tag] += 1
         overall = sum(counts.values(), Counter()).most_common(1)[0][0]
         best = {token: tags.most_common(1)[0][0] for token, tags in counts.items()}
-        test = nearest(self.parts, "test").inputs
+        test = self.data.raw("test").values
         right = [[best.get(token, overall) == tag for token, tag in sequence] for sequence in test]
         return {
             "accuracy": sum(map(sum, right)) / sum(map(len, right)),
@@ -167,29 +138,24 @@ class Tagging(Task):
         }
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        sequences = nearest(self.parts, "test").inputs
-        classes = len(self.tags)
-        counts = np.zeros((classes, classes), dtype=int)
-        for output, truth in self._answers(rule.home, "test"):
-            judged = truth < classes
-            np.add.at(counts, (truth[judged].numpy(), output.argmax(1)[judged].numpy()), 1)
+        sequences = self.data.raw("test").values
+        pairs = self._answers(rule.home, "test")
+        said, truth = torch.cat([output.argmax(1) for output, _ in pairs]), torch.cat([tags for _, tags in pairs])
         shown = [sequence for sequence in sequences if 1 < len(sequence) <= LONGEST_SHOWN][:SHOWN]
         rows = [[token for token, _ in sequence] for sequence in shown]
         truths = [[tag for _, tag in sequence] for sequence in shown]
         shares = [one.numpy() for one in self._shares(rule.home, rows)] if rows else []
         return {
-            "confusion_matrix": figures.confusion_matrix(counts, self.tags),
+            "confusion_matrix": confusion(truth.numpy(), said.numpy(), self.tags),
             "step_by_step": figures.step_answers(rows, truths, shares, self.tags),
         }
 
     def _shares(self, network: nn.Module, sequences: Sequence[Sequence[str]]) -> list[Tensor]:
         """Return the probabilities `(tokens, tags)` of sequences of any length."""
         pieces = [self._pieces(tokens) for tokens in sequences]
-        outputs = iter(ask_sequences(network, [self._numbers(piece) for several in pieces for piece in several]))
+        numbers = [torch.from_numpy(self.tagged.text.numbers(piece)) for several in pieces for piece in several]
+        outputs = iter(ask_sequences(network, numbers))
         return [torch.cat([probabilities(next(outputs)) for _ in several]) for several in pieces]
-
-    def example(self) -> Tensor:
-        return torch.ones(2, min(self.config.window, 16), dtype=torch.int64)
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for each sequence its tokens and the tag of each."""
@@ -203,12 +169,13 @@ class Tagging(Task):
                 for token, tag, share in zip(tokens, tags.tolist(), best.tolist(), strict=True)
             ]
             tagged = " ".join(f"{step['token']}/{step['tag']}" for step in steps)
-            rows.append({**name, "tagged": tagged, "steps": steps, "unknown": self.vocabulary.unknown(tokens)})
+            unknown = self.tagged.text.vocabulary.unknown(tokens)
+            rows.append({**name, "tagged": tagged, "steps": steps, "unknown": unknown})
         return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         tokens = _texts([source])[0][1].split()[: self.config.window]
-        return torch.from_numpy(self._numbers(tokens))[None], tokens
+        return torch.from_numpy(self.tagged.text.numbers(tokens))[None], tokens
 
 
 def _texts(inputs: Sequence[Any]) -> list[tuple[Name, str]]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganglion.data.loaders.buckets import UNJUDGED, BucketLoader
+from ganglion.data.fields import UNJUDGED
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.preprocessing import Ragged
 from ganglion.errors import DataError
 
 
@@ -13,9 +15,20 @@ def sequences(count: int = 300) -> list[np.ndarray]:
     return [random.integers(1, 50, size=random.integers(1, 40)) for _ in range(count)]
 
 
+def by_length(
+    inputs: list[np.ndarray], targets: np.ndarray | list[np.ndarray], batch_size: int, seed: int
+) -> InMemoryLoader:
+    answers = torch.from_numpy(targets) if isinstance(targets, np.ndarray) else ragged(targets, UNJUDGED)
+    return InMemoryLoader({"inputs": ragged(inputs), "targets": answers}, batch_size, seed, by_length="inputs")
+
+
+def ragged(samples: list[np.ndarray], padding: float = 0) -> Ragged:
+    return Ragged.of([torch.from_numpy(one) for one in samples], padding)
+
+
 def test_every_sequence_comes_once_with_its_target() -> None:
     known = sequences()
-    loader = BucketLoader(known, np.arange(len(known)), batch_size=16, seed=0)
+    loader = by_length(known, np.arange(len(known)), batch_size=16, seed=0)
     met = []
     for batch in loader:
         assert torch.equal(batch["index"], batch["targets"])
@@ -29,7 +42,7 @@ def test_every_sequence_comes_once_with_its_target() -> None:
 
 def test_targets_of_each_token_are_padded_as_unjudged() -> None:
     known = sequences()
-    loader = BucketLoader(known, [sequence * 2 for sequence in known], batch_size=16, seed=0)
+    loader = by_length(known, [sequence * 2 for sequence in known], batch_size=16, seed=0)
     for batch in loader:
         there = batch["inputs"] > 0
         assert torch.equal(batch["targets"][there], 2 * batch["inputs"][there])
@@ -38,7 +51,7 @@ def test_targets_of_each_token_are_padded_as_unjudged() -> None:
 
 def test_little_is_padded_and_the_order_changes() -> None:
     known = sequences(1000)
-    loader = BucketLoader(known, np.zeros(1000, dtype=np.int64), batch_size=16, seed=0)
+    loader = by_length(known, np.zeros(1000, dtype=np.int64), batch_size=16, seed=0)
     orders, padded = [], []
     for _ in range(2):
         batches = list(loader)
@@ -52,11 +65,11 @@ def test_little_is_padded_and_the_order_changes() -> None:
 
 def test_goes_on_from_a_saved_place() -> None:
     known, targets = sequences(), np.zeros(300, dtype=np.int64)
-    loader = BucketLoader(known, targets, batch_size=16, seed=1)
+    loader = by_length(known, targets, batch_size=16, seed=1)
     whole = [batch["index"] for _ in range(2) for batch in loader]
-    loader = BucketLoader(known, targets, batch_size=16, seed=1)
+    loader = by_length(known, targets, batch_size=16, seed=1)
     taken = [batch["index"] for _, batch in zip(range(7), loader, strict=False)]
-    again = BucketLoader(known, targets, batch_size=16, seed=1)
+    again = by_length(known, targets, batch_size=16, seed=1)
     again.load_state_dict(loader.state_dict())
     taken += [batch["index"] for _ in range(2) for batch in again]
     assert all(torch.equal(one, other) for one, other in zip(whole, taken, strict=True))
@@ -64,4 +77,4 @@ def test_goes_on_from_a_saved_place() -> None:
 
 def test_refuses_an_empty_sequence() -> None:
     with pytest.raises(DataError, match="empty"):
-        BucketLoader([np.array([1]), np.array([], dtype=np.int64)], np.array([0, 1]), batch_size=2, seed=0)
+        by_length([np.array([1]), np.array([], dtype=np.int64)], np.array([0, 1]), batch_size=2, seed=0)

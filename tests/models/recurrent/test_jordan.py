@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganglion.data.loaders.buckets import BucketLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.jordan import TINY, Config, build
 from tests.contract.rows import Row
-from tests.contract.toys import share_of_steps_right, tagged
+from tests.contract.toys import sequences, share_of_steps_right, tagged
 
 ROW = Row(
-    loader=lambda: BucketLoader(*tagged("lift", 100), batch_size=20, seed=0),
+    loader=lambda: sequences(*tagged("lift", 100), batch_size=20),
     steps=200,
     measure=share_of_steps_right("lift", 100),
     threshold=0.95,  # Without its last answer it has less than 0.6.

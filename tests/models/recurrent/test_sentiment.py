@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from ganglion.core import LearningRule
-from ganglion.data.loaders.buckets import BucketLoader
 from ganglion.data.preprocessing.vocabulary import Vocabulary, words
 from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.sentiment import TINY, Config, Pooling, build
 from ganglion.rules.losses import accuracy
 from tests.contract.rows import Row
+from tests.contract.toys import sequences
 
 
 @cache
@@ -29,13 +29,13 @@ def film_opinions() -> tuple[list[np.ndarray], np.ndarray]:
 
 @torch.no_grad()
 def share_of_opinions_understood(rule: LearningRule) -> float:
-    loader = BucketLoader(*film_opinions(), batch_size="all", seed=0, shuffle=False)
+    loader = sequences(*film_opinions(), batch_size="all", shuffle=False)
     batch = next(iter(loader))
     return float(accuracy(rule.home.eval()(batch["inputs"]), batch["targets"]))
 
 
 ROW = Row(
-    loader=lambda: BucketLoader(*film_opinions(), batch_size=20, seed=0),
+    loader=lambda: sequences(*film_opinions(), batch_size=20),
     steps=250,
     measure=share_of_opinions_understood,
     threshold=0.85,  # Word counts, which know no order, have 0.65.

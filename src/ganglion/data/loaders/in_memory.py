@@ -10,8 +10,12 @@ from ganglion.core import Batch
 from ganglion.data.loaders.columns import IMAGES, Columns, Kinds, gather
 from ganglion.data.loaders.derived import Derived
 from ganglion.data.loaders.epochs import Augmentation, EpochLoader
+from ganglion.data.loaders.noise import mixed_seed
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.errors import DataError
+
+POOL = 20
+"""Batches that are sorted by length among themselves: more pad less, fewer mix better."""
 
 
 @final
@@ -28,6 +32,8 @@ class InMemoryLoader(EpochLoader):
             long as the longest.
         derived: fields that are made of others, by name.
         kinds: which fields are images, masks and boxes.
+        by_length: name of a field of differing lengths whose about equal ones are put together when samples are
+            shuffled, so that little is padded.
 
     >>> loader = InMemoryLoader({"inputs": torch.arange(5.0)}, batch_size=2, seed=0)
     >>> [len(batch["inputs"]) for batch in loader], loader.epoch
@@ -45,6 +51,7 @@ class InMemoryLoader(EpochLoader):
         unpaired: tuple[str, ...] = (),
         derived: Mapping[str, Derived] | None = None,
         kinds: Kinds = IMAGES,
+        by_length: str | None = None,
     ) -> None:
         sizes = {name: len(tensor) for name, tensor in tensors.items() if name not in unpaired}
         if len(set(sizes.values())) > 1:
@@ -60,6 +67,7 @@ class InMemoryLoader(EpochLoader):
         paired = {name: tensor for name, tensor in tensors.items() if name not in unpaired}
         self.tensors: dict[str, Tensor | Ragged] = {"index": torch.arange(size, device=device), **paired}
         self.unpaired: dict[str, Tensor | Ragged] = {name: tensors[name] for name in unpaired}
+        self.lengths: Tensor | None = None if by_length is None else _lengths(tensors[by_length])
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch
@@ -69,6 +77,22 @@ class InMemoryLoader(EpochLoader):
             batch = self.finished(self._gather(places, epoch), epoch)
             self.advance()
             yield batch
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the places of the samples in the order in which `epoch` visits them.
+
+        By length they are sorted in pools of some batches, and the batches are shuffled again.
+        """
+        order = super().order(epoch)
+        if self.lengths is None or not self.shuffle:
+            return order
+        pools = order.split(POOL * self.batch_size)
+        order = torch.cat([pool[self.lengths[pool].argsort(stable=True)] for pool in pools])
+        full = self.size // self.batch_size * self.batch_size
+        generator = torch.Generator().manual_seed(mixed_seed(self.seed, epoch, 1))
+        batches = order[:full].view(-1, self.batch_size)
+        batches = batches[torch.randperm(len(batches), generator=generator)]
+        return torch.cat([batches.flatten(), order[full:]])
 
     @property
     def nbytes(self) -> int:
@@ -92,3 +116,10 @@ class InMemoryLoader(EpochLoader):
             own = self.own_places(name, len(column), epoch, self.position, len(places)).to(device)
             batch |= {**gather({name: column}, own), f"{name}_index": own}
         return batch
+
+
+def _lengths(column: Tensor | Ragged) -> Tensor:
+    assert isinstance(column, Ragged)
+    if not column.lengths.all():
+        raise DataError("a sequence is empty", found="no token", expected="at least one token in each")
+    return column.lengths

@@ -42,6 +42,11 @@ class ClassPreprocessing:
             )
         return torch.from_numpy(numbers)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What class 0, 1, ... is called."""
+        return self.names or tuple(map(str, range(self.num_classes)))
+
     def inverse(self, numbers: Tensor) -> list[str]:
         """Return the names of class numbers `(samples,)`."""
-        return [self.names[number] if self.names else str(number) for number in numbers.tolist()]
+        return [self.labels[number] for number in numbers.tolist()]

@@ -30,16 +30,21 @@ class SeriesPreprocessing:
     """Mean of every column over the training part."""
     deviations: tuple[float, ...]
     """Standard deviation of every column over the training part, 1 where it is nothing."""
+    names: tuple[str, ...] = ()
+    """What the columns are called, where they have names."""
 
     @classmethod
-    def fit(cls, values: np.ndarray) -> Self:
+    def fit(cls, values: np.ndarray, names: Sequence[str] = ()) -> Self:
         """Measure the training values `(time, columns)`, or `(time,)` for a single column."""
         measured = [moments(column) for column in np.asarray(values).reshape(len(values), -1).T]
-        return cls(means=tuple(mean for mean, _ in measured), deviations=tuple(spread for _, spread in measured))
+        means, deviations = (tuple(pair[part] for pair in measured) for part in (0, 1))
+        return cls(means=means, deviations=deviations, names=tuple(names))
 
     def __call__(self, raw: np.ndarray) -> Tensor:
+        """Return standardised values `(time, columns)`."""
         values = as_numbers(np.asarray(raw))
-        if (values.shape[-1] if values.ndim > 1 else 1) != len(self.means):
+        values = values[:, None] if values.ndim == 1 else values
+        if values.shape[-1] != len(self.means):
             raise ShapeError(
                 "these values do not have the columns of the training data",
                 expected=f"{len(self.means)} columns",

@@ -40,6 +40,10 @@ class Ragged:
         start = int(self.lengths[:place].sum())
         return self.values[start : start + int(self.lengths[place])]
 
+    def samples(self) -> tuple[Tensor, ...]:
+        """Return every sample `(steps, ...)`."""
+        return self.values.split(self.lengths.tolist())
+
     @property
     def nbytes(self) -> int:
         return self.values.nbytes + self.lengths.nbytes

@@ -64,7 +64,7 @@ def fit(field: Field, **options: Any) -> Preprocessing:
     ('cat', 'dog')
     """
     described: dict[str, Any] = {}
-    if field.kind in ("classes", "masks", "boxes"):
+    if field.kind in ("classes", "masks", "boxes", "values", "series"):
         described = {"names": field.names}
     elif field.kind == "rows":
         described = {"columns": field.names}

@@ -1,14 +1,13 @@
 """Sequences with a tag for each token, as numbers of both."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Self, final
 
-import numpy as np
 import torch
 
 from ganglion.data.fields import UNJUDGED
 from ganglion.data.preprocessing.ragged import Ragged
+from ganglion.data.preprocessing.texts import TextPreprocessing
 from ganglion.data.preprocessing.vocabulary import Vocabulary
 from ganglion.errors import DataError
 from ganglion.settings import settings
@@ -27,32 +26,24 @@ class TaggedPreprocessing:
     ([1, 3], [0, 1])
     """
 
-    tokens: tuple[str, ...]
-    """What token 1, 2, ... is."""
+    text: TextPreprocessing
+    """The tokens."""
     tags: tuple[str, ...]
     """What tag 0, 1, ... is."""
 
     @classmethod
     def fit(cls, sequences: Sequence[Tagged], *, least: int = 2) -> Self:
         """Number the tokens of the training part that occur `least` times, and its tags."""
-        pairs = [pair for sequence in sequences for pair in sequence]
-        tags = sorted({tag for _, tag in pairs})
+        tags = sorted({tag for sequence in sequences for _, tag in sequence})
         if len(tags) < 2:
             raise DataError("all tokens have the same tag", found=", ".join(tags), expected="two tags at least")
-        return cls(tokens=Vocabulary.fit((token for token, _ in pairs), least=least).tokens, tags=tuple(tags))
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(tokens=self.tokens)
+        tokens = Vocabulary.fit((token for sequence in sequences for token, _ in sequence), least=least).tokens
+        return cls(text=TextPreprocessing(tokens=tokens, unit="spaced"), tags=tuple(tags))
 
     def __call__(self, raw: Sequence[Tagged]) -> Ragged:
         """Return the numbers of the tokens of every sequence `(tokens,)`."""
-        return Ragged.of([torch.from_numpy(self.encode([token for token, _ in sequence])) for sequence in raw])
-
-    def encode(self, tokens: Sequence[str]) -> np.ndarray:
-        """Return the numbers of one sequence's tokens `(tokens,)` int64."""
-        numbers: np.ndarray = self.vocabulary.encode(list(tokens)) + 1
-        return numbers
+        tokens = [[token for token, _ in sequence] for sequence in raw]
+        return Ragged.of([torch.from_numpy(self.text.numbers(one)) for one in tokens])
 
     def targets(self, raw: Sequence[Tagged]) -> Ragged:
         """Return the numbers of the tags of every sequence `(tokens,)`; one that training lacks is `len(tags)`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Literal, Self, final
 
 import numpy as np
@@ -13,7 +14,8 @@ from ganglion.data.preprocessing.vocabulary import UNKNOWN, Vocabulary, words
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.settings import at_least, settings
 
-Unit = Literal["words", "characters"]
+Unit = Literal["words", "characters", "spaced"]
+"""`words` are words and signs in small letters, `spaced` is whatever stands between spaces."""
 BEGIN, END = "\N{START OF TEXT}", "\N{END OF TEXT}"
 """Control characters that no text contains, for where a text that is written begins and ends."""
 PADDING = 0
@@ -22,9 +24,11 @@ PADDING = 0
 @final
 @settings
 class TextPreprocessing:
-    """Texts as numbers of their words or characters; 0 pads, 1 is whatever training has not seen often enough.
+    """Texts as numbers of their tokens, and back: all that any system knows of words and characters.
 
-    With `marked`, each text begins with 2 and ends with 3, for networks that write texts.
+    0 pads and the next number is whatever training has not seen often enough; where nothing is ever padded, as in one
+    long text, that is 0. With `marked`, each text begins with 2 and ends with 3, for networks that write texts. Of
+    known characters `inverse` gives back exactly the text, of other tokens the text with one space between them.
 
     >>> reader = TextPreprocessing.fit(["to be", "or not to be"], least=1)
     >>> reader(["be it"])[0].tolist(), reader.inverse(torch.tensor([[3, 2, 0]]))
@@ -32,16 +36,18 @@ class TextPreprocessing:
     """
 
     tokens: tuple[str, ...]
-    """What number 1, 2, ... stand for."""
+    """What the numbers stand for, the first of them for what is unknown."""
     unit: Unit = "words"
     """What a number stands for."""
+    padded: bool = True
+    """Whether 0 is the padding, and tokens are numbered from 1 on."""
     marked: bool = False
     """Whether beginning and end have numbers of their own."""
     window: Annotated[int, at_least(1)] | None = None
-    """Words or characters of a text that are read at most, without the marks; all where none is given."""
+    """Tokens of a text that are read at most, without the marks; all where none is given."""
 
     def __post_init__(self) -> None:
-        if self.marked and self.tokens[1:3] != (BEGIN, END):
+        if self.marked and (self.tokens[1:3] != (BEGIN, END) or not self.padded):
             raise ConfigurationError(
                 "these tokens lack the marks of beginning and end", expected=f"{(UNKNOWN, BEGIN, END)} at first"
             )
@@ -52,20 +58,21 @@ class TextPreprocessing:
         texts: Iterable[str],
         *,
         unit: Unit = "words",
+        padded: bool = True,
         marked: bool = False,
         window: int | None = None,
         least: int = 2,
         most: int | None = None,
     ) -> Self:
-        """Number the words or characters of the training texts, the commonest first.
+        """Number the tokens of the training texts, the commonest first.
 
         Args:
             least: how often one must occur.
             most: how many are kept at most, the unknown among them.
         """
-        known = Vocabulary.fit((token for text in texts for token in _split(text, unit)), least=least, most=most)
+        known = Vocabulary.fit(chain.from_iterable(_split(text, unit) for text in texts), least=least, most=most)
         tokens = (UNKNOWN, BEGIN, END, *known.tokens[1:]) if marked else known.tokens
-        return cls(tokens=tokens, unit=unit, marked=marked, window=window)
+        return cls(tokens=tokens, unit=unit, padded=padded, marked=marked, window=window)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -74,35 +81,55 @@ class TextPreprocessing:
     @property
     def num_tokens(self) -> int:
         """Numbers that there are, the padding among them."""
-        return len(self.tokens) + 1
+        return len(self.tokens) + self.padded
 
     def __call__(self, raw: Sequence[str]) -> Ragged:
         """Return the numbers of every text `(tokens,)`; one without any token is one unknown token."""
         return Ragged.of([torch.from_numpy(self.encode(text)) for text in raw], PADDING)
 
+    def split(self, text: str) -> Sequence[str]:
+        """Return the tokens of a text, as far as it is read."""
+        return _split(text, self.unit)[: self.window]
+
     def encode(self, text: str) -> np.ndarray:
         """Return the numbers of one text `(tokens,)` int64."""
-        numbers: np.ndarray = self.vocabulary.encode(_split(text, self.unit)[: self.window]) + 1
+        numbers = self.numbers(self.split(text))
         if self.marked:
             return np.concatenate([[2], numbers, [3]])
-        return numbers if len(numbers) else np.ones(1, dtype=np.int64)
+        return numbers if len(numbers) else self.numbers([UNKNOWN])
+
+    def numbers(self, tokens: Sequence[str]) -> np.ndarray:
+        """Return the number of each token `(tokens,)` int64."""
+        numbers: np.ndarray = self.vocabulary.encode(tokens) + int(self.padded)
+        return numbers
+
+    def unknown(self, text: str) -> list[str]:
+        """Return the tokens of a text that are read as unknown, each once, in their order."""
+        return self.vocabulary.unknown(self.split(text))
 
     def inverse(self, numbers: Tensor) -> list[str]:
-        """Return the texts of numbers `(texts, tokens)`, each as far as its end; words stand one space apart."""
+        """Return the texts of numbers `(texts, tokens)`, each as far as its end."""
         return [self.decode(row) for row in numbers.tolist()]
 
-    def decode(self, numbers: Sequence[int]) -> str:
+    def decode(self, numbers: Iterable[int]) -> str:
         """Return the text of the numbers of one."""
         kept = list(numbers)
         if self.marked:
             kept = kept[: kept.index(3)] if 3 in kept else kept
             kept = [number for number in kept if number != 2]
-        tokens = self.vocabulary.decode(number - 1 for number in kept if number != PADDING)
-        return ("" if self.unit == "characters" else " ").join(tokens)
+        return ("" if self.unit == "characters" else " ").join(self.named(kept))
+
+    def named(self, numbers: Iterable[int]) -> list[str]:
+        """Return the token of each number, padding left out."""
+        if not self.padded:
+            return self.vocabulary.decode(numbers)
+        return self.vocabulary.decode(number - 1 for number in numbers if number != PADDING)
 
 
-def _split(text: str, unit: Unit) -> str | list[str]:
-    return text if unit == "characters" else words(text)
+def _split(text: str, unit: Unit) -> Sequence[str]:
+    if unit == "characters":
+        return text
+    return words(text) if unit == "words" else text.split()
 
 
 @final

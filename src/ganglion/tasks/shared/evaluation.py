@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import Batch
+from ganglion.core import Batch, Judge, LearningRule
 from ganglion.nn.modes import evaluation_mode
 
 EVALUATION_BATCH = 512
@@ -82,13 +82,19 @@ def answers(network: nn.Module, batches: Iterable[Batch]) -> tuple[Tensor, Tenso
     return torch.cat(outputs), torch.cat(targets)
 
 
-def ask_sequences(network: nn.Module, sequences: Sequence[np.ndarray]) -> list[Tensor]:
+def judged(rule: LearningRule, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    """Return what a rule measures of outputs `(batch, ...)` beside targets `(batch, ...)`."""
+    assert isinstance(rule, Judge)
+    return {name: float(value) for name, value in rule.judge(outputs, targets).items()}
+
+
+def ask_sequences(network: nn.Module, sequences: Sequence[Tensor]) -> list[Tensor]:
     """Return the output of a network for each sequence of numbers `(tokens,)`, which is filled up with zeros.
 
     The outputs of a network that answers at every step are `(tokens, ...)`, without those past the end.
 
     >>> embedding = nn.Embedding(9, 2)
-    >>> [tuple(output.shape) for output in ask_sequences(embedding, [np.array([1, 2, 3]), np.array([4])])]
+    >>> [tuple(output.shape) for output in ask_sequences(embedding, [torch.tensor([1, 2, 3]), torch.tensor([4])])]
     [(3, 2), (1, 2)]
     """
     lengths = np.array([len(sequence) for sequence in sequences])
@@ -98,7 +104,7 @@ def ask_sequences(network: nn.Module, sequences: Sequence[np.ndarray]) -> list[T
         places = np.flatnonzero(filled == length)
         inputs = torch.zeros(len(places), int(length), dtype=torch.int64)
         for row, place in enumerate(places.tolist()):
-            inputs[row, : lengths[place]] = torch.from_numpy(sequences[place])
+            inputs[row, : lengths[place]] = sequences[place]
         outputs = ask(network, inputs)
         found |= dict(zip(places.tolist(), outputs, strict=True))
     by_step = all(len(found[place].shape) > 1 for place in found)

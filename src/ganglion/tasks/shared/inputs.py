@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ganglion.data.formats.asked_rows import read_rows
 from ganglion.data.formats.image_files import decode, in_threads, picture_files
 from ganglion.data.formats.npz import read_array
-from ganglion.data.preprocessing import TabularPreprocessing
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
-from ganglion.tasks.shared.preparing import Preprocessing
+from ganglion.tasks.answers import Rows
 
 ARRAYS = (".npz", ".npy")
 TEXT_FILES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
@@ -37,12 +38,26 @@ class Asked:
         """Return one row of an answer for each sample, with the sample's name before it."""
         return [{**name, **row} for name, row in zip(self.names, rows, strict=True)]
 
+    def answer(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
+        """Return an answer of one row for each sample, with all that is known of the samples."""
+        return Rows(self.name(rows), notes=self.notes, beside=self.own)
 
-def asked(inputs: Sequence[Any], preprocessing: Preprocessing) -> Asked:
-    """Return what a user asks about as raw images or rows: the contents of files and folders, or arrays as they are."""
+
+def asked(inputs: Sequence[Any], preprocessing: ImagePreprocessing | TabularPreprocessing) -> tuple[Asked, Tensor]:
+    """Return what a user asks about, raw images or rows with their names, and the same prepared `(samples, ...)`."""
+    found = raw(inputs, preprocessing if isinstance(preprocessing, TabularPreprocessing) else None)
+    return found, preprocessing(found.samples)
+
+
+def raw(inputs: Sequence[Any], table: TabularPreprocessing | None = None) -> Asked:
+    """Return what a user asks about: the contents of files and folders, or arrays as they are.
+
+    Args:
+        table: whose columns rows are wanted in; images are read where there is none.
+    """
     if all(isinstance(item, str | Path) for item in inputs):
         paths = [existing(item) for item in inputs]
-        found = _rows(paths, preprocessing) if isinstance(preprocessing, TabularPreprocessing) else _images(paths)
+        found = _images(paths) if table is None else _rows(paths, table)
         if not found.names:
             raise DataError(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
@@ -50,8 +65,8 @@ def asked(inputs: Sequence[Any], preprocessing: Preprocessing) -> Asked:
         return found
     if isinstance(inputs, np.ndarray):
         return Asked(inputs, [{}] * len(inputs))
-    tabular = isinstance(preprocessing, TabularPreprocessing)
-    return Asked(np.stack([np.asarray(item) for item in inputs]) if tabular else list(inputs), [{}] * len(inputs))
+    samples = list(inputs) if table is None else np.stack([np.asarray(item) for item in inputs])
+    return Asked(samples, [{}] * len(inputs))
 
 
 def existing(item: str | Path) -> Path:

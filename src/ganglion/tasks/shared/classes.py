@@ -1,0 +1,46 @@
+"""What tasks that tell classes apart share: a ranking of answers, the commonest class, the confusion of classes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from ganglion import figures
+from ganglion.nn import probabilities
+from ganglion.tasks.shared.prepared import Prepared
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOP = 5
+"""Classes that are named for each sample at most."""
+
+
+def ranked(outputs: Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Return for each row of outputs `(samples, classes)` its likeliest class and probability, and the next as `top`.
+
+    >>> import torch
+    >>> ranked(torch.tensor([[0.0, 2.0]]), ("cat", "dog"))[0]["label"]
+    'dog'
+    """
+    shares, classes = probabilities(outputs).topk(min(TOP, len(labels)))
+    rows = [
+        [{"label": labels[label], "probability": share} for share, label in zip(*pair, strict=True)]
+        for pair in zip(shares.tolist(), classes.tolist(), strict=True)
+    ]
+    return [{**row[0], "top": row} for row in rows]
+
+
+def commonest(data: Prepared) -> dict[str, float]:
+    """Return what answering with the commonest class of the training part scores on the test part."""
+    train, test = (np.asarray(data.raw(part, "targets").values) for part in ("train", "test"))
+    return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
+
+
+def confusion(truth: np.ndarray, said: np.ndarray, labels: Sequence[str]) -> "Figure":
+    """Draw how often each class `(samples,)` was answered with each; what is of no class is left out."""
+    classes = len(labels)
+    judged = (truth >= 0) & (truth < classes)
+    counts = np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
+    return figures.confusion_matrix(counts, labels)

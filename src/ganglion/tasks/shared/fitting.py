@@ -1,0 +1,134 @@
+"""Preprocessing fitted to data and configuration: one for each field, and what it decides of the configuration."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ganglion.data.fields import Field
+from ganglion.data.preprocessing import (
+    ClassPreprocessing,
+    ImagePreprocessing,
+    Preprocessing,
+    SeriesPreprocessing,
+    TabularPreprocessing,
+    TaggedPreprocessing,
+    TextPreprocessing,
+    fit,
+)
+from ganglion.data.settings import DataSettings
+from ganglion.errors import ConfigurationError, DataError
+
+Options = Mapping[str, Mapping[str, Any]]
+"""What the preprocessing of each field is told beside its values, by the name of the field."""
+AS_THEY_ARE: Mapping[str, Any] = {"standardised": False}
+"""What images are told whose pixels keep their range, since they are measured or drawn."""
+RESIZED = {"stretch": "resized", "crop": "resized and cropped", "letterbox": "resized, between grey borders,"}
+
+
+def adapt(config: Any, **found: Any) -> Any:
+    """Return `config` with those of the `found` values that it has fields for."""
+    fields = {one.name for one in dataclasses.fields(config)}
+    return dataclasses.replace(config, **{name: value for name, value in found.items() if name in fields})
+
+
+def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
+    """Return the sizes of prepared inputs and targets, under the names that configurations have for them."""
+    found: dict[str, int | None] = {}
+    match preprocessing.get("inputs"):
+        case ImagePreprocessing(channels=channels, size=(height, width)):
+            found = {"in_features": channels * height * width, "in_channels": channels, "image_size": height}
+        case TabularPreprocessing(features=features):
+            found = {"in_features": len(features)}
+        case SeriesPreprocessing(means=means):
+            found = {"in_features": len(means), "out_features": len(means)}
+        case TextPreprocessing(tokens=tokens):
+            found = {"vocabulary_size": len(tokens)}
+        case TaggedPreprocessing(text=text, tags=tags):
+            found = {"vocabulary_size": len(text.tokens), "num_classes": len(tags)}
+    match preprocessing.get("targets"):
+        case ClassPreprocessing(num_classes=classes):
+            found |= {"num_classes": classes}
+        case SeriesPreprocessing(means=means):
+            found |= {"out_features": len(means), "num_classes": None}
+    return found
+
+
+def fit_fields(
+    fields: Mapping[str, Field], config: Any, settings: DataSettings, options: Options
+) -> tuple[dict[str, Preprocessing], tuple[str, ...]]:
+    """Return the preprocessing of fields of the training part, and what the user should know of it.
+
+    A configuration whose class has a constant `image_size` or `in_channels` gets images converted to that, one with
+    such a field is fitted to the data unless the user changed the field. Square images within `smallest_image` and
+    `largest_image` and pixels in `image_range` are further constants that a configuration may have. Masks and boxes
+    follow the images.
+    """
+    _refuse_options_of_images(fields, settings)
+    images: dict[str, ImagePreprocessing] = {}
+    notes: dict[str, None] = {}
+    for name, field in fields.items():
+        given = options.get(name, {})
+        if field.kind == "rows" and hasattr(config, "image_size"):
+            raise DataError(
+                "this system looks at images",
+                found="rows of numbers",
+                remedy="give images, or choose a system for rows, such as mlp",
+            )
+        if field.kind == "images":
+            as_found, images[name] = _fit_images(field, config, settings, given)
+            notes |= dict.fromkeys(_resizing(as_found, images[name]))
+    frame = next(({"image_size": one.image_size, "resize": one.resize} for one in images.values()), {})
+    follow = {name: frame for name, field in fields.items() if field.kind in ("masks", "boxes")}
+    others = {
+        name: fit(field, **follow.get(name, {}), **options.get(name, {}))
+        for name, field in fields.items()
+        if name not in images
+    }
+    return {name: images.get(name) or others[name] for name in fields}, tuple(notes)
+
+
+def _fit_images(
+    field: Field, config: Any, settings: DataSettings, given: Mapping[str, Any]
+) -> tuple[ImagePreprocessing, ImagePreprocessing]:
+    """Return images as they are found, and as the network takes them."""
+    low, high = getattr(config, "image_range", (0.0, 1.0))
+    options = {"low": low, "high": high, **given}
+    options["resize"] = settings.resize or options.get("resize", "stretch")
+    if settings.standardise:
+        if options.get("standardised") is False:
+            raise ConfigurationError(
+                "this kind of task needs the pixels as they are", found="standardise", remedy="leave standardise out"
+            )
+        options["standardised"] = True
+    as_found = ImagePreprocessing.fit(field.values)
+    if "image_size" not in given and hasattr(config, "image_size"):
+        options["image_size"] = config.image_size
+        if _open(config, "image_size"):
+            options["image_size"] = min(max(*as_found.size, config.smallest_image), config.largest_image)
+        options["channels"] = as_found.channels if _open(config, "in_channels") else config.in_channels
+    return as_found, ImagePreprocessing.fit(field.values, **options)
+
+
+def _open(config: Any, name: str) -> bool:
+    """Whether the data may decide a field: it exists, and the user left it at its default."""
+    return any(one.name == name and getattr(config, name) == one.default for one in dataclasses.fields(config))
+
+
+def _resizing(as_found: ImagePreprocessing, prepared: ImagePreprocessing) -> list[str]:
+    (height, width), (rows, columns) = as_found.size, prepared.size
+    if as_found.size == prepared.size:
+        return []
+    return [f"images of {height} x {width} are {RESIZED[prepared.resize]} to {rows} x {columns}"]
+
+
+def _refuse_options_of_images(fields: Mapping[str, Field], settings: DataSettings) -> None:
+    if any(field.kind == "images" for field in fields.values()):
+        return
+    given = {
+        "augmented": settings.augment != "none",
+        "resized": settings.resize is not None,
+        "standardised by the channel": settings.standardise,
+    }
+    for word in (word for word, is_given in given.items() if is_given):
+        found = ", ".join(field.kind for field in fields.values())
+        raise DataError(f"only images can be {word}", found=found, remedy="leave that option out")

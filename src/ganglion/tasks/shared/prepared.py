@@ -1,0 +1,162 @@
+"""A data set as networks take it: split, the fields that a task takes each prepared, and handed out in batches."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from ganglion.core import Batch
+from ganglion.data.dataset import Dataset
+from ganglion.data.fields import Field
+from ganglion.data.loaders.augment import Augment
+from ganglion.data.loaders.columns import Columns, Kinds
+from ganglion.data.loaders.derived import Derived, derive
+from ganglion.data.loaders.epochs import EpochLoader
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.loaders.streaming import StreamingLoader
+from ganglion.data.preprocessing import Ragged, apply
+from ganglion.data.settings import DataSettings
+from ganglion.data.splits import PARTS, Part, Samples, split
+from ganglion.tasks.shared.evaluation import EVALUATION_BATCH
+from ganglion.tasks.shared.fitting import Options, fit_fields
+
+NO_EPOCH = -1
+"""Epoch of random numbers that training never draws."""
+MOVED = ("images", "masks", "boxes")
+"""Kinds of fields that augmentation moves together."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Training, validation and test part, with the fields that batches are made of and their preprocessing.
+
+    >>> from ganglion.data.catalogue import read
+    >>> chosen = {"inputs": "inputs", "targets": "targets"}
+    >>> iris = Prepared.of(read("iris", DataSettings()), chosen, None, DataSettings(batch_size=8), seed=0)
+    >>> {name: tuple(values.shape) for name, values in next(iter(iris.loader(seed=0))).items()}
+    {'index': (8,), 'inputs': (8, 4), 'targets': (8,)}
+    """
+
+    dataset: Dataset
+    samples: Mapping[Part, Samples]
+    """Raw, with all fields of the data."""
+    chosen: Mapping[str, str]
+    """Which field of the data each field of a batch is made of."""
+    preprocessing: Mapping[str, Any]
+    """By the names of a batch, fitted to the training part."""
+    settings: DataSettings
+    seed: int
+    notes: tuple[str, ...]
+    """What the user should know about how the data was read and prepared."""
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+    """Fields of a batch that are made of others."""
+    _columns: dict[Part, Columns] = field(default_factory=dict)
+    """Fields in memory of the parts that were prepared already."""
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        chosen: Mapping[str, str],
+        config: Any,
+        settings: DataSettings,
+        seed: int,
+        options: Options | None = None,
+    ) -> "Prepared":
+        """Split the data, and fit the preprocessing to the training part and to what the network takes.
+
+        Args:
+            chosen: which field of the data each field of a batch is made of.
+            options: what the preprocessing of each field of a batch is told beside its values.
+        """
+        samples = split(dataset, settings, seed)
+        training = {name: samples["train"].fields[source] for name, source in chosen.items()}
+        preprocessing, notes = fit_fields(training, config, settings, options or {})
+        return cls(dataset, samples, chosen, preprocessing, settings, seed, (*dataset.notes, *notes))
+
+    def __getitem__(self, part: Part) -> Samples:
+        return self.samples[part]
+
+    def nearest(self, part: Part) -> Samples:
+        """Return a part; where nothing was held back for it, the one before."""
+        order = PARTS[PARTS.index(part) :: -1]
+        return next(self.samples[name] for name in order if len(self.samples[name]))
+
+    def raw(self, part: Part, name: str = "inputs") -> Field:
+        """Return the raw values of a field of the nearest part."""
+        return self.nearest(part).fields[self.chosen[name]]
+
+    def some(self, part: Part, places: np.ndarray, name: str = "inputs") -> Any:
+        """Return the prepared values of a field at some places `(samples,)` of the nearest part."""
+        return self.preprocessing[name](self.raw(part, name).take(places).values[:])  # files are decoded here
+
+    def spread(self, part: Part, most: int) -> np.ndarray:
+        """Return the places of at most `most` samples, evenly spread over the nearest part."""
+        return np.unique(np.linspace(0, len(self.nearest(part)) - 1, most).astype(int))
+
+    def columns(self, part: Part) -> Columns:
+        """Return the prepared fields of the nearest part that are in memory, and the places `index` in the whole."""
+        if part not in self._columns:
+            held = {name: one for name in self.chosen if not (one := self.raw(part, name)).in_files}
+            prepared = apply({name: self.preprocessing[name] for name in held}, held)
+            self._columns[part] = {"index": torch.from_numpy(self.nearest(part).index), **prepared}
+        return self._columns[part]
+
+    def loader(self, seed: int) -> EpochLoader:
+        """Return the shuffled, augmented batches of the training part."""
+        kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
+        augment = None if self.settings.augment == "none" else Augment(self.settings.augment, kinds)
+        more = {"derived": self.derived, "kinds": kinds}
+        return self._batches("train", self.settings.batch_size, seed, augment, shuffle=True, **more)
+
+    def batches(self, part: Part) -> Iterator[Batch]:
+        """Yield all batches of the nearest part in order, unchanged.
+
+        Derived fields are those of an epoch which training never comes to.
+        """
+        for batch in self._batches(part, EVALUATION_BATCH):
+            yield derive(batch, self.derived, self.seed, NO_EPOCH)
+
+    def whole(self, part: Part) -> Batch:
+        """Return the nearest part as one batch, otherwise as `batches`."""
+        (batch,) = self._batches(part, "all")
+        return derive(batch, self.derived, self.seed, NO_EPOCH)
+
+    def _batches(
+        self,
+        part: Part,
+        batch_size: int | Literal["all"],
+        seed: int = 0,
+        augment: Augment | None = None,
+        *,
+        shuffle: bool = False,
+        **more: Any,
+    ) -> EpochLoader:
+        fields = {name: self.raw(part, name) for name in self.chosen}
+        unpaired = tuple(name for name, one in fields.items() if not one.paired)
+        together = {"index"} if len(unpaired) < len(fields) else set()  # of nothing that is paired there is no order
+        columns = {name: one for name, one in self.columns(part).items() if name in {*fields, *together}}
+        files: dict[str, Any] = {name: one.values for name, one in fields.items() if one.in_files}
+        if files:
+            transforms = {name: self.preprocessing[name] for name in files}
+            workers, patience = self.settings.workers, self.settings.worker_timeout
+            return StreamingLoader(
+                files,
+                transforms,
+                columns,
+                batch_size,
+                seed,
+                augment,
+                workers,
+                shuffle,
+                patience,
+                unpaired=unpaired,
+                **more,
+            )
+        first = next(iter(fields))
+        by_length = first if shuffle and isinstance(columns[first], Ragged) and fields[first].paired else None
+        return InMemoryLoader(
+            columns, batch_size, seed, augment, shuffle, unpaired=unpaired, by_length=by_length, **more
+        )
