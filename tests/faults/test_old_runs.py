@@ -30,6 +30,12 @@ def test_opens_and_gives_the_same_network(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
+def test_what_was_fitted_then_is_what_is_fitted_now(name: str) -> None:
+    run = open_run(KEPT / name)
+    assert run.task.preprocessing == run.prepared_task().preprocessing
+
+
+@pytest.mark.parametrize("name", EXPECTED)
 def test_evaluates_to_the_same_scores(name: str, tmp_path: Path) -> None:
     measured = open_run(shutil.copytree(KEPT / name, tmp_path / name)).evaluate("test")
     for measure, value in EXPECTED[name]["metrics"].items():

@@ -19,6 +19,8 @@ def migrated(about: State) -> State:
     >>> now["format"], now["config"]["game"], now["state"]["fields"]["inputs"]["settings"]["image_size"]
     (3, {'real_label': 0.9}, 8)
     """
+    if about["format"] == FORMAT:
+        return about
     if about["format"] < 2:
         about = about | {"config": _with_game(about)}
     if about["format"] < 3:

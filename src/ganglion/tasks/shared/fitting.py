@@ -105,7 +105,8 @@ def _fit_images(
         options["image_size"] = config.image_size
         if _open(config, "image_size"):
             options["image_size"] = min(max(*as_found.size, config.smallest_image), config.largest_image)
-        options["channels"] = as_found.channels if _open(config, "in_channels") else config.in_channels
+        if hasattr(config, "in_channels") and not _open(config, "in_channels"):
+            options["channels"] = config.in_channels
     return as_found, ImagePreprocessing.fit(field.values, **options)
 
 
