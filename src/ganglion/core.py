@@ -115,6 +115,15 @@ def _lay_out_like_parameters(optimizer: Optimizer) -> None:
                 moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
 
+def is_under(name: str, prefix: str) -> bool:
+    """Say whether the dotted name of a part of a network is a prefix, or begins with it and a dot.
+
+    >>> is_under("layers.0.weight", "layers.0"), is_under("layers.10.weight", "layers.1")
+    (True, False)
+    """
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
 class Loader(Protocol):
     """A source of batches whose place can be saved; the order of an epoch is a function of (seed, epoch) alone."""
 

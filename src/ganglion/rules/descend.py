@@ -14,6 +14,7 @@ from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
 from ganglion.fast.descent import clipped_adam_step, norm_of, shorten, total_of
 from ganglion.rules.compiled import differentiate
+from ganglion.rules.groups import factors_of, grouped
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
 from ganglion.settings import above, at_least, settings, unknown_name
 
@@ -28,6 +29,10 @@ class Descent:
     """Step size before any schedule."""
     weight_decay: float = 0.0
     """Shrinks the weights towards zero at every update; what that means exactly is the optimizer's affair."""
+    decay_biases: bool = True
+    """Let weight decay shrink biases and the scales of norms too: all parameters of fewer than two dimensions."""
+    rates: tuple[str, ...] = ()
+    """Factors of the learning rate for parts of the network, by the beginnings of their names: encoder=0.1 head=2."""
     optimizer_arguments: tuple[str, ...] = ()
     """Further arguments of the optimizer as name=value, for example momentum=0.9 nesterov=True."""
     clip_norm: Annotated[float, above(0)] | None = None
@@ -38,12 +43,17 @@ class Descent:
     """Micro-batches that one batch is worked through in: the same update with less memory."""
 
     def make_optimizer(self, *networks: nn.Module) -> Optimizer:
-        """Return the optimizer of all trainable parameters of `networks`, which it knows by their dotted names."""
+        """Return the optimizer of all trainable parameters of `networks`, which it knows by their dotted names.
+
+        Parameters with other rates or without weight decay are groups of their own, behind all others.
+
+        Raises:
+            ConfigurationError: the optimizer refuses its arguments, or knows no groups; or `rates` name no part.
+        """
         named = [
             (f"{number}.{name}" if len(networks) > 1 else name, parameter)
             for number, network in enumerate(networks)
             for name, parameter in network.named_parameters()
-            if parameter.requires_grad
         ]
         cls = OPTIMIZERS[self.optimizer]
         accepted = inspect.signature(cls).parameters
@@ -53,8 +63,21 @@ class Descent:
             if "weight_decay" not in accepted:
                 raise ConfigurationError(f"the optimizer {self.optimizer} has no weight decay", remedy="leave it at 0")
             arguments["weight_decay"] = self.weight_decay
+        groups = grouped(
+            named,
+            self.learning_rate,
+            factors_of(self.rates, [name for name, _ in named]),
+            spare_vectors=not self.decay_biases and "weight_decay" in accepted,
+        )
+        if len(groups) > 1 and cls is OPTIMIZERS["lbfgs"]:
+            raise ConfigurationError(
+                "the optimizer lbfgs has one learning rate for all parameters",
+                where="rates",
+                found=", ".join(self.rates),
+                remedy="leave rates out, or choose another optimizer",
+            )
         try:
-            optimizer = cls(named, lr=self.learning_rate, **arguments)  # type: ignore[call-arg]
+            optimizer = cls(groups, lr=self.learning_rate, **arguments)  # type: ignore[call-arg]
         except (ValueError, TypeError) as error:
             raise ConfigurationError(
                 f"the optimizer {self.optimizer} refuses its arguments",
@@ -62,7 +85,7 @@ class Descent:
                 remedy="look at optimizer_arguments",
             ) from error
         for group in optimizer.param_groups:
-            group.setdefault("initial_lr", self.learning_rate)
+            group.setdefault("initial_lr", group["lr"])
         return optimizer
 
 
@@ -171,6 +194,7 @@ def _note_clipping(measured: dict[str, Tensor], norm: Tensor | float | None, des
 
 
 def owned(optimizer: Optimizer) -> list[nn.Parameter]:
+    """Return the parameters of an optimizer, group by group: where there are several, not in the network's order."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from torch import nn
 from torch.optim import Optimizer
 
-from ganglion.core import LearningRule
+from ganglion.core import LearningRule, is_under
 from ganglion.errors import UsageError
 
 
@@ -19,8 +19,8 @@ def freeze(rule: LearningRule, prefixes: Sequence[str]) -> None:
     """
     frozen: set[int] = set()
     for prefix in prefixes:
-        modules = [module for name, module in _modules(rule) if _is_under(name, prefix)]
-        parameters = [parameter for name, parameter in _parameters(rule) if _is_under(name, prefix)]
+        modules = [module for name, module in _modules(rule) if is_under(name, prefix)]
+        parameters = [parameter for name, parameter in _parameters(rule) if is_under(name, prefix)]
         if not parameters:
             known = dict.fromkeys(name.rpartition(".")[0] or name for name, _ in _parameters(rule))
             raise UsageError(f"there is nothing to freeze under {prefix!r}", expected=f"one of {', '.join(known)}")
@@ -47,10 +47,6 @@ def _release(optimizer: Optimizer, frozen: set[int]) -> None:
             if name in group:
                 group[name] = [group[name][place] for place in kept]
     optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
-
-
-def _is_under(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}.")
 
 
 def _modules(rule: LearningRule) -> Iterator[tuple[str, nn.Module]]:

@@ -1,6 +1,5 @@
 """Contrastive divergence: lower the energy of the data, raise that of what the model makes of it."""
 
-from itertools import compress
 from typing import cast, final
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor, nn
 
 from ganglion.core import Batch, EnergyModel, LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.rules.descend import Descent, apply_gradients
+from ganglion.rules.descend import Descent, apply_gradients, owned
 
 
 @final
@@ -64,8 +63,9 @@ class ContrastiveDivergence(LearningRule):
         model = self.negative_samples(data)
         shares = torch.cat([_equal_shares(data), -_equal_shares(model)])
         loss, gradients = self.machine.free_energy_gradients(torch.cat([data, model]), shares)
-        learning = [value.requires_grad for value in self.networks["machine"].parameters()]
-        apply_gradients(self.optimizers["machine"], compress(gradients, learning), self.descent)
+        gradient_of = dict(zip(self.networks["machine"].parameters(), gradients, strict=True))
+        optimizer = self.optimizers["machine"]
+        apply_gradients(optimizer, [gradient_of[parameter] for parameter in owned(optimizer)], self.descent)
         return {"loss": loss}
 
     def negative_samples(self, data: Tensor) -> Tensor:
