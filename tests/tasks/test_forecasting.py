@@ -408,3 +408,20 @@ def test_beats_the_naive_methods_on_real_series(name: str, options: dict, tmp_pa
     small = {"hidden_features": 32, "num_layers": 1, "dropout": 0.1}
     run = train("lstm-forecaster", source, out=tmp_path / "run", threads=1, **small, **options)
     assert run.metrics["mase"] < run.result["baseline_metrics"]["mase"]
+
+
+def test_a_forecast_begins_at_the_first_day_without_a_value(tmp_path: Path) -> None:
+    days = np.arange("2023-01-01", "2023-07-20", dtype="datetime64[D]").tolist()
+    known, hole = 170, 150
+    values = wave(known)[:, 0].tolist()
+    cells = [f"{value:.3f}" if place != hole else "" for place, value in enumerate(values)]
+    cells += [""] * (len(days) - known)
+    path = tmp_path / "plan.csv"
+    path.write_text("date,sales\n" + "".join(f"{day},{cell}\n" for day, cell in zip(days, cells, strict=True)))
+    task = Forecasting.prepare(str(path), TINY, DataSettings(), seed=0)
+    restored = Forecasting.restore(json.loads(json.dumps(task.state())), task.config)
+    rows = ask(restored, build(restored.config).home, "forecast")
+    assert len(rows) == len(days) - known
+    assert [row["date"] for row in rows] == [str(day) for day in days[known:]]
+    assert float(task._series[-1, 0]) == pytest.approx(values[-1], abs=1e-3)  # what is empty is no history
+    assert hole not in task._judged["test"]

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from ganglion.data.clock import Clock
 from ganglion.data.fields import Field, FieldKind, Values
 from ganglion.errors import DataError
 from ganglion.findings import Finding
@@ -73,6 +74,10 @@ class Dataset:
     """Name or path to read it again from."""
     fingerprint: str = ""
     """SHA-256 of the contents, so that a resumed run notices that its data changed."""
+    clock: Clock | None = None
+    """When a series was measured; None where that is unknown, and for other data."""
+    ahead: int = 0
+    """Rows after the end of a series whose values are still to come."""
     notes: tuple[str, ...] = ()
     """What was inferred while reading, for the user: the target column, the delimiter, files left out."""
     findings: tuple[Finding, ...] = ()

@@ -67,6 +67,10 @@ class DataSettings:
     """Read a folder of images batch by batch instead of holding it in memory."""
     download: bool = False
     """Fetch a named set from its mirrors if it is not on this machine."""
+    dates: Literal["day-first", "month-first"] | None = None
+    """How dates such as 01/02/2024 are read; found out from the whole column when not given."""
+    series: str | None = None
+    """Series to take of a table that holds several, one below the other: `COLUMN=VALUE`, or several with commas."""
     season: Annotated[int, at_least(1)] | None = None
     """Steps in one season of a series, for the seasonal-naive baseline; estimated when not given."""
     allow_problems: bool = False

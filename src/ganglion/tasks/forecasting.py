@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ganglion import figures
 from ganglion.core import LearningRule
+from ganglion.data.clock import Clock
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
@@ -18,7 +19,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.rules.losses import LOSS
-from ganglion.settings import at_least, settings
+from ganglion.settings import at_least, from_dict, settings, to_dict
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.bands import (
@@ -49,6 +50,8 @@ from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+STEPS = 10
+"""Steps that are forecast where neither the user nor the data says how many."""
 DRAWN = 120
 """Steps of the test part drawn at most, and as many of the past."""
 
@@ -65,8 +68,8 @@ class Predict:
 class Forecast:
     """Continue the series that the run was trained on."""
 
-    steps: Annotated[int, at_least(1)] = 10
-    """Steps beyond the end of the series."""
+    steps: Annotated[int, at_least(1)] | None = None
+    """Steps beyond the end of the series; those that the data lists without values, or 10, when not given."""
 
 
 @final
@@ -105,6 +108,10 @@ class Forecasting(Task):
     """Steps of a season; 1 where there is none."""
     last_window: np.ndarray
     """The end of the series `(window, columns)`, in its own units."""
+    clock: Clock | None = None
+    """When the series was measured; None where that is unknown."""
+    ahead: int = 0
+    """Rows after its end that the data lists without values."""
     margins: Tensor | None = None
     """By how much bands are widened `(horizon, columns, bands)`, scaled; None until calibrated."""
 
@@ -132,6 +139,7 @@ class Forecasting(Task):
         task = cls(adapt(config, **sizes({"inputs": scale})), {"inputs": scale})
         task.target, task.season = target, season
         task.last_window = scale.inverse(scale(series[-config.window :]))  # leading gaps become the mean
+        task.clock, task.ahead = dataset.clock, dataset.ahead
         task.fingerprint, task.has_validation = dataset.fingerprint, len(targets["validation"]) > 0
         task.notes = (*dataset.notes, *task._describe(raw, targets, estimated=settings.season is None))
         task._hold(raw, series, targets, settings)
@@ -142,6 +150,8 @@ class Forecasting(Task):
         task = super().restore(state, config)
         task.target, task.season = state["target"], state["season"]
         task.last_window = np.array(state["last_window"], dtype=np.float64)
+        task.clock = from_dict(Clock, state["clock"], where="clock of the run") if state.get("clock") else None
+        task.ahead = state.get("ahead", 0)
         if state.get("margins") is not None:
             task.margins = torch.tensor(state["margins"], dtype=torch.float32)
         return task
@@ -151,6 +161,8 @@ class Forecasting(Task):
             "target": self.target,
             "season": self.season,
             "last_window": self.last_window.tolist(),
+            "clock": None if self.clock is None else to_dict(self.clock),
+            "ahead": self.ahead,
             "margins": None if self.margins is None else self.margins.tolist(),
         }
 
@@ -318,11 +330,13 @@ class Forecasting(Task):
 
         Quantiles are those of their own step given the medians before.
         """
-        scaled = self._onward(network, self.scale(self.last_window), question.steps)
+        steps = question.steps or self.ahead or STEPS
+        scaled = self._onward(network, self.scale(self.last_window), steps)
+        dates = self.clock.following(steps) if self.clock else []
         values = np.stack([self.scale.inverse(level) for level in scaled.unbind(-1)], axis=-1)
         rows = []
         for number, row in enumerate(values, start=1):
-            named: dict[str, float] = {"step": number}
+            named: dict[str, Any] = {"step": number, **({"date": dates[number - 1]} if dates else {})}
             for name, levels in zip(self.columns, row, strict=True):
                 named |= {name: float(levels[self._point]), **self._band(levels, name)}
             rows.append(named)

@@ -1,0 +1,261 @@
+"""In which order the rows of a series stand, and whether they are one series at all."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import final
+
+import numpy as np
+
+from ganglion.data.clock import Clock
+from ganglion.data.formats.dates import NAMES, Dates, read_dates, read_numbers
+from ganglion.data.formats.tables import Table, is_numeric
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, UsageError
+
+DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
+COUNTERS = re.compile(r"^(id|no\.?|nr\.?|index|row|step|unnamed: 0|column 1|#|n|number|rownames?)$")
+FEW = 0.01
+"""Share of rows whose date may occur again, as the hour does that a clock is set back."""
+SHOWN = 4
+
+
+@final
+@dataclass(frozen=True)
+class Timed:
+    """A table without its dates and row numbers, and when each row was."""
+
+    table: Table
+    dates: str | None
+    """The columns that the dates were in; None where the rows have none."""
+    seconds: np.ndarray | None
+    """Seconds since 1970, or other numbers that grow with time `(rows,)`; None where the file's order counts."""
+    on_calendar: bool = True
+    """Whether `seconds` are of a calendar."""
+
+
+def find_times(table: Table, settings: DataSettings, notes: list[str]) -> Timed:
+    """Find the dates of a table by what its cells are; names only help with columns of numbers.
+
+    Raises:
+        DataError: some cells are no dates, they can be read in two ways, or rows without dates run backwards.
+    """
+    wanted = {*settings.columns, settings.target}
+    parts = [name for name in table.names if name.lower() in DATE_PARTS and is_numeric(_cells(table, name))]
+    if len(parts) > 1 and "year" in (name.lower() for name in parts) and not wanted & set(parts):
+        notes.append(f"dates from the columns {', '.join(parts)}")
+        seconds = _from_parts({name.lower(): _cells(table, name) for name in parts})
+        return Timed(_without_counters(table.without(parts), wanted, notes), ", ".join(parts), seconds)
+    unread: list[str] = []
+    for name in sorted(table.names, key=lambda name: NAMES.search(name.lower()) is None):
+        if name in wanted:
+            continue
+        called = NAMES.search(name.lower()) is not None
+        column = _cells(table, name)
+        found = read_numbers(column, called) if is_numeric(column) else read_dates(column.tolist(), settings.dates)
+        if found is not None:
+            _refuse_two_readings(found, name, table, settings)
+            doubt = f" ({found.rivals[0].form} would do as well; --dates decides)" if found.rivals else ""
+            notes.append(f"dates from the column {name!r}, as {found.form}{doubt}")
+            kept, seconds = _with_dates(table, name, found, settings, notes)
+            return Timed(_without_counters(kept.without([name]), wanted, notes), name, seconds)
+        if called and not is_numeric(column):
+            unread.append(name)
+    return _without_calendar(table, unread, wanted, settings, notes)
+
+
+def _without_calendar(
+    table: Table, unread: list[str], wanted: set[str | None], settings: DataSettings, notes: list[str]
+) -> Timed:
+    """Take rows in the order of numbers that say when, or of the file, unless a column shows that this is backwards."""
+    for name in table.names:
+        column = _cells(table, name)
+        if name in wanted or not is_numeric(column) or not NAMES.search(name.lower()) or not np.isfinite(column).all():
+            continue
+        unique = len(np.unique(column)) == len(column)
+        if unique or _keys(table.without([name]), column):
+            notes.append(f"rows in the order of the numbers in the column {name!r}")
+            return Timed(_without_counters(table.without([name]), wanted, notes), name, column, on_calendar=False)
+    for name in unread:
+        notes.append(f"column {name!r} could not be read as dates: rows are taken in the order of the file")
+        _refuse_backwards(table, name, [_digits(cell) for cell in _cells(table, name).tolist()], settings)
+    if not unread:
+        notes.append("no column of dates: rows are taken in the order of the file")
+    kept = table.without(unread) if len(unread) < len(table.names) else table
+    for name in kept.names:
+        if is_numeric(_cells(kept, name)) and name not in wanted and COUNTERS.match(name.lower()):
+            _refuse_backwards(kept, name, _cells(kept, name).tolist(), settings)
+    return Timed(_without_counters(kept, wanted, notes), None, None)
+
+
+def _digits(cell: object) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"\d+", str(cell)))
+
+
+def _refuse_backwards(table: Table, name: str, values: Sequence, settings: DataSettings) -> None:
+    """Raise where values only ever fall, so that the newest row seems to come first."""
+    falls = all(left >= right for left, right in pairwise(values)) and values[0] > values[-1]
+    if len(values) > 2 and falls and not settings.allow_problems:
+        raise DataError(
+            "the rows of this series seem to run backwards in time",
+            where=f"{table.source}, column {name}",
+            expected="the oldest row first, or dates that can be read",
+            found=f"{_cells(table, name)[0]} at first, {_cells(table, name)[-1]} at last",
+            remedy="sort the file by time, or take its order as it is with --allow-problems",
+        )
+
+
+def _refuse_two_readings(found: Dates, name: str, table: Table, settings: DataSettings) -> None:
+    """Raise where two readings put the rows in different orders."""
+    order = np.argsort(found.seconds, kind="stable")
+    rivals = [one for one in found.rivals if not np.array_equal(np.argsort(one.seconds, kind="stable"), order)]
+    if rivals and settings.dates is None:
+        raise DataError(
+            "these dates can be read in two ways",
+            where=f"{table.source}, column {name}",
+            expected="a column that only one order of day and month fits",
+            found=f"{_cells(table, name)[0]!r} as {found.form} or {rivals[0].form}",
+            remedy="say which with --dates day-first or --dates month-first",
+        )
+
+
+def _with_dates(
+    table: Table, name: str, found: Dates, settings: DataSettings, notes: list[str]
+) -> tuple[Table, np.ndarray]:
+    """Return the rows that have a date; raise where some lack one, unless problems are allowed."""
+    odd = np.flatnonzero(~np.isfinite(found.seconds))
+    if not len(odd):
+        return table, found.seconds
+    cells = [_cells(table, name)[place] for place in odd[:SHOWN]]
+    shown = [f"{'nothing' if cell is None or cell != cell else repr(cell)} in row {place + 1}"
+             for cell, place in zip(cells, odd, strict=False)]  # fmt: skip
+    said = ", ".join(shown) + (", ..." if len(odd) > SHOWN else "")
+    if not settings.allow_problems:
+        raise DataError(
+            "a row of this series has no date that can be read" if len(odd) == 1 else f"{len(odd)} rows have no date",
+            where=f"{table.source}, column {name}",
+            expected=f"dates as {found.form} throughout",
+            found=said,
+            remedy="mend or remove these rows, or leave them out with --allow-problems",
+        )
+    notes.append(f"rows without a date left out: {said}")
+    kept = np.flatnonzero(np.isfinite(found.seconds))
+    return rows_of(table, kept), found.seconds[kept]
+
+
+def _cells(table: Table, name: str) -> np.ndarray:
+    """Return a column as it was read, also where it is doubtful as numbers: dates may be."""
+    return table.columns[table.names.index(name)]
+
+
+def rows_of(table: Table, places: np.ndarray) -> Table:
+    """Return some rows of a table."""
+    lines = None if table.lines is None else table.lines[places]
+    return replace(table, columns=tuple(column[places] for column in table.columns), lines=lines)
+
+
+def _from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
+    """Return seconds of dates that are spread over columns."""
+    months = (parts["year"] - 1970) * 12 + parts.get("month", np.array(1)) - 1
+    days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + parts.get("day", np.array(1)) - 1
+    seconds = parts.get("hour", 0.0) * 3600 + parts.get("minute", 0.0) * 60 + parts.get("second", 0.0)
+    return days * 86400.0 + seconds
+
+
+def _without_counters(table: Table, wanted: set[str | None], notes: list[str]) -> Table:
+    """Return the table without columns that only count its rows, whatever they are called."""
+    running = []
+    for name in table.names:
+        column = _cells(table, name)
+        if name not in wanted and is_numeric(column) and len(column) > 2:
+            steps = np.diff(column)
+            named = COUNTERS.match(name.lower()) is not None
+            if (np.abs(steps) == 1).all() and (steps == steps[0]).all() and (named or len(column) >= 20):
+                running.append(name)
+    numeric = [name for name in table.names if is_numeric(_cells(table, name))]
+    if not running or len(running) == len(numeric):
+        return table
+    notes.append(f"left out as counting the rows: {', '.join(running)}")
+    return table.without(running)
+
+
+def choose_series(table: Table, settings: DataSettings) -> Table:
+    """Return the rows of the one series that `settings.series` names."""
+    if settings.series is None:
+        return table
+    kept = np.ones(len(table), dtype=bool)
+    for condition in settings.series.split(","):
+        name, separator, value = condition.partition("=")
+        if not separator:
+            raise UsageError(
+                "a series is named by a column and its value", where="--series", found=settings.series,
+                expected="COLUMN=VALUE", remedy="such as --series store=1",
+            )  # fmt: skip
+        column = table[name.strip()]
+        kept &= np.array([_same(cell, value.strip()) for cell in column.tolist()])
+    if not kept.any():
+        raise UsageError(
+            "there is no such series in this table",
+            where=table.source,
+            expected=", ".join(_shown(np.unique(table[name.strip()].astype(str)))),
+            found=settings.series,
+            remedy="name one of them",
+        )
+    rows = rows_of(table, np.flatnonzero(kept))
+    return rows.without([part.partition("=")[0].strip() for part in settings.series.split(",")])
+
+
+def _same(cell: object, value: str) -> bool:
+    return str(cell) == value or (isinstance(cell, float) and cell.is_integer() and str(int(cell)) == value)
+
+
+def _shown(values: Sequence | np.ndarray) -> list[str]:
+    texts = [str(int(value)) if isinstance(value, float) and value.is_integer() else str(value) for value in values]
+    return [*texts[:SHOWN], *(["..."] if len(texts) > SHOWN else [])]
+
+
+def _keys(table: Table, seconds: np.ndarray) -> tuple[str, ...]:
+    """Return the columns that tell several series in one table apart: within each no date occurs twice."""
+    known = [
+        name
+        for name in table.names
+        if 1 < len(set(_cells(table, name).tolist())) <= len(table) // 2
+        and (not is_numeric(_cells(table, name)) or (_cells(table, name) == np.round(_cells(table, name))).all())
+    ]
+    for names in [(name,) for name in known] + list(combinations(known, 2)):
+        rows = set(zip(seconds.tolist(), *(_cells(table, name).tolist() for name in names), strict=True))
+        if len(rows) >= (1 - FEW) * len(table):
+            return names
+    return ()
+
+
+def refuse_several(timed: Timed, seconds: np.ndarray, settings: DataSettings, notes: list[str]) -> None:
+    """Raise where dates occur again, because the table holds several series or is in disorder."""
+    again = len(seconds) - len(np.unique(seconds))
+    if not again:
+        return
+    keys = _keys(timed.table, seconds) if again > FEW * len(seconds) else ()
+    if keys:
+        values = [_shown(list(dict.fromkeys(_cells(timed.table, name).tolist()))) for name in keys]
+        example = ",".join(f"{name}={options[0]}" for name, options in zip(keys, values, strict=True))
+        count = len(set(zip(*(_cells(timed.table, name).tolist() for name in keys), strict=True)))
+        raise DataError(
+            "this table holds several series, one below the other",
+            where=f"{timed.table.source}, column {' and '.join(keys)}",
+            expected="one row for each time",
+            found=f"{count} series: " + "; ".join(", ".join(options) for options in values),
+            remedy=f"choose one of them with --series {example!r}",
+        )
+    times, counts = np.unique(seconds, return_counts=True)
+    first = Clock.of(times).spelt(float(times[counts > 1][0])) if timed.on_calendar else f"{times[counts > 1][0]:g}"
+    said = f"{again} dates occur more than once, {first} at first"
+    if again > max(1, FEW * len(seconds)) and not settings.allow_problems:
+        raise DataError(
+            "the rows of this series are not one for each date",
+            where=f"{timed.table.source}, {timed.dates}",
+            expected="each date once",
+            found=said,
+            remedy="choose one series with --series COLUMN=VALUE, or keep all rows with --allow-problems",
+        )
+    notes.append(said)
