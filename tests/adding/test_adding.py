@@ -70,3 +70,20 @@ def test_the_command_line_knows_both(copy: Path) -> None:
     assert near["distance"] < 1 < 50 < far["distance"]
     helped = python(copy, "-m", "ganglion", "predict", "run", "--help")
     assert "--squared" in helped.stdout, helped.stderr
+
+
+def test_both_networks_are_taken_home(copy: Path) -> None:
+    """The home of the toy is two networks: both come back by role, trained and as the best evaluation left them."""
+    program = """
+import json, torch, ganglion
+from ganglion.training.run_folder import RunFolder
+
+run = ganglion.train("centre", seed=1, steps=100)
+home, (best, _) = ganglion.load(run.folder), RunFolder.open(run.folder).best_weights()
+equal = home.state_dict().keys() == best.keys() and all(map(torch.equal, home.state_dict().values(), best.values()))
+moved = bool((home["centre"].point != 2).all() and (home["radius"].length != 1).all())
+print(json.dumps([sorted(home), home.training, equal, moved]))
+"""
+    done = python(copy, "-c", program)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == [["centre", "radius"], False, True, True]

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-import torch
 from torch import nn
 
 from ganglion import figures
@@ -46,24 +45,24 @@ class Centring(Task):
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         inputs: Any = self.data.columns("train")["inputs"]
-        columns = {"inputs": inputs, "targets": torch.zeros(len(inputs), 1)}
-        return InMemoryLoader(columns, self.data.settings.batch_size, seed)
+        return InMemoryLoader({"inputs": inputs}, self.data.settings.batch_size, seed)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        return {"mean_square": float(ask(rule.home, self.data.whole(part)["inputs"]).square().mean())}
+        return {"mean_square": float(ask(rule.home["centre"], self.data.whole(part)["inputs"]).square().mean())}
 
     def baseline(self) -> dict[str, float]:
         return {"mean_square": float(self.data.whole("test")["inputs"].square().sum(1).mean())}
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        distances = ask(rule.home, self.data.whole("test")["inputs"]).numpy()
+        distances = ask(rule.home["centre"], self.data.whole("test")["inputs"]).numpy()
         return {"distances": figures.scatter(distances, distances, ("distance",))}
 
-    def predict(self, home: nn.Module, question: Predict) -> Rows:
+    def predict(self, home: nn.ModuleDict, question: Predict) -> Rows:
         found, samples = asked(question.inputs, self.preprocessing["inputs"])
-        distances = ask(home, samples)[:, 0]
-        answers = distances.square() if question.squared else distances
-        return Rows(found.name([{"distance": distance} for distance in answers.tolist()]))
+        distances = ask(home["centre"], samples)
+        radii = ask(home["radius"], distances)[:, 0].tolist()
+        answers = (distances.square() if question.squared else distances)[:, 0].tolist()
+        return Rows(found.name([{"distance": one, "radii": other} for one, other in zip(answers, radii, strict=True)]))
 
 
 TASK = Centring

@@ -10,12 +10,11 @@ POINTS = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
 
 
 def nearness(rule: LearningRule) -> float:
-    return -float((rule.home.point.detach() - POINTS.mean(0)).norm())
+    return -float((rule.home["centre"].point.detach() - POINTS.mean(0)).norm())
 
 
 def loader() -> InMemoryLoader:
-    tensors = {"inputs": POINTS, "targets": torch.zeros(len(POINTS), 1)}
-    return InMemoryLoader(tensors, 20, seed=torch.initial_seed() % 2**31)
+    return InMemoryLoader({"inputs": POINTS}, 20, seed=torch.initial_seed() % 2**31)
 
 
 ROW = Row(
@@ -23,6 +22,6 @@ ROW = Row(
     steps=200,
     measure=nearness,
     threshold=-0.2,
-    counts=(({"in_features": 7}, "network", 7),),
+    counts=(({"in_features": 7}, "centre", 7),),
     data="two-moons",
 )

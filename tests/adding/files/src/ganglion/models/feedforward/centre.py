@@ -4,13 +4,14 @@ Idea:
     The point from which the squares of the distances to all samples have the smallest mean is their mean.
 
 Equations:
-    E = mean over n of |x_n - c|^2
+    E = mean over n of |x_n - c|^2 + mean over n of (|x_n - c| - r)^2, with c held in the second
 
 Networks:
-    network: `Centre`, from rows (batch, features) to distances (batch, 1).
+    centre: `Centre`, from rows (batch, features) to distances (batch, 1).
+    radius: `Radius`, from distances (batch, 1) to those in units of the radius (batch, 1). Both are taken home.
 
 Learning rule:
-    Supervised, the squared error of the distance with 0 as the target.
+    `Centring`, gradient descent of E.
 
 Data it expects:
     Rows of numbers.
@@ -25,14 +26,13 @@ References:
     Gauss, Theoria combinationis observationum erroribus minimis obnoxiae, 1823.
 """
 
-from typing import Annotated
+from typing import Annotated, final
 
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import LearningRule
-from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import Supervised
+from ganglion.core import Batch, LearningRule
+from ganglion.rules.descend import Descent, descend
 from ganglion.settings import at_least, settings
 
 
@@ -45,6 +45,47 @@ class Centre(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return (inputs - self.point).square().sum(1, keepdim=True).sqrt()
+
+
+class Radius(nn.Module):
+    """Distances d `(batch, 1)` in units of the radius r, d / r."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.length = nn.Parameter(torch.ones(1))
+
+    def forward(self, distances: Tensor) -> Tensor:
+        return distances / self.length
+
+
+@final
+class Centring(LearningRule):
+    """Move the point and the radius down the gradient."""
+
+    home_roles = ("centre", "radius")
+
+    def __init__(self, in_features: int, descent: Descent) -> None:
+        self.networks = {"centre": Centre(in_features), "radius": Radius()}
+        self.optimizers = {role: descent.make_optimizer(network) for role, network in self.networks.items()}
+        self.counters = {}
+        self.tensors = {}
+        self.descent = descent
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        return self.radius_phase(batch) | self.centre_phase(batch)
+
+    def centre_phase(self, batch: Batch) -> dict[str, Tensor]:
+        return descend(self.optimizers["centre"], batch, self._spread, self.descent)
+
+    def radius_phase(self, batch: Batch) -> dict[str, Tensor]:
+        return descend(self.optimizers["radius"], batch, self._misfit, self.descent)
+
+    def _spread(self, batch: Batch) -> dict[str, Tensor]:
+        return {"loss": self.networks["centre"](batch["inputs"]).square().mean()}
+
+    def _misfit(self, batch: Batch) -> dict[str, Tensor]:
+        distances = self.networks["centre"](batch["inputs"]).detach()
+        return {"loss": (distances - self.networks["radius"].length).square().mean()}
 
 
 @settings
@@ -62,8 +103,8 @@ TINY = Config()
 
 
 def build(config: Config) -> LearningRule:
-    return Supervised(Centre(config.in_features), config.descent, loss="squared-error")
+    return Centring(config.in_features, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
-    return {"network": (torch.zeros(1, config.in_features),)}
+    return {"centre": (torch.zeros(1, config.in_features),), "radius": (torch.zeros(1, 1),)}
