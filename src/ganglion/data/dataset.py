@@ -107,6 +107,8 @@ class Dataset:
         """Return a data set of `inputs` and maybe `targets`: class numbers where they are whole numbers, else values.
 
         Args:
+            inputs, test_inputs: (samples, ...), or a sequence of samples.
+            targets, test_targets: (samples,) or (samples, outputs).
             label_names: what class 0, 1, ... are called.
             column_names: what the columns of rows or of a series are called, or the one column that texts stand in.
             target_names: what the outputs of values are called, or the one column of the classes.
@@ -179,6 +181,7 @@ class Dataset:
 
     @property
     def test_targets(self) -> np.ndarray | None:
+        """Class numbers, (samples,), or values, (samples, outputs), of a test part that came with the data."""
         return _values_of(self.test_fields, "targets")
 
     @property

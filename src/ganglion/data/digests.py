@@ -67,7 +67,7 @@ def fingerprint(*parts: np.ndarray | Sequence | None) -> str:
 
 
 def single(values: np.ndarray) -> np.ndarray:
-    """Return numbers in single precision, in which earlier versions read them, unless that makes two of them one."""
+    """Return numbers of any shape in single precision, as earlier versions read them, unless two would become one."""
     if values.dtype != np.float64:
         return values
     with np.errstate(over="ignore"):

@@ -53,7 +53,7 @@ class ImageFiles(Sequence):
         return stack
 
     def take(self, places: np.ndarray) -> "ImageFiles":
-        """Return the files at some places, still undecoded."""
+        """Return the files at some places, (count,), still undecoded."""
         return replace(self, paths=tuple(self.paths[place] for place in places))
 
     def contents(self) -> Iterator[bytes]:

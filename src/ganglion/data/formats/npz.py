@@ -73,7 +73,7 @@ def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto") -> Da
 
 
 def read_array(path: Path) -> np.ndarray:
-    """Return the inputs alone, as they are."""
+    """Return the inputs alone, in the shape and type that they have."""
     arrays = load_arrays(path)
     found = _find(arrays, INPUT_NAMES, "train")
     array = next(iter(arrays.values())) if found is None else found

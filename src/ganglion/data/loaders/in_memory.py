@@ -79,7 +79,7 @@ class InMemoryLoader(EpochLoader):
             yield batch
 
     def order(self, epoch: int) -> Tensor:
-        """Return the places of the samples in the order in which `epoch` visits them.
+        """Return the places of the samples, (samples,), in the order in which `epoch` visits them.
 
         By length they are sorted in pools of some batches, and the batches are shuffled again.
         """

@@ -71,7 +71,7 @@ class ImagePreprocessing:
         resize: Resize = "stretch",
         standardised: bool = False,
     ) -> Self:
-        """Keep the size and channels of the first of `images` where none are given.
+        """Keep the size and channels of the first of `images`, (height, width, channels), where none are given.
 
         Args:
             standardised: measure the mean and deviation of each channel, after resizing.

@@ -39,7 +39,7 @@ class MaskPreprocessing:
         image_size: int | tuple[int, int] | None = None,
         resize: Resize = "stretch",
     ) -> Self:
-        """Keep the size of the first of the masks where none is given, and count the classes where none has a name."""
+        """Keep the (height, width) of the first mask where none is given; count the classes where none has a name."""
         height, width = np.shape(masks[0])
         classes = len(names) or 1 + max(int(np.max(mask, initial=0)) for mask in masks)
         return cls(image_size=(height, width) if image_size is None else image_size, num_classes=classes, resize=resize)

@@ -249,7 +249,7 @@ def borders_of(
 
 
 def padded(inputs: Tensor, around: Sequence[tuple[int, int]], mode: str = "constant") -> Tensor:
-    """Return `inputs` with borders added in their last directions; they come back as they are without any."""
+    """Return inputs, (batch, channels, ...), with borders added in their last directions, if there are any."""
     if not any(map(any, around)):
         return inputs
     return F.pad(inputs, [width for pair in reversed(around) for width in pair], mode)

@@ -93,7 +93,7 @@ class Prepared:
         return self.preprocessing[name](self.raw(part, name).take(places).values[:])  # files are decoded here
 
     def spread(self, part: Part, most: int) -> np.ndarray:
-        """Return the places of at most `most` samples, evenly spread over the nearest part."""
+        """Return the places of at most `most` samples, (samples,), evenly spread over the nearest part."""
         return np.unique(np.linspace(0, len(self.nearest(part)) - 1, most).astype(int))
 
     def columns(self, part: Part) -> Columns:

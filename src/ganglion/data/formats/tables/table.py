@@ -48,7 +48,7 @@ class Table:
         return self._with([self.names.index(name) for name in names])
 
     def inputs(self, name: str) -> np.ndarray:
-        """Return a column whose words for a missing value are None."""
+        """Return a column, (rows,), whose words for a missing value are None."""
         column, words = self[name], self.words.get(name)
         if not words:
             return column
@@ -74,7 +74,7 @@ class Table:
 
 
 def is_numeric(column: np.ndarray) -> bool:
-    """Whether a column holds numbers."""
+    """Return whether a column, (rows,), holds numbers."""
     return column.dtype != object
 
 
