@@ -94,22 +94,27 @@ def _draw(
     next_logits: NextLogits, given: Tensor, state: State, decoding: Decoding, seeds: Sequence[int]
 ) -> list[Written]:
     rows, prompt = given.shape
-    chances = _chances(seeds, decoding.longest).to(given.device)
-    history, ended = given, torch.zeros(rows, dtype=torch.bool, device=given.device)
-    sums = torch.zeros(rows, dtype=torch.float64, device=given.device)
+    chances = _chances(seeds, decoding.longest).to(given.device).split(1, dim=1)
+    history = torch.cat([given, given.new_zeros(rows, decoding.longest)], 1)
+    ended = torch.zeros(rows, dtype=torch.bool, device=given.device)
     lengths = torch.full((rows,), decoding.longest, device=given.device)
+    taken: list[Tensor] = []  # log p of each token, 0 after the end
     logits, state = next_logits(given, state)
     for step in range(decoding.longest):
-        likelihoods = _allowed(logits.float().log_softmax(1), history, step, decoding)
-        tokens = _chosen(likelihoods, chances[:, step], decoding)
-        sums += torch.where(ended, 0.0, likelihoods.gather(1, tokens[:, None])[:, 0].double())
+        likelihoods = _allowed(logits.float().log_softmax(1), history[:, : prompt + step], step, decoding)
+        tokens = _chosen(likelihoods, chances[step], decoding)  # (rows, 1)
+        history[:, prompt + step] = tokens[:, 0]
+        taken.append(likelihoods.gather(1, tokens))
         if decoding.end is not None:
-            lengths = torch.where(~ended & (tokens == decoding.end), step, lengths)
-            ended = ended | (tokens == decoding.end)
-        history = torch.cat([history, tokens[:, None]], 1)
-        if step + 1 == decoding.longest or (decoding.end is not None and bool(ended.all())):
-            break
-        logits, state = next_logits(tokens[:, None], state)
+            taken[-1] = taken[-1].masked_fill(ended[:, None], 0.0)
+            ends = tokens[:, 0] == decoding.end
+            lengths = torch.where(~ended & ends, step, lengths)
+            ended = ended | ends
+            if bool(ended.all()):
+                break
+        if step + 1 < decoding.longest:
+            logits, state = next_logits(tokens, state)
+    sums = torch.cat(taken, 1).double().sum(1)
     written = zip(history[:, prompt:].tolist(), lengths.tolist(), sums.tolist(), ended.tolist(), strict=True)
     return [Written(tuple(tokens[:length]), total, done) for tokens, length, total, done in written]
 
@@ -120,11 +125,12 @@ def _chances(seeds: Sequence[int], steps: int) -> Tensor:
 
 
 def _chosen(likelihoods: Tensor, chances: Tensor, decoding: Decoding) -> Tensor:
-    """Return the token `(rows,)` at which the sum of probabilities passes the chance of its row."""
+    """Return the token `(rows, 1)` at which the sum of probabilities passes the chance of its row `(rows, 1)`."""
     if decoding.temperature == 0:
-        return likelihoods.argmax(1)
-    tempered = (likelihoods - likelihoods.amax(1, keepdim=True)) / decoding.temperature
-    order = None
+        return likelihoods.argmax(1, keepdim=True)
+    tempered, order = likelihoods, None
+    if decoding.temperature != 1:
+        tempered = (likelihoods - likelihoods.amax(1, keepdim=True)) / decoding.temperature
     if decoding.top_k is not None or decoding.top_p is not None:
         tempered, order = tempered.topk(min(decoding.top_k or tempered.shape[1], tempered.shape[1]), dim=1)
     shares = tempered.softmax(1)
@@ -132,10 +138,10 @@ def _chosen(likelihoods: Tensor, chances: Tensor, decoding: Decoding) -> Tensor:
         before = shares.cumsum(1) - shares
         shares = shares.masked_fill(before >= decoding.top_p, 0.0)
     sums = shares.cumsum(1)
-    place = torch.searchsorted(sums, chances[:, None] * sums[:, -1:], right=True)
-    last = (shares > 0).long().cumsum(1).argmax(1, keepdim=True)  # where rounding would pass the end
-    place = torch.minimum(place, last)
-    return (place if order is None else order.gather(1, place))[:, 0]
+    whole = sums[:, -1:]
+    below = torch.minimum(chances * whole, whole.nextafter(torch.zeros_like(whole)))  # rounding might reach the whole
+    place = torch.searchsorted(sums, below, right=True)
+    return place if order is None else order.gather(1, place)
 
 
 def _allowed(likelihoods: Tensor, history: Tensor, step: int, decoding: Decoding) -> Tensor:
@@ -143,18 +149,18 @@ def _allowed(likelihoods: Tensor, history: Tensor, step: int, decoding: Decoding
 
     Of a row in which nothing would be left, repetitions are allowed.
     """
+    never = [*decoding.forbidden, *([decoding.end] if decoding.end is not None and step < decoding.shortest else [])]
+    if not decoding.no_repeated or history.shape[1] < decoding.no_repeated:
+        if not never:
+            return likelihoods
+        return likelihoods.index_fill(1, torch.tensor(never, device=likelihoods.device), -math.inf)
     banned = torch.zeros_like(likelihoods, dtype=torch.bool)
-    if decoding.forbidden:
-        banned[:, list(decoding.forbidden)] = True
+    banned[:, never] = True
+    repeated = _repeated(history, likelihoods.shape[1], decoding.no_repeated)
     if decoding.end is not None:
-        banned[:, decoding.end] = step < decoding.shortest
-    if decoding.no_repeated and history.shape[1] >= decoding.no_repeated:
-        repeated = _repeated(history, likelihoods.shape[1], decoding.no_repeated)
-        if decoding.end is not None:
-            repeated[:, decoding.end] = False
-        both = banned | repeated
-        banned = torch.where(both.all(1, keepdim=True), banned, both)
-    return likelihoods.masked_fill(banned, -math.inf)
+        repeated[:, decoding.end] = False
+    both = banned | repeated
+    return likelihoods.masked_fill(torch.where(both.all(1, keepdim=True), banned, both), -math.inf)
 
 
 def _repeated(history: Tensor, size: int, length: int) -> Tensor:
