@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from ganglion.fast import applies, matrix_library
+from tests.budgets import Budgets
 from tests.warm import WarmProcess
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Budgets())
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A warm process that forks a child for each task it is given, so that a child costs no imports and may be killed.
 
 `python -m tests.warm` reads requests, `{"call": "tests.module:function", "arguments": [...], "limit": 300}`,
-one a line, and answers each with a line, `{"status": 0, "value": ..., "errors": ""}`.
+one a line, and answers each with a line, `{"status": 0, "value": ..., "errors": "", "seconds": 0.1}`.
 """
 
 import json
@@ -18,17 +18,23 @@ from pathlib import Path
 from typing import Any, Self, final
 
 ROOT = Path(__file__).parents[1]
+SHARED = ("ganglion.runs.session", "ganglion.runs.tour", "torch.export", "matplotlib.pyplot", "sklearn.decomposition")
+"""Modules that many tests need and the first, or each child, would pay for."""
 LIMIT = 300.0
 """Seconds after which a child is killed."""
+seconds_of_children = 0.0
+"""What all children of warm processes have taken of the processor."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child ended: exit status (negative: the signal that ended it), what was returned, what went to stderr."""
+    """How a child ended: exit status (negative: the signal that ended it), what was returned, what went to stderr, and
+    the seconds of the processor that it took."""
 
     status: int
     value: Any
     errors: str
+    seconds: float
 
 
 @final
@@ -58,7 +64,10 @@ class WarmProcess:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         assert answer, "the warm process has died"
-        return Outcome(**json.loads(answer))
+        outcome = Outcome(**json.loads(answer))
+        global seconds_of_children
+        seconds_of_children += outcome.seconds
+        return outcome
 
     def _start(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "tests.warm"]
@@ -67,7 +76,9 @@ class WarmProcess:
 
 
 def serve() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until there are no more, having imported once what children would import each."""
+    for module in SHARED:
+        import_module(module)
     for line in sys.stdin:
         request = json.loads(line)
         module, _, name = request["call"].partition(":")
@@ -81,10 +92,11 @@ def _answer(action: Any, limit: float) -> dict[str, Any]:
         child = os.fork()
         if not child:
             _do(action, errors, value)
-        status = _ended(child, limit)
+        status, seconds = _ended(child, limit)
         errors.seek(0), value.seek(0)
         returned = value.read()
-        return {"status": status, "value": json.loads(returned) if returned else None, "errors": errors.read()}
+        found = json.loads(returned) if returned else None
+        return {"status": status, "value": found, "errors": errors.read(), "seconds": seconds}
 
 
 def _do(action: Any, errors: Any, value: Any) -> None:
@@ -105,16 +117,20 @@ def _do(action: Any, errors: Any, value: Any) -> None:
         os._exit(status)
 
 
-def _ended(child: int, limit: float) -> int:
-    """Wait for a child, kill it if it takes too long, and return its exit status, negative where a signal ended it."""
+def _ended(child: int, limit: float) -> tuple[int, float]:
+    """Wait for a child, killing it if it takes too long.
+
+    Return its exit status, negative where a signal ended it, and the seconds of the processor that it took.
+    """
     deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        process, status = os.waitpid(child, os.WNOHANG)
-        if process:
-            return os.waitstatus_to_exitcode(status)
+    process, status, usage = os.wait4(child, os.WNOHANG)
+    while not process and time.monotonic() < deadline:
         time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        process, status, usage = os.wait4(child, os.WNOHANG)
+    if not process:
+        os.kill(child, signal.SIGKILL)
+        _, status, usage = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ ROW = Row(
     steps=200,
     measure=likeness(16, latent_features=16),
     threshold=-150.0,
+    options={"limit": 300},
     counts=(({}, "generator", 3_576_704), ({}, "discriminator", 2_765_568)),
 )
 

@@ -91,14 +91,13 @@ def test_other_image_sizes_are_refused(network: torch.nn.Module) -> None:
         network(torch.zeros(1, 1, 28, 28))
 
 
-@pytest.mark.parametrize("variant", ["1998", "modern"])
-def test_learns_digits(variant: str) -> None:
+def test_the_modern_network_learns_digits() -> None:
     torch.manual_seed(0)
     images, targets = load_digits(return_X_y=True)
     pixels = torch.tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
     inputs = torch.nn.functional.interpolate(pixels, size=32, mode="bilinear") * 1.275 - 0.1
     labels = torch.tensor(targets)
-    rule = build(Config(variant=variant))
+    rule = build(Config(variant="modern"))
     for _ in range(8):
         for places in torch.randperm(1200).split(32):
             rule.step({"inputs": inputs[places], "targets": labels[places]})

@@ -46,7 +46,7 @@ def test_one_sample_at_a_time_is_the_rule_of_1958(rate: float) -> None:
 def test_the_rule_of_1958_rests_once_a_line_separates_the_classes() -> None:
     rule = build(Config())
     rule.home.double()
-    for _ in range(200):
+    for _ in range(60):
         before = rule.home.unit.weight.detach().clone()
         for x, t in zip(STANDARD, PASSED, strict=True):
             rule.step({"inputs": x[None], "targets": t[None]})
