@@ -11,7 +11,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +89,7 @@ class Budgets:
             if self.compilations is None:
                 self.compilations = Compilations()
                 self.compilations.listen()
-                for module in warm.SHARED:
-                    import_module(module)
+                warm.warm_up()
             item.stash[STARTED] = self.seconds()
 
     @pytest.hookimpl(wrapper=True)

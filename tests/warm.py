@@ -14,12 +14,15 @@ import time
 import traceback
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, final
 
+from ganglion import tasks
+
 ROOT = Path(__file__).parents[1]
 SHARED = ("ganglion.runs.session", "ganglion.runs.tour", "torch.export", "matplotlib.pyplot", "sklearn.decomposition")
-"""Modules that many tests need and the first, or each child, would pay for."""
+"""Modules that many tests need."""
 LIMIT = 300.0
 """Seconds after which a child is killed."""
 seconds_of_children = 0.0
@@ -75,10 +78,22 @@ class WarmProcess:
         return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
 
 
-def serve() -> None:
-    """Answer requests until there are no more, having imported once what children would import each."""
+def warm_up() -> None:
+    """Do once what the first test, or each child, would pay for: imports, and Numba's tables of what it can compile."""
     for module in SHARED:
         import_module(module)
+    for task in tasks.names():
+        tasks.find(task)
+    if find_spec("numba") is not None:
+        from numba.core.registry import cpu_target
+
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
+
+
+def serve() -> None:
+    """Answer requests until there are no more."""
+    warm_up()
     for line in sys.stdin:
         request = json.loads(line)
         module, _, name = request["call"].partition(":")

@@ -33,10 +33,13 @@ XOR = torch.tensor([0, 1, 1, 0])
 
 
 def trained(config: Config, targets: torch.Tensor, steps: int = 400) -> nn.Module:
+    """Return a network after so many steps, or fewer once it tells all classes apart."""
     torch.manual_seed(0)
     rule = build(config)
-    for _ in range(steps):
+    for step in range(steps):
         rule.step({"inputs": INPUTS, "targets": targets})
+        if step % 25 == 24 and not targets.is_floating_point() and accuracy(rule.home(INPUTS), targets) == 1:
+            break
     return rule.home.eval()
 
 
