@@ -47,5 +47,16 @@ def test_evaluates_to_the_same_scores(name: str, tmp_path: Path) -> None:
 def test_resumes_to_its_end(name: str, tmp_path: Path) -> None:
     session = prepare_resume(shutil.copytree(KEPT / name, tmp_path / name))
     assert isinstance(session, Session) and session.trainer.iteration == 20
-    run = session.fit()
-    assert run.history[-1]["step"] == 40 and math.isfinite(run.result["score"])
+    session.trainer.fit()
+    session.files.unlock()
+    assert open_run(tmp_path / name).history[-1]["step"] == 40
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name != "lenet5")) for name in EXPECTED]
+)
+def test_writes_its_report(name: str, tmp_path: Path) -> None:
+    session = prepare_resume(shutil.copytree(KEPT / name, tmp_path / name))
+    assert isinstance(session, Session)
+    assert math.isfinite(session.fit().result["score"])
+    assert (tmp_path / name / "report.html").exists()

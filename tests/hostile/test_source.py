@@ -26,10 +26,14 @@ NAMES = {
 PARTS = {"where", "expected", "found", "remedy"}
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def code(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a file without its texts and comments, which may speak of anything."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call | ast.Import | ast.ImportFrom | ast.Attribute | ast.keyword):
             text = ast.unparse(node)
             yield getattr(node, "lineno", 0), re.sub(r"'[^']*'|\"[^\"]*\"", "''", text)
@@ -56,7 +60,7 @@ def test_the_net_catches_what_it_is_for() -> None:
 
 def raised(path: Path) -> Iterator[ast.Call]:
     """Yield every call in a file that makes an error of ours."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in NAMES:
@@ -135,12 +139,7 @@ ALLOWED = {
 @cache
 def makers() -> set[str]:
     """Return the functions of the package that return an error of ours, or None."""
-    functions = (
-        node
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-    )
+    functions = (node for path in FILES for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef))
     return {
         node.name
         for node in functions
@@ -166,9 +165,8 @@ def caught(function: ast.AST, ours: set[str]) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_everything_that_is_raised_is_an_error_of_ours(path: Path) -> None:
     ours = NAMES | makers()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    held = caught(tree, ours)
-    for node in ast.walk(tree):
+    held = caught(tree(path), ours)
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Raise) or node.exc is None:
             continue
         called = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
@@ -187,7 +185,7 @@ def test_there_is_one_hierarchy() -> None:
     """Every exception class of the package is a `GanglionError`, save those that steer and never reach a user."""
     steering = {"Interrupted", "KeyboardInterrupt"}
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef):
                 bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
                 ours = bases & NAMES or node.name in {"GanglionError"} | steering

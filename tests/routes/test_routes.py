@@ -16,7 +16,8 @@ import pytest
 
 from ganglion.fast import matrix_library
 from ganglion.models import INDEX, System
-from ganglion.runs.session import train
+from ganglion.runs.run import open_run
+from ganglion.runs.session import prepare
 from tests.contract.rows import row_of
 from tests.contract.test_contract import options
 from tests.routes.routes import ROUTES
@@ -89,5 +90,7 @@ def test_trains_in_sixteen_bits(system: System, tiles: bool, tmp_path: Path, mon
         if find_spec("numba") is not None:
             monkeypatch.setattr("ganglion.fast.packed_product.has_tiles", lambda: False)
     settings: dict[str, Any] = {**options(system), "precision": "bf16", "steps": 3, "evaluate_every": 3}
-    run = train(system.name, row_of(system).data, out=tmp_path / "run", **settings)
-    assert run.history[-1]["step"] == 3
+    session = prepare(system.name, row_of(system).data, out=tmp_path / "run", **settings)
+    session.trainer.fit()
+    session.files.unlock()
+    assert open_run(tmp_path / "run").history[-1]["step"] == 3

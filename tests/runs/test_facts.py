@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,14 +21,14 @@ HEADINGS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def made() -> dict[str, dict]:
-    return {system.name: facts.make(system) for system in INDEX}
+@cache
+def made(name: str) -> dict[str, Any]:
+    return facts.make(find(name))
 
 
 @pytest.mark.parametrize("system", INDEX, ids=names())
-def test_the_file_is_current(system: System, made: dict[str, dict]) -> None:
-    assert facts.load(system) == made[system.name], "run `make facts`"
+def test_the_file_is_current(system: System) -> None:
+    assert facts.load(system) == made(system.name), "run `make facts`"
 
 
 def test_no_file_is_left_of_a_system_that_is_gone() -> None:
@@ -35,9 +37,9 @@ def test_no_file_is_left_of_a_system_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_layers_add_up_to_the_parameters(name: str, made: dict[str, dict]) -> None:
+def test_layers_add_up_to_the_parameters(name: str) -> None:
     """Layers are counted by calling the network, parameters by walking it."""
-    known = made[name]
+    known = made(name)
     for role, parameters in known["parameters_by_role"].items():
         assert sum(layer["parameters"] for layer in known["layers"] if layer["role"] == role) == parameters
     assert known["parameters"] == sum(known["parameters_by_role"].values())
@@ -52,21 +54,21 @@ def test_layers_add_up_to_the_parameters(name: str, made: dict[str, dict]) -> No
         ("dcgan", {"generator": 3_576_704, "discriminator": 2_765_568}),
     ],
 )
-def test_default_configurations_count_as_published(name: str, published: dict[str, int], made: dict[str, dict]) -> None:
-    assert made[name]["parameters_by_role"] == published
+def test_default_configurations_count_as_published(name: str, published: dict[str, int]) -> None:
+    assert made(name)["parameters_by_role"] == published
 
 
 @pytest.mark.parametrize("name", names())
-def test_docstrings_have_the_fixed_headings_in_order(name: str, made: dict[str, dict]) -> None:
-    found = re.findall(r"^(\S.*):$", made[name]["documentation"], flags=re.MULTILINE)
+def test_docstrings_have_the_fixed_headings_in_order(name: str) -> None:
+    found = re.findall(r"^(\S.*):$", made(name)["documentation"], flags=re.MULTILINE)
     assert tuple(found) == HEADINGS
-    assert len(made[name]["summary"]) <= 120 and not made[name]["summary"].endswith(".")
-    assert made[name]["references"] and all(re.search(r"\d{4}", entry) for entry in made[name]["references"])
+    assert len(made(name)["summary"]) <= 120 and not made(name)["summary"].endswith(".")
+    assert made(name)["references"] and all(re.search(r"\d{4}", entry) for entry in made(name)["references"])
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_field_is_explained_in_a_sentence(name: str, made: dict[str, dict]) -> None:
-    for field in made[name]["fields"]:
+def test_every_field_is_explained_in_a_sentence(name: str) -> None:
+    for field in made(name)["fields"]:
         assert field["help"].endswith("."), field["name"]
         assert field["name"] == field["name"].strip() and " " not in field["name"]
 
@@ -92,9 +94,9 @@ def test_examples_are_inputs_of_every_network(system: System) -> None:
                 assert len(network.eval()(*examples[role])) == 1
 
 
-def test_multiply_adds_of_a_convolution(made: dict[str, dict]) -> None:
+def test_multiply_adds_of_a_convolution() -> None:
     """26 x 26 places, 32 kernels of 3 x 3."""
-    assert made["convnet"]["layers"][0]["multiply_adds"] == 26 * 26 * 32 * 9
+    assert made("convnet")["layers"][0]["multiply_adds"] == 26 * 26 * 32 * 9
 
 
 def test_nested_settings_are_flattened_as_training_knows_them() -> None:

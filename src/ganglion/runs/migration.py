@@ -8,6 +8,15 @@ FORMAT = 3
 State = dict[str, Any]
 Fields = dict[str, tuple[str, State]]
 """Kind and settings of the preprocessing of each field."""
+ONCE_FIXED = {
+    "gan": {
+        "generator_activation": "leaky-relu",
+        "discriminator_activation": "leaky-relu",
+        "discriminator_dropout": [0.0, 0.0],
+        "small_weights": False,
+    },
+}
+"""Fields that became a choice with other defaults, and what runs without them were made with."""
 
 
 def migrated(about: State) -> State:
@@ -24,7 +33,8 @@ def migrated(about: State) -> State:
     if about["format"] < 2:
         about = about | {"config": _with_game(about)}
     if about["format"] < 3:
-        about = about | {"state": _with_fields(about)}
+        chosen = ONCE_FIXED.get(about["system"], {}) | about["config"]
+        about = about | {"config": chosen, "state": _with_fields(about)}
     return about | {"format": FORMAT}
 
 

@@ -39,8 +39,8 @@ Departures from the paper:
     3. `ganglion train dcgan` without flags uses fewer channels, and a higher rate for the generator: with the paper's
        rate it loses to the discriminator on small images.
     4. The scales of batch normalisation start from N(1, 0.02), which the paper does not say.
-    5. Latent vectors are normal instead of uniform.
-    6. One-sided label smoothing (`game.real_label`), which came later; 1.0 switches it off.
+    5. Latent vectors are normal, as in that rendition, instead of uniform.
+    6. The small form smooths the labels of real samples (`game.real_label`), which came later.
 
 References:
     Radford et al., Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, 2015,
@@ -167,7 +167,7 @@ class Config:
     """Channels at half the image's side; each halving of the side doubles them."""
     discriminator_normalisation: Normalisation = "batch"
     """What keeps the discriminator's inner layers at unit scale; batch allows no penalty on slopes."""
-    game: GameSettings = GameSettings(real_label=0.9)
+    game: GameSettings = GameSettings()
     """What the players pay, and whose turn it is."""
     generator_descent: Descent = Descent(learning_rate=2e-4, optimizer_arguments=BETAS)
     """How the generator descends."""
@@ -181,12 +181,14 @@ class Config:
 STANDARD_SIZE = 64
 """Side of the images when neither the configuration nor any data says one: that of the paper."""
 
-SMALL = Config(features=32, generator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS))
+SMOOTHED = GameSettings(real_label=0.9)
+SMALL = Config(features=32, game=SMOOTHED, generator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS))
 TINY = Config(
     in_channels=1,
     image_size=16,
     latent_features=16,
     features=8,
+    game=SMOOTHED,
     generator_descent=Descent(learning_rate=5e-3, optimizer_arguments=BETAS),
     discriminator_descent=Descent(learning_rate=1e-3, optimizer_arguments=BETAS),
 )

@@ -35,7 +35,7 @@ What to expect:
     again late in training: keeping the best weights is part of the method.
 
 Departures from the paper:
-    The published form is the paper's agent for stacked frames of 84 x 84, but for 8 and 9; the small one, for
+    The published form is the paper's agent for stacked frames of 84 x 84, but for 8 to 10; the small one, for
     environments of a few numbers such as CartPole, departs in all of these:
     1. A dense network, and no repeated actions, stacked frames or clipped rewards.
     2. The dense network standardises its inputs by running statistics.
@@ -47,6 +47,7 @@ Departures from the paper:
     7. Several environments act side by side, so that one forward pass chooses several actions.
     8. A time limit does not count as a terminal state.
     9. The best weights are chosen by greedy play of seeded episodes during training.
+    10. RMSprop adds its 0.01 to the root of the centred mean square; the authors' program adds it under the root.
 
 References:
     Mnih et al. (2015), Human-level control through deep reinforcement learning, Nature 518.
