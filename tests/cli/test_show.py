@@ -1,10 +1,13 @@
 """`list`, `info`, and the flags that `train NAME` derives from a system."""
 
+from dataclasses import replace
+
 import pytest
 
+from ganglion.cli import show
 from ganglion.cli.flags import known_facts, parse, spell_out, with_defaults
 from ganglion.errors import ConfigurationError
-from ganglion.models import INDEX, System, find, names
+from ganglion.models import FAMILIES, INDEX, System, find, names
 from ganglion.runs.options import settle
 from tests.cli.outcome import Command
 
@@ -26,6 +29,16 @@ def test_list_of_a_family_has_a_line_for_each_system(command: Command) -> None:
     assert {row["family"] for row in command("list", "adversarial", "--json").json} == {"adversarial"}
     done = command("list", "convolutonal")
     assert done.code == 2 and "did you mean 'convolutional'" in done.err
+
+
+def test_seventy_systems_fit_80_columns(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = tuple(replace(system, name=f"{system.name}-{number:x}") for number in range(5) for system in INDEX)
+    monkeypatch.setattr(show, "INDEX", many)
+    monkeypatch.setattr(show, "known_facts", lambda system: known_facts(find(system.name[:-2])) | {"name": system.name})
+    listed = command("list").out.splitlines()
+    described = [line for family in FAMILIES for line in command("list", family).out.splitlines()[1:]]
+    assert len(many) >= 70 and len(described) == len(many)
+    assert max(map(len, [*listed, *described])) <= 80 and len(listed) < 60
 
 
 def test_info_counts_the_configuration_that_flags_describe(command: Command) -> None:

@@ -43,10 +43,11 @@ def _print_families() -> None:
 
 def _print_systems(systems: list[System]) -> None:
     """Print one line for each system, its summary cut off where the line is full."""
-    print(f"{'system':<17}parameters")
+    width = max(len(name) for name in ("system", *(system.name for system in systems)))
+    print(f"{'system':<{width}}{'parameters':>13}")
     for system in systems:
         facts = known_facts(system)
-        start = f"{facts['name']:<17}{facts['parameters']:>10,}  "
+        start = f"{facts['name']:<{width}}{facts['parameters']:>13,}  "
         print(start + textwrap.shorten(facts["summary"].partition(": ")[2], WIDTH - len(start), placeholder=" ..."))
 
 

@@ -27,7 +27,8 @@ class System:
     defaults: dict[str, Any] = field(default_factory=dict)
     """Fields of `TrainerSettings` and `DataSettings` that training starts from."""
     tour: dict[str, Any] | None = None
-    """Such fields with which the demo trains it, in at most eight seconds; None where the demo leaves it out."""
+    """Such fields with which the demo trains it, in at most eight seconds; None where the demo leaves it out. The
+    network is the small form, in the demo as elsewhere."""
 
     @property
     def family(self) -> str:

@@ -62,7 +62,7 @@ def test_the_published_form_starts_from_small_weights() -> None:
 
 def test_the_discriminator_of_the_published_form_learns_what_is_real() -> None:
     torch.manual_seed(0)
-    config = Config(image_size=8, generator_features=(16,), discriminator_features=(24, 24))
+    config = Config(image_size=8, generator_features=(16,), discriminator_features=(240,))
     rule = build(config)
     batch = next(iter(ROW.loader()))
     for _ in range(300):

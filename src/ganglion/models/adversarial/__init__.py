@@ -9,7 +9,7 @@ SYSTEMS = (
         tasks=("generation",),
         data="digits",
         defaults={"epochs": 125, "batch_size": 64, "ema_decay": 0.99},
-        tour={},
+        tour={"epochs": 35},
     ),
     System(
         name="dcgan",
@@ -17,6 +17,6 @@ SYSTEMS = (
         tasks=("generation",),
         data="digits",
         defaults={"epochs": 50, "batch_size": 64, "ema_decay": 0.99},
-        tour={},
+        tour={"epochs": 20},
     ),
 )

@@ -16,7 +16,7 @@ SYSTEMS = (
             "monitor": "loss",
             "threads": 1,
         },
-        tour={},
+        tour={"epochs": 12},
     ),
     System(
         name="convnet",

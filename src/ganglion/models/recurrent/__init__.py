@@ -9,7 +9,7 @@ SYSTEMS = (
         tasks=("forecasting",),
         data="mackey-glass",
         defaults={"epochs": 6, "batch_size": 64},
-        tour={},
+        tour={"epochs": 3},
     ),
     System(
         name="char-rnn",
@@ -17,7 +17,7 @@ SYSTEMS = (
         tasks=("language",),
         data="tales",
         defaults={"epochs": 6, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
-        tour={"hidden_features": 128, "threads": 1},
+        tour={"epochs": 2},
     ),
     System(
         name="sentiment",

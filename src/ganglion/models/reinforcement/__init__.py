@@ -16,6 +16,6 @@ SYSTEMS = (
             "report_every": 300,
             "threads": 1,
         },
-        tour={},
+        tour={"steps": 3600},
     ),
 )
