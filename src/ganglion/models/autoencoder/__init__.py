@@ -17,6 +17,6 @@ SYSTEMS = (
         tasks=("image_to_image",),
         data="photographs",
         defaults={"epochs": 16, "batch_size": 4, "augment": "flip", "schedule": "cosine"},
-        tour={"epochs": 4},
+        tour={"epochs": 10},
     ),
 )
