@@ -145,15 +145,15 @@ def _chosen(likelihoods: Tensor, chances: Tensor, decoding: Decoding) -> Tensor:
 
 
 def _allowed(likelihoods: Tensor, history: Tensor, step: int, decoding: Decoding) -> Tensor:
-    """Return log p `(rows, tokens)` with all that must not come next at minus infinity.
+    """Return log p `(rows, tokens)`, changed in place, with all that must not come next at minus infinity.
 
     Of a row in which nothing would be left, repetitions are allowed.
     """
     never = [*decoding.forbidden, *([decoding.end] if decoding.end is not None and step < decoding.shortest else [])]
     if not decoding.no_repeated or history.shape[1] < decoding.no_repeated:
-        if not never:
-            return likelihoods
-        return likelihoods.index_fill(1, torch.tensor(never, device=likelihoods.device), -math.inf)
+        for token in never:
+            likelihoods[:, token] = -math.inf
+        return likelihoods
     banned = torch.zeros_like(likelihoods, dtype=torch.bool)
     banned[:, never] = True
     repeated = _repeated(history, likelihoods.shape[1], decoding.no_repeated)

@@ -144,12 +144,12 @@ class Density(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         machine, visible = _machine(rule.home), self._on(rule.home, part)
-        train = self._on(rule.home, "train")
-        free_energy = _mean_free_energy(machine, visible)
+        free_energy = _mean_free_energy(rule.home, self.visible[part])
+        rebuilt = ask(rule.home, self.visible[part], by=machine.reconstruct)
         metrics = {
             "pseudo_log_likelihood": pseudo_log_likelihood(machine, visible),
-            "reconstruction_error": float((visible - machine.reconstruct(visible)).square().mean()),
-            "free_energy_gap": free_energy - _mean_free_energy(machine, train),
+            "reconstruction_error": float((self.visible[part] - rebuilt).square().mean()),
+            "free_energy_gap": free_energy - _mean_free_energy(rule.home, self.visible["train"]),
         }
         if part == "test":
             base_bias, generator = self.base_bias.to(visible.device), _generator(visible.device, 0)
@@ -250,9 +250,8 @@ def pseudo_log_likelihood(machine: BinaryModel, visible: Tensor) -> float:
     return float(total) * units / asked / samples
 
 
-@torch.no_grad()
-def _mean_free_energy(machine: BinaryModel, visible: Tensor) -> float:
-    return float(sum(machine.free_energy(part).double().sum() for part in visible.split(4096))) / len(visible)
+def _mean_free_energy(network: nn.Module, visible: Tensor) -> float:
+    return float(ask(network, visible, by=_machine(network).free_energy).double().mean())
 
 
 def _grey_and_small(dataset: Dataset) -> dict[str, Any]:
