@@ -309,7 +309,7 @@ def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     from ganglion.data.formats.npz import read_arrays
 
-    return read_arrays(path, kind, settings.task)
+    return read_arrays(path, kind, settings.task, settings.pixels)
 
 
 def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:

@@ -69,7 +69,7 @@ def check_path(source: str | Path, settings: DataSettings | None = None, kind: K
 def _damaged(folder: Path) -> list[Finding]:
     """Find image files that cannot be decoded."""
     files, _ = walk(folder)
-    results = zip(files, in_threads(partial(attempt, decode), files), strict=True)
+    results = zip(files, in_threads(partial(attempt, partial(decode, raw=True)), files), strict=True)
     damaged = [f"{path} ({result.found or result.what})" for path, result in results if isinstance(result, DataError)]
     if not damaged:
         return []

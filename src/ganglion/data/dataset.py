@@ -102,6 +102,7 @@ class Dataset:
         label_names: tuple[str, ...] = (),
         column_names: tuple[str, ...] = (),
         target_names: tuple[str, ...] = (),
+        pixels: tuple[float, float] | None = None,
         **about: Any,
     ) -> Self:
         """Return a data set of `inputs` and maybe `targets`: class numbers where they are whole numbers, else values.
@@ -112,11 +113,14 @@ class Dataset:
             label_names: what class 0, 1, ... are called.
             column_names: what the columns of rows or of a series are called, or the one column that texts stand in.
             target_names: what the outputs of values are called, or the one column of the classes.
+            pixels: what was black and white where images came from.
             about: name, source, fingerprint, notes and findings.
         """
         (input_kind,) = (fields["inputs"] for name, fields in FIELDS.items() if name == kind)
         is_columns = input_kind in ("rows", "series")
         described: dict[str, Any] = {"names": column_names} if is_columns else {"called": "".join(column_names[:1])}
+        if input_kind == "images":
+            described["pixels"] = pixels
         parts: list[dict[str, Field]] = [{}, {}]
         for part, values, answers in ((0, inputs, targets), (1, test_inputs, test_targets)):
             if values is not None:

@@ -65,6 +65,8 @@ class Field:
     """What the classes of classes, masks and boxes are called, or the columns of rows, values and series."""
     called: str = ""
     """What the data itself calls this field: the column of a table, the folder of files."""
+    pixels: tuple[float, float] | None = None
+    """What was black and white in the files or arrays that images came from; None where that is not known."""
     rate: int = 0
     """Amplitudes a second of waveforms, frames a second of films; 0 where unknown."""
     paired: bool = True

@@ -52,6 +52,10 @@ class DataSettings:
     """Rows that name the columns of a table."""
     missing: tuple[str, ...] | None = None
     """Words that stand for a missing value, in place of the usual ones; a blank cell always does."""
+    labels: Literal["folders", "names"] = "folders"
+    """Where the classes of pictures stand: in the names of folders, or before the number in those of files."""
+    pixels: tuple[float, float] | None = None
+    """Values of pixels that are black and white; found out from all images when not given."""
     augment: Literal["none", "shift", "flip", "shift-flip"] = "none"
     """Random changes to training images, a function of (seed, epoch, sample)."""
     resize: Literal["stretch", "crop", "letterbox"] | None = None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganglion import tasks
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.pixels import find_range, to_pixels
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
@@ -86,7 +87,7 @@ class _Estimator(BaseEstimator):
         if not _are_images(X):
             return validate_data(self, X, y, ensure_min_samples=2, **targets)
         images, labels = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, **targets)
-        self._brightest = 255.0 if images.dtype.kind in "iub" or images.max() > 1 else 1.0
+        self._pixels = find_range(images)
         return self._as_bytes(images), labels
 
     def _outputs(self, X: Any) -> Tensor:
@@ -95,8 +96,8 @@ class _Estimator(BaseEstimator):
         return ask(self.network_, self._task.preprocessing["inputs"](raw))
 
     def _as_bytes(self, images: np.ndarray) -> np.ndarray:
-        """Return pixels from 0 to 255, on the scale that the training images had."""
-        return np.rint(images * (255 / self._brightest)).clip(0, 255).astype(np.uint8)
+        """Return pixels as bytes or fractions, on the scale that the training images had."""
+        return to_pixels(images, self._pixels)
 
 
 @final

@@ -182,7 +182,7 @@ def cross_validate(
     _, _, settings = settle(system, options)
     if settings.fold is not None:
         raise UsageError("one fold is no cross-validation", remedy="leave fold out")
-    source = as_source(system, system.data if data is None else data)
+    source = as_source(system, system.data if data is None else data, settings)
     label = source.name if isinstance(source, Dataset) else Path(source).stem
     folder, made = _folder(out, f"{name}-{label}-{settings.folds}-folds")
     if isinstance(source, Dataset):

@@ -9,6 +9,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.arrays import from_arrays
+from ganglion.data.formats.folder_layout import NAMES_FLAG
 from ganglion.data.formats.stored import STORED, stored
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
@@ -18,14 +19,15 @@ from ganglion.tasks.base import Task
 Source = str | Path | Dataset | tuple[Any, Any] | Any
 
 
-def as_source(system: System, data: Source) -> str | Dataset:
+def as_source(system: System, data: Source, settings: DataSettings) -> str | Dataset:
     """Return data as a name, a path or a data set."""
     if isinstance(data, str | Path):
         return str(data)
     if isinstance(data, Dataset):
         return dataclasses.replace(data, source=STORED)
     inputs, targets = data if isinstance(data, tuple) else (data, None)
-    return from_arrays(inputs, targets, kind=tasks.find(system.task).wanted())
+    kind = tasks.find(system.task).wanted()
+    return from_arrays(inputs, targets, kind=kind, task=settings.task, pixels=settings.pixels)
 
 
 def prepare_task(
@@ -48,6 +50,8 @@ def prepare_task(
         _refuse_folds(dataset, settings)
     chosen = next((kind for kind in kinds if kind.refusal(dataset) is None), kinds[0])
     if refusal := chosen.refusal(dataset):
+        if offer := next((note for note in dataset.notes if NAMES_FLAG in note), ""):
+            refusal.remedy = offer
         raise refusal
     doubts = _doubts(dataset, settings)
     task = chosen.prepare(dataset, config, settings, seed)

@@ -151,7 +151,7 @@ def _found(
     data_settings: DataSettings,
 ) -> Session:
     """Prepare a run whose settings are known, and make its folder."""
-    source = as_source(system, system.data if data is None else data)
+    source = as_source(system, system.data if data is None else data, data_settings)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
     foundation = _lay(system, task, trainer_settings.seed)

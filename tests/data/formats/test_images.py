@@ -166,7 +166,7 @@ def test_parts(tmp_path: Path, extra: tuple[str, ...], test: int, train: int) ->
     assert (len(dataset.inputs), len(dataset.test_inputs)) == (train, test)
     assert dataset.label_names == ("a", "b")
     assert len(dataset.test_targets) == test
-    assert len(dataset.notes) == len(extra)
+    assert len(dataset.notes) == len(extra) + 1  # and the range of the pixels
 
 
 def test_a_class_may_be_called_test(tmp_path: Path) -> None:

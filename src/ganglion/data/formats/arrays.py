@@ -8,11 +8,18 @@ import numpy as np
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.stored import STORED
 from ganglion.data.formats.targets import Targets, Task, read_targets
+from ganglion.data.pixels import Range, find_range, said, to_pixels
 from ganglion.errors import DataError
 
 
 def from_arrays(
-    inputs: Any, targets: Any = None, *, kind: Kind | None = None, name: str = "arrays", task: Task = "auto"
+    inputs: Any,
+    targets: Any = None,
+    *,
+    kind: Kind | None = None,
+    name: str = "arrays",
+    task: Task = "auto",
+    pixels: Range | None = None,
 ) -> Dataset:
     """Return a data set of arrays: `(samples, columns)` rows, `(samples, height, width[, channels])` images.
 
@@ -23,6 +30,8 @@ def from_arrays(
     ('no', 'yes')
     """
     inputs = _array(inputs, "inputs")
+    black_white: Range | None = None
+    remarks: tuple[str, ...] = ()
     kind = kind or ("image" if inputs.ndim >= 3 else "tabular")
     if inputs.dtype.kind not in "buif" or inputs.ndim not in {"image": (3, 4), "series": (1, 2)}.get(kind, (2,)):
         raise DataError(
@@ -31,7 +40,10 @@ def from_arrays(
             found=f"{inputs.dtype} of shape {inputs.shape}",
         )
     if kind == "image":
-        inputs = _pixels(inputs[..., None] if inputs.ndim == 3 else inputs)
+        inputs = inputs[..., None] if inputs.ndim == 3 else inputs
+        black_white = find_range(inputs, pixels, where="inputs")
+        remarks = (said(black_white, inputs.min(), inputs.max()),) if inputs.size else ()
+        inputs = to_pixels(inputs, black_white)
     else:
         inputs = inputs.astype(np.float64).reshape(len(inputs), -1 if inputs.size else 0)
     read = None if targets is None else _targets(_array(targets, "targets"), len(inputs), task, kind == "image")
@@ -47,7 +59,8 @@ def from_arrays(
         column_names=columns,
         source=STORED,
         fingerprint=digest,
-        notes=notes,
+        notes=(*remarks, *notes),
+        pixels=black_white,
     )
 
 
@@ -58,16 +71,6 @@ def _array(values: Any, what: str) -> np.ndarray:
         raise DataError(
             f"the {what} are no array", found=str(error), expected="numbers, one row for every sample"
         ) from error
-
-
-def _pixels(images: np.ndarray) -> np.ndarray:
-    """Return bytes; fractions are taken to run from 0 to 1, larger numbers up to 255."""
-    if images.dtype == np.uint8:
-        return images
-    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
-    if not (low >= 0 and high <= 255):
-        raise DataError("pixels must lie within 0..1 or 0..255", found=f"{low:g} to {high:g}")
-    return np.rint(images * (255 if high <= 1 else 1)).astype(np.uint8)
 
 
 def _targets(targets: np.ndarray, samples: int, task: Task, pictures: bool) -> Targets:

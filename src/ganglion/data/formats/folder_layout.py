@@ -1,11 +1,13 @@
 """Which image files a folder holds, in which parts and classes, before any is opened."""
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from ganglion.data.formats.image_files import is_image
+from ganglion.data.formats.image_files import UNREAD, is_image
 from ganglion.errors import DataError
 
 PART_NAMES = {
@@ -13,6 +15,9 @@ PART_NAMES = {
     "test": ("test", "testing"),
     "validation": ("val", "valid", "validation", "dev"),
 }
+
+
+NAMES_FLAG = "--labels names"
 
 
 @dataclass
@@ -35,11 +40,21 @@ class Folder:
         return sorted(set(self.labels.values()), key=lambda name: (int(name) if name.isdecimal() else 1 << 62, name))
 
 
-def scan(folder: Path) -> Folder:
+NUMBERED = re.compile(r"(?P<label>.+?)[-._ ]+\(?\d+\)?|(?P<word>[^\W\d_]+)\d+")
+"""Names of files that begin with a class and end in a number."""
+MOST_PREFIXES = 50
+
+
+def scan(folder: Path, labels: Literal["folders", "names"] = "folders") -> Folder:
     """Find the image files of a folder: one folder per class or none, maybe inside folders of parts.
 
+    A folder that holds nothing but one other, in which folders of classes lie, is looked through.
+
+    Args:
+        labels: where the classes stand: in the names of folders, or in those of the files.
+
     Raises:
-        DataError: there are no images, or some lie beside the folders of the classes.
+        DataError: there are no images, some lie beside the folders of the classes, or a class has none.
     """
     files, others = walk(folder)
     links = sum(path.is_symlink() for path in files)
@@ -50,12 +65,14 @@ def scan(folder: Path) -> Folder:
             where=str(folder),
             found=said,
             expected="a folder of images for each class",
+            remedy="give the folder in which the images lie, as PNG, JPEG and the like",
         )
     found = Folder()
+    folder = _unwrapped(folder, files, found.notes)
     if links:
         found.notes.append(f"{links} images are links to files elsewhere, which were followed; linked folders are not")
     if others:
-        found.notes.append(f"files that are no images left out: {said}")
+        found.notes.append(f"files that are no images left out: {said}{_how_to_read(others)}")
     parts = _parts(folder, files, found.notes)
     inside = {path: path.relative_to(root).parts for _, root, paths in parts for path in paths}
     classes = {steps[0] for steps in inside.values() if len(steps) > 1}
@@ -64,13 +81,75 @@ def scan(folder: Path) -> Folder:
         raise DataError(
             "some images lie beside the folders of the classes", where=str(stray[0]), remedy="move them into a class"
         )
-    if len(classes) > 1:
+    if labels == "names":
+        found.labels = _by_names(files, str(folder))
+    elif len(classes) > 1:
+        for _, root, _ in parts:
+            _refuse_unread_classes(root, classes)
         found.labels = {path: readable(steps[0]) for path, steps in inside.items()}
     else:
+        prefixes = set(_prefixes(files).values())
+        if 1 < len(prefixes) <= MOST_PREFIXES and len(files) >= 2 * len(prefixes):
+            begin = ", ".join(sorted(prefixes)[:5])
+            found.notes.append(f"the names of the files begin with {begin}: {NAMES_FLAG} takes these as classes")
         found.notes.append("there are no folders of classes: the images have no labels")
     for part, _, paths in parts:
         (found.test if part == "test" else found.train).extend(paths)
     return found
+
+
+def _unwrapped(folder: Path, files: list[Path], notes: list[str]) -> Path:
+    """Return the folder in which folders of classes or parts lie, below folders that hold only one each."""
+    inside = {path.relative_to(folder).parts[:-1] for path in files}
+    shared = Path(*os.path.commonprefix(sorted(inside)))
+    depth = len(shared.parts)
+    if not depth or len({steps[depth : depth + 1] for steps in inside} - {()}) < 2 or shared.parts in inside:
+        return folder
+    notes.append(f"all images lie in the folder {readable(str(shared))}, which is taken for the set")
+    return folder / shared
+
+
+def _prefixes(files: list[Path]) -> dict[Path, str]:
+    """Return what stands before the number in the name of each file; nothing where one has no such name."""
+    matches = {path: NUMBERED.fullmatch(path.stem) for path in files}
+    if not all(matches.values()):
+        return {}
+    return {path: readable(match["label"] or match["word"]) for path, match in matches.items() if match}
+
+
+def _by_names(files: list[Path], where: str) -> dict[Path, str]:
+    found = _prefixes(files)
+    if len(set(found.values())) < 2:
+        raise DataError(
+            "the names of these files hold no classes",
+            where=where,
+            expected="names such as cat.0.jpg and dog-12.png",
+            found=", ".join(readable(path.name) for path in files[:3]),
+            remedy="put the images of each class into a folder of its name",
+        )
+    return found
+
+
+def _refuse_unread_classes(root: Path, classes: set[str]) -> None:
+    """Raise where a folder beside those of the classes holds pictures, but none that can be read."""
+    for folder in folders_in(root).values():
+        if folder.name in classes or folder.name.startswith((".", "__")):
+            continue
+        _, others = walk(folder)
+        unread = {suffix: count for suffix, count in others.items() if suffix in UNREAD}
+        if unread:
+            raise DataError(
+                "no picture of this class can be read",
+                where=str(folder),
+                expected="PNG, JPEG, BMP, GIF, TIFF or WebP",
+                found=", ".join(f"{count} {suffix}" for suffix, count in unread.items()),
+                remedy="save them as JPEG or PNG, or take the folder away if it is no class",
+            )
+
+
+def _how_to_read(others: Counter[str]) -> str:
+    kinds = sorted({UNREAD[suffix] for suffix in others if suffix in UNREAD})
+    return f" (pictures in {', '.join(kinds)} are not read: save them as JPEG or PNG)" if kinds else ""
 
 
 def folders_in(folder: Path) -> dict[str, Path]:

@@ -18,9 +18,16 @@ from ganglion.files import named, regular
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """Formats that are opened at all; other decoders of Pillow are never run on a user's files."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+UNREAD = {
+    ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".jp2": "JPEG 2000", ".svg": "SVG",
+    ".psd": "Photoshop", ".cr2": "raw", ".nef": "raw", ".arw": "raw", ".dng": "raw",
+}  # fmt: skip
+"""Endings of pictures that are not read, and what they are; any viewer saves them as PNG or JPEG."""
 MOST_PIXELS = 64_000_000
 """Larger images are refused before they are decoded."""
+FINER = 3
+"""Times its later size that a photo is decoded at, at least."""
 TOGETHER = 16
 """Images that a thread takes at a time: small ones decode faster than they are handed over."""
 ORIENTATION = 0x0112
@@ -39,6 +46,8 @@ class Header:
     height: int
     width: int
     grey: bool
+    deep: bool = False
+    """Whether pixels are more than bytes: 16 bits, signed numbers or fractions."""
 
 
 def read_header(path: Path) -> Header:
@@ -47,10 +56,17 @@ def read_header(path: Path) -> Header:
         width, height = image.size
         if _orientation(image) >= 5:
             width, height = height, width
-        return Header(height, width, _is_grey(image))
+        return Header(height, width, _is_grey(image), _is_deep(image))
 
 
-def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: int | None = None) -> np.ndarray:
+def decode(
+    source: Path | bytes,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    *,
+    raw: bool = False,
+    shown_at: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Return an image file as `(height, width, channels)` uint8, of 1 or 3 channels.
 
     Transparent pixels show white. Palette images become grey if their palette is, else colour. 16 bits become 8.
@@ -58,11 +74,18 @@ def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: 
     Args:
         size: height and width to resize to, bilinear and smoothed.
         channels: 1 or 3; the image's own when not given.
+        raw: give pixels that are more than bytes as they are, as float32.
+        shown_at: height and width that the image will be resized to later: one of several times that is made smaller
+            while it is decoded, by a whole factor, so that a large photo needs little memory.
 
     Raises:
         DataError: the file is damaged, too large or of a format that is not opened.
     """
     with opened(source) as image:
+        if raw and _is_deep(image):
+            return _deep(image, size, channels)
+        if shown_at is not None:
+            image = _reduced(image, shown_at)
         upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
         flat = _flattened(upright)
         if channels is not None:
@@ -71,6 +94,34 @@ def decode(source: Path | bytes, size: tuple[int, int] | None = None, channels: 
             flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         pixels = np.array(flat)  # Decodes, if nothing above did, and so must stand inside.
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _deep(image: Image.Image, size: tuple[int, int] | None, channels: int | None) -> np.ndarray:
+    """Return pixels that are more than bytes as they are `(height, width, channels)` float32."""
+    upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+    plane = Image.fromarray(np.asarray(upright).astype(np.float32))
+    if size is not None and (plane.height, plane.width) != size:
+        plane = plane.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.repeat(np.array(plane)[..., None], channels or 1, axis=2)
+
+
+def _reduced(image: Image.Image, shown_at: tuple[int, int]) -> Image.Image:
+    """Return an image made smaller by a whole factor, at least `FINER` times as large as it will be shown."""
+    least = FINER * max(shown_at)
+    if image.format == "JPEG" and _orientation(image) <= 1:
+        image.draft(None, (least, least))  # the decoder itself leaves out what is too fine
+    factor = min(image.size) // least
+    if factor < 2 or _is_deep(image):
+        return image
+    orientation = _orientation(image)
+    small = _flattened(image).reduce(factor)
+    if orientation > 1:
+        small.getexif()[ORIENTATION] = orientation
+    return small
 
 
 def read_images_at(paths: Sequence[Path]) -> list[np.ndarray]:
@@ -98,12 +149,12 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Map in threads, in order: decoders work outside Python's lock."""
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item], together: int = TOGETHER) -> Iterator[Result]:
+    """Map in threads, in order and `together` at a time: decoders work outside Python's lock."""
     workers = min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as threads:
         ahead: deque[Future[list[Result]]] = deque()  # Not all at once: whoever stops early waits for these only.
-        for chunk in batched(items, TOGETHER):
+        for chunk in batched(items, together):
             ahead.append(threads.submit(lambda chunk: [function(item) for item in chunk], chunk))
             if len(ahead) > 2 * workers:
                 yield from ahead.popleft().result()
@@ -132,6 +183,16 @@ class opened:
             raise self._too_large(str(error)) from error
         except Exception as error:  # Decoders raise anything for files that are cut off, damaged or made to harm.
             raise self._damaged(error) from error
+        pages = getattr(self.image, "n_frames", 1) if self.image.format == "TIFF" else 1
+        if pages > 1:
+            self.image.close()
+            raise DataError(
+                "this file holds several pages, and which one is the picture is open",
+                where=self._name,
+                expected="one picture in a file",
+                found=f"{pages} pages",
+                remedy="save each page as a file of its own",
+            )
         width, height = self.image.size
         if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE or min(width, height) < 1:
             self.image.close()

@@ -14,12 +14,17 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.formats.folder_layout import Folder, readable, scan
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
+from ganglion.data.pixels import BYTES, WHITES, Range, find_range, said, to_pixels
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 MOST_BYTES = 2 << 30
 """Decoded images larger than this are read while training unless the user decides otherwise."""
+SAMPLED = 200
+"""Files of a set that is read while training whose pixels are looked at beforehand."""
 DIGEST_BYTES = 1 << 16
+SQUEEZED = 0.05
+"""Change of proportions that is worth a word."""
 NAMED = 5
 """Damaged files that an error names."""
 ENOUGH = 100
@@ -39,15 +44,21 @@ class ImageFiles(Sequence):
     size: tuple[int, int]
     """Height and width that every image is resized to."""
     channels: int
+    pixels: Range = BYTES
+    """The values of black and white."""
+    deep: bool = False
+    """Whether pixels of some files are more than bytes; all become fractions then."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, place: Any) -> np.ndarray:  # type: ignore[override]
         if isinstance(place, int | np.integer):
-            return decode(self.paths[place], self.size, self.channels)
+            image = decode(self.paths[place], self.size, self.channels, raw=self.deep)
+            return on_scale(image, self.pixels, self.deep)
         chosen = self.take(np.arange(len(self))[place])
-        stack = np.empty((len(chosen), *self.size, self.channels), dtype=np.uint8)
+        dtype = np.float32 if self.deep and self.pixels[1] - self.pixels[0] > 255 else np.uint8
+        stack = np.empty((len(chosen), *self.size, self.channels), dtype=dtype)
         for number, image in enumerate(in_threads(chosen.__getitem__, range(len(chosen)))):
             stack[number] = image
         return stack
@@ -69,7 +80,7 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
     Raises:
         DataError: there are no images, or some are damaged and `settings.allow_problems` is not set.
     """
-    found = scan(folder)
+    found = scan(folder, settings.labels)
     headers = []
     damaged = {}
     for path, result in zip(found.files, in_threads(partial(attempt, read_header), found.files), strict=False):
@@ -81,13 +92,15 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
             break  # The error would name no more of them.
     _leave_out(found, damaged, settings)
     size, channels = common_shape(headers, found.notes)
-    classes = found.classes
+    classes, deep = found.classes, any(header.deep for header in headers)
     inputs: np.ndarray | ImageFiles
     test_inputs: np.ndarray | ImageFiles
     if streams(len(found.files), size, channels, settings, found.notes):
-        inputs, test_inputs = (ImageFiles(tuple(paths), size, channels) for paths in (found.train, found.test))
+        pixels = _range_of_files(found, size, channels, deep, settings, str(folder))
+        parts = (found.train, found.test)
+        inputs, test_inputs = (ImageFiles(tuple(paths), size, channels, pixels, deep) for paths in parts)
     else:
-        inputs, test_inputs = _decoded(found, size, channels, settings)
+        inputs, test_inputs, pixels = _decoded(found, size, channels, deep, settings, str(folder))
     targets, test_targets = (_targets(paths, found.labels, classes) for paths in (found.train, found.test))
     return Dataset.of(
         name=readable(folder.name),
@@ -100,7 +113,39 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         source=str(folder),
         fingerprint=fingerprint(inputs, targets, test_inputs, test_targets),
         notes=tuple(found.notes),
+        pixels=pixels,
     )
+
+
+def on_scale(image: np.ndarray, pixels: Range, deep: bool) -> np.ndarray:
+    """Return an image of a set: bytes, or fractions where some files hold more; files of bytes have their own scale."""
+    if deep and image.dtype == np.uint8:
+        return image.astype(np.float32) / 255 if pixels[1] - pixels[0] > 255 else image
+    return to_pixels(image, pixels)
+
+
+def _range_of_files(
+    found: Folder, size: tuple[int, int], channels: int, deep: bool, settings: DataSettings, where: str
+) -> Range:
+    """Return the range of files that are not held in memory: of some of them, of all where these are not plain."""
+    files = found.files
+    few = files[:: max(1, len(files) // SAMPLED)]
+    for chosen in [few] if not deep else [files]:
+        low, high = _extremes(chosen, size, channels, deep)
+    if not deep and high <= WHITES[1]:
+        low, high = _extremes(files, size, channels, deep)
+    values = np.array([low, high]) if deep else np.array([low, high]).astype(np.uint8)
+    pixels = find_range(values if not (values == np.round(values)).all() else values.astype(np.int64),
+                        settings.pixels, where)  # fmt: skip
+    found.notes.append(said(pixels, low, high))
+    return pixels
+
+
+def _extremes(files: Sequence[Path], size: tuple[int, int], channels: int, deep: bool) -> tuple[float, float]:
+    reading = partial(attempt, partial(decode, size=size, channels=channels, raw=deep))
+    images = (image for image in in_threads(reading, files) if isinstance(image, np.ndarray))
+    ends = [(float(image.min()), float(image.max())) for image in images if not deep or image.dtype != np.uint8]
+    return min((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=255.0)
 
 
 def attempt(function: Callable[[Path], Result], path: Path) -> Result | DataError:
@@ -139,7 +184,9 @@ def common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[int
     )
     height, width = commonest[len(commonest) // 2]
     if len(sizes) > 1:
-        notes.append(f"images of {len(sizes)} sizes resized to the commonest, {width} x {height}")
+        squeezed = sum(count for (h, w), count in sizes.items() if abs(h * width / (w * height) - 1) > SQUEEZED)
+        which = f", {squeezed} of them squeezed to other proportions" if squeezed else ""
+        notes.append(f"images of {len(sizes)} sizes resized to the commonest, {width} x {height}{which}")
     grey = sum(header.grey for header in headers)
     if 0 < grey < len(headers):
         notes.append(f"{grey} grey images made colour like the others")
@@ -156,22 +203,32 @@ def streams(count: int, size: tuple[int, int], channels: int, settings: DataSett
 
 
 def _decoded(
-    found: Folder, size: tuple[int, int], channels: int, settings: DataSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return all training and test images, without those that turn out to be damaged inside."""
+    found: Folder, size: tuple[int, int], channels: int, deep: bool, settings: DataSettings, where: str
+) -> tuple[np.ndarray, np.ndarray, Range]:
+    """Return all training and test images, without those that turn out to be damaged inside, and their range."""
     files, split = found.files, len(found.train)
-    stack = np.empty((len(files), *size, channels), dtype=np.uint8)
+    stack = np.empty((len(files), *size, channels), dtype=np.float32 if deep else np.uint8)
+    are_bytes = np.zeros(len(files), dtype=bool)
+    kept = np.ones(len(files), dtype=bool)
     damaged = {}
-    for number, image in enumerate(in_threads(partial(attempt, partial(decode, size=size, channels=channels)), files)):
+    reading = partial(attempt, partial(decode, size=size, channels=channels, raw=deep))
+    for number, image in enumerate(in_threads(reading, files)):
         if isinstance(image, DataError):
-            damaged[files[number]] = image
+            damaged[files[number]], kept[number] = image, False
         else:
-            stack[number] = image
-    if not damaged:
-        return stack[:split], stack[split:]
-    _leave_out(found, damaged, settings)
-    kept = np.array([path not in damaged for path in files])
-    return stack[:split][kept[:split]], stack[split:][kept[split:]]
+            stack[number], are_bytes[number] = image, image.dtype == np.uint8
+    if damaged:
+        _leave_out(found, damaged, settings)
+    measured = stack[kept & ~are_bytes] if deep else stack[kept]
+    whole = deep and (measured == np.round(measured)).all()
+    pixels = find_range(measured.astype(np.int64) if whole else measured, settings.pixels, where)
+    if measured.size:
+        found.notes.append(said(pixels, measured.min(), measured.max()))
+    ready = to_pixels(stack, pixels)
+    if deep and are_bytes.any():
+        fractions = ready.dtype == np.float32
+        ready[are_bytes] = stack[are_bytes] / 255 if fractions else stack[are_bytes]
+    return ready[:split][kept[:split]], ready[split:][kept[split:]], pixels
 
 
 def _targets(paths: Iterable[Path], labels: dict[Path, str], classes: Sequence[str]) -> np.ndarray | None:

@@ -10,6 +10,7 @@ import numpy as np
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.digests import fingerprint, single
 from ganglion.data.formats.targets import Targets, Task, read_targets
+from ganglion.data.pixels import Range, find_range, said, to_pixels
 from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
 
@@ -20,7 +21,7 @@ INPUT_NAMES = ("inputs", "x", "images", "data", "features")
 TARGET_NAMES = ("targets", "y", "labels", "target", "label")
 
 
-def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto") -> Dataset:
+def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto", pixels: Range | None = None) -> Dataset:
     """Read inputs, targets and a test part by their usual names (`x_train`, `inputs`, `test_labels`, ...).
 
     Arrays of three or four axes are images; of two, rows, or a series where that is asked for.
@@ -57,18 +58,28 @@ def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto") -> Da
     shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
     targets, notes = _targets(found, path, task, pictures=shape == "image")
     inputs = _as(shape, inputs, path)
+    test_inputs = None if test_inputs is None else _as(shape, test_inputs, path)
+    black_white: Range | None = None
+    if shape == "image":
+        both = [part for part in (inputs, test_inputs) if part is not None and part.size]
+        black_white = find_range(np.concatenate([part.ravel() for part in both]), pixels, str(path))
+        low, high = min(part.min() for part in both), max(part.max() for part in both)
+        notes = (said(black_white, low, high), *notes)
+        inputs = to_pixels(inputs, black_white)
+        test_inputs = None if test_inputs is None else to_pixels(test_inputs, black_white)
     return Dataset.of(
         name=path.stem,
         kind=shape,
         inputs=inputs,
         targets=None if targets is None else targets.values,
-        test_inputs=None if test_inputs is None else _as(shape, test_inputs, path),
+        test_inputs=test_inputs,
         test_targets=None if targets is None else targets.test_values,
         label_names=() if targets is None else targets.labels,
         column_names=tuple(f"column {number + 1}" for number in range(inputs.shape[1])) if inputs.ndim == 2 else (),
         source=str(path),
         fingerprint=_fingerprint(inputs, targets, test_inputs),
         notes=(f"arrays {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}", *notes),
+        pixels=black_white,
     )
 
 
@@ -199,10 +210,6 @@ def _targets(
     return targets, (targets.note,)
 
 
-def _range(values: np.ndarray) -> str:
-    return f"{values.min():g} to {values.max():g}" if values.dtype.kind in "iufb" else str(values.dtype)
-
-
 def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
     """Return arrays of the type and the axes that their kind has."""
     if kind != "image":
@@ -223,11 +230,4 @@ def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
             expected="(samples, height, width) or (samples, height, width, 1 or 3)",
             found=str(values.shape),
         )
-    if values.dtype == np.uint8:
-        return values
-    largest = 1.0 if values.dtype.kind == "f" and values.max() <= 1 else 255.0
-    if values.dtype.kind not in "iufb" or not (values.min() >= 0 and values.max() <= largest):
-        raise DataError(
-            "pixels must go from 0 to 255, or from 0 to 1 as fractions", where=str(path), found=_range(values)
-        )
-    return np.round(values * (255 / largest)).astype(np.uint8)
+    return values

@@ -31,6 +31,7 @@ class AboutField:
     names: tuple[str, ...] = ()
     called: str = ""
     rate: int = 0
+    pixels: tuple[float, float] | None = None
     paired: bool = True
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.data.pixels import BYTES
 from ganglion.data.preprocessing.placement import Resize, Size, into_frame, out_of_frame
 from ganglion.errors import ConfigurationError, DataError, ShapeError
 from ganglion.settings import above, settings
@@ -18,6 +19,8 @@ CHUNK = 1024
 """Images converted at a time, so that a large set needs little memory beside its result."""
 BORDER = 0.5
 """Grey beside a letterboxed image, as a share of white."""
+MOST_LOOKED_AT = 200
+"""Images at most whose brightness is looked at."""
 MEASURED = 2000
 """Images at most, evenly spread over the training part, that means and deviations are taken from."""
 
@@ -48,6 +51,10 @@ class ImagePreprocessing:
     """Mean of each channel over the training part, black being 0 and white 1; empty where `low` and `high` scale."""
     deviations: tuple[Annotated[float, above(0)], ...] = ()
     """Standard deviation of each channel likewise."""
+    pixels: tuple[float, float] = BYTES
+    """What was black and white in the files or arrays that the training images came from."""
+    brightness: tuple[float, float] | None = None
+    """Mean brightness of the training images and its deviation from image to image, black being 0 and white 1."""
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -98,6 +105,18 @@ class ImagePreprocessing:
         deviations = (squares / count - means.square()).clamp(min=0).sqrt()
         deviations[deviations < 1e-6] = 1.0  # a channel of one value becomes nothing
         return replace(plain, means=tuple(means.tolist()), deviations=tuple(deviations.tolist()))
+
+    @staticmethod
+    def brightness_of(images: np.ndarray | Sequence) -> tuple[float, float] | None:
+        """Return the mean brightness of some of the images, and its deviation from image to image."""
+        places = np.unique(np.linspace(0, len(images) - 1, MOST_LOOKED_AT).astype(int)).tolist() if len(images) else []
+        means = [float(_as_fractions(np.asarray(images[place])).mean()) for place in places]
+        return (float(np.mean(means)), float(np.std(means))) if means else None
+
+    def brightness_in(self, prepared: Tensor) -> np.ndarray:
+        """Return the mean brightness of prepared images `(samples,)`, black being 0 and white 1."""
+        black, white = (torch.tensor(ends).reshape(-1, 1, 1) for ends in (self.black, self.white))
+        return ((prepared - black) / (white - black)).mean(dim=(1, 2, 3)).numpy()
 
     @property
     def size(self) -> Size:

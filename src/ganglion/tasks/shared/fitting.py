@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganglion.data.fields import Field
+from ganglion.data.pixels import BYTES
 from ganglion.data.preprocessing import (
     ClassPreprocessing,
     ImagePreprocessing,
@@ -22,6 +23,8 @@ Options = Mapping[str, Mapping[str, Any]]
 """What the preprocessing of each field is told beside its values, by the name of the field."""
 AS_THEY_ARE: Mapping[str, Any] = {"standardised": False}
 """What images are told whose pixels keep their range, since they are measured or drawn."""
+SQUEEZED = 0.05
+"""Change of proportions that is worth a word."""
 RESIZED = {"stretch": "resized", "crop": "resized and cropped", "letterbox": "resized, between grey borders,"}
 
 
@@ -107,7 +110,9 @@ def _fit_images(
             options["image_size"] = min(max(*as_found.size, config.smallest_image), config.largest_image)
         if hasattr(config, "in_channels") and not _open(config, "in_channels"):
             options["channels"] = config.in_channels
-    return as_found, ImagePreprocessing.fit(field.values, **options)
+    prepared = ImagePreprocessing.fit(field.values, **options)
+    brightness = prepared.brightness_of(field.values)
+    return as_found, dataclasses.replace(prepared, pixels=field.pixels or BYTES, brightness=brightness)
 
 
 def _open(config: Any, name: str) -> bool:
@@ -119,7 +124,9 @@ def _resizing(as_found: ImagePreprocessing, prepared: ImagePreprocessing) -> lis
     (height, width), (rows, columns) = as_found.size, prepared.size
     if as_found.size == prepared.size:
         return []
-    return [f"images of {height} x {width} are {RESIZED[prepared.resize]} to {rows} x {columns}"]
+    squeezed = prepared.resize == "stretch" and abs(height * columns / (width * rows) - 1) > SQUEEZED
+    how = ", which squeezes them; --resize letterbox keeps their proportions" if squeezed else ""
+    return [f"images of {height} x {width} are {RESIZED[prepared.resize]} to {rows} x {columns}{how}"]
 
 
 def _refuse_options_of_images(fields: Mapping[str, Field], settings: DataSettings) -> None:

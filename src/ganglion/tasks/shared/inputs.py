@@ -1,7 +1,7 @@
 """What a user asks about, as raw samples each of which has a name: its file, its row, its id."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from ganglion.data.formats.asked_rows import read_rows
 from ganglion.data.formats.image_files import decode, in_threads, picture_files
 from ganglion.data.formats.npz import read_array
+from ganglion.data.pixels import asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
@@ -19,6 +20,10 @@ from ganglion.tasks.answers import Rows
 ARRAYS = (".npz", ".npy")
 TEXT_FILES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 """Endings by which a word that names nothing is a file that is missing, and no text."""
+
+FAR = 4.0
+"""Deviations of the training pictures' brightness from which on a picture is far from them."""
+SLIGHT = 0.1
 
 Name = Mapping[str, Any]
 
@@ -45,24 +50,52 @@ class Asked:
 
 def asked(inputs: Sequence[Any], preprocessing: ImagePreprocessing | TabularPreprocessing) -> tuple[Asked, Tensor]:
     """Return what a user asks about, raw images or rows with their names, and the same prepared `(samples, ...)`."""
-    found = raw(inputs, preprocessing if isinstance(preprocessing, TabularPreprocessing) else None)
-    return found, preprocessing(found.samples)
+    if isinstance(preprocessing, TabularPreprocessing):
+        found = raw(inputs, preprocessing)
+        return found, preprocessing(found.samples)
+    found = raw(inputs, pictures=preprocessing)
+    prepared = preprocessing(found.samples)
+    return replace(found, notes=(*found.notes, *far_from_training(prepared, preprocessing))), prepared
 
 
-def raw(inputs: Sequence[Any], table: TabularPreprocessing | None = None) -> Asked:
+def far_from_training(prepared: Tensor, preprocessing: ImagePreprocessing) -> tuple[str, ...]:
+    """Return a warning where pictures are far brighter or darker than those of training, and what may be the reason."""
+    if preprocessing.brightness is None or not len(prepared):
+        return ()
+    usual, spread = preprocessing.brightness
+    found = preprocessing.brightness_in(prepared)
+    margin = FAR * spread + SLIGHT
+    far = np.abs(found - usual) > margin
+    if not far.any():
+        return ()
+    mean = float(found[far].mean())
+    reason = "black and white seem to be exchanged" if abs(1 - mean - usual) <= margin else "answers may be wrong"
+    return (
+        f"{int(far.sum())} of {len(found)} pictures are far {'brighter' if mean > usual else 'darker'} than those of "
+        f"training (mean {mean:.2f}, there {usual:.2f} ± {spread:.2f}): {reason}",
+    )
+
+
+def raw(
+    inputs: Sequence[Any], table: TabularPreprocessing | None = None, pictures: ImagePreprocessing | None = None
+) -> Asked:
     """Return what a user asks about: the contents of files and folders, or arrays as they are.
 
     Args:
         table: whose columns rows are wanted in; images are read where there is none.
+        pictures: for which images are decoded one by one, on its scale and no larger than it needs them.
     """
     if all(isinstance(item, str | Path) for item in inputs):
         paths = [existing(item) for item in inputs]
-        found = _images(paths) if table is None else _rows(paths, table)
+        found = _images(paths, pictures) if table is None else _rows(paths, table)
         if not found.names:
             raise DataError(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
             )
         return found
+    numbered = [{"row": row} for row in range(1, len(inputs) + 1)] if len(inputs) > 1 else [{}]
+    if pictures is not None:
+        return Asked([asked_pixels(np.asarray(item), pictures.pixels) for item in inputs], numbered)
     if isinstance(inputs, np.ndarray):
         return Asked(inputs, [{}] * len(inputs))
     samples = list(inputs) if table is None else np.stack([np.asarray(item) for item in inputs])
@@ -104,8 +137,31 @@ def _is_file(text: str) -> bool:
     return False
 
 
-def _images(paths: Sequence[Path]) -> Asked:
-    samples: list[np.ndarray] = []
+@dataclass(frozen=True)
+class Pictures(Sequence):
+    """Pictures in files or in memory, decoded one after the other when they are asked for, a few at a time."""
+
+    sources: Sequence[Path | np.ndarray]
+    preprocessing: ImagePreprocessing
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._decoded(self.sources[place])
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return in_threads(self._decoded, self.sources, together=1)
+
+    def _decoded(self, source: Path | np.ndarray) -> np.ndarray:
+        if isinstance(source, np.ndarray):
+            return asked_pixels(source, self.preprocessing.pixels)
+        image = decode(source, raw=True, shown_at=self.preprocessing.size)
+        return asked_pixels(image, self.preprocessing.pixels, str(source))
+
+
+def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None) -> Asked:
+    samples: list[Any] = []
     names: list[Name] = []
     for path in paths:
         if path.suffix.lower() in ARRAYS:
@@ -114,8 +170,10 @@ def _images(paths: Sequence[Path]) -> Asked:
             names += [{"input": str(path), "row": row} for row in range(1, len(arrays) + 1)]
         else:
             files = picture_files([path])
-            samples += in_threads(decode, files)
+            samples += files if pictures is not None else in_threads(decode, files)
             names += [{"input": str(file)} for file in files]
+    if pictures is not None:
+        return Asked(Pictures(samples, pictures), names)
     same = len({sample.shape for sample in samples}) == 1
     return Asked(np.stack(samples) if same else samples, names)
 
