@@ -1,7 +1,7 @@
 """Images of any size as tensors, and back."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Annotated, Self, final
 
 import numpy as np
@@ -53,7 +53,7 @@ class ImagePreprocessing:
     """Standard deviation of each channel likewise."""
     pixels: tuple[float, float] = BYTES
     """What was black and white in the files or arrays that the training images came from."""
-    brightness: tuple[float, float] | None = None
+    brightness: tuple[float, float] | None = field(default=None, compare=False)
     """Mean brightness of the training images and its deviation from image to image, black being 0 and white 1."""
 
     def __post_init__(self) -> None:
