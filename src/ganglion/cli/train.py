@@ -168,6 +168,8 @@ def show_result(run: "Run") -> None:
     print(f"\n{text(result['steps'])} iterations in {duration(result['seconds'])}{early}", end="")
     print(f", best weights after {text(result['best_step'])}" if result["best_step"] else "")
     print(f"report  {Path(run.folder) / 'report.html'}")
+    if run.film:
+        print(f"film    {run.film}")
     print(f"next    {run.task.next_step.format(run=run.folder)}")
 
 

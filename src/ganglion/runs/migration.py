@@ -34,7 +34,9 @@ def migrated(about: State) -> State:
         about = about | {"config": _with_game(about)}
     if about["format"] < 3:
         chosen = ONCE_FIXED.get(about["system"], {}) | about["config"]
-        about = about | {"config": chosen, "state": _with_fields(about)}
+        # No sheets were drawn then, and none are when such a run goes on.
+        trainer = {"sample_every": "off"} | about.get("trainer", {})
+        about = about | {"config": chosen, "state": _with_fields(about), "trainer": trainer}
     return about | {"format": FORMAT}
 
 

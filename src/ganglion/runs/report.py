@@ -11,13 +11,14 @@ from ganglion import figures, tasks
 from ganglion.errors import DataError
 from ganglion.figures.words import number
 from ganglion.files import parse_json, read_json
+from ganglion.runs.sheets import FILM, SAMPLES
 from ganglion.tables import Table
 from ganglion.training.durable import write_synced
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """A picture in PNG, and what it shows."""
+    """A picture in PNG, or a film in GIF, and what it shows."""
 
     path: Path
     caption: str
@@ -117,6 +118,9 @@ def run_section(folder: Path) -> Section:
     if not pictures and (log := _log(folder / "metrics.jsonl")):
         pictures = [figures.save(figures.curves(log), folder / "figures" / "curves.png")]
     captions = {"curves": "The metric log; numbers in the legends are the last ones", **_captions(about.get("task"))}
+    drawn = [Captioned(path, captions.get(path.stem, _as_words(path.stem))) for path in pictures]
+    if (film := folder / SAMPLES / FILM).is_file():
+        drawn.insert(1, Captioned(film, "What the networks made of the same draws, from the first step to the last"))
     details = [
         _metrics(result),
         _settings("Configuration", about.get("config")),
@@ -126,7 +130,7 @@ def run_section(folder: Path) -> Section:
     ]
     return Section(
         str(system),
-        [*blocks, *(Captioned(path, captions.get(path.stem, _as_words(path.stem))) for path in pictures)],
+        [*blocks, *drawn],
         lead=" on ".join(str(part) for part in (about.get("task"), about.get("data")) if part),
         numbers=numbers if result else {},
         details=[table for table in details if table.rows],
@@ -214,9 +218,9 @@ def _block(block: Block) -> str:
         return f"<p>{html.escape(block)}</p>"
     if isinstance(block, Table):
         return f'<div class="table">{block._repr_html_()}</div>'
-    caption = html.escape(block.caption)
+    caption, kind = html.escape(block.caption), block.path.suffix.removeprefix(".")
     picture = base64.b64encode(block.path.read_bytes()).decode("ascii")
-    image = f'<img alt="{caption}" src="data:image/png;base64,{picture}">'
+    image = f'<img alt="{caption}" src="data:image/{kind};base64,{picture}">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 

@@ -13,6 +13,7 @@ from ganglion.models import System, find
 from ganglion.runs.opening import build, checked, fill, restored
 from ganglion.runs.preparing import prepare_task
 from ganglion.runs.report import tour_table
+from ganglion.runs.sheets import FILM, SAMPLES
 from ganglion.runs.writing import write
 from ganglion.settings import from_dict
 from ganglion.tasks.answers import Answer
@@ -56,6 +57,12 @@ class Run:
     @property
     def figures(self) -> dict[str, Path]:
         return {path.stem: path for path in sorted(self._files.figures.glob("*.png"))}
+
+    @property
+    def film(self) -> Path | None:
+        """The film of what the networks drew while they learned; None where they drew nothing."""
+        film = self.folder / SAMPLES / FILM
+        return film if film.is_file() else None
 
     @cached_property
     def task(self) -> Task:

@@ -22,8 +22,9 @@ from ganglion.runs.report import run_report
 from ganglion.runs.run import Run
 from ganglion.runs.run import load as load
 from ganglion.runs.run import open_run as open_run
+from ganglion.runs.sheets import Sheets
 from ganglion.settings import from_dict, to_dict
-from ganglion.tasks.base import Task
+from ganglion.tasks.base import DrawsSheets, Task
 from ganglion.training import checkpoint
 from ganglion.training.best import monitored
 from ganglion.training.freezing import freeze
@@ -294,6 +295,9 @@ def _assemble(
     callbacks: Sequence[Callback],
 ) -> Session:
     rule, loader = foundation
+    every = settings.sample_every
+    if isinstance(task, DrawsSheets) and every != "off":
+        callbacks = [Sheets(task.sheet, None if every == "auto" else every), *callbacks]
     trainer = Trainer(
         rule,
         loader,

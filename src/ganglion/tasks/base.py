@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
+import numpy as np
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule, Loader, Measure
@@ -21,6 +22,14 @@ from ganglion.tasks.shared.prepared import Prepared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+@runtime_checkable
+class DrawsSheets(Protocol):
+    """A kind of task whose networks draw, so that one can watch them learn."""
+
+    def sheet(self, home: nn.Module) -> np.ndarray | None:
+        """Return what networks make of the same draws each time, bytes `(height, width, 3)`; None for no pictures."""
 
 
 class Task(ABC):

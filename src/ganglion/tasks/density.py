@@ -34,6 +34,8 @@ SETTLING = 1000
 """Steps of Gibbs sampling from independent units to a sample."""
 CHAINS = 400
 """Samples that the normaliser is estimated from: the log-likelihood then scatters by some hundredths of a nat."""
+SOON = 100
+"""Steps of the sheets that are drawn while training."""
 SHOWN = 64
 """Pictures in a figure."""
 Prepares = ImagePreprocessing | TabularPreprocessing
@@ -188,6 +190,12 @@ class Density(Task):
             ),
         }
 
+    def sheet(self, home: nn.Module) -> np.ndarray | None:
+        """Return what the machine dreams up, from the same draws each time."""
+        if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
+            return None
+        return figures.sheet(self._pictures(self._dreams(home, Generate(count=SHOWN), settling=SOON)))
+
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
         machine = _machine(network)
@@ -209,13 +217,13 @@ class Density(Task):
         return Rows([{"sample": name, **row} for name, row in zip(names, rows, strict=True)])
 
     @torch.no_grad()
-    def _dreams(self, network: nn.Module, question: Generate) -> Tensor:
+    def _dreams(self, network: nn.Module, question: Generate, settling: int = SETTLING) -> Tensor:
         """Return the probabilities of the units of some samples `(samples, units)`, drawn in blocks of one size."""
         machine, device = _machine(network), next(network.parameters()).device
         blocks = []
         for generator in generators(-(-question.count // TOGETHER), question.seed, device):
             visible = sample_bernoulli(self.means.to(device).expand(TOGETHER, -1), generator)
-            for _ in range(SETTLING):
+            for _ in range(settling):
                 visible = machine.gibbs_step(visible, generator)
             blocks.append(machine.reconstruct(visible).cpu())
         return torch.cat(blocks)[: question.count]

@@ -122,6 +122,11 @@ class Generation(Task):
             ),
         }
 
+    def sheet(self, home: nn.Module) -> np.ndarray:
+        """Return what the network draws of the same latent vectors each time."""
+        drawn = ask(home, self._latent(GRID * GRID, seed=0))
+        return figures.sheet(self.preprocessing["inputs"].inverse(drawn), columns=GRID)
+
     def _interpolation(self, network: nn.Module) -> Tensor:
         """Draw images along great circles between pairs of latent vectors."""
         first, last = self._latent(2 * GRID, seed=1).unflatten(0, (2, GRID, 1))  # (rows, 1, features)

@@ -20,6 +20,7 @@ from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import MEASURES, l1, psnr, ssim
 from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import ask, evaluating, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import raw
@@ -32,6 +33,8 @@ LARGEST_PIECE = 128
 """Side of the pieces of larger pictures that are learnt from when no size is asked for."""
 SHOWN = 6
 """Test pictures in the figure."""
+COLUMNS = 6
+"""Pictures in a row of a sheet."""
 WHITE = 255
 
 
@@ -105,6 +108,12 @@ class ImageToImage(Task):
         states = {"given": inputs, "made of it": ask(rule.home, inputs), "should be": targets}
         pixels = {name: self.preprocessing["targets"].inverse(images) for name, images in states.items()}
         return {"before_after": figures.strips(pixels, "Before and after", columns=3)}
+
+    def sheet(self, home: nn.Module) -> np.ndarray:
+        """Return held-out images: a row of what is given, what is made of it, and what it should be."""
+        inputs, targets = (part[:COLUMNS] for part in self._judged("validation"))
+        rows = [self.preprocessing["targets"].inverse(images) for images in (inputs, ask(home, inputs), targets)]
+        return figures.sheet(in_turn(*rows, columns=len(inputs)), columns=len(inputs))
 
     def predict(self, network: nn.Module, question: Predict) -> Images:
         """Return what the network makes of each picture, under the name of its file."""

@@ -21,7 +21,7 @@ from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import generators, numbered
+from ganglion.tasks.shared.drawing import generators, in_turn, numbered
 from ganglion.tasks.shared.evaluation import ask, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
@@ -33,6 +33,8 @@ MAPPED = 2000
 """Samples on the map at most."""
 SHOWN = 20
 """Samples drawn beside their reconstructions."""
+COLUMNS = 8
+"""Samples in a row of a sheet, which has two of them."""
 PLANE = 12
 """Rows and columns of the picture of the code plane."""
 FITTED = 10_000
@@ -166,6 +168,16 @@ class Reconstruction(Task):
             if codes.shape[1] == 2:
                 drawn["code_plane"] = self._code_plane(rule.home, codes)
         return drawn
+
+    def sheet(self, home: nn.Module) -> np.ndarray | None:
+        """Return held-out images, and below each row of them what is left of them after the code."""
+        if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
+            return None
+        shown = self._some("validation", 2 * COLUMNS)
+        rebuilt = self._images(_rebuilt(home, shown))
+        return figures.sheet(
+            in_turn(self.preprocessing["inputs"].inverse(shown), rebuilt, columns=COLUMNS), columns=COLUMNS
+        )
 
     def _code_plane(self, network: nn.Module, codes: Tensor) -> "Figure":
         """Draw what the decoder makes of an even grid of codes, laid out like the map."""

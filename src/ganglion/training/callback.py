@@ -1,6 +1,7 @@
 """What may be hooked into training, and what it sees there."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
 from ganglion.core import LearningRule, Loader, Measure
@@ -43,6 +44,9 @@ class Training(Protocol):
 
     @property
     def finished(self) -> bool: ...
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Put the weights that are judged in their place, and keep random numbers as they are, for so long."""
 
 
 class Callback:

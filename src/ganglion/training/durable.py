@@ -7,9 +7,14 @@ from pathlib import Path
 
 def write_synced(path: Path, text: str) -> None:
     """Replace a text file so that a reader sees the old or the new content, never a part, also after a power cut."""
+    replace_synced(path, text.encode("utf-8", "backslashreplace"))  # a path may hold bytes that are no text
+
+
+def replace_synced(path: Path, content: bytes) -> None:
+    """Replace a file so that a reader sees the old or the new content, never a part, also after a power cut."""
     draft = path.with_name(f".draft-{path.name}-{os.getpid()}")
     try:
-        write_bytes_synced(draft, text.encode("utf-8", "backslashreplace"))  # a path may hold bytes that are no text
+        write_bytes_synced(draft, content)
         os.replace(draft, path)
         sync_folder(path.parent)
     except OSError:

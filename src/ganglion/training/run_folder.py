@@ -22,7 +22,7 @@ import torch
 from ganglion.errors import CheckpointError, UsageError
 from ganglion.files import named, parse_json, read_json
 from ganglion.training import checkpoint
-from ganglion.training.durable import write_synced
+from ganglion.training.durable import replace_synced, write_synced
 
 SECONDS_BETWEEN_CHECKS = 2.0
 METRICS = "metrics.jsonl"
@@ -160,7 +160,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Clear away what a process that was killed left half written."""
         checkpoint.tidy(self.checkpoints)
-        for draft in self.path.glob(".draft-*"):
+        for draft in (*self.path.glob(".draft-*"), *self.path.glob("samples/.draft-*")):
             draft.unlink(missing_ok=True)
 
     def adopt(self, path: Path, best_step: int) -> None:
@@ -194,6 +194,13 @@ class RunFolder:
     def write(self, name: str, value: dict[str, Any]) -> None:
         with self._writing(name):
             write_synced(self.path / name, json.dumps(value, indent=1))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all; `name` may have a folder in it."""
+        path = self.path / name
+        with self._writing(name):
+            path.parent.mkdir(exist_ok=True)
+            replace_synced(path, content)
 
     def read(self, name: str) -> dict[str, Any]:
         """Return a JSON file of the run; raises `CheckpointError` when it is missing or unreadable."""

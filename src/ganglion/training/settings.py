@@ -51,6 +51,9 @@ class TrainerSettings:
     """Iterations between lines of the metric log; once an epoch when not given."""
     checkpoint_every: Annotated[int, at_least(1)] | None = None
     """Iterations between checkpoints; once an epoch when not given."""
+    sample_every: Annotated[int, at_least(1)] | Literal["auto", "off"] = "auto"
+    """Iterations between two sheets of what networks that draw make of the same draws; auto is about 20 in a run. They
+    become a film."""
     keep: Annotated[int, at_least(2)] = 2
     """Newest checkpoints kept beside the best one; at least two, so that a damaged one has a predecessor."""
     monitor: str | None = None

@@ -1,6 +1,7 @@
 """The one trainer: it drives any learning rule with any loader, and can name neither."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, final
 
 from ganglion.core import Batch, LearningRule, Loader, Measure
@@ -276,9 +277,15 @@ class Trainer:
     def judge(self) -> dict[str, float]:
         """Evaluate on held-out data with the averaged weights where they are kept, disturbing nothing."""
         assert self._evaluate is not None
-        averaged, watched = self.learner.averaged(), memory_watched("while evaluating")
-        with self.timetable.timing("evaluation"), seeding.random_state_kept(), averaged, self._stop.at_once(), watched:
+        timed, watched = self.timetable.timing("evaluation"), memory_watched("while evaluating")
+        with timed, self.undisturbed(), self._stop.at_once(), watched:
             return self._evaluate(self.rule)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Put averaged weights, where they are kept, in their place, and keep random numbers as they are."""
+        with seeding.random_state_kept(), self.learner.averaged():
+            yield
 
     def _judge_or_leave(self) -> dict[str, float]:
         """Evaluate, or on a signal leave with a checkpoint of the moment before, from which it is done again."""
