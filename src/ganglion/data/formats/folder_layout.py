@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -101,7 +102,8 @@ def scan(folder: Path, labels: Literal["folders", "names"] = "folders") -> Folde
 def _unwrapped(folder: Path, files: list[Path], notes: list[str]) -> Path:
     """Return the folder in which folders of classes or parts lie, below folders that hold only one each."""
     inside = {path.relative_to(folder).parts[:-1] for path in files}
-    shared = Path(*os.path.commonprefix(sorted(inside)))
+    first, last = min(inside), max(inside)  # what these share, all share
+    shared = Path(*(left for left, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))))
     depth = len(shared.parts)
     if not depth or len({steps[depth : depth + 1] for steps in inside} - {()}) < 2 or shared.parts in inside:
         return folder

@@ -14,8 +14,14 @@ from ganglion.errors import DataError
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """How an unknown character or word is written; its number is always 0."""
 CODE_POINTS = 0x110000
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
-"""A word with its apostrophes, or one sign of punctuation."""
+SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese, which are written without spaces between words."""
+SIGNS_ABOVE = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b6-\u17d3"
+"""Vowels and tones of these scripts, which belong to the letter before them."""
+WORD = re.compile(
+    rf"[{SPACELESS}][{SIGNS_ABOVE}]*|(?:(?![{SPACELESS}])[^\W_])+(?:['’](?:(?![{SPACELESS}])[^\W_])+)*|[^\w\s]|_"
+)
+"""A word with its apostrophes, a letter of a script without spaces, or one sign of punctuation."""
 
 
 @final
