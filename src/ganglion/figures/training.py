@@ -101,8 +101,12 @@ def _value(value: Any) -> float:
 
 
 def _positions(rows: Sequence[Mapping[str, Any]]) -> tuple[str, np.ndarray]:
-    """Return what to draw along, epochs where each row has its own, and the place of each row."""
-    for axis in ("epoch", "step"):
+    """Return what to draw along, epochs where each row has its own, and the place of each row.
+
+    Where there are no epochs, a metric log counts steps in their place: those are called steps.
+    """
+    counted = any(row.get("epoch") != row.get("step") for row in rows)
+    for axis in ("epoch", "step") if counted else ("step",):
         places = np.array([_value(row.get(axis)) for row in rows])
         if not np.isnan(places).any() and (np.diff(places) > 0).all():
             return axis, places

@@ -133,6 +133,8 @@ class Run:
     def evaluate(self, part: Part = "test") -> dict[str, float]:
         """Read the data again and judge the best weights on a part of it."""
         rule = build(self.system, self.config)
+        if rule.phases:  # judged in the state that training ended in
+            rule.begin(rule.phases[-1])
         rule.home.load_state_dict(self.network.state_dict())
         task = self.prepared_task()
         task.calibrate(rule)
