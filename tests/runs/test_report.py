@@ -121,3 +121,12 @@ def test_confusion_table_is_escaped_and_right():
     table = confusion_matrix([[3, 1], [0, 0]], [EVIL, "b"])
     assert table.rows == [(EVIL, "3", "1", "75.0%"), ("b", "0", "0", "-")]
     assert "<script" not in table._repr_html_()
+
+
+def test_phases_of_a_run_are_listed(run):
+    assert "Phases" not in read(run_report(run))[0]
+    rows = [{"step": step, "phase": phase, "loss": 1.0} for step, phase in ((5, EVIL), (10, EVIL), (15, "top"))]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text, outline = read(run_report(run))
+    assert "Phases" in outline.text and EVIL not in text
+    assert {EVIL, "10", "top", "15"} <= {part.strip() for part in outline.text}

@@ -121,6 +121,7 @@ def run_section(folder: Path) -> Section:
     drawn = [Captioned(path, captions.get(path.stem, _as_words(path.stem))) for path in pictures]
     if (film := folder / SAMPLES / FILM).is_file():
         drawn.insert(1, Captioned(film, "What the networks made of the same draws, from the first step to the last"))
+    phases = _phases(_log(folder / "metrics.jsonl"))
     details = [
         _metrics(result),
         _settings("Configuration", about.get("config")),
@@ -130,11 +131,18 @@ def run_section(folder: Path) -> Section:
     ]
     return Section(
         str(system),
-        [*blocks, *drawn],
+        [*blocks, *([phases] if phases.rows else []), *drawn],
         lead=" on ".join(str(part) for part in (about.get("task"), about.get("data")) if part),
         numbers=numbers if result else {},
         details=[table for table in details if table.rows],
     )
+
+
+def _phases(log: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the phases of a run and the last step that was reported in each; no rows for a run without any."""
+    last = {str(row["phase"]): row.get("step") for row in log if "phase" in row}
+    rows = [(phase, str(step)) for phase, step in last.items()]
+    return Table(("phase", "last step"), rows, title="Phases", words=("phase",))
 
 
 def _as_words(name: str) -> str:
