@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
     OptionalFile: TypeAlias = Path | None
     OptionalFolder: TypeAlias = str | None
     OptionalText: TypeAlias = str | None
+    OptionalKind: TypeAlias = str | None
 else:
     Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
     Name = _positional(str, "NAME")
@@ -45,6 +46,7 @@ else:
     OptionalFile = _optional(Path, "FILE")
     OptionalFolder = _optional(str, "DIR")
     OptionalText = _optional(str, "TEXT")
+    OptionalKind = Annotated[str | None, tyro.conf.arg(name="as", metavar="KIND", help_behavior_hint="")]
 
 
 def refuse_unwritable(path: Path, may_be_folder: bool = False) -> None:

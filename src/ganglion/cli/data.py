@@ -5,9 +5,13 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from ganglion.cli.arguments import Name, OptionalText, Switch
+from ganglion.cli.arguments import Name, OptionalKind, OptionalText, Switch
 from ganglion.cli.output import answer, print_table
 from ganglion.errors import DataError, printable
+from ganglion.settings import unknown_name
+
+AS = {"table": "tabular", **{kind: kind for kind in ("series", "text", "documents", "tagged", "image")}}
+"""What data can be checked as, and the name of that kind."""
 
 
 def list_data(*, json: Switch = False) -> None:
@@ -46,22 +50,26 @@ def folder_of(name: str) -> str | None:
     return next((str(root / name) for root in roots if (root / name).is_dir()), None)
 
 
-def check_data(source: Name, *, target: OptionalText = None, json: Switch = False) -> None:
+def check_data(source: Name, *, target: OptionalText = None, kind: OptionalKind = None, json: Switch = False) -> None:
     """Read data and report what it holds and what is wrong with it, before any training.
 
     Args:
         source: Name of a data set, or path of your own data.
         target: Column to predict.
+        kind: What to read the data as: table, series, text, documents, tagged, image.
         json: Print one JSON object.
     """
     from ganglion.data.catalogue import read
     from ganglion.data.check import check_path
     from ganglion.data.settings import DataSettings
 
+    if kind is not None and kind not in AS:
+        raise unknown_name("kind of data", kind, list(AS), where="--as")
+    wanted: Any = None if kind is None else AS[kind]
     settings = DataSettings(target=target, allow_problems=True)
-    findings = check_path(source, settings)
+    findings = check_path(source, settings, wanted)
     try:
-        dataset = read(source, settings)
+        dataset = read(source, settings, wanted)
     except DataError:  # which is then among the findings
         held: dict[str, Any] = {}
         notes: tuple[str, ...] = ()

@@ -57,7 +57,7 @@ class Clock:
         return np.diff(times) / self.seconds
 
     def gaps(self, times: np.ndarray) -> np.ndarray:
-        """Return after which rows some are missing; pauses that recur, and holidays among weekdays, are none."""
+        """Return after which rows `(gaps,)` some are missing; pauses that recur and holidays of weekdays are none."""
         steps = self.steps(times)
         gaps = np.flatnonzero(steps > (4.5 if self.weekdays else 1.5))
         lengths, counts = np.unique(np.round(steps[gaps], 2), return_counts=True)

@@ -94,7 +94,7 @@ def said(pixels: Range, low: float, high: float) -> str:
 
 
 def asked_pixels(values: np.ndarray, pixels: Range, where: str = "") -> np.ndarray:
-    """Return one image that a network is asked about, on the scale that the network was trained with if it fits.
+    """Return an image `(height, width, ...)` that is asked about, on the scale of the training images if it fits.
 
     An image that does not fit it is read by its own values: bytes are bytes, fractions are fractions.
     """

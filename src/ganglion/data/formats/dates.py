@@ -119,7 +119,7 @@ def read_dates(cells: Sequence[object], order: Order | None = None) -> Dates | N
 
 
 def read_numbers(column: np.ndarray, called_date: bool) -> Dates | None:
-    """Return a column of numbers as dates: 20240131, 202401, years, seconds or more since 1970, days of a spreadsheet.
+    """Return numbers `(rows,)` as dates: 20240131, 202401, years, seconds since 1970, days of a spreadsheet.
 
     Columns that are not called dates are taken for such only where every number is a day of the calendar.
     """

@@ -118,7 +118,7 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
 
 
 def on_scale(image: np.ndarray, pixels: Range, deep: bool) -> np.ndarray:
-    """Return an image of a set: bytes, or fractions where some files hold more; files of bytes have their own scale."""
+    """Return an image `(height, width, channels)` as bytes, or as fractions where files of its set hold more."""
     if deep and image.dtype == np.uint8:
         return image.astype(np.float32) / 255 if pixels[1] - pixels[0] > 255 else image
     return to_pixels(image, pixels)

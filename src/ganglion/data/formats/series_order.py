@@ -150,7 +150,7 @@ def _cells(table: Table, name: str) -> np.ndarray:
 
 
 def rows_of(table: Table, places: np.ndarray) -> Table:
-    """Return some rows of a table."""
+    """Return the rows of a table at some places `(rows,)`."""
     lines = None if table.lines is None else table.lines[places]
     return replace(table, columns=tuple(column[places] for column in table.columns), lines=lines)
 
@@ -231,7 +231,7 @@ def _keys(table: Table, seconds: np.ndarray) -> tuple[str, ...]:
 
 
 def refuse_several(timed: Timed, seconds: np.ndarray, settings: DataSettings, notes: list[str]) -> None:
-    """Raise where dates occur again, because the table holds several series or is in disorder."""
+    """Raise where dates `(rows,)` occur again, because the table holds several series or is in disorder."""
     again = len(seconds) - len(np.unique(seconds))
     if not again:
         return

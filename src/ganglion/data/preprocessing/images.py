@@ -108,7 +108,7 @@ class ImagePreprocessing:
 
     @staticmethod
     def brightness_of(images: np.ndarray | Sequence) -> tuple[float, float] | None:
-        """Return the mean brightness of some of the images, and its deviation from image to image."""
+        """Return the mean brightness of images `(samples, height, width, channels)`, and its deviation among them."""
         places = np.unique(np.linspace(0, len(images) - 1, MOST_LOOKED_AT).astype(int)).tolist() if len(images) else []
         means = [float(_as_fractions(np.asarray(images[place])).mean()) for place in places]
         return (float(np.mean(means)), float(np.std(means))) if means else None

@@ -59,7 +59,7 @@ def asked(inputs: Sequence[Any], preprocessing: ImagePreprocessing | TabularPrep
 
 
 def far_from_training(prepared: Tensor, preprocessing: ImagePreprocessing) -> tuple[str, ...]:
-    """Return a warning where pictures are far brighter or darker than those of training, and what may be the reason."""
+    """Return a warning where pictures `(samples, ...)` are far brighter or darker than those of training, and why."""
     if preprocessing.brightness is None or not len(prepared):
         return ()
     usual, spread = preprocessing.brightness
