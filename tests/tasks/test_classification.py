@@ -19,6 +19,7 @@ from ganglion.models import find
 from ganglion.rules.descend import Descent
 from ganglion.tasks.classification import Classification
 from ganglion.tasks.shared import prepared as shared
+from ganglion.tasks.shared.inputs import asked
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 from tests.tasks.asking import ask
@@ -162,6 +163,24 @@ def test_a_folder_of_images_can_be_streamed(tmp_path: Path) -> None:
     answers = [row["label"] for row in ask(task, rule.home, "predict", inputs=raw)]
     truth = [task.label_names[label] for label in task.data["test"].targets]
     assert np.mean(np.array(answers) == truth) == pytest.approx(task.evaluate(rule, "test")["accuracy"])
+
+
+@pytest.mark.parametrize("stream", ["no", "yes"])
+@pytest.mark.parametrize("resize", ["crop", "letterbox"])
+def test_images_of_all_sizes_are_seen_by_answers_as_in_training(resize: Any, stream: Any, tmp_path: Path) -> None:
+    data = squares(samples=24)
+    for number, (image, target) in enumerate(zip(data.inputs, data.targets, strict=True)):
+        folder = tmp_path / data.label_names[target]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image[: 14 + number % 7, :, 0]).save(folder / f"{number:02}.png")
+    settings = DataSettings(batch_size=8, stream=stream, resize=resize)
+    task = prepared("convnet", read(str(tmp_path), settings), settings, channels=(4, 4, 4))
+    assert task.preprocessing["inputs"].resize == resize
+    batch = next(iter(task.data.batches("train")))
+    files = [path for label in ("left", "right") for path in sorted((tmp_path / label).iterdir())]
+    for image, place in zip(batch["inputs"], batch["index"].tolist(), strict=True):
+        _, asked_about = asked([files[place]], task.preprocessing["inputs"])
+        assert torch.equal(asked_about[0], image)
 
 
 def test_figures_of_images() -> None:

@@ -41,8 +41,8 @@ class ImageFiles(Sequence):
     """
 
     paths: tuple[Path, ...]
-    size: tuple[int, int]
-    """Height and width that every image is resized to."""
+    size: tuple[int, int] | None
+    """Height and width that every image is resized to; None where each keeps its own, and several are a list."""
     channels: int
     pixels: Range = BYTES
     """The values of black and white."""
@@ -52,11 +52,13 @@ class ImageFiles(Sequence):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, place: Any) -> np.ndarray:  # type: ignore[override]
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, int | np.integer):
             image = decode(self.paths[place], self.size, self.channels, raw=self.deep)
             return on_scale(image, self.pixels, self.deep)
         chosen = self.take(np.arange(len(self))[place])
+        if self.size is None:
+            return list(in_threads(chosen.__getitem__, range(len(chosen))))
         dtype = np.float32 if self.deep and self.pixels[1] - self.pixels[0] > 255 else np.uint8
         stack = np.empty((len(chosen), *self.size, self.channels), dtype=dtype)
         for number, image in enumerate(in_threads(chosen.__getitem__, range(len(chosen)))):
@@ -91,14 +93,19 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         if len(damaged) >= ENOUGH and not settings.allow_problems:
             break  # The error would name no more of them.
     _leave_out(found, damaged, settings)
-    size, channels = common_shape(headers, found.notes)
+    own_sizes = settings.resize in ("crop", "letterbox") and len({(one.height, one.width) for one in headers}) > 1
+    size, channels = common_shape(headers, [] if own_sizes else found.notes)
     classes, deep = found.classes, any(header.deep for header in headers)
-    inputs: np.ndarray | ImageFiles
-    test_inputs: np.ndarray | ImageFiles
-    if streams(len(found.files), size, channels, settings, found.notes):
+    inputs: np.ndarray | Sequence
+    test_inputs: np.ndarray | Sequence
+    streaming = streams(len(found.files), size, channels, settings, found.notes)
+    if streaming or own_sizes:
         pixels = _range_of_files(found, size, channels, deep, settings, str(folder))
         parts = (found.train, found.test)
-        inputs, test_inputs = (ImageFiles(tuple(paths), size, channels, pixels, deep) for paths in parts)
+        shown = None if own_sizes else size
+        inputs, test_inputs = (ImageFiles(tuple(paths), shown, channels, pixels, deep) for paths in parts)
+        if not streaming:
+            inputs, test_inputs = inputs[:], test_inputs[:]
     else:
         inputs, test_inputs, pixels = _decoded(found, size, channels, deep, settings, str(folder))
     targets, test_targets = (_targets(paths, found.labels, classes) for paths in (found.train, found.test))

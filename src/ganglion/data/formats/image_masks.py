@@ -140,7 +140,7 @@ def _fields(
 ) -> dict[str, Field]:
     """Return the images and their masks, which are kept where the images are: in files or in memory."""
     images = read["inputs"]
-    size = images.size if isinstance(images, ImageFiles) else np.asarray(images).shape[1:3]
+    size = images.size if isinstance(images, ImageFiles) and images.size else np.asarray(images).shape[1:3]
     masks = MaskFiles(tuple(read["masks"]), (size[0], size[1]), values, unjudged)
     kept = masks if isinstance(images, ImageFiles) else masks[:]
     return {
