@@ -34,7 +34,7 @@ SETTLING = 1000
 """Steps of Gibbs sampling from independent units to a sample."""
 CHAINS = 400
 """Samples that the normaliser is estimated from: the log-likelihood then scatters by some hundredths of a nat."""
-SOON = 100
+SOON = 25
 """Steps of the sheets that are drawn while training."""
 SHOWN = 64
 """Pictures in a figure."""
