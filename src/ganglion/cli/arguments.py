@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
     Switch: TypeAlias = bool
     Name: TypeAlias = str
     Names: TypeAlias = tuple[str, ...]
+    Settings: TypeAlias = tuple[str, ...]
     Folder: TypeAlias = str
     Folders: TypeAlias = tuple[str, ...]
     Image: TypeAlias = str
@@ -39,6 +40,7 @@ else:
     Folder = _positional(str, "DIR")
     Folders = _positional(tuple[str, ...], "DIR ...")
     Image = _positional(str, "IMAGE")
+    Settings = _positional(tuple[str, ...], "NAME=VALUE ...")
     Photo = _positional(str, "PHOTO")
     Inputs = _positional(tuple[str, ...], "INPUT ...")
     InputText = _positional(str, "INPUT")

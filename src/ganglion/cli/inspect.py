@@ -14,6 +14,7 @@ from ganglion.cli.arguments import (
     OptionalFile,
     OptionalText,
     Photo,
+    Settings,
     Switch,
     refuse_unwritable,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganglion.core import Batch, LearningRule
+    from ganglion.models import System
     from ganglion.runs.run import Run
 
 
@@ -64,14 +66,7 @@ def summary(name: Name, *, json: Switch = False) -> None:
     from ganglion.runs import facts
     from ganglion.runs.opening import without_numbers
 
-    if name in names():
-        system = find(name)
-        config = system.form("published")
-    else:
-        from ganglion.runs.run import open_run
-
-        run = open_run(name)
-        system, config = run.system, run.config
+    system, config = _described(name)
     found = facts.summaries(*without_numbers(system, config))
     answer([one.to_dict() for one in found.values()], json, lambda: print(*found.values(), sep="\n\n"))
 
@@ -123,6 +118,32 @@ def filters(
     found = inspect.filtered(read_inputs([photo], "image")[0], filters)
     figures.save(found.figure(f"{Path(photo).name} under {len(found.responses)} filters"), out)
     answer({"photo": photo, "out": str(out), "filters": found.to_dict()}, json, lambda: print(out))
+
+
+def receptive_field(name: Name, settings: Settings = (), *, json: Switch = False) -> None:
+    """List what each layer sees of the input: window, step, receptive field and cost, layer by layer.
+
+    Args:
+        name: A system, or the folder of a run.
+        settings: Of a system, fields of its configuration, as name=value; the published form has the others.
+        json: Print a list with one JSON object for each network.
+    """
+    from ganglion.inspect import receptive_fields
+    from ganglion.runs.opening import without_numbers
+
+    system, config = _described(name, settings)
+    rule, examples = without_numbers(system, config)
+    learning = [
+        role for role, network in rule.networks.items() if any(one.requires_grad for one in network.parameters())
+    ]
+    found = []
+    for role in learning:
+        try:
+            found.append(receptive_fields(rule.networks[role], examples[role]))
+        except UsageError:  # as of a generator, which begins with numbers that lie nowhere
+            if role == learning[-1] and not found:
+                raise
+    answer([one.to_dict() for one in found], json, lambda: print(*found, sep="\n\n"))
 
 
 def gradient_flow(
@@ -183,6 +204,26 @@ def gates(folder: Folder, input: InputText, *, out: Path = Path("gates.png"), js
     answer(document, json, lambda: print(found, *paths.values(), sep="\n"))
 
 
+def _described(name: str, settings: tuple[str, ...] = ()) -> "tuple[System, Any]":
+    """Return the system of that name in its published form, with other settings, or the system of a run and its own."""
+    if name in names() and not settings:
+        return find(name), find(name).form("published")
+    if name in names():
+        from ganglion.cli.flags import parse_info
+        from ganglion.runs.options import settle
+
+        system = find(name)
+        _, options = parse_info(system, list(settings))
+        return system, settle(system, {"form": "published", **options})[0]
+    from ganglion.runs.run import open_run
+
+    run = open_run(name)
+    if settings:
+        remedy = "name a system to look at other settings"
+        raise UsageError("a run has its settings", where=name, found=" ".join(settings), remedy=remedy)
+    return run.system, run.config
+
+
 def _size(outputs: "Tensor", _: "Tensor") -> "Tensor":
     """Stand in for the loss where the truth is not known: half the mean square of the outputs."""
     return outputs.square().mean() / 2
@@ -231,6 +272,7 @@ LOOK = {
     "summary": summary,
     "features": features,
     "filters": filters,
+    "receptive-field": receptive_field,
     "gradient-flow": gradient_flow,
     "gates": gates,
 }

@@ -11,6 +11,8 @@ from ganglion.inspect.gates import Gates as Gates
 from ganglion.inspect.gates import gates as gates
 from ganglion.inspect.gradient_flow import GradientFlow as GradientFlow
 from ganglion.inspect.gradient_flow import gradient_flow as gradient_flow
+from ganglion.inspect.receptive import ReceptiveFields as ReceptiveFields
+from ganglion.inspect.receptive import receptive_fields as receptive_fields
 from ganglion.inspect.summary import Summary as Summary
 from ganglion.inspect.summary import summarise as summarise
 from ganglion.inspect.through_time import TimeFlow as TimeFlow

@@ -58,13 +58,17 @@ class TiledConvolution2d(nn.Module):
         _draw(self.weight, self.bias, self.weight[0, 0, 0].numel())
 
     def forward(self, inputs: Tensor) -> Tensor:
-        inputs = padded(inputs, borders_of(inputs.shape[-2:], self.kernel_size, self.stride, self.padding, (1, 1)))
+        inputs = padded(inputs, self.borders(inputs))
         height, width = _sizes(inputs.shape[-2:], self.kernel_size, self.stride)
         tiles = min(self.tiles[0], height), min(self.tiles[1], width)
         counts = -(-height // tiles[0]), -(-width // tiles[1])
         maps = self._maps(inputs, tiles, counts).permute(2, 3, 4, 0, 5, 1)
         # (batch, out_channels, height / t, t, width / t, t), which in this order are rows and columns
         return maps.flatten(2, 3).flatten(3, 4)[..., :height, :width]
+
+    def borders(self, inputs: Tensor) -> list[tuple[int, int]]:
+        """Return how many positions are added before and after, down and across."""
+        return borders_of(inputs.shape[-2:], self.kernel_size, self.stride, self.padding, (1, 1))
 
     def _maps(self, inputs: Tensor, tiles: tuple[int, int], counts: tuple[int, int]) -> Tensor:
         """Return what the kernels of each tile see, `(t, t, batch, out_channels, height / t, width / t)`.
