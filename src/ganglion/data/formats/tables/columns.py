@@ -132,8 +132,8 @@ def _between(readings: Sequence[Style], evidence: Evidence, place: Place) -> Sty
     grouped = next((style for style in readings if style.thousands in (",", ".")), readings[-1])
     fraction = next((style for style in readings if style != grouped), readings[0])
     sign = fraction.decimal
-    cores = [number.core for number in evidence.numbers.values()]
-    marked, whole = {core for core in cores if sign in core}, {core for core in cores if core.isdigit()}
+    cores = dict.fromkeys(number.core for number in evidence.numbers.values())
+    marked, whole = [core for core in cores if sign in core], [core for core in cores if core.isdigit()]
     if any(len(core) > 3 for core in whole):
         return fraction
     # A fraction of money has two digits; a writer of fractions with zeros at their end writes them everywhere.
@@ -141,7 +141,8 @@ def _between(readings: Sequence[Style], evidence: Evidence, place: Place) -> Sty
         whole and (any(core.endswith("0") for core in marked) or len(marked) >= MANY_GROUPED)
     ):
         return grouped
-    if sign == "." and place.delimiter != ";":
+    # Whoever parts cells with commas has points in numbers, and so has whoever lines them up with spaces.
+    if sign == "." and place.delimiter in ", ":
         return fraction
     example = next(iter(marked))
     return DataError(
