@@ -188,7 +188,8 @@ def _repetitions(dataset: Dataset) -> Iterator[Finding]:
         where = _pairs(dataset.inputs, dataset.inputs, again, original[again])
         yield _warn(name="repeated-samples", message=message, value=len(again), where=where)
     if dataset.targets is not None and len(again) and len(dataset.targets) == len(keys):
-        other = again[dataset.targets[again] != dataset.targets[original[again]]]
+        differ = dataset.targets[again] != dataset.targets[original[again]]
+        other = again[differ.reshape(len(again), -1).any(axis=1)]
         if len(other):
             message = f"samples that repeat another one with another target: {len(other)}"
             where = _pairs(dataset.inputs, dataset.inputs, other, original[other])

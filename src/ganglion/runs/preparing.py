@@ -1,6 +1,7 @@
 """From what a user names as data to a task that is ready to train on it."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from ganglion import tasks
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.arrays import from_arrays
+from ganglion.data.formats.arrays import from_arrays, named_arrays
 from ganglion.data.formats.folder_layout import NAMES_FLAG
 from ganglion.data.formats.stored import STORED, stored
 from ganglion.data.settings import DataSettings
@@ -25,6 +26,8 @@ def as_source(system: System, data: Source, settings: DataSettings) -> str | Dat
         return str(data)
     if isinstance(data, Dataset):
         return dataclasses.replace(data, source=STORED)
+    if isinstance(data, Mapping):
+        data = named_arrays(data)
     inputs, targets = data if isinstance(data, tuple) else (data, None)
     kind = tasks.find(system.task).wanted()
     return from_arrays(inputs, targets, kind=kind, task=settings.task, pixels=settings.pixels)

@@ -1,11 +1,13 @@
 """Data that a program hands over as arrays."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.npz import INPUT_NAMES, TARGET_NAMES
 from ganglion.data.formats.stored import STORED
 from ganglion.data.formats.targets import Targets, Task, read_targets
 from ganglion.data.pixels import Range, find_range, said, to_pixels
@@ -62,6 +64,25 @@ def from_arrays(
         notes=(*remarks, *notes),
         pixels=black_white,
     )
+
+
+def named_arrays(arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return inputs and targets by the names that they have in NPZ files, too.
+
+    >>> named_arrays({"x": [[0.0]], "y": [1]})
+    ([[0.0]], [1])
+    """
+    lower = {str(name).lower(): name for name in arrays}
+    found = [next((lower[name] for name in names if name in lower), None) for names in (INPUT_NAMES, TARGET_NAMES)]
+    if found[0] is None:
+        raise DataError(
+            "these arrays have none that is called like inputs",
+            where="data",
+            expected=f"one of {', '.join(INPUT_NAMES)}",
+            found=", ".join(map(str, arrays)),
+            remedy="give a pair of inputs and targets",
+        )
+    return arrays[found[0]], None if found[1] is None else arrays[found[1]]
 
 
 def _array(values: Any, what: str) -> np.ndarray:
