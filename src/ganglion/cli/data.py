@@ -59,6 +59,7 @@ def check_data(source: Name, *, target: OptionalText = None, kind: OptionalKind 
         kind: What to read the data as: table, series, text, documents, tagged, image.
         json: Print one JSON object.
     """
+    from ganglion.data.card import card
     from ganglion.data.catalogue import read
     from ganglion.data.check import check_path
     from ganglion.data.settings import DataSettings
@@ -73,8 +74,9 @@ def check_data(source: Name, *, target: OptionalText = None, kind: OptionalKind 
     except DataError:  # which is then among the findings
         held: dict[str, Any] = {}
         notes: tuple[str, ...] = ()
+        columns: list[dict[str, str]] = []
     else:
-        held, notes = contents(dataset), dataset.notes
+        held, notes, columns = contents(dataset), dataset.notes, card(dataset)
 
     def show() -> None:
         print_table(("", source), [(key, value) for key, value in held.items() if key != "classes" and value])
@@ -82,6 +84,9 @@ def check_data(source: Name, *, target: OptionalText = None, kind: OptionalKind 
             print()
             print_table(("class", "samples"), list(held["classes"].items()), right=("samples",))
         print()
+        if columns:
+            print_table(list(columns[0]), [list(row.values()) for row in columns], right=("missing",))
+            print()
         for sentence in notes:
             print(f"note: {printable(sentence)}")
         for one in findings:
@@ -89,7 +94,11 @@ def check_data(source: Name, *, target: OptionalText = None, kind: OptionalKind 
         if not findings:
             print("No problem found.")
 
-    answer({"source": source, **held, "notes": notes, "findings": [one.to_dict() for one in findings]}, json, show)
+    answer(
+        {"source": source, **held, "card": columns, "notes": notes, "findings": [one.to_dict() for one in findings]},
+        json,
+        show,
+    )
     if any(one.level == "stop" for one in findings):
         raise SystemExit(1)
 

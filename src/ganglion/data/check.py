@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ganglion.data.card import typed
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.field_findings import field_findings
 from ganglion.data.formats.folder_layout import walk
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
+from ganglion.data.leaks import leak_findings
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import divides_rows, sample_keys
 from ganglion.errors import DataError
@@ -45,6 +47,10 @@ def check(dataset: Dataset) -> list[Finding]:
     findings = [*dataset.findings, *_count(dataset), *_classes(dataset), *_targets(dataset), *field_findings(dataset)]
     if dataset.kind in ("tabular", "series"):
         findings += _columns(dataset)
+    if dataset.kind == "tabular" and dataset.targets is not None:
+        rows = np.asarray(dataset.inputs)
+        names = dataset.column_names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
+        findings += leak_findings(dict(zip(names, map(typed, rows.T), strict=True)), dataset.targets)
     if dataset.kind not in REPEATING and len(dataset):
         findings += _repetitions(dataset)
     return worst_first(findings)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganglion import tasks
+from ganglion.data.card import card_notes
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
@@ -58,7 +59,7 @@ def prepare_task(
         raise refusal
     doubts = _doubts(dataset, settings)
     task = chosen.prepare(dataset, config, settings, seed)
-    task.notes = (*task.notes, *doubts)
+    task.notes = (*task.notes, *card_notes(dataset), *doubts)
     return task
 
 

@@ -39,7 +39,7 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     """
     if path.is_dir():
         return _read_folder(path)
-    columns = _columns(path)
+    columns = _columns(path, settings)
     notes: list[str] = []
     label = _label_column(columns, settings, str(path))
     text = _text_column(columns, label, settings, str(path))
@@ -82,7 +82,7 @@ def read_texts_of(path: Path, column: str) -> list[tuple[int, str]]:
     return found
 
 
-def _columns(path: Path) -> Columns:
+def _columns(path: Path, settings: DataSettings | None = None) -> Columns:
     if path.suffix.lower() in JSON_LINES:
         return _json_columns(path)
     if path.suffix.lower() not in TABLES:
@@ -91,7 +91,7 @@ def _columns(path: Path) -> Columns:
             where=str(path),
             expected=f"a file ending in {', '.join((*TABLES, *JSON_LINES))}, or a folder of classes",
         )
-    table = read_table(path)
+    table = read_table(path, settings, as_text=True)
     return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}
 
 

@@ -11,6 +11,7 @@ from ganglion.data.formats.roles import find_inputs, find_target
 from ganglion.data.formats.tables import Table, is_numeric, missing_in, read_table
 from ganglion.data.formats.tables.columns import ColumnType
 from ganglion.data.formats.targets import Targets, read_targets
+from ganglion.data.leaks import leak_findings
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.findings import Finding
@@ -49,6 +50,7 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
             task=settings.task,
         )
         notes.append(targets.note)
+        findings += leak_findings({}, targets.values, order=True)
     return Dataset.of(
         name=path.stem,
         kind="tabular",

@@ -123,12 +123,17 @@ def find_dialect(lines: Sequence[str], path: Path, asked: str | None) -> Dialect
             )
         return Dialect(best)
     # Words between spaces are no columns unless every row agrees; the comma also for a table of one column.
-    return Dialect(" " if ranks and ranks[" "][0] else ",")
+    return Dialect(" " if ranks and ranks[" "][1] else ",")
 
 
-def _rank(lines: Sequence[str], sign: str) -> tuple[bool, float, float, int] | None:
-    """Return how well a delimiter cuts lines: all alike, share of clean cells, share of numbers, cells in a line."""
-    rows = _rows(lines, Dialect(sign)) or _rows(lines, Dialect(sign, quoted=False))
+def _rank(lines: Sequence[str], sign: str) -> tuple[bool, bool, float, float, int] | None:
+    """Return how well a delimiter cuts lines.
+
+    From what says most: quotation marks fit, all lines are cut alike, share of lines with clean cells only, share of
+    cells that are numbers, cells in a line.
+    """
+    quoted = _rows(lines, Dialect(sign))
+    rows = quoted or _rows(lines, Dialect(sign, quoted=False))
     if not rows:
         return None
     counts = Counter(map(len, rows))
@@ -137,13 +142,15 @@ def _rank(lines: Sequence[str], sign: str) -> tuple[bool, float, float, int] | N
         often = len(rows)  # as R writes a table, with names of rows that the header does not name
     if width < 2 or often < MOSTLY * len(rows):
         return None
-    cells = [cell.strip() for row in rows[:SAMPLE_ROWS] for cell in row[:SAMPLE_CELLS]]
     others = [other for other in DELIMITERS if other not in (sign, " ")]
-    numbers = [is_number(cell) for cell in cells]
-    unclean = sum(
-        not number and any(other in cell for other in others) for cell, number in zip(cells, numbers, strict=True)
-    )
-    return often == len(rows), -round(unclean / len(cells), 3), round(sum(numbers) / len(cells), 3), width
+    clean = numbers = cells = 0
+    for row in rows[:SAMPLE_ROWS]:
+        said = [(cell.strip(), is_number(cell)) for cell in row[:SAMPLE_CELLS]]
+        numbers += sum(number for _, number in said)
+        cells += len(said)
+        clean += all(number or not any(other in cell for other in others) for cell, number in said)
+    shares = round(clean / len(rows[:SAMPLE_ROWS]), 3), round(numbers / cells, 3)
+    return quoted is not None, often == len(rows), *shares, width
 
 
 def _are_numbers(rows: Sequence[Sequence[str]], width: int) -> bool:
