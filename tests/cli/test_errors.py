@@ -18,7 +18,7 @@ WRONG = [
     (["train", "mlp", "epoch=3"], "--epochs"),
     (["train", "mlp", "--epochs", "three"], "three"),
     (["train", "mlp", "--epochs", "0"], "epochs must be at least 1"),
-    (["train", "mlp", "--epochs", "1", "--steps", "1"], "epochs or steps"),
+    (["train", "mlp", "--epochs", "1", "--steps", "1"], "epochs, steps or minutes"),
     (["train", "mlp", "--activation", "rellu"], "rellu"),
     (["train", "mlp", "--data", "digit"], "did you mean 'digits'"),
     (["list", "--jsn"], "--json"),

@@ -12,8 +12,8 @@ import ganglion
 ROOT = Path(ganglion.__file__).parent
 SHAPE = re.compile(r"\([^()]*,[^()]*\)|\bscalars?\b|\bsingle number|\bshapes?\b")
 ARRAY = re.compile(r"^(torch\.)?Tensor\b|^np\.ndarray\b")
-SAID_ELSEWHERE = {"examples"}
-"""Functions that every models file has, which `docs/design.md` describes."""
+SAID_ELSEWHERE = {"examples", "sheet"}
+"""Functions of every models file, which `docs/design.md` describes, and of tasks that draw, which `DrawsSheets` does."""
 
 
 def functions(body: list[ast.stmt], inherits: bool = False, above: str = "") -> Iterator[tuple[ast.FunctionDef, str]]:

@@ -34,6 +34,8 @@ FEWEST_ROWS = 100
 FEWEST_IN_STEPS = 10
 """Rows from which on whole numbers in constant steps are taken for a count, whatever the column is called."""
 FEWEST_TEXTS = 10
+OFTEN = 20
+"""Times that each value of the last column occurs on the average where it is predicted beside a column of classes."""
 DISTINCT = 0.99
 """Share of different values that makes a column one of names."""
 
@@ -57,15 +59,22 @@ def find_target(table: Table, settings: DataSettings) -> tuple[str | None, str]:
         and settings.header == "auto"
         and _holds_classes(table, left[0])
         and not _holds_classes(table, left[-1])
+        and not _recurs(table, left[-1])
     ):
         raise DataError(
             "which column of this table is to be predicted is open",
             where=table.source,
-            expected="a header, or a last column of classes",
+            expected="a header, or a last column of values that recur",
             found=f"classes in {left[0]!r}, none in {left[-1]!r}, and no names",
             remedy=f"say which with --target '{left[0]}' or --target '{left[-1]}'",
         )
     return left[-1], "the last one"
+
+
+def _recurs(table: Table, name: str) -> bool:
+    """Whether the values of a column, such as ages in years, occur so often that it may be counted in them."""
+    column = table.columns[table.names.index(name)]
+    return len(np.unique(column.astype(str))) * OFTEN <= len(column)
 
 
 def _holds_classes(table: Table, name: str) -> bool:

@@ -66,7 +66,6 @@ def fit_fields(
     `largest_image` and pixels in `image_range` are further constants that a configuration may have. Masks and boxes
     follow the images.
     """
-    _refuse_options_of_images(fields, settings)
     images: dict[str, ImagePreprocessing] = {}
     notes: dict[str, None] = {}
     for name, field in fields.items():
@@ -80,6 +79,7 @@ def fit_fields(
         if field.kind == "images":
             as_found, images[name] = _fit_images(field, config, settings, given)
             notes |= dict.fromkeys(_resizing(as_found, images[name]))
+    _refuse_options_of_images(fields, settings)
     frame = next(({"image_size": one.image_size, "resize": one.resize} for one in images.values()), {})
     follow = {name: frame for name, field in fields.items() if field.kind in ("masks", "boxes")}
     others = {
