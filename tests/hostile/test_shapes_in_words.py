@@ -13,7 +13,7 @@ ROOT = Path(ganglion.__file__).parent
 SHAPE = re.compile(r"\([^()]*,[^()]*\)|\bscalars?\b|\bsingle number|\bshapes?\b")
 ARRAY = re.compile(r"^(torch\.)?Tensor\b|^np\.ndarray\b")
 SAID_ELSEWHERE = {"examples", "sheet"}
-"""Functions of every models file, which `docs/design.md` describes, and of tasks that draw, which `DrawsSheets` does."""
+"""Functions of every models file, which `docs/design.md` describes, and of tasks, which `DrawsSheets` describes."""
 
 
 def functions(body: list[ast.stmt], inherits: bool = False, above: str = "") -> Iterator[tuple[ast.FunctionDef, str]]:

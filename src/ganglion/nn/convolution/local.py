@@ -67,7 +67,7 @@ class TiledConvolution2d(nn.Module):
         return maps.flatten(2, 3).flatten(3, 4)[..., :height, :width]
 
     def borders(self, inputs: Tensor) -> list[tuple[int, int]]:
-        """Return how many positions are added before and after inputs, (batch, channels, height, width), on both axes."""
+        """Return how many positions are added around inputs, (batch, channels, height, width), down and across."""
         return borders_of(inputs.shape[-2:], self.kernel_size, self.stride, self.padding, (1, 1))
 
     def _maps(self, inputs: Tensor, tiles: tuple[int, int], counts: tuple[int, int]) -> Tensor:
