@@ -90,7 +90,7 @@ def test_fields_without_pairs_are_divided_on_their_own() -> None:
     }
     parts = split(Dataset(name="domains", fields=apart), DataSettings(), 0)
     for name, values in (("source", IMAGES), ("target", OTHERS[:25])):
-        index = [part.own_index[name] for part in parts.values()]
+        index = [part.unpaired_index[name] for part in parts.values()]
         assert sorted(np.concatenate(index).tolist()) == list(range(len(values)))
         for part, places in zip(parts.values(), index, strict=True):
             assert np.array_equal(part.fields[name].values, values[places])

@@ -159,12 +159,12 @@ def test_a_run_keeps_every_kind_of_field(kind: FieldKind, tmp_path: Path) -> Non
 
 
 def test_data_of_format_1_is_read(tmp_path: Path) -> None:
-    about = {
+    description = {
         "name": "arrays", "kind": "tabular", "fingerprint": "f",
         "label_names": ["no", "yes"], "column_names": ["a", "b"],
     }  # fmt: skip
     with zipfile.ZipFile(tmp_path / STORED, "w") as file:
-        file.writestr("about.json", json.dumps(about))
+        file.writestr("about.json", json.dumps(description))
         file.writestr("inputs.json", json.dumps([["x", 1.0], ["y", None]]))
         with file.open("targets.npy", "w") as entry:
             np.lib.format.write_array(entry, np.array([1, 0]))

@@ -86,9 +86,9 @@ def streamed(pictures: Path, folder: Path, workers: int, callbacks: tuple[At, ..
     options |= {"stream": "yes", "workers": workers, "batch_size": 4, "steps": 18, "checkpoint_every": 3}
     if not (folder / "config.json").exists():
         return prepare(name, pictures, out=folder, callbacks=callbacks, **options)
-    about = json.loads((folder / "config.json").read_text())
-    about["data_settings"]["workers"] = workers
-    (folder / "config.json").write_text(json.dumps(about))
+    description = json.loads((folder / "config.json").read_text())
+    description["data_settings"]["workers"] = workers
+    (folder / "config.json").write_text(json.dumps(description))
     session = prepare_resume(folder, callbacks=callbacks, exact=True)
     assert isinstance(session, Session)
     return session

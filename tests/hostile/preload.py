@@ -13,13 +13,13 @@ from ganglion.data import check
 from ganglion.data.formats import arrays as memory
 from ganglion.data.formats import cifar, idx, npz, tabular, text
 from ganglion.models import find
-from ganglion.runs import opening as about
+from ganglion.runs import opening as description
 from ganglion.runs import session
 from ganglion.tasks import classification, forecasting
 
 Image.init()
 torch.set_num_threads(1)
-about.build(find("mlp"), find("mlp").load().Config())  # imports much that torch puts off
+description.build(find("mlp"), find("mlp").load().Config())  # imports much that torch puts off
 figures.curves([{"step": 1, "loss": 1.0}]).savefig(io.BytesIO(), format="png")
 
 __all__ = (

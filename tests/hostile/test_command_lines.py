@@ -208,15 +208,15 @@ def spoil_weights(run: Path) -> None:
 
 
 def spoil_setting(run: Path) -> None:
-    about = json.loads((run / "config.json").read_text())
-    about["trainer"]["epochs"] = "many"
-    (run / "config.json").write_text(json.dumps(about))
+    description = json.loads((run / "config.json").read_text())
+    description["trainer"]["epochs"] = "many"
+    (run / "config.json").write_text(json.dumps(description))
 
 
 def spoil_data(run: Path) -> None:
-    about = json.loads((run / "config.json").read_text())
-    about["data"] = "nowhere.csv"
-    (run / "config.json").write_text(json.dumps(about))
+    description = json.loads((run / "config.json").read_text())
+    description["data"] = "nowhere.csv"
+    (run / "config.json").write_text(json.dumps(description))
 
 
 BROKEN_RUNS: dict[str, Damage] = {

@@ -186,14 +186,14 @@ def test_broken_json(content: str | bytes, folder: Path) -> None:
 
 def changed(folder: Path, **values: Any) -> None:
     """Write other values into config.json; names are dotted with double underscores."""
-    about = json.loads((folder / "config.json").read_text())
+    description = json.loads((folder / "config.json").read_text())
     for name, value in values.items():
         *path, last = name.split("__")
-        target = about
+        target = description
         for step in path:
             target = target[step]
         target[last] = value
-    (folder / "config.json").write_text(json.dumps(about))
+    (folder / "config.json").write_text(json.dumps(description))
 
 
 SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
@@ -235,9 +235,9 @@ def test_settings_that_cannot_be(values: dict[str, Any], said: str, folder: Path
 
 @pytest.mark.parametrize("name", ["format", "system", "task", "data", "config", "trainer", "data_settings", "state"])
 def test_parts_that_are_missing(name: str, folder: Path) -> None:
-    about = json.loads((folder / "config.json").read_text())
-    del about[name]
-    (folder / "config.json").write_text(json.dumps(about))
+    description = json.loads((folder / "config.json").read_text())
+    del description[name]
+    (folder / "config.json").write_text(json.dumps(description))
     refused(folder, "settings are missing", name)
 
 

@@ -44,7 +44,7 @@ def test_means_and_deviations(finished: folds.CrossValidation) -> None:
     assert finished.measures["accuracy"].mean == pytest.approx(np.mean(scores))
     assert finished.measures["accuracy"].deviation == pytest.approx(np.std(scores, ddof=1))
     assert finished.baseline["accuracy"].mean < 0.5
-    told = json.loads((finished.folder / folds.ABOUT).read_text())["result"]
+    told = json.loads((finished.folder / folds.DESCRIPTION).read_text())["result"]
     assert told == json.loads(json.dumps(finished.to_dict()))
     assert [one["run"] for one in told["folds"]] == ["fold-1", "fold-2"]
     assert "fold-2" in (finished.folder / folds.REPORT).read_text(encoding="utf-8")
@@ -111,6 +111,6 @@ def test_what_cannot_be_divided_is_refused(tmp_path: Path, finished: folds.Cross
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     for text in ("{", "[]", '{"format": 99}', '{"format": 1}', '{"format": 1, "folds": "x", "options": 3, "data": ""}'):
-        (tmp_path / folds.ABOUT).write_text(text)
+        (tmp_path / folds.DESCRIPTION).write_text(text)
         with pytest.raises(CheckpointError, match=r"folds\.json"):
             folds.continue_folds(tmp_path)

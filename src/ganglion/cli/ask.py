@@ -137,15 +137,15 @@ def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: 
         note(f"note: {printable(sentence)}")
     path = out or usual_file(found, verb)
     remark = write(found, path) if path else ""
-    about = {"run": str(run.folder), **options}
+    description = {"run": str(run.folder), **options}
     if isinstance(found, Rows):
         document = {"rows": found.value, **found.totals} if found.totals else found.value
         answer(document, as_json, lambda: _print_rows(found))
     elif isinstance(found, Text):
-        answer({**about, "text": found.text}, as_json, lambda: print(found.text))
+        answer({**description, "text": found.text}, as_json, lambda: print(found.text))
     else:
         rows = {"rows": list(found.rows)} if isinstance(found, Images | Strokes) and found.rows else {}
-        answer({**about, "out": str(path), **rows}, as_json, lambda: print(path))
+        answer({**description, "out": str(path), **rows}, as_json, lambda: print(path))
     if path:
         note(f"wrote {path}: {remark}")
 

@@ -65,7 +65,9 @@ def _run(work: "Callable[..., CrossValidation]", as_json: bool, quiet: bool) -> 
                 note(f"continue with  ganglion resume {parents[-1]}")
             raise
     answer(
-        {"folder": str(found.folder), "system": found.about["system"], **found.to_dict()}, as_json, lambda: _show(found)
+        {"folder": str(found.folder), "system": found.description["system"], **found.to_dict()},
+        as_json,
+        lambda: _show(found),
     )
 
 

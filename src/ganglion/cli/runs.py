@@ -50,8 +50,8 @@ class Found:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def document(self) -> dict[str, Any]:
-        about = {"run": str(self.folder), "system": self.config["system"], "data": self.config.get("data")}
-        return {**about, "state": self.state, **self.result}
+        description = {"run": str(self.folder), "system": self.config["system"], "data": self.config.get("data")}
+        return {**description, "state": self.state, **self.result}
 
 
 def find_runs(root: str) -> list[Found]:

@@ -61,7 +61,7 @@ def _name(dataset: Dataset, label: int) -> str:
 
 
 def typed(column: np.ndarray) -> np.ndarray:
-    """Return a column of objects as numbers if it holds none but these and gaps."""
+    """Return a column of objects, (rows,), as numbers if it holds none but these and gaps."""
     if column.dtype != object or any(isinstance(cell, str) for cell in column):
         return column
     return np.array([np.nan if cell is None else cell for cell in column], dtype=np.float64)

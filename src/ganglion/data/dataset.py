@@ -103,7 +103,7 @@ class Dataset:
         column_names: tuple[str, ...] = (),
         target_names: tuple[str, ...] = (),
         pixels: tuple[float, float] | None = None,
-        **about: Any,
+        **description: Any,
     ) -> Self:
         """Return a data set of `inputs` and maybe `targets`: class numbers where they are whole numbers, else values.
 
@@ -127,7 +127,7 @@ class Dataset:
                 parts[part]["inputs"] = Field(kind=input_kind, values=values, **described)
             if answers is not None:
                 parts[part]["targets"] = _targets(answers, label_names, target_names)
-        return cls(fields=parts[0], test_fields=parts[1], **about)
+        return cls(fields=parts[0], test_fields=parts[1], **description)
 
     def __len__(self) -> int:
         """The number of paired samples; where nothing is paired, that of the longest field."""

@@ -60,7 +60,8 @@ def _finding(message: str, share: float, remedy: str, level: str = "warn") -> Fi
 def foretold(column: np.ndarray, targets: np.ndarray) -> float:
     """Return how much better than the commonest class, or the mean, one column answers: 1 if it is always right.
 
-    Half of the rows are answered for by those rows of the other half that are nearest, or that have the same text.
+    Half of the rows are answered for by those rows of the other half that are nearest, or that have the same text. Both
+    arrays are (rows,).
     """
     chosen = np.random.default_rng(0).permutation(len(targets))[:MOST_ROWS]
     half = len(chosen) // 2

@@ -28,7 +28,7 @@ class Samples:
     fields: Mapping[str, Field]
     index: np.ndarray
     """Places in the whole set, or in its published test part `(samples,)` int64."""
-    own_index: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unpaired_index: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Places of the values of each field without pairs, which has its own number of them."""
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[Part, Sam
     places = [np.flatnonzero(part == number) for number in range(3)]
     if settings.limit is not None:
         places[TRAIN] = _limited(places[TRAIN], keys, _strata(dataset), settings.limit)
-    own = {name: _own_places(one, shares, fold, seed) for name, one in dataset.fields.items() if not one.paired}
+    own = {name: _unpaired_places(one, shares, fold, seed) for name, one in dataset.fields.items() if not one.paired}
     samples = {
         name: _take(dataset, index, {field_name: each[number] for field_name, each in own.items()})
         for number, (name, index) in enumerate(zip(PARTS, places, strict=True))
@@ -144,7 +144,9 @@ def _row_keys(keys: np.ndarray, strata: np.ndarray) -> np.ndarray:
     return digests(np.stack([keys, strata.astype(np.uint64), number], axis=1))
 
 
-def _own_places(field: Field, shares: tuple[float, float], fold: tuple[int, int] | None, seed: int) -> list[np.ndarray]:
+def _unpaired_places(
+    field: Field, shares: tuple[float, float], fold: tuple[int, int] | None, seed: int
+) -> list[np.ndarray]:
     """Return the places of a field without pairs in training, validation and test part."""
     part = _membership(digests(field.values, seed), np.zeros(len(field), dtype=np.int64), shares, fold)
     return [np.flatnonzero(part == number) for number in range(3)]

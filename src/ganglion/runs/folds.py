@@ -28,7 +28,7 @@ from ganglion.training.durable import write_synced
 from ganglion.training.run_folder import new_folder
 from ganglion.training.trainer import Callback
 
-ABOUT = "folds.json"
+DESCRIPTION = "folds.json"
 """File that makes a folder a cross-validation: what it was asked for and, once it has finished, what came out."""
 REPORT = "report.html"
 FORMAT = 1
@@ -75,17 +75,17 @@ class CrossValidation:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = named(folder)
-        self.about = _read(self.folder)
+        self.description = _read(self.folder)
 
     @property
     def runs(self) -> list[Run]:
-        paths = [self.folder / f"fold-{fold}" for fold in range(1, self.about["folds"] + 1)]
+        paths = [self.folder / f"fold-{fold}" for fold in range(1, self.description["folds"] + 1)]
         return [Run(path) for path in paths if (path / "config.json").exists()]
 
     @property
     def is_finished(self) -> bool:
         runs = self.runs
-        return len(runs) == self.about["folds"] and all(run.result for run in runs)
+        return len(runs) == self.description["folds"] and all(run.result for run in runs)
 
     @property
     def score(self) -> Measure:
@@ -188,9 +188,9 @@ def cross_validate(
     if isinstance(source, Dataset):
         store(source, folder)
     plain = {key: to_dict(value) if dataclasses.is_dataclass(value) else value for key, value in options.items()}
-    about = {"format": FORMAT, "ganglion": __version__, "system": name, "folds": settings.folds, "options": plain}
-    about["data"] = STORED if isinstance(source, Dataset) else source
-    write_synced(folder / ABOUT, json.dumps(about, indent=1))
+    description = {"format": FORMAT, "ganglion": __version__, "system": name, "folds": settings.folds, "options": plain}
+    description["data"] = STORED if isinstance(source, Dataset) else source
+    write_synced(folder / DESCRIPTION, json.dumps(description, indent=1))
     try:
         return continue_folds(folder, callbacks=callbacks, announce=announce)
     except UsageError:
@@ -207,27 +207,27 @@ def continue_folds(
 ) -> CrossValidation:
     """Train what is left to train of a cross-validation, finish the run that was stopped first, and sum up."""
     folder = named(folder)
-    about = _read(folder)
-    data = stored(folder) if about["data"] == STORED else about["data"]
-    for fold in range(1, about["folds"] + 1):
+    description = _read(folder)
+    data = stored(folder) if description["data"] == STORED else description["data"]
+    for fold in range(1, description["folds"] + 1):
         path = folder / f"fold-{fold}"
         if (path / "config.json").exists():
             session = prepare_resume(path, callbacks=callbacks)
         else:
-            options = {**about["options"], "fold": fold}
-            session = prepare(about["system"], data, out=path, callbacks=callbacks, **options)
+            options = {**description["options"], "fold": fold}
+            session = prepare(description["system"], data, out=path, callbacks=callbacks, **options)
         if isinstance(session, Session):
-            announce(fold, about["folds"], session)
+            announce(fold, description["folds"], session)
             session.fit()
     found = CrossValidation(folder)
-    write_synced(folder / ABOUT, json.dumps(about | {"result": found.to_dict()}, indent=1))
+    write_synced(folder / DESCRIPTION, json.dumps(description | {"result": found.to_dict()}, indent=1))
     _report(found)
     return found
 
 
 def holds_folds(folder: str | Path) -> bool:
     """Whether a folder is that of a cross-validation."""
-    return (named(folder) / ABOUT).is_file()
+    return (named(folder) / DESCRIPTION).is_file()
 
 
 def _words(name: str) -> str:
@@ -240,21 +240,26 @@ def _number(value: Any) -> str:
 
 def _read(folder: Path) -> dict[str, Any]:
     if not holds_folds(folder):
-        raise UsageError("not a cross-validation", where=str(folder), expected=f"a folder with {ABOUT} in it")
+        raise UsageError("not a cross-validation", where=str(folder), expected=f"a folder with {DESCRIPTION} in it")
     try:
-        about = read_json(folder / ABOUT, finite=False)
-        if about["format"] > FORMAT:
+        description = read_json(folder / DESCRIPTION, finite=False)
+        if description["format"] > FORMAT:
             raise CheckpointError(
-                f"cannot read {ABOUT}",
+                f"cannot read {DESCRIPTION}",
                 where=str(folder),
                 expected=f"format {FORMAT} or older",
-                found=f"format {about['format']}",
+                found=f"format {description['format']}",
                 remedy="install the newer version of Ganglion that wrote it",
             )
-        return {**about, "folds": int(about["folds"]), "options": dict(about["options"]), "data": str(about["data"])}
+        return {
+            **description,
+            "folds": int(description["folds"]),
+            "options": dict(description["options"]),
+            "data": str(description["data"]),
+        }
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"cannot read {ABOUT}", where=str(folder), found=str(error), remedy="put the original file back"
+            f"cannot read {DESCRIPTION}", where=str(folder), found=str(error), remedy="put the original file back"
         ) from error
 
 
@@ -264,7 +269,7 @@ def _folder(out: str | Path | None, name: str) -> tuple[Path, bool]:
         return new_folder(Path("runs"), f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}"), True
     folder = named(out)
     made = not folder.exists()
-    for file in (ABOUT, "config.json"):
+    for file in (DESCRIPTION, "config.json"):
         if (folder / file).exists():
             raise UsageError(
                 "the folder already holds a run",
@@ -288,7 +293,7 @@ def _report(found: CrossValidation) -> Path:
         numbers["trivial baseline"] = _number(found.baseline[name].mean)
     if length:
         numbers["epochs chosen"] = _number(length.epochs)
-    lead = f"{found.about['system']} on {found.about['data']}, {found.about['folds']} folds"
+    lead = f"{found.description['system']} on {found.description['data']}, {found.description['folds']} folds"
     overview = Section("Cross-validation", found.tables(), lead=lead, numbers=numbers)
     sections = [overview, *(dataclasses.replace(run_section(run.folder), heading=run.name) for run in found.runs)]
     return write_report(found.folder / REPORT, sections, title=found.folder.name)

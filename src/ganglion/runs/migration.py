@@ -19,48 +19,50 @@ ONCE_FIXED = {
 """Fields that became a choice with other defaults, and what runs without them were made with."""
 
 
-def migrated(about: State) -> State:
+def migrated(description: State) -> State:
     """Return the contents of a `config.json` in the present format.
 
-    >>> about = {"format": 1, "system": "gan", "task": "generation", "config": {"real_label": 0.9}, "state": {}}
-    >>> about["config"] |= {"image_size": 8, "in_channels": 1}
-    >>> now = migrated(about)
+    >>> description = {"format": 1, "system": "gan", "task": "generation", "config": {"real_label": 0.9}, "state": {}}
+    >>> description["config"] |= {"image_size": 8, "in_channels": 1}
+    >>> now = migrated(description)
     >>> now["format"], now["config"]["game"], now["state"]["fields"]["inputs"]["settings"]["image_size"]
     (3, {'real_label': 0.9}, 8)
     """
-    if about["format"] == FORMAT:
-        return about
-    if about["format"] < 2:
-        about = about | {"config": _with_game(about)}
-    if about["format"] < 3:
-        chosen = ONCE_FIXED.get(about["system"], {}) | about["config"]
+    if description["format"] == FORMAT:
+        return description
+    if description["format"] < 2:
+        description = description | {"config": _with_game(description)}
+    if description["format"] < 3:
+        chosen = ONCE_FIXED.get(description["system"], {}) | description["config"]
         # No sheets were drawn then, and none are when such a run goes on.
-        trainer = {"sample_every": "off"} | about.get("trainer", {})
-        about = about | {"config": chosen, "state": _with_fields(about), "trainer": trainer}
-    return about | {"format": FORMAT}
+        trainer = {"sample_every": "off"} | description.get("trainer", {})
+        description = description | {"config": chosen, "state": _with_fields(description), "trainer": trainer}
+    return description | {"format": FORMAT}
 
 
-def _with_game(about: State) -> State:
+def _with_game(description: State) -> State:
     """Format 2 gathers what concerns the game of adversarial networks."""
-    config = dict(about["config"])
-    if about["system"] in ("gan", "dcgan"):
+    config = dict(description["config"])
+    if description["system"] in ("gan", "dcgan"):
         names = {"generator_loss": "loss", "real_label": "real_label", "discriminator_steps": "discriminator_steps"}
         moved = {new: config.pop(old) for old, new in names.items() if old in config}
         config["game"] = config.get("game", {}) | moved
     return config
 
 
-def _with_fields(about: State) -> State:
+def _with_fields(description: State) -> State:
     """Format 3 keeps the preprocessing of all fields in one way."""
-    state, task = about["state"], about["task"]
+    state, task = description["state"], description["task"]
     if task not in FIELDS:
         return state
-    prepared = {name: {"kind": kind, "settings": settings} for name, (kind, settings) in FIELDS[task](about).items()}
+    prepared = {
+        name: {"kind": kind, "settings": settings} for name, (kind, settings) in FIELDS[task](description).items()
+    }
     return {"fields": prepared, **{name: state[name] for name in KEPT.get(task, ()) if name in state}}
 
 
-def _inputs(about: State) -> Fields:
-    state = about["state"]
+def _inputs(description: State) -> Fields:
+    state = description["state"]
     return {"inputs": ({"image": "images", "tabular": "rows"}[state["kind"]], state["preprocessing"])}
 
 
@@ -68,43 +70,43 @@ def _classes(state: State) -> tuple[str, State]:
     return "classes", {"num_classes": len(state["label_names"]), "names": state["label_names"]}
 
 
-def _classification(about: State) -> Fields:
-    return _inputs(about) | {"targets": _classes(about["state"])}
+def _classification(description: State) -> Fields:
+    return _inputs(description) | {"targets": _classes(description["state"])}
 
 
-def _regression(about: State) -> Fields:
-    state = about["state"]
-    return _inputs(about) | {"targets": ("values", state["target_scale"] | {"names": state["target_names"]})}
+def _regression(description: State) -> Fields:
+    state = description["state"]
+    return _inputs(description) | {"targets": ("values", state["target_scale"] | {"names": state["target_names"]})}
 
 
-def _generation(about: State) -> Fields:
-    config = about["config"]
+def _generation(description: State) -> Fields:
+    config = description["config"]
     pixels = {"image_size": config["image_size"], "channels": config["in_channels"], "low": -1.0, "high": 1.0}
     return {"inputs": ("images", pixels)}
 
 
-def _image_to_image(about: State) -> Fields:
-    images = ("images", about["state"]["preprocessing"])
+def _image_to_image(description: State) -> Fields:
+    images = ("images", description["state"]["preprocessing"])
     return {"inputs": images, "targets": images}
 
 
-def _forecasting(about: State) -> Fields:
-    state = about["state"]
+def _forecasting(description: State) -> Fields:
+    state = description["state"]
     return {"inputs": ("series", state["preprocessing"] | {"names": state["columns"]})}
 
 
-def _language(about: State) -> Fields:
-    return {"inputs": ("text", {"tokens": about["state"]["vocabulary"], "unit": "characters", "padded": False})}
+def _language(description: State) -> Fields:
+    return {"inputs": ("text", {"tokens": description["state"]["vocabulary"], "unit": "characters", "padded": False})}
 
 
-def _categorisation(about: State) -> Fields:
-    state = about["state"]
-    text = {"tokens": state["vocabulary"], "unit": "words", "window": about["config"]["window"]}
+def _categorisation(description: State) -> Fields:
+    state = description["state"]
+    text = {"tokens": state["vocabulary"], "unit": "words", "window": description["config"]["window"]}
     return {"inputs": ("texts", text), "targets": _classes(state)}
 
 
-def _tagging(about: State) -> Fields:
-    state = about["state"]
+def _tagging(description: State) -> Fields:
+    state = description["state"]
     return {"inputs": ("tagged", {"text": {"tokens": state["vocabulary"], "unit": "spaced"}, "tags": state["tags"]})}
 
 

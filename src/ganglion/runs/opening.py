@@ -22,7 +22,7 @@ from ganglion.tasks.base import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class Description:
     """The parts of `config.json` that are needed to open a run."""
 
     format: int
@@ -36,10 +36,10 @@ class About:
     state: dict[str, Any]
 
 
-def checked(about: dict[str, Any]) -> dict[str, Any]:
+def checked(description: dict[str, Any]) -> dict[str, Any]:
     """Return the contents of `config.json` in the present format, if every part is there and of its kind."""
-    names = {field.name for field in fields(About)}
-    known = from_dict(About, {name: about[name] for name in names & set(about)}, where="config.json")
+    names = {field.name for field in fields(Description)}
+    known = from_dict(Description, {name: description[name] for name in names & set(description)}, where="config.json")
     if known.format > FORMAT:
         raise CheckpointError(
             "this run was written by a newer ganglion",
@@ -48,13 +48,13 @@ def checked(about: dict[str, Any]) -> dict[str, Any]:
             remedy="upgrade ganglion",
         )
     with _describing():
-        return migrated(about)
+        return migrated(description)
 
 
-def restored(about: dict[str, Any], config: Any) -> Task:
+def restored(description: dict[str, Any], config: Any) -> Task:
     """Return the task that a run describes, without its data."""
     with _describing():
-        return tasks.find(about["task"]).restore(about["state"], config)
+        return tasks.find(description["task"]).restore(description["state"], config)
 
 
 @contextmanager

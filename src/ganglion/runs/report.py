@@ -83,11 +83,11 @@ def tour_table(folders: Iterable[str | Path]) -> Table:
     """Return system, score, score of the trivial baseline, seconds and parameters of runs, one row each."""
     rows = []
     for folder in folders:
-        about, result = _read(Path(folder) / "config.json"), _read(Path(folder) / "result.json")
+        description, result = _read(Path(folder) / "config.json"), _read(Path(folder) / "result.json")
         rows.append(
             (
-                str(about.get("system", Path(folder).name)),
-                str(about.get("data", "")),
+                str(description.get("system", Path(folder).name)),
+                str(description.get("data", "")),
                 str(result.get("score_name", "")).replace("_", " "),
                 _number(result.get("score")),
                 _number(result.get("baseline")),
@@ -101,7 +101,7 @@ def tour_table(folders: Iterable[str | Path]) -> Table:
 
 def run_section(folder: Path) -> Section:
     """Return what the files of a run folder tell."""
-    about, result, environment = (_read(folder / f"{name}.json") for name in ("config", "result", "environment"))
+    description, result, environment = (_read(folder / f"{name}.json") for name in ("config", "result", "environment"))
     name = str(result.get("score_name", "score")).replace("_", " ")
     numbers = {
         name: _number(result.get("score")),
@@ -109,30 +109,33 @@ def run_section(folder: Path) -> Section:
         "seconds": _number(result.get("seconds")),
         "parameters": _number(result.get("parameters")),
     }
-    system = about.get("system", folder.name)
-    started = about.get("started")
+    system = description.get("system", folder.name)
+    started = description.get("started")
     blocks: list[Block] = [str(sentence) for sentence in started] if isinstance(started, list) else []
     if not result:
         blocks.append("This run has not finished; what follows is what it has logged so far.")
     pictures = sorted((folder / "figures").glob("*.png"), key=lambda path: (path.stem != "curves", path.stem))
     if not pictures and (log := _log(folder / "metrics.jsonl")):
         pictures = [figures.save(figures.curves(log), folder / "figures" / "curves.png")]
-    captions = {"curves": "The metric log; numbers in the legends are the last ones", **_captions(about.get("task"))}
+    captions = {
+        "curves": "The metric log; numbers in the legends are the last ones",
+        **_captions(description.get("task")),
+    }
     drawn = [Captioned(path, captions.get(path.stem, _as_words(path.stem))) for path in pictures]
     if (film := folder / SAMPLES / FILM).is_file():
         drawn.insert(1, Captioned(film, "What the networks made of the same draws, from the first step to the last"))
     phases = _phases(_log(folder / "metrics.jsonl"))
     details = [
         _metrics(result),
-        _settings("Configuration", about.get("config")),
-        _settings("Training", about.get("trainer")),
-        _settings("Data", about.get("data_settings")),
+        _settings("Configuration", description.get("config")),
+        _settings("Training", description.get("trainer")),
+        _settings("Data", description.get("data_settings")),
         _settings("Environment", environment),
     ]
     return Section(
         str(system),
         [*blocks, *([phases] if phases.rows else []), *drawn],
-        lead=" on ".join(str(part) for part in (about.get("task"), about.get("data")) if part),
+        lead=" on ".join(str(part) for part in (description.get("task"), description.get("data")) if part),
         numbers=numbers if result else {},
         details=[table for table in details if table.rows],
     )
@@ -192,7 +195,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _log(path: Path) -> list[dict[str, Any]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     rows = []

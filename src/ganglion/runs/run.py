@@ -33,9 +33,9 @@ class Run:
     def __init__(self, folder: str | Path) -> None:
         self._files = RunFolder.open(folder)
         self.folder = self._files.path
-        self._about = checked(self._files.read("config.json"))
-        self.system: System = find(self._about["system"])
-        self.config: Any = from_dict(self.system.load().Config, self._about["config"], where="config.json")
+        self._description = checked(self._files.read("config.json"))
+        self.system: System = find(self._description["system"])
+        self.config: Any = from_dict(self.system.load().Config, self._description["config"], where="config.json")
 
     @property
     def name(self) -> str:
@@ -67,7 +67,7 @@ class Run:
     @cached_property
     def task(self) -> Task:
         """The task without its data: it can answer, but not train."""
-        return restored(self._about, self.config)
+        return restored(self._description, self.config)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -142,9 +142,11 @@ class Run:
 
     def prepared_task(self) -> Task:
         """Return the task with its data, as it was when training began."""
-        settings = from_dict(DataSettings, self._about["data_settings"], where="config.json")
-        source = self._about["data"]
-        return prepare_task(self.system, source, self.config, settings, self._about["trainer"]["seed"], self.folder)
+        settings = from_dict(DataSettings, self._description["data_settings"], where="config.json")
+        source = self._description["data"]
+        return prepare_task(
+            self.system, source, self.config, settings, self._description["trainer"]["seed"], self.folder
+        )
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.result.get('score_name', 'score')}={self.result.get('score')})"

@@ -158,7 +158,7 @@ def _found(
     foundation = _lay(system, task, trainer_settings.seed)
     started = weights.start(foundation[0], trainer_settings)
     freeze(foundation[0], trainer_settings.freeze)  # names that are none are refused before there is a folder
-    about = {
+    description = {
         "format": FORMAT,
         "ganglion": __version__,
         "system": system.name,
@@ -172,7 +172,7 @@ def _found(
         "started": started,
     }
     label = source.name if isinstance(source, Dataset) else Path(source).stem
-    files = RunFolder.create(out, f"{system.name}-{label}", about)
+    files = RunFolder.create(out, f"{system.name}-{label}", description)
     with _unlocked_on_error(files):
         if isinstance(source, Dataset):
             store(source, files.path)
@@ -235,22 +235,22 @@ def _prepare_resume(
     strict: bool,
     exact: bool,
 ) -> Session | Run:
-    about = checked(files.read("config.json"))
+    description = checked(files.read("config.json"))
     longer = steps is not None or epochs is not None
     if (files.path / "result.json").exists() and not longer:
         if not (files.path / REPORT).exists():  # killed between the two
             run_report(files.path)
         return Run(files.path)
-    settings = from_dict(TrainerSettings, about["trainer"], where="config.json")
+    settings = from_dict(TrainerSettings, description["trainer"], where="config.json")
     if longer:
         settings = dataclasses.replace(settings, steps=steps, epochs=epochs, minutes=None)
     with surroundings(settings.threads, settings.deterministic):
-        return _continue(files, about, settings, longer, callbacks, strict, exact)
+        return _continue(files, description, settings, longer, callbacks, strict, exact)
 
 
 def _continue(
     files: RunFolder,
-    about: dict[str, Any],
+    description: dict[str, Any],
     settings: TrainerSettings,
     longer: bool,
     callbacks: Sequence[Callback],
@@ -260,11 +260,11 @@ def _continue(
     """Take up a run whose settings are known where it was left."""
     run = Run(files.path)
     task = run.prepared_task()
-    if task.fingerprint != about["fingerprint"]:
+    if task.fingerprint != description["fingerprint"]:
         raise CheckpointError(
             "the data is not the data that this run was trained on",
-            where=about["data"],
-            expected=f"SHA-256 {about['fingerprint'][:12]}",
+            where=description["data"],
+            expected=f"SHA-256 {description['fingerprint'][:12]}",
             found=f"SHA-256 {task.fingerprint[:12]}",
             remedy="put the old data back, or start a new run",
         )
@@ -274,7 +274,7 @@ def _continue(
     if longer:  # and it can be: a run that cannot go on keeps its result
         # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
         (files.path / "result.json").unlink(missing_ok=True)
-        files.write("config.json", about | {"trainer": to_dict(settings)})
+        files.write("config.json", description | {"trainer": to_dict(settings)})
     return dataclasses.replace(session, notes=(*session.notes, *doubts))
 
 

@@ -60,10 +60,10 @@ class Learner:
         with computing(self.settings.precision, self.device):
             return self.rule.step(batch)
 
-    def look(self, iteration: int) -> None:
+    def refuse_not_finite(self, iteration: int) -> None:
         """Raise `NonFiniteError` if a device held updates back; without a guard that was found out in the step."""
         if self.guard:
-            self.guard.look(iteration)
+            self.guard.refuse_not_finite(iteration)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Put the averaged weights, where they are kept, in the place of those that are trained, for so long."""

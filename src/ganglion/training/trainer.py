@@ -256,7 +256,7 @@ class Trainer:
 
         Evaluation is not training time.
         """
-        self.learner.look(self.iteration)
+        self.learner.refuse_not_finite(self.iteration)
         self._stopwatch.stop()
         judged = self._judge_or_leave() if evaluating else {}
         row: dict[str, Any] = {"step": self.iteration, "epoch": round(self.epoch, 4)}
@@ -305,7 +305,7 @@ class Trainer:
         """Write a checkpoint of this moment, unless there are weights in it that are not finite."""
         assert self.run is not None
         self.run.check()
-        self.learner.look(self.iteration)
+        self.learner.refuse_not_finite(self.iteration)
         self.learner.check_finite(self.iteration)
         with self.timetable.timing("checkpoint"):
             self.run.save(self.iteration, self.state_dict(), is_best=is_best, keep=self.settings.keep)

@@ -73,7 +73,7 @@ def test_it_is_trained_once_and_comes_out_the_same(
     assert torch.equal(torch.get_rng_state(), state)
     assert again.digest == first.digest
     assert torch.equal(again.embed(IMAGES), first.embed(IMAGES))
-    assert json.loads((tmp_path / "run" / judges.ABOUT).read_text())["digest"] == first.digest
+    assert json.loads((tmp_path / "run" / judges.DESCRIPTION).read_text())["digest"] == first.digest
     assert trained(tmp_path / "empty", CLASSES[:LEARNT], folder=tmp_path / "run").digest == first.digest  # by the run
     with pytest.raises(AssertionError, match="again"):
         judge_of(IMAGES, CLASSES, fingerprint="of other data", cache=cache)
@@ -88,8 +88,13 @@ def test_training_leaves_the_random_state_alone(tmp_path: Path) -> None:
 def test_a_damaged_judge_is_trained_anew(tmp_path: Path) -> None:
     first = trained(tmp_path, steps=2)
     (weights,) = tmp_path.glob(f"*/{judges.WEIGHTS}")
-    (about,) = tmp_path.glob(f"*/{judges.ABOUT}")
-    for file, content in ((weights, b"cut"), (about, b"{"), (about, b"[]"), (about, b'{"digest": 1}')):
+    (description,) = tmp_path.glob(f"*/{judges.ABOUT}")
+    for file, content in (
+        (weights, b"cut"),
+        (description, b"{"),
+        (description, b"[]"),
+        (description, b'{"digest": 1}'),
+    ):
         file.write_bytes(content)
         assert trained(tmp_path, steps=2).digest == first.digest
     weights.unlink()

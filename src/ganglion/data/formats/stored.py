@@ -17,14 +17,14 @@ from ganglion.files import parse_json
 from ganglion.settings import from_dict, to_dict
 
 STORED = "data.npz"
-ABOUT = "about.json"
+DESCRIPTION = "about.json"
 PARTS = ("fields", "test_fields")
 FIRST_PARTS = ("inputs", "targets", "test_inputs", "test_targets")
 """Arrays of a run of format 1, which knew no fields."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AboutField:
+class FieldDescription:
     """What is stored of a field beside its values."""
 
     kind: FieldKind
@@ -36,17 +36,17 @@ class AboutField:
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class Description:
     """What is stored of a data set beside its fields' values."""
 
     name: str
     fingerprint: str
-    fields: dict[str, AboutField]
-    test_fields: dict[str, AboutField]
+    fields: dict[str, FieldDescription]
+    test_fields: dict[str, FieldDescription]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirstAbout:
+class FirstDescription:
     """What a run of format 1 has stored beside the arrays."""
 
     name: str
@@ -58,10 +58,10 @@ class FirstAbout:
 
 def store(dataset: Dataset, folder: Path) -> None:
     """Write all fields of a data set into a run folder."""
-    described = {part: {name: _about(field) for name, field in getattr(dataset, part).items()} for part in PARTS}
-    about = {"name": dataset.name, "fingerprint": dataset.fingerprint, **described}
+    described = {part: {name: _description(field) for name, field in getattr(dataset, part).items()} for part in PARTS}
+    description = {"name": dataset.name, "fingerprint": dataset.fingerprint, **described}
     with zipfile.ZipFile(folder / STORED, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(ABOUT, json.dumps(about))
+        file.writestr(DESCRIPTION, json.dumps(description))
         for part in PARTS:
             for name, field in getattr(dataset, part).items():
                 _write(file, f"{part}/{name}", field)
@@ -74,9 +74,9 @@ def stored(folder: Path) -> Dataset:
         arrays: dict[str, Any] = load_arrays(path, beside=(".json",))  # refuses what unpacks to too much
         with zipfile.ZipFile(path) as file:
             texts = {name: file.read(name).decode() for name in file.namelist() if name.endswith(".json")}
-        about = parse_json(texts.pop(ABOUT))
+        description = parse_json(texts.pop(DESCRIPTION))
         arrays |= {name.removesuffix(".json"): parse_json(text, finite=False) for name, text in texts.items()}
-        return _restored(about, arrays) if "fields" in about else _first_format(about, arrays)
+        return _restored(description, arrays) if "fields" in description else _first_format(description, arrays)
     except DataError as error:
         raise _damaged(path, error.found or error.what) from error
     except (OSError, KeyError, TypeError, ValueError, IndexError, zipfile.BadZipFile) as error:
@@ -92,24 +92,24 @@ def _damaged(path: Path, found: str) -> DataError:
     )
 
 
-def _about(field: Field) -> dict[str, Any]:
-    return to_dict(AboutField(**{one.name: getattr(field, one.name) for one in fields(AboutField)}))
+def _description(field: Field) -> dict[str, Any]:
+    return to_dict(FieldDescription(**{one.name: getattr(field, one.name) for one in fields(FieldDescription)}))
 
 
 def _restored(values: dict[str, Any], arrays: Mapping[str, Any]) -> Dataset:
-    about = from_dict(About, values, where=ABOUT)
+    description = from_dict(Description, values, where=DESCRIPTION)
     parts: dict[str, Any] = {
-        part: {name: _read(one, arrays, f"{part}/{name}") for name, one in getattr(about, part).items()}
+        part: {name: _read(one, arrays, f"{part}/{name}") for name, one in getattr(description, part).items()}
         for part in PARTS
     }
-    return Dataset(name=about.name, fingerprint=about.fingerprint, source=STORED, **parts)
+    return Dataset(name=description.name, fingerprint=description.fingerprint, source=STORED, **parts)
 
 
 def _first_format(values: dict[str, Any], arrays: Mapping[str, Any]) -> Dataset:
-    about = from_dict(FirstAbout, values, where=ABOUT)
+    description = from_dict(FirstDescription, values, where=DESCRIPTION)
     parts: dict[str, Any] = {name: _rows(arrays[name]) for name in FIRST_PARTS if name in arrays}
     parts = {name: values.tolist() if values.dtype.kind == "U" else values for name, values in parts.items()}
-    return Dataset.of(**vars(about), **parts, source=STORED)
+    return Dataset.of(**vars(description), **parts, source=STORED)
 
 
 def _rows(values: Any) -> np.ndarray:
@@ -138,19 +138,19 @@ def _write_array(file: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
         np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
-def _read(about: AboutField, arrays: Mapping[str, Any], name: str) -> Field:
+def _read(description: FieldDescription, arrays: Mapping[str, Any], name: str) -> Field:
     values: Values
     if f"{name}.shapes" in arrays:
         values = _apart(arrays[f"{name}.values"], arrays[f"{name}.shapes"])
-        if about.kind == "boxes":
+        if description.kind == "boxes":
             values = [_boxes(rows, size) for rows, size in zip(values, arrays[f"{name}.sizes"].tolist(), strict=True)]
-    elif about.kind == "rows":
+    elif description.kind == "rows":
         values = _rows(arrays[name])
-    elif about.kind == "tagged":
+    elif description.kind == "tagged":
         values = [tuple(map(tuple, sequence)) for sequence in arrays[name]]
     else:
         values = arrays[name]
-    return Field(**vars(about), values=values)
+    return Field(**vars(description), values=values)
 
 
 def _apart(values: np.ndarray, shapes: np.ndarray) -> list[np.ndarray]:

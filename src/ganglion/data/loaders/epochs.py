@@ -50,7 +50,7 @@ class EpochLoader(ABC):
         self.augment, self.derived, self.kinds = augment, dict(derived or {}), kinds
         self.image_size: int | None = None
         """Side of the images while a phase asks for another one than theirs."""
-        self._own_orders: dict[tuple[str, int], Tensor] = {}
+        self._unpaired_orders: dict[tuple[str, int], Tensor] = {}
 
     @abstractmethod
     def __iter__(self) -> Iterator[Batch]:
@@ -62,7 +62,7 @@ class EpochLoader(ABC):
             return torch.arange(self.size)
         return torch.randperm(self.size, generator=torch.Generator().manual_seed(mixed_seed(self.seed, epoch)))
 
-    def own_places(self, name: str, length: int, epoch: int, first: int, count: int) -> Tensor:
+    def unpaired_places(self, name: str, length: int, epoch: int, first: int, count: int) -> Tensor:
         """Return which values of a field without pairs stand beside `count` samples of an epoch from `first` on.
 
         Such a field goes through epochs of its own, each in an order that is a function of (seed, its epoch, name):
@@ -70,17 +70,17 @@ class EpochLoader(ABC):
         """
         steps = epoch * self.size + first + torch.arange(count)
         epochs, positions = steps // length, steps % length
-        orders = {number: self._own_order(name, length, number) for number in epochs.unique().tolist()}
+        orders = {number: self._unpaired_order(name, length, number) for number in epochs.unique().tolist()}
         return torch.stack([orders[int(number)][place] for number, place in zip(epochs, positions, strict=True)])
 
-    def _own_order(self, name: str, length: int, epoch: int) -> Tensor:
+    def _unpaired_order(self, name: str, length: int, epoch: int) -> Tensor:
         if not self.shuffle:
             return torch.arange(length)
-        if (name, epoch) not in self._own_orders:
+        if (name, epoch) not in self._unpaired_orders:
             generator = torch.Generator().manual_seed(mixed_seed(self.seed, epoch, named_stream(name)))
-            self._own_orders = {key: order for key, order in self._own_orders.items() if key[1] >= epoch - 1}
-            self._own_orders[name, epoch] = torch.randperm(length, generator=generator)
-        return self._own_orders[name, epoch]
+            self._unpaired_orders = {key: order for key, order in self._unpaired_orders.items() if key[1] >= epoch - 1}
+            self._unpaired_orders[name, epoch] = torch.randperm(length, generator=generator)
+        return self._unpaired_orders[name, epoch]
 
     def advance(self) -> None:
         """Move past the batch that is about to be handed out."""

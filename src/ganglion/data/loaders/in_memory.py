@@ -113,7 +113,7 @@ class InMemoryLoader(EpochLoader):
             return whole  # The order inside the one batch of an epoch says nothing: spare the copy.
         batch = gather(self.tensors, places.to(device))
         for name, column in self.unpaired.items():
-            own = self.own_places(name, len(column), epoch, self.position, len(places)).to(device)
+            own = self.unpaired_places(name, len(column), epoch, self.position, len(places)).to(device)
             batch |= {**gather({name: column}, own), f"{name}_index": own}
         return batch
 

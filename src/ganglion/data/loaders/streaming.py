@@ -101,7 +101,10 @@ class StreamingLoader(EpochLoader):
 
     def _places(self, places: Tensor, epoch: int, first: int) -> dict[str, Tensor]:
         """Return which file of every field stands at each row of the batch that begins at `first`."""
-        own = {name: self.own_places(name, length, epoch, first, len(places)) for name, length in self.unpaired.items()}
+        own = {
+            name: self.unpaired_places(name, length, epoch, first, len(places))
+            for name, length in self.unpaired.items()
+        }
         return {name: own.get(name, places) for name in self._decoder.files}
 
     def _begin(self) -> Iterator[Any]:

@@ -120,22 +120,22 @@ def receptive_fields(network: nn.Module, example_inputs: Tensor | tuple[Any, ...
     return ReceptiveFields(type(network).__name__, sides, rows)
 
 
-def _row(layer: nn.Module, about: Any, following: "Following") -> LayerField:
-    found = following.layers["" if about.name == "(network)" else about.name]
+def _row(layer: nn.Module, description: Any, following: "Following") -> LayerField:
+    found = following.layers["" if description.name == "(network)" else description.name]
     seen = [(along, size) for axis in sorted(following.slid) for along, size in [found.along(axis) or (None, 0)]]
     count = len(_listed(getattr(layer, "kernel_size", ())))
     return LayerField(
-        name=about.name,
-        kind=about.kind,
+        name=description.name,
+        kind=description.kind,
         window=_each(layer, "kernel_size", len(seen)),
         stride=_each(layer, "stride", len(seen)) or _each(layer, "kernel_size", len(seen)),
         padding=_each(layer, "padding", len(seen)),
         dilation=_each(layer, "dilation", len(seen)) or ((1,) * max(count, 1) if hasattr(layer, "kernel_size") else ()),
-        output=about.shape_text,
+        output=description.shape_text,
         receptive_field=tuple(0 if along is None else along.widest(size) for along, size in seen),
         step=tuple(0 if along is None else _number(along.step) for along, _ in seen),
         first=tuple(0 if along is None else along.at(0)[0] for along, _ in seen),
-        multiply_adds=about.multiply_adds,
+        multiply_adds=description.multiply_adds,
     )
 
 

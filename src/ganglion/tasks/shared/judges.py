@@ -28,7 +28,7 @@ from ganglion.settings import from_dict, settings, to_dict
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 
-WEIGHTS, ABOUT = "judge.safetensors", "judge.json"
+WEIGHTS, DESCRIPTION = "judge.safetensors", "judge.json"
 LARGEST_SIDE = 32
 """Pictures that are larger are looked at reduced to this side, which keeps training below a minute."""
 LARGEST_ANSWER = 16
@@ -41,7 +41,7 @@ VERSION = 1
 
 
 @settings
-class About:
+class Description:
     """What a judge was trained on and how; judges of equal facts are equal."""
 
     fingerprint: str
@@ -71,15 +71,15 @@ class TrainedJudge:
     """A network that has been trained, in evaluation mode and frozen."""
 
     network: JudgeNetwork
-    about: About
+    description: Description
     digest: str
     """SHA-256 of its weights, to be told beside every number that it gives."""
 
     def prepared(self, images: Tensor) -> Tensor:
         """Return images `(batch, channels, height, width)` at the side that the judge looks at."""
-        if tuple(images.shape[2:]) == (self.about.side, self.about.side):
+        if tuple(images.shape[2:]) == (self.description.side, self.description.side):
             return images
-        return _resized(images, self.about.side)
+        return _resized(images, self.description.side)
 
     @torch.no_grad()
     def embed(self, images: Tensor) -> Tensor:
@@ -116,35 +116,35 @@ def judge_of(
     count = 0 if classes is None else int(classes.max()) + 1
     side = min(LARGEST_SIDE, *images.shape[2:])
     steps = steps or (STEPS if count else STEPS_WITHOUT_CLASSES)
-    about = About(
+    description = Description(
         fingerprint=fingerprint, in_channels=images.shape[1], side=side, classes=count, seed=seed, steps=steps
     )
-    kept = (cache_folder().parent / "judges" if cache is None else cache) / about.key
+    kept = (cache_folder().parent / "judges" if cache is None else cache) / description.key
     places = [place for place in (folder, kept) if place is not None]
-    found = next(filter(None, (_read(place, about) for place in places)), None)
-    judge = found or _trained(images, classes, about)
+    found = next(filter(None, (_read(place, description) for place in places)), None)
+    judge = found or _trained(images, classes, description)
     for place in places:
-        if _read(place, about) is None:
+        if _read(place, description) is None:
             _write(judge, place)
     return judge
 
 
-def _trained(images: Tensor, classes: Tensor | None, about: About) -> TrainedJudge:
-    chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(about.seed))[:MOST_IMAGES]
-    seen = _resized(images[chosen].detach().cpu().float(), about.side)
+def _trained(images: Tensor, classes: Tensor | None, description: Description) -> TrainedJudge:
+    chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(description.seed))[:MOST_IMAGES]
+    seen = _resized(images[chosen].detach().cpu().float(), description.side)
     if classes is None:
-        small = _resized(seen, min(about.side, LARGEST_ANSWER)).flatten(1)
+        small = _resized(seen, min(description.side, LARGEST_ANSWER)).flatten(1)
         targets = (small - small.mean()) / small.std().clamp(min=1e-6)
     else:
         targets = classes[chosen].cpu().long()
     with torch.random.fork_rng(devices=()), torch.enable_grad():
-        torch.manual_seed(about.seed)
-        network = JudgeNetwork(about.in_channels, about.answers)
+        torch.manual_seed(description.seed)
+        network = JudgeNetwork(description.in_channels, description.answers)
         descent = Descent(optimizer="adam", learning_rate=2e-3)
-        rule = Supervised(network, descent, loss="cross-entropy" if about.classes else "squared-error")
-        settings = TrainerSettings(steps=about.steps, seed=about.seed, device="cpu", schedule="cosine")
-        Trainer(rule, InMemoryLoader({"inputs": seen, "targets": targets}, BATCH, about.seed), settings).fit()
-    return _judge(network, about)
+        rule = Supervised(network, descent, loss="cross-entropy" if description.classes else "squared-error")
+        settings = TrainerSettings(steps=description.steps, seed=description.seed, device="cpu", schedule="cosine")
+        Trainer(rule, InMemoryLoader({"inputs": seen, "targets": targets}, BATCH, description.seed), settings).fit()
+    return _judge(network, description)
 
 
 def _resized(images: Tensor, side: int) -> Tensor:
@@ -153,9 +153,9 @@ def _resized(images: Tensor, side: int) -> Tensor:
     return functional.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
-def _judge(network: JudgeNetwork, about: About) -> TrainedJudge:
+def _judge(network: JudgeNetwork, description: Description) -> TrainedJudge:
     digest = hashlib.sha256(save(_weights(network))).hexdigest()
-    return TrainedJudge(network.eval().requires_grad_(False), about, digest)
+    return TrainedJudge(network.eval().requires_grad_(False), description, digest)
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
@@ -166,8 +166,8 @@ def _write(judge: TrainedJudge, place: Path) -> None:
     """Keep a judge; a place that cannot be written is no reason to stop."""
     try:
         place.mkdir(parents=True, exist_ok=True)
-        about = json.dumps(to_dict(judge.about) | {"digest": judge.digest}, indent=1)
-        for name, content in ((WEIGHTS, save(_weights(judge.network))), (ABOUT, about.encode())):
+        description = json.dumps(to_dict(judge.description) | {"digest": judge.digest}, indent=1)
+        for name, content in ((WEIGHTS, save(_weights(judge.network))), (DESCRIPTION, description.encode())):
             draft = place / f".draft-{os.getpid()}-{name}"
             draft.write_bytes(content)
             os.replace(draft, place / name)  # whoever reads meanwhile sees the old or the new
@@ -175,19 +175,19 @@ def _write(judge: TrainedJudge, place: Path) -> None:
         return
 
 
-def _read(place: Path, about: About) -> TrainedJudge | None:
+def _read(place: Path, description: Description) -> TrainedJudge | None:
     """Return the judge in a folder; None where there is none of these facts, or where it is damaged."""
     try:
-        told = read_json(place / ABOUT)
+        told = read_json(place / DESCRIPTION)
         digest = told.pop("digest")
-        if from_dict(About, told) != about:
+        if from_dict(Description, told) != description:
             return None
         content = (place / WEIGHTS).read_bytes()
         if hashlib.sha256(content).hexdigest() != digest:
             return None
         with torch.random.fork_rng(devices=()):
-            network = JudgeNetwork(about.in_channels, about.answers)
+            network = JudgeNetwork(description.in_channels, description.answers)
         network.load_state_dict(load(content))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, GanglionError):
         return None
-    return _judge(network, about)
+    return _judge(network, description)

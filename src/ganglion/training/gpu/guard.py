@@ -27,7 +27,7 @@ class Guard:
         """Note on the device whether the step that was just made still counted."""
         self._refused += self._found
 
-    def look(self, iteration: int) -> None:
+    def refuse_not_finite(self, iteration: int) -> None:
         """Wait for the device, and raise `NonFiniteError` if updates were refused up to this iteration."""
         if refused := int(self._refused):
             raise NonFiniteError(
