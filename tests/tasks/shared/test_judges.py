@@ -88,7 +88,7 @@ def test_training_leaves_the_random_state_alone(tmp_path: Path) -> None:
 def test_a_damaged_judge_is_trained_anew(tmp_path: Path) -> None:
     first = trained(tmp_path, steps=2)
     (weights,) = tmp_path.glob(f"*/{judges.WEIGHTS}")
-    (description,) = tmp_path.glob(f"*/{judges.ABOUT}")
+    (description,) = tmp_path.glob(f"*/{judges.DESCRIPTION}")
     for file, content in (
         (weights, b"cut"),
         (description, b"{"),

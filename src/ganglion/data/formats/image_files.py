@@ -179,11 +179,11 @@ class opened:
         content = io.BytesIO(self.source) if isinstance(self.source, bytes) else regular(self.source)
         try:
             self.image = Image.open(content, formats=FORMATS)
+            pages = getattr(self.image, "n_frames", 1) if self.image.format == "TIFF" else 1
         except Image.DecompressionBombError as error:
             raise self._too_large(str(error)) from error
         except Exception as error:  # Decoders raise anything for files that are cut off, damaged or made to harm.
             raise self._damaged(error) from error
-        pages = getattr(self.image, "n_frames", 1) if self.image.format == "TIFF" else 1
         if pages > 1:
             self.image.close()
             raise DataError(

@@ -93,9 +93,8 @@ def raw(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
             )
         return found
-    numbered = [{"row": row} for row in range(1, len(inputs) + 1)] if len(inputs) > 1 else [{}]
     if pictures is not None:
-        return Asked([asked_pixels(np.asarray(item), pictures.pixels) for item in inputs], numbered)
+        return Asked([asked_pixels(np.asarray(item), pictures.pixels) for item in inputs], [{}] * len(inputs))
     if isinstance(inputs, np.ndarray):
         return Asked(inputs, [{}] * len(inputs))
     samples = list(inputs) if table is None else np.stack([np.asarray(item) for item in inputs])
