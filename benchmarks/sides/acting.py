@@ -12,8 +12,9 @@ from benchmarks.workloads import Workload
 from ganglion.data.environments.replay import ReplayLoader, linear_schedule
 from ganglion.data.environments.vector import Environments, make_environment, play_episodes
 from ganglion.models.reinforcement.dqn import Config, build
+from ganglion.nn.modes import evaluation_mode
 from ganglion.rules.descend import Descent
-from ganglion.tasks.control import evaluation_mode, greedy
+from ganglion.tasks.control import greedy
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 
@@ -59,6 +60,6 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     started = time.perf_counter()
     trainer.fit()
     outcome = Outcome([time.perf_counter() - started])
-    with evaluation_mode(rule.home) as network:
-        outcome.score = statistics.mean(play_episodes(make, greedy(network), range(EPISODES)))
+    with evaluation_mode(rule.home):
+        outcome.score = statistics.mean(play_episodes(make, greedy(rule.home), range(EPISODES)))
     return outcome
