@@ -22,8 +22,8 @@ from tests import warm
 
 BUDGET = 8.0
 """Seconds of `make test` that a system may take; what takes more is listed."""
-HEADROOM = 2.0
-"""How many times that fails a session: cores that are shared count up to twice as much, not all of which is seen."""
+HEADROOM = 3.0
+"""How many times that fails a session: cores that are shared count more, and some systems are above it still."""
 REFERENCE = 0.015
 """Seconds of the processor for `fixed_work` on a quiet core of the machine that the budget was made for."""
 STARTED = pytest.StashKey[float]()
