@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -166,14 +167,67 @@ NETWORKS = {
     "separable": lambda: nn.Sequential(SeparableConvolution2d(1, 2, 3, 2), MaxoutConvolution2d(2, 2, 3)),
     "block": lambda: nn.Sequential(ConvolutionBlock(1, 2, 3, pool="average"), L2Pooling2d(2)),
     "filters": lambda: nn.Sequential(FilterBank(["gaussian"]), nn.ReplicationPad2d(1), nn.Conv2d(1, 1, 3, 2)),
-    "flipped maps": lambda: nn.Sequential(nn.Conv2d(1, 1, 3, 2), Flipped(), nn.Conv2d(1, 1, 2, 2)),
+    "flipped maps": lambda: nn.Sequential(
+        nn.Conv2d(1, 1, 3, 2), Applied(lambda maps: maps.flip(2, 3)), nn.Conv2d(1, 1, 2, 2)
+    ),
     "space to depth": lambda: nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4, 1, 2)),
+    "nearest, by a factor": lambda: interpolation(scale_factor=1.7),
+    "bilinear, by a factor": lambda: interpolation(scale_factor=1.7, mode="bilinear"),
+    "repeated": lambda: nn.Sequential(nn.Conv2d(1, 1, 3), Applied(lambda maps: maps.repeat_interleave(2, -1))),
+    "windows of attention": lambda: nn.Sequential(nn.Conv2d(1, 1, 3), Applied(attended_in_windows)),
+    "constants": lambda: nn.Sequential(
+        nn.Conv2d(1, 1, 3), Applied(lambda maps: maps + torch.arange(maps.shape[-1])), nn.Conv2d(1, 1, 3)
+    ),
 }  # fmt: skip
 
 
-class Flipped(nn.Module):
+class Applied(nn.Module):
+    """A function as a layer."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
     def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.flip(2, 3)
+        return self.function(inputs)
+
+
+def attended_in_windows(maps: Tensor) -> Tensor:
+    """Return maps whose places see those of their window of 2 x 2, as of Swin."""
+    batch, channels, height, width = maps.shape
+    blocks = maps.view(batch, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
+    blocks = F.scaled_dot_product_attention(blocks, blocks, blocks).unflatten(3, (2, 2))
+    return blocks.permute(0, 5, 1, 3, 2, 4).reshape(maps.shape)
+
+
+def shifted_by_a_copy(maps: Tensor) -> Tensor:
+    moved = torch.zeros_like(maps)
+    moved[:, :, 1:] = maps[:, :, :-1]
+    return moved
+
+
+def self_attended(maps: Tensor) -> Tensor:
+    columns = maps.permute(0, 2, 3, 1)
+    return ((columns @ columns.mT).softmax(-1) @ columns).permute(0, 3, 1, 2)
+
+
+OVERSTATED = {
+    "rolled": lambda maps: maps.roll(2, 3),
+    "rolled in a row": lambda maps: maps.roll(1),
+    "softmax": lambda maps: maps.softmax(3),
+    "sums that run on": lambda maps: maps.cumsum(2),
+    "unbound": lambda maps: torch.stack(maps.unbind(2)[1:], 2),
+    "expanded": lambda maps: maps[:, :, :1].expand(-1, -1, 5, -1) * maps.amax(2, keepdim=True),
+    "tiled": lambda maps: maps.repeat(1, 1, 1, 2),
+    "cut across": lambda maps: maps.flatten(2)[..., :80].unflatten(2, (10, 8)),
+    "chosen": lambda maps: maps[:, :, [3, 2, 1]],
+    "copied": shifted_by_a_copy,
+    "attended": self_attended,
+    "in a new order": lambda maps: torch.cat([maps[:, :, 4:], maps[:, :, :4]], 2),
+    "product with itself": lambda maps: maps * torch.dot(maps.flatten(), maps.flatten()),
+    "product of rows and columns": lambda maps: torch.einsum("bch,bcw->bchw", maps.mean(3), maps.mean(2)),
+}
+"""What moves places about, of which more may be said to be seen than is, and never less."""
 
 
 def probed(network: nn.Module, shape: tuple[int, ...], direction: int) -> list[tuple[float, float]]:
@@ -207,6 +261,30 @@ def test_probing_with_gradients_finds_the_same(make) -> None:
             else:
                 assert first <= seen[0] and last >= seen[1]
         assert inside or make is Gated
+
+
+@pytest.mark.parametrize("function", OVERSTATED.values(), ids=OVERSTATED)
+def test_nothing_that_is_seen_is_left_out(function: Callable[[Tensor], Tensor]) -> None:
+    network, shape = nn.Sequential(nn.Conv2d(1, 1, 3), Applied(function)).double(), (1, 1, 14, 12)
+    for weight in network.parameters():
+        weight.data.uniform_(0.1, 1.0)
+    following = follow(network, (torch.zeros(shape, dtype=torch.float64),))
+    for direction in (0, 1):
+        reach, size = following.layers[""].along(direction)
+        for position, seen in enumerate(probed(network, shape, direction)):
+            first, last = reach.at(position)
+            assert first <= seen[0] and last >= seen[1], f"position {position} of {size}"
+
+
+def test_words_are_seen_through_their_vectors() -> None:
+    network = nn.Sequential(nn.Embedding(9, 4), Applied(lambda vectors: vectors.mT), nn.Conv1d(4, 2, 3))
+    row = receptive_fields(network, torch.zeros(1, 20, dtype=torch.int64)).layers[-1]
+    assert (row.receptive_field, row.step) == ((3,), (1,))
+
+
+def test_neighbours_that_see_the_same_lie_less_than_a_pixel_apart() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 3), Applied(lambda maps: maps.repeat_interleave(2, -1)))
+    assert receptive_fields(network, torch.zeros(1, 1, 9, 9)).layers[-1].step == (1, 0.5)
 
 
 def test_residual_and_unet_by_hand() -> None:

@@ -26,6 +26,10 @@ class Part:
         blocks: Steps = (lambda o: range(o * inner, (o + 1) * inner), 1, inner)
         return Part(outer, self.axis, self.reach.through(*blocks)), Part(inner)
 
+    def repeated(self, times: int) -> "Part":
+        """Return the factor with every position that many times in a row."""
+        return self if times == 1 else Part(self.size * times, self.axis, self.reach.through(*repeated(times)))
+
 
 Parts = tuple[Part, ...]
 
@@ -49,15 +53,15 @@ class Field:
 
     def along(self, axis: int) -> tuple[Reach, int] | None:
         """Return what elements see along an axis of the input, and of how many positions; None where nothing."""
-        located = [part for part in chain(*self.axes) if part.axis == axis]
         everywhere = self.whole.get(axis)
-        if not located:
+        found = [(parts, place) for parts in self.axes for place, part in enumerate(parts) if part.axis == axis]
+        if not found:
             return None if everywhere is None else (everywhere, 1)
-        (part,) = located
+        ((parts, place),) = found
+        part, inner = parts[place], parts[place + 1 :]
+        if all(one.axis is None for one in inner):  # neighbours that see the same, as where maps were made larger
+            part = part.repeated(math.prod(one.size for one in inner))
         return (part.reach if everywhere is None else part.reach.joined(everywhere, part.size)), part.size
-
-    def is_located(self, axis: int) -> bool:
-        return any(part.axis == axis for part in chain(*self.axes))
 
     def without(self, axis: int) -> "Field":
         """Return the field with one axis of the tensor summed up and left at one position."""
@@ -98,8 +102,7 @@ class Field:
         followed = [part for part in parts if part.axis is not None]
         if len(followed) != 1 or math.prod(part.size for part in parts[:outer]) != 1:
             return self._with(axis, (Part(size),), parts)
-        inner = math.prod(part.size for part in parts[outer + 1 :])
-        return self._with(axis, (replace(followed[0], size=size, reach=followed[0].reach.through(*repeated(inner))),))
+        return self._with(axis, (followed[0].repeated(math.prod(part.size for part in parts[outer + 1 :])),))
 
     def viewed(self, shape: Sequence[int]) -> "Field":
         """Return the field of the same elements, in order, as a tensor of another shape."""

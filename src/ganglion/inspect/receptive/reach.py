@@ -109,21 +109,23 @@ def adaptive(before: int, after: int) -> Steps:
     return lambda o: range(o * before // after, -(-(o + 1) * before // after)), after // common, before // common
 
 
-def interpolated(before: int, after: int, kind: str, corners: bool) -> Steps:
+def interpolated(before: int, after: int, kind: str, corners: bool, factor: float | None = None) -> Steps:
     """Resizing: to the nearest, or by a kernel around the place that a position had before.
 
     Args:
         kind: `nearest`, `nearest_exact`, `linear`, `cubic` or `smoothed`, which is linear and averages when shrinking.
         corners: whether the outermost positions lie on each other, and not the borders.
+        factor: how many times larger it gets, where that was asked for and `after` is only rounded to it.
     """
     if corners and after > 1:
         scale, offset = Fraction(before - 1, after - 1), Fraction(0)
     else:
-        scale, offset = Fraction(before, after), (Fraction(before, after) - 1) / 2
+        scale = 1 / Fraction(factor).limit_denominator(1000) if factor else Fraction(before, after)
+        offset = (scale - 1) / 2
 
     def sources(o: int) -> Iterable[int]:
         if kind == "nearest":
-            return [o * before // after]
+            return [math.floor(o * scale)]
         centre = o * scale + offset
         if kind == "nearest_exact":
             return [math.floor(centre + Fraction(1, 2))]
@@ -141,3 +143,8 @@ def shifted(by: int, step: int = 1) -> Steps:
 def repeated(times: int) -> Steps:
     """Every position that many times in a row."""
     return lambda o: [o // times], times, 1
+
+
+def turned(size: int) -> Steps:
+    """All of `size` positions, the last one first."""
+    return lambda o: [size - 1 - o], 1, -1

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from ganglion.inspect.receptive.field import Field, Part, union
-from ganglion.inspect.receptive.reach import Steps, adaptive, interpolated, repeated, shifted, spread, window
+from ganglion.inspect.receptive.reach import Steps, adaptive, interpolated, repeated, shifted, spread, turned, window
 
 
 @dataclass
@@ -122,12 +122,14 @@ def _adaptive_pooling(operation: Operation) -> Field | None:
 
 def _resizing(kind: str) -> Rule:
     def rule(operation: Operation) -> Field | None:
-        found, shape = operation.of("input", "self"), operation.shape
+        found, shape = operation.of("self"), operation.shape
         corners = bool(operation.arguments.get("align_corners"))
+        factors = [value for name, value in operation.arguments.items() if re.fullmatch("scales(_[dhw])?", name)]
         if found is None:
             return None
-        for axis in range(2, len(shape)):
-            found = found.moved(axis, interpolated(_size(found.axes[axis]), shape[axis], kind, corners), shape[axis])
+        for axis, factor in enumerate(factors, start=2):
+            steps = interpolated(_size(found.axes[axis]), shape[axis], kind, corners, factor)
+            found = found.moved(axis, steps, shape[axis])
         return found
 
     return rule
@@ -231,18 +233,17 @@ def _reduction(operation: Operation) -> Field | None:
 def _along(operation: Operation) -> Field | None:
     """Of the same shape, but every position of an axis sees them all: softmax, sums that run on, sorting."""
     found, given = operation.of("self"), operation.arguments
-    for axis in _listed(given.get("dim", given.get("dims"))):
-        found = found and found.blurred(axis % len(found.axes))
+    if found is None:
+        return None
+    for axis in _listed(given.get("dim", given.get("dims"))) or range(len(found.axes)):  # none: all of them in a row
+        found = found.blurred(axis % len(found.axes))
     return found
 
 
 def _flip(operation: Operation) -> Field | None:
-    found = operation.of("self")
+    found, shape = operation.of("self"), operation.shape
     for axis in operation.arguments["dims"]:
-        if found is not None:
-            last = _size(found.axes[axis % len(found.axes)]) - 1
-            turned: Steps = (lambda o, last=last: [last - o], 1, -1)  # type: ignore[misc]
-            found = found.moved(axis % len(found.axes), turned, last + 1)
+        found = found and found.moved(axis % len(shape), turned(shape[axis]), shape[axis])
     return found
 
 
@@ -256,7 +257,7 @@ def _product(operation: Operation) -> Field:
         parts.append(left.without(len(left.axes) - 1))
     if right is not None:
         parts.append(right.without(max(len(right.axes) - 2, 0)))
-    if (operation.shape and len(operation.shape) == 1) or not parts:
+    if len(operation.shape) < 2 or not parts:
         return _everything(operation)
     return union(parts, operation.shape)
 

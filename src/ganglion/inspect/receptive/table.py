@@ -227,7 +227,13 @@ def follow(network: nn.Module, arguments: tuple[Any, ...]) -> Following:
     if given is None or given.dim() < 2:
         return following
     following.note(given, Field.input(given.shape, range(2 if given.dim() > 3 else 1, given.dim())))
-    with torch.no_grad(), evaluation_mode(network), torch.random.fork_rng(devices=[]), following.watching(network):
+    with (
+        torch.no_grad(),
+        evaluation_mode(network),
+        torch.random.fork_rng(devices=[]),
+        torch.device("meta"),  # for constants that a network makes when it is called
+        following.watching(network),
+    ):
         functional_call(network, state, blank)
     return following
 
