@@ -34,6 +34,11 @@ class Part:
 Parts = tuple[Part, ...]
 
 
+def size_of(parts: Parts) -> int:
+    """Return how many positions the axis has that these are the factors of."""
+    return math.prod(part.size for part in parts)
+
+
 @dataclass(frozen=True)
 class Field:
     """What the elements of a tensor see.
@@ -60,7 +65,7 @@ class Field:
         ((parts, place),) = found
         part, inner = parts[place], parts[place + 1 :]
         if all(one.axis is None for one in inner):  # neighbours that see the same, as where maps were made larger
-            part = part.repeated(math.prod(one.size for one in inner))
+            part = part.repeated(size_of(inner))
         return (part.reach if everywhere is None else part.reach.joined(everywhere, part.size)), part.size
 
     def without(self, axis: int) -> "Field":
@@ -69,8 +74,7 @@ class Field:
 
     def blurred(self, axis: int) -> "Field":
         """Return the field where all positions of an axis of the tensor see what they see together."""
-        size = math.prod(part.size for part in self.axes[axis])
-        return self._with(axis, (Part(size),), self.axes[axis])
+        return self._with(axis, (Part(size_of(self.axes[axis])),), self.axes[axis])
 
     def everywhere(self, shape: Sequence[int]) -> "Field":
         """Return the field of a tensor of that shape, each of whose elements sees all that there is."""
@@ -97,12 +101,11 @@ class Field:
         parts = self.axes[axis]
         if len(parts) == 1:
             return self
-        size = math.prod(part.size for part in parts)
-        outer, *_ = [place for place, part in enumerate(parts) if part.axis is not None] or [0]
-        followed = [part for part in parts if part.axis is not None]
-        if len(followed) != 1 or math.prod(part.size for part in parts[:outer]) != 1:
-            return self._with(axis, (Part(size),), parts)
-        return self._with(axis, (followed[0].repeated(math.prod(part.size for part in parts[outer + 1 :])),))
+        followed = [place for place, part in enumerate(parts) if part.axis is not None]
+        if len(followed) == 1 and size_of(parts[: followed[0]]) == 1:
+            (place,) = followed
+            return self._with(axis, (parts[place].repeated(size_of(parts[place + 1 :])),))
+        return self.blurred(axis)
 
     def viewed(self, shape: Sequence[int]) -> "Field":
         """Return the field of the same elements, in order, as a tensor of another shape."""
@@ -154,7 +157,7 @@ def union(fields: Sequence[Field], shape: Sequence[int]) -> Field:
 
 def _broadcast(one: Field, shape: Sequence[int]) -> Field:
     for axis, size in enumerate(reversed(shape), start=1):
-        if axis <= len(one.axes) and size != 1 and math.prod(part.size for part in one.axes[-axis]) == 1:
+        if axis <= len(one.axes) and size != 1 and size_of(one.axes[-axis]) == 1:
             one = one.without(len(one.axes) - axis)
     missing = len(shape) - len(one.axes)
     axes = (*[()] * missing, *one.axes)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from ganglion.inspect.receptive.field import Field, Part, union
+from ganglion.inspect.receptive.field import Field, Part, size_of, union
 from ganglion.inspect.receptive.reach import Steps, adaptive, interpolated, repeated, shifted, spread, turned, window
 
 
@@ -68,14 +68,14 @@ def passed_on(operation: Operation) -> Field | list[Field] | None:
     """Return the field of what came out, one for each tensor where they differ; None where no input is seen."""
     if not operation.known:
         return None
-    rule = RULES.get(re.sub(r"_$|(?<=\w)[123]d$|[123]d_with_indices$", "", operation.name), _elementwise)
+    rule = RULES.get(re.sub(r"_$|[123]d(_with_indices)?$", "", operation.name), _elementwise)
     return rule(operation)
 
 
 def _elementwise(operation: Operation) -> Field:
     """Each element from those at its place; everything from everything where shapes say that it is not so."""
     shape, known = operation.shape, operation.known
-    sizes = [tuple(_size(parts) for parts in one.axes) for one in known]
+    sizes = [tuple(size_of(parts) for parts in one.axes) for one in known]
     try:
         fits = torch.broadcast_shapes(*sizes, shape) == torch.Size(shape)
     except RuntimeError:
@@ -115,7 +115,7 @@ def _adaptive_pooling(operation: Operation) -> Field | None:
     found, count = operation.of("self"), _directions(operation)
     if found is None:
         return None
-    before = [_size(parts) for parts in found.axes[-count:]]
+    before = [size_of(parts) for parts in found.axes[-count:]]
     each = zip(before, operation.shape[-count:], strict=True)
     return operation.sliding(found, [adaptive(*one) for one in each], operation.shape)
 
@@ -128,7 +128,7 @@ def _resizing(kind: str) -> Rule:
         if found is None:
             return None
         for axis, factor in enumerate(factors, start=2):
-            steps = interpolated(_size(found.axes[axis]), shape[axis], kind, corners, factor)
+            steps = interpolated(size_of(found.axes[axis]), shape[axis], kind, corners, factor)
             found = found.moved(axis, steps, shape[axis])
         return found
 
@@ -150,7 +150,7 @@ def _slice(operation: Operation) -> Field | None:
     if found is None:
         return None
     axis = given["dim"] % len(found.axes)
-    size, start = _size(found.axes[axis]), given["start"] or 0
+    size, start = size_of(found.axes[axis]), given["start"] or 0
     start = max(start + size if start < 0 else start, 0)
     if operation.shape[axis] == size:
         return found
@@ -309,13 +309,6 @@ def _copy(operation: Operation) -> Field | None:
     return found and union([found], operation.shape)
 
 
-def _size(parts: Sequence[Part]) -> int:
-    size = 1
-    for part in parts:
-        size *= part.size
-    return size
-
-
 def _directions(operation: Operation) -> int:
     return int(re.search(r"(\d)d", operation.name)[1])  # type: ignore[index]
 
@@ -341,11 +334,11 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("constant_pad_nd", "reflection_pad", "replication_pad"), _border),
     "slice": _slice,
     "select": _select,
-    **dict.fromkeys(("split", "split_with_sizes", "chunk"), _split),
+    **dict.fromkeys(("split", "split_with_sizes"), _split),
     "unbind": _unbind,
     "cat": _concatenation,
     "stack": _stack,
-    **dict.fromkeys(("view", "_unsafe_view", "_reshape_alias", "reshape", "squeeze", "unsqueeze"), _view),
+    **dict.fromkeys(("view", "_unsafe_view", "_reshape_alias", "squeeze", "unsqueeze"), _view),
     "expand": _expand,
     **dict.fromkeys(("permute", "transpose", "t"), _permutation),
     **dict.fromkeys(
