@@ -287,6 +287,26 @@ def test_neighbours_that_see_the_same_lie_less_than_a_pixel_apart() -> None:
     assert receptive_fields(network, torch.zeros(1, 1, 9, 9)).layers[-1].step == (1, 0.5)
 
 
+def test_windows_steps_and_gaps_are_given_in_every_direction() -> None:
+    chain = nn.Sequential(nn.AvgPool2d(3), nn.Conv2d(1, 1, (3, 1), dilation=2))
+    pooled, convolved = receptive_fields(chain, torch.zeros(1, 1, 24, 22)).layers
+    assert (pooled.window, pooled.stride, pooled.padding, pooled.dilation) == ((3, 3), (3, 3), (0, 0), (1, 1))
+    assert (convolved.window, convolved.dilation) == ((3, 1), (2, 2))
+
+
+def test_an_answer_that_does_not_follow_from_the_input_has_no_row() -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.convolve = nn.Parameter(torch.ones(1)), nn.Conv2d(1, 1, 3)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            self.convolve(inputs)
+            return self.weight * 2
+
+    assert [row.name for row in receptive_fields(Constant(), torch.zeros(1, 1, 9, 9)).layers] == ["convolve"]
+
+
 def test_residual_and_unet_by_hand() -> None:
     rows = {row.name: row for row in receptive_fields(Residual(), torch.zeros(1, 1, 64, 64)).layers}
     by_hand = {"stem": (7, 2), "one": (7 + 2 * 2, 4), "two": (11 + 2 * 4, 4), "short": (7, 4), "three": (19 + 2 * 4, 4)}

@@ -1,6 +1,6 @@
 """The table of receptive fields, layer by layer, and the pass through a network without numbers that fills it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -15,9 +15,9 @@ from torch.utils._pytree import tree_leaves
 
 from ganglion.errors import UsageError
 from ganglion.inspect.receptive.field import Field, union
-from ganglion.inspect.receptive.reach import window
+from ganglion.inspect.receptive.reach import Reach, window
 from ganglion.inspect.receptive.rules import Operation, passed_on
-from ganglion.inspect.summary import summarise
+from ganglion.inspect.summary import Layer, summarise
 from ganglion.inspect.untouched import first_tensor
 from ganglion.nn import TiledConvolution2d
 from ganglion.nn.modes import evaluation_mode
@@ -112,25 +112,26 @@ def receptive_fields(network: nn.Module, example_inputs: Tensor | tuple[Any, ...
         )
     start = 2 if given.dim() > 3 else 1
     sides = tuple(given.shape[start + axis] for axis in sorted(following.slid))
-    rows = [
-        _row(network.get_submodule("" if one.name == "(network)" else one.name), one, following)
-        for one in summarise(network, example_inputs).layers
-        if one.name in following.layers or one.name == "(network)"
-    ]
+    rows = []
+    for one in summarise(network, example_inputs).layers:
+        name = "" if one.name == "(network)" else one.name
+        if name in following.layers:
+            found = following.layers[name]
+            seen = [found.along(axis) or (None, 0) for axis in sorted(following.slid)]
+            rows.append(_row(network.get_submodule(name), one, seen))
     return ReceptiveFields(type(network).__name__, sides, rows)
 
 
-def _row(layer: nn.Module, description: Any, following: "Following") -> LayerField:
-    found = following.layers["" if description.name == "(network)" else description.name]
-    seen = [(along, size) for axis in sorted(following.slid) for along, size in [found.along(axis) or (None, 0)]]
-    count = len(_listed(getattr(layer, "kernel_size", ())))
+def _row(layer: nn.Module, description: Layer, seen: Sequence[tuple[Reach | None, int]]) -> LayerField:
+    """Return the row of a layer; `seen` has what its outputs see in each direction, and how many there are."""
+    sides = _each(layer, "kernel_size", len(seen))
     return LayerField(
         name=description.name,
         kind=description.kind,
-        window=_each(layer, "kernel_size", len(seen)),
-        stride=_each(layer, "stride", len(seen)) or _each(layer, "kernel_size", len(seen)),
+        window=sides,
+        stride=_each(layer, "stride", len(seen)) or sides,
         padding=_each(layer, "padding", len(seen)),
-        dilation=_each(layer, "dilation", len(seen)) or ((1,) * max(count, 1) if hasattr(layer, "kernel_size") else ()),
+        dilation=_each(layer, "dilation", len(seen)) or (1,) * len(sides),
         output=description.shape_text,
         receptive_field=tuple(0 if along is None else along.widest(size) for along, size in seen),
         step=tuple(0 if along is None else _number(along.step) for along, _ in seen),
@@ -254,12 +255,8 @@ def _each(layer: nn.Module, name: str, count: int) -> tuple[Any, ...]:
     value = getattr(layer, name, None)
     if not hasattr(layer, "kernel_size") or value is None or isinstance(value, nn.Module):
         return ()
-    values = _listed(value)
+    values = tuple(value) if isinstance(value, list | tuple) else (value,)
     return values * count if len(values) == 1 else values
-
-
-def _listed(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _number(step: Fraction) -> float:
