@@ -100,6 +100,36 @@ def test_another_column_settles_what_a_comma_means(tmp_path: Path) -> None:
     assert table(tmp_path, "a,b\n1.234,x\n5.678,y\n")["a"][0] == 1.234
 
 
+MANY = [f"{1 + n % 900}.{n % 1000:03d}" for n in range(2000)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "flags", "first"),
+    [
+        (MANY, {"decimal": ","}, 1000),
+        (MANY, {"thousands": "."}, 1000),
+        (MANY, {"decimal": "."}, 1),
+        ([*MANY, "900"], {}, 1000),
+        ([*MANY, "900.5"], {}, 1),
+        (["-999", *MANY], {"missing": ("-999",), "decimal": "."}, np.nan),
+        (["-999", *map(str, range(2000))], {"missing": ("-999",)}, np.nan),
+    ],
+    ids=["commas", "groups", "points", "whole ones beside", "a fraction beside", "missing", "missing among whole"],
+)
+def test_many_different_numbers_are_read_by_the_same_rules(
+    tmp_path: Path, cells: list[str], flags: dict[str, object], first: float
+) -> None:
+    read = table(tmp_path, column(*cells), **flags)["a"]
+    assert len(read) == len(cells)
+    assert np.array_equal(read[:1], [first], equal_nan=True)
+
+
+def test_many_different_numbers_are_refused_where_few_are(tmp_path: Path) -> None:
+    for cells in (MANY[:3], MANY):
+        with pytest.raises(DataError, match="which is 1000 or 1"):
+            table(tmp_path, column(*cells))["a"]
+
+
 @pytest.mark.parametrize(
     ("content", "names", "rows"),
     [

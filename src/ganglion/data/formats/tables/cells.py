@@ -1,8 +1,9 @@
 """The cells of a file, column by column and block by block, so that a large file does not fill the memory as text."""
 
 import csv
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +24,8 @@ MANY = 1_000
 PLAIN = np.zeros(256, dtype=bool)
 """Bytes that plain numbers are made of."""
 PLAIN[[0, *b"0123456789.-"]] = True
+GROUPED = re.compile(rb"-?[1-9]\d{0,2}\.\d{3}")
+"""A number whose point may group its digits as well as part them from a fraction."""
 
 
 class Column:
@@ -47,20 +50,36 @@ class Column:
             for cell in (block if isinstance(block, list) else map(bytes.decode, block.tolist()))
         ]
 
-    def plain(self) -> np.ndarray | None:
+    def plain(self, missing: Collection[str] = (), points: bool = True) -> np.ndarray | None:
         """Return numbers `(rows,)` if all cells are digits with points and minus signs that nothing else could mean.
 
-        Zeros in front, or few different cells of which some may be codes, are left to a closer look.
+        Zeros in front, points that may group digits, words for missing values, or few different cells of which some may
+        be codes, are left to a closer look.
+
+        Args:
+            missing: Words that stand for a missing value.
+            points: Whether points may part numbers from their fractions.
         """
-        if not self._blocks or isinstance(self._blocks[0], list) or len(set(self._blocks[0][:VARIETY].tolist())) < MANY:
+        blocks = [block for block in self._blocks if not isinstance(block, list)]
+        if not blocks or len(blocks) < len(self._blocks) or len(set(blocks[0][:VARIETY].tolist())) < MANY:
+            return None
+        numbers = [word.encode() for word in missing if word.isascii() and any(map(str.isdigit, word))]
+        if numbers and any(np.isin(block, numbers).any() for block in blocks):
+            return None
+        if any(b"." in block.tobytes() for block in blocks) and not (points and _have_fractions(blocks)):
             return None
         found = []
-        for block in self._blocks:
-            values = None if isinstance(block, list) else _plain(block)
+        for block in blocks:
+            values = _plain(block)
             if values is None:
                 return None
             found.append(values)
         return np.concatenate(found)
+
+
+def _have_fractions(blocks: Sequence[np.ndarray]) -> bool:
+    """Whether a point in some cell can part a number from nothing but its fraction."""
+    return any(b"." in cell and not GROUPED.fullmatch(cell) for block in blocks for cell in block.tolist())
 
 
 def _plain(block: np.ndarray) -> np.ndarray | None:

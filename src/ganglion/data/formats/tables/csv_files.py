@@ -244,9 +244,10 @@ def _typed(
         **dict.fromkeys(settings.text, "text"),
         **dict.fromkeys(settings.numbers, "number"),
     }
+    points = settings.decimal != "," and settings.thousands != "."
     found: list[Read | tuple[list[str], Evidence]] = []
     for name, column in zip(names, columns, strict=True):
-        values = column.plain() if wanted.get(name) != "text" else None
+        values = column.plain(words, points) if wanted.get(name) != "text" else None
         if values is not None:
             found.append(Read(values))
         else:
