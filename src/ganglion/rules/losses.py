@@ -42,9 +42,13 @@ def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0
 def binary_cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Return the mean of -t log s(z) - (1 - t) log(1 - s(z)) with the logistic function s.
 
-    Outputs are (batch, outputs), targets of the same shape or (batch,). Class numbers given for several outputs are
-    compared one against the rest. With `label_smoothing` e the targets
+    Class numbers given for several outputs are compared one against the rest. With `label_smoothing` e the targets
     become t (1 - e) + e / 2.
+
+    Args:
+        outputs: logits (batch, outputs).
+        targets: of the same shape, or (batch,).
+        label_smoothing: e.
 
     >>> import torch
     >>> binary_cross_entropy(torch.tensor([[0.0]]), torch.tensor([1])).item()  # doctest: +ELLIPSIS
