@@ -31,16 +31,26 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, inputs: Tensor) -> Tensor:
-        if inputs.shape[-1] % self.pieces:
-            raise ShapeError(
-                "features do not divide into groups",
-                expected=f"a multiple of {self.pieces}",
-                found=str(inputs.shape[-1]),
-            )
-        return inputs.unflatten(-1, (-1, self.pieces)).amax(dim=-1)
+        return maxout(inputs, self.pieces)
 
     def extra_repr(self) -> str:
         return f"pieces={self.pieces}"
+
+
+def maxout(inputs: Tensor, pieces: int, axis: int = -1) -> Tensor:
+    """Return max_k a_k over groups of `pieces` neighbours along an axis of inputs of any shape.
+
+    Raises:
+        ShapeError: the axis does not divide into groups.
+
+    >>> maxout(torch.tensor([[1.0, 5.0, -2.0, -3.0]]), 2)
+    tensor([[ 5., -2.]])
+    """
+    if inputs.shape[axis] % pieces:
+        raise ShapeError(
+            "features do not divide into groups", expected=f"a multiple of {pieces}", found=str(inputs.shape[axis])
+        )
+    return inputs.unflatten(axis, (-1, pieces)).amax(dim=axis)
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

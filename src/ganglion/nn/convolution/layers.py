@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.errors import ConfigurationError
+from ganglion.nn.activations import maxout
 from ganglion.nn.convolution.sizes import Padding, borders
 
 BorderName = Literal["zeros", "reflect", "replicate", "circular"]
@@ -209,8 +210,7 @@ class MaxoutConvolution2d(nn.Module):
         self.convolution = Convolution2d(in_channels, out_channels * pieces, kernel_size, stride, padding)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        competing = self.convolution(inputs)  # (batch, out_channels * pieces, height, width)
-        return competing.unflatten(-3, (-1, self.pieces)).amax(dim=-3)
+        return maxout(self.convolution(inputs), self.pieces, axis=-3)  # of (batch, channels * pieces, height, width)
 
     def extra_repr(self) -> str:
         return f"pieces={self.pieces}"
