@@ -44,7 +44,7 @@ _SOBEL = "Sobel and Feldman, A 3x3 isotropic gradient operator for image process
 _SCHARR = "Scharr, Optimale Operatoren in der digitalen Bildverarbeitung (2000)"
 _GONZALEZ = "Gonzalez and Woods, Digital image processing, section 3.6"
 _BURT = "Burt and Adelson, The Laplacian pyramid as a compact image code (1983)"
-_CUSTOM = "the usual kernel of image editors"
+_EDITORS = "the usual kernel of image editors"
 
 FILTERS: dict[str, Filter] = {
     "prewitt-x": Filter(((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)), "brighter to the right", _PREWITT),
@@ -63,7 +63,7 @@ FILTERS: dict[str, Filter] = {
         _BURT,
         scale=1 / 256,
     ),
-    "emboss": Filter(((-2, -1, 0), (-1, 1, 1), (0, 1, 2)), "light from the upper left, as on a relief", _CUSTOM),
+    "emboss": Filter(((-2, -1, 0), (-1, 1, 1), (0, 1, 2)), "light from the upper left, as on a relief", _EDITORS),
 }
 """By name. Sums are 0 (what changes) or 1 (sharpen, gaussian, emboss: the picture, changed)."""
 

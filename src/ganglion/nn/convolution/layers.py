@@ -59,14 +59,12 @@ class Convolution1d(nn.Conv1d):
         flipped: bool = False,
         padding_mode: BorderName = "zeros",
     ) -> None:
-        given = _checked(padding)
-        # torch refuses `same` with a stride; borders are our own business then, and the layer says which in its text.
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, _in_numbers(given), dilation, groups, bias, padding_mode
+            in_channels, out_channels, kernel_size, stride, _in_numbers(padding), dilation, groups, bias, padding_mode
         )
         self.flipped = flipped
-        if isinstance(given, str):
-            self.padding = given
+        if isinstance(padding, str):
+            self.padding = padding
 
     def forward(self, inputs: Tensor) -> Tensor:
         return _convolved(self, inputs, F.conv1d)
@@ -116,13 +114,12 @@ class Convolution2d(nn.Conv2d):
         flipped: bool = False,
         padding_mode: BorderName = "zeros",
     ) -> None:
-        given = _checked(padding)
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, _in_numbers(given), dilation, groups, bias, padding_mode
+            in_channels, out_channels, kernel_size, stride, _in_numbers(padding), dilation, groups, bias, padding_mode
         )
         self.flipped = flipped
-        if isinstance(given, str):
-            self.padding = given
+        if isinstance(padding, str):
+            self.padding = padding
 
     def forward(self, inputs: Tensor) -> Tensor:
         return _convolved(self, inputs, F.conv2d)
@@ -255,19 +252,14 @@ def padded(inputs: Tensor, around: Sequence[tuple[int, int]], mode: str = "const
     return F.pad(inputs, [width for pair in reversed(around) for width in pair], mode)
 
 
-def _checked(padding: int | Sequence[int] | str) -> int | Sequence[int] | str:
-    """Return a padding, or raise `ConfigurationError` where it is none."""
-    is_known = padding in ("valid", "same") if isinstance(padding, str) else min(_several(padding)) >= 0
-    if not is_known:
+def _in_numbers(padding: int | Sequence[int] | str) -> Any:
+    """Return a padding as torch takes it, 0 for a word, or raise `ConfigurationError` where it is none.
+
+    torch refuses `same` with a stride: borders are the layer's own business then, which says so in its text.
+    """
+    if padding in ("valid", "same"):
+        return 0
+    if isinstance(padding, str) or min([padding] if isinstance(padding, int) else padding) < 0:
         expected = "`valid`, `same`, or how many positions to add on every side, 0 or more"
         raise ConfigurationError("this is no padding", expected=expected, found=repr(padding))
     return padding
-
-
-def _several(value: int | Sequence[int]) -> Sequence[int]:
-    return (value,) if isinstance(value, int) else value
-
-
-def _in_numbers(padding: int | Sequence[int] | str) -> Any:
-    """Return a padding as torch takes it: the words are set when the layer is made."""
-    return 0 if isinstance(padding, str) else padding
