@@ -68,3 +68,11 @@ def test_a_session_above_a_budget_fails_unless_the_machine_is_slow(
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == status, done.stdout + done.stderr
     assert ("FAILED budgets of mlp" in done.stdout) is bool(status)
+
+
+@pytest.mark.xdist_group("together")
+def test_groups_reach_whoever_hands_out_the_tests(request: pytest.FixtureRequest) -> None:
+    """What tests of a group share, such as a trained run, is made once; a pytest that hides groups makes it twice."""
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("nobody hands out tests by groups here")
+    assert request.node.nodeid.endswith("@together")
