@@ -121,6 +121,16 @@ def test_exam_marks(rule: str) -> None:
     assert set(task.figures(rule_)) == {"confusion_matrix", "decision_regions"}
 
 
+def test_regions_of_inputs_with_gaps_are_drawn() -> None:
+    inputs = RANDOM.normal(size=(60, 2))
+    inputs[::7, 1] = np.nan
+    gaps = Dataset.of(name="gaps", kind="tabular", inputs=inputs, targets=np.arange(60) % 2, label_names=("a", "b"))
+    task = prepared("mlp", gaps)
+    drawn = task.figures(find("mlp").load().build(task.config))["decision_regions"]
+    (seen,) = drawn.axes[0].images
+    assert np.isfinite(seen.get_extent()).all()
+
+
 def test_learns_and_answers_from_files_after_a_restart(tmp_path: Path) -> None:
     task = prepared("convnet", squares(), channels=(4, 4, 4), descent=QUICK)
     rule = trained("convnet", task, epochs=12)

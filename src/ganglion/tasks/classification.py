@@ -90,13 +90,14 @@ class Classification(Task):
         return {"misclassified": figures.image_grid(images, titles, title="Misclassified: truth → answer")}
 
     def _decision_regions(self, preprocessing: TabularPreprocessing, network: nn.Module) -> "Figure":
-        """Draw the answers over the two inputs that the first layer weighs most."""
+        """Draw the answers over the two inputs that the first layer weighs most; what is missing stands at the mean."""
         first = next(layer for layer in network.modules() if isinstance(layer, nn.Linear))
         heaviest = first.weight.detach().norm(dim=0).topk(2).indices.sort().values.tolist()
         fields = self.data.dataset.fields
+        inputs = np.asarray(fields["inputs"].values, dtype=np.float32)
         return figures.decision_regions(
             lambda points: decisions(ask(network, preprocessing(points))).numpy(),
-            np.asarray(fields["inputs"].values, dtype=np.float32),
+            np.where(np.isnan(inputs), preprocessing.means, inputs),
             np.asarray(fields["targets"].values),
             self.label_names,
             preprocessing.columns,
