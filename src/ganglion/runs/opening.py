@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ganglion import tasks
 from ganglion.core import LearningRule
+from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, ConfigurationError, GanglionError
 from ganglion.models import System
 from ganglion.runs.migration import FORMAT, migrated
@@ -54,7 +55,9 @@ def checked(description: dict[str, Any]) -> dict[str, Any]:
 def restored(description: dict[str, Any], config: Any) -> Task:
     """Return the task that a run describes, without its data."""
     with _describing():
-        return tasks.find(description["task"]).restore(description["state"], config)
+        task = tasks.find(description["task"]).restore(description["state"], config)
+        task.settings = from_dict(DataSettings, description["data_settings"], where="config.json")
+        return task
 
 
 @contextmanager

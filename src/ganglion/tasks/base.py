@@ -63,6 +63,8 @@ class Task(ABC):
 
     data: Prepared
     """What the task was prepared with; a restored one has none."""
+    settings: DataSettings = DataSettings()
+    """What the user said of the data; files that are asked about are read accordingly."""
     notes: tuple[str, ...] = ()
     """What the user should know about how the data was read."""
     fingerprint: str = ""
@@ -142,7 +144,7 @@ class Task(ABC):
 
     def holding(self, data: Prepared, *notes: str) -> Self:
         """Return this task with the data that it was prepared with, and more that the user should know of it."""
-        self.data, self.notes = data, (*data.notes, *notes)
+        self.data, self.settings, self.notes = data, data.settings, (*data.notes, *notes)
         self.fingerprint, self.has_validation = data.dataset.fingerprint, len(data["validation"]) > 0
         return self
 

@@ -65,7 +65,7 @@ class Classification(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sample its likeliest class and probability, and those of the next in order."""
-        found, samples = asked(question.inputs, self.preprocessing["inputs"])
+        found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
         return found.answer(ranked(ask(network, samples), self.label_names))
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":

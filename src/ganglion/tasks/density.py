@@ -199,7 +199,7 @@ class Density(Task):
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
         machine = _machine(network)
-        found, samples = asked(question.inputs, self.preprocessing["inputs"])
+        found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
         visible = _units(self.preprocessing["inputs"], samples)
         energies = ask(network, visible, by=machine.free_energy).tolist()
         errors = (visible - ask(network, visible, by=machine.reconstruct)).square().mean(1).tolist()

@@ -382,7 +382,7 @@ class Forecasting(Task):
 
     def _rows(self, inputs: Sequence[Any]) -> np.ndarray:
         if len(inputs) and all(isinstance(item, str | Path) for item in inputs):
-            return read_inputs(inputs, "series", self.columns).astype(np.float64)
+            return read_inputs(inputs, "series", self.columns, self.settings).astype(np.float64)
         return np.asarray(inputs, dtype=np.float64).reshape(-1, len(self.columns))
 
 

@@ -195,7 +195,7 @@ class Reconstruction(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the code of every sample, and the error of what is rebuilt from it."""
-        found, samples = asked(question.inputs, self.preprocessing["inputs"])
+        found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
         codes = _encoded(network, samples)
         lost = (_decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
         rows = zip(codes.tolist(), lost.tolist(), strict=True)

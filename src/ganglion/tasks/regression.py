@@ -67,7 +67,7 @@ class Regression(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sample its values by name, in their own units."""
-        found, samples = asked(question.inputs, self.preprocessing["inputs"])
+        found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
         values = self._in_units(ask(network, samples))
         return found.answer([dict(zip(self.target_names, row, strict=True)) for row in values.tolist()])
 

@@ -1,7 +1,8 @@
 """Rows that a trained network is asked about, read as the rows were that it learnt from, and what stands beside."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ganglion.data.formats.tables.columns import ColumnType
 from ganglion.data.formats.tables.table import few
 from ganglion.data.formats.tables.words import words_for_missing
 from ganglion.data.settings import DataSettings
-from ganglion.errors import ShapeError
+from ganglion.errors import GanglionError, ShapeError
 
 BOOLEANS = ({"true", "t", "yes", "y", "1", "1.0"}, {"false", "f", "no", "n", "0", "0.0"})
 """Spellings of what is true and of what is not."""
@@ -34,6 +35,18 @@ class AskedRows:
     notes: tuple[str, ...] = ()
 
 
+@contextmanager
+def with_flags_of_training() -> Iterator[None]:
+    """Say of the flags that an error names that they belong to training: questions have none, and follow its flags."""
+    try:
+        yield
+    except GanglionError as error:
+        if "--" in error.remedy:
+            error.remedy = f"write this file as the training data is written, or train again: {error.remedy}"
+        raise
+
+
+@with_flags_of_training()
 def read_rows(
     path: Path,
     columns: Sequence[str],
@@ -45,7 +58,7 @@ def read_rows(
     Args:
         columns: Those that the network takes, in its order; any others are carried along.
         categories: The texts that training had in each, nothing for a column of numbers; nothing at all if all are.
-        settings: What the user says of the file.
+        settings: What the user said of the training data, and so of this.
 
     Raises:
         ShapeError: The table lacks a column.
@@ -73,7 +86,7 @@ def read_rows(
     rows = table.only(list(named.values())).rows()
     for place, (column, known) in enumerate(levels.items()):
         if known:
-            rows[:, place], note = _known(rows[:, place], known, column)
+            rows[:, place], note = _known(rows[:, place], known, column, words_for_missing(settings.missing))
             notes += [note] if note else []
     return AskedRows(rows, _ids(table, named), own, tuple(notes))
 
@@ -107,10 +120,13 @@ def _ids(table: Table, named: Mapping[str, str]) -> list[Any] | None:
     return None if called is None or called in table.doubts else [_whole(cell) for cell in table[called]]
 
 
-def _known(column: np.ndarray, known: Sequence[str], name: str) -> tuple[np.ndarray, str]:
-    """Return a column of texts as training spelt them, and a note on those that it did not have."""
+def _known(column: np.ndarray, known: Sequence[str], name: str, missing: Container[str]) -> tuple[np.ndarray, str]:
+    """Return a column of texts as training spelt them, and a note on those that it did not have.
+
+    Args:
+        missing: Words for a missing value, in small letters.
+    """
     meant = {cell: _meant(cell, known) for cell in set(column) if cell is not None}
-    missing = words_for_missing(None)
     unknown = [cell for cell in column if cell is not None and meant[cell] is None and cell.lower() not in missing]
     note = ""
     if unknown:

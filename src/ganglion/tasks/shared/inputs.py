@@ -13,6 +13,7 @@ from ganglion.data.formats.image_files import decode, in_threads, picture_files
 from ganglion.data.formats.npz import read_array
 from ganglion.data.pixels import asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
 from ganglion.tasks.answers import Rows
@@ -48,10 +49,18 @@ class Asked:
         return Rows(self.name(rows), notes=self.notes, beside=self.own)
 
 
-def asked(inputs: Sequence[Any], preprocessing: ImagePreprocessing | TabularPreprocessing) -> tuple[Asked, Tensor]:
-    """Return what a user asks about, raw images or rows with their names, and the same prepared `(samples, ...)`."""
+def asked(
+    inputs: Sequence[Any],
+    preprocessing: ImagePreprocessing | TabularPreprocessing,
+    settings: DataSettings | None = None,
+) -> tuple[Asked, Tensor]:
+    """Return what a user asks about, raw images or rows with their names, and the same prepared `(samples, ...)`.
+
+    Args:
+        settings: What the user said of the training data, by which tables are read.
+    """
     if isinstance(preprocessing, TabularPreprocessing):
-        found = raw(inputs, preprocessing)
+        found = raw(inputs, preprocessing, settings=settings)
         return found, preprocessing(found.samples)
     found = raw(inputs, pictures=preprocessing)
     prepared = preprocessing(found.samples)
@@ -77,17 +86,21 @@ def far_from_training(prepared: Tensor, preprocessing: ImagePreprocessing) -> tu
 
 
 def raw(
-    inputs: Sequence[Any], table: TabularPreprocessing | None = None, pictures: ImagePreprocessing | None = None
+    inputs: Sequence[Any],
+    table: TabularPreprocessing | None = None,
+    pictures: ImagePreprocessing | None = None,
+    settings: DataSettings | None = None,
 ) -> Asked:
     """Return what a user asks about: the contents of files and folders, or arrays as they are.
 
     Args:
         table: whose columns rows are wanted in; images are read where there is none.
         pictures: for which images are decoded one by one, on its scale and no larger than it needs them.
+        settings: What the user said of the training data, by which tables are read.
     """
     if all(isinstance(item, str | Path) for item in inputs):
         paths = [existing(item) for item in inputs]
-        found = _images(paths, pictures) if table is None else _rows(paths, table)
+        found = _images(paths, pictures) if table is None else _rows(paths, table, settings)
         if not found.names:
             raise DataError(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
@@ -177,9 +190,9 @@ def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None) -
     return Asked(np.stack(samples) if same else samples, names)
 
 
-def _rows(paths: Sequence[Path], preprocessing: TabularPreprocessing) -> Asked:
+def _rows(paths: Sequence[Path], preprocessing: TabularPreprocessing, settings: DataSettings | None) -> Asked:
     """Return the rows of files in the order of the network's columns, each named by its file, its place and its id."""
-    found = [read_rows(path, preprocessing.columns, preprocessing.categories) for path in paths]
+    found = [read_rows(path, preprocessing.columns, preprocessing.categories, settings) for path in paths]
     parts = [one.rows for one in found]
     if len({part.shape[1:] for part in parts}) > 1:
         shapes = ", ".join(f"{part.shape[1:]} in {path.name}" for part, path in zip(parts, paths, strict=True))
