@@ -108,6 +108,7 @@ WORKLOADS = {
             "rbm",
             {
                 "hidden_units": 500,
+                "gibbs_steps": 1,
                 "persistent": False,
                 "start_from_means": False,
                 "descent": {"optimizer": "sgd", "learning_rate": 0.1},
