@@ -22,7 +22,7 @@ Data it expects:
 
 What to expect:
     scikit-learn's digits: about 97 % of the test part after the default run, in seconds on a CPU. MNIST: the published
-    form, 784-300-100-10, makes about 2 % of mistakes (3.05 % in LeCun et al.). XOR is solved by a handful of hidden
+    form, 784-300-100-10, makes about 2.5 % of mistakes (3.05 % in LeCun et al.). XOR is solved by a handful of hidden
     units.
 
 Departures from the paper:
