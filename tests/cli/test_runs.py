@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +135,35 @@ def test_inspect_looks_into_runs(command: Command, runs: Runs, tmp_path: Path) -
     assert trace.code == 0 or "does not depend" in trace.err
     refused = command("inspect", "gradient-flow", runs("dqn"))
     assert refused.code == 2 and "no single loss" in refused.err
+
+
+def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp_path: Path) -> None:
+    image, out, run = tmp_path / "digit.png", tmp_path / "drawn.png", runs("lenet5")
+    Image.fromarray(np.arange(400, dtype=np.uint8).reshape(20, 20)).save(image)
+
+    def drawn(*arguments: object) -> dict[str, Any]:
+        document: dict[str, Any] = command("inspect", *arguments, "--out", out, "--json").json
+        with Image.open(out) as picture:
+            assert picture.size[0] > 300
+        out.unlink()
+        return document
+
+    excited = drawn("excite", run, "--unit", "3", "7", "--steps", "4")
+    assert excited["layer"] == "output" and [unit["unit"] for unit in excited["units"]] == [3, 7]
+    assert drawn("excite", run, "--layer", "c1", "--steps", "2")["units"][5]["unit"] == 5
+    patches = drawn("patches", run, "--layer", "c3", "--unit", "2", "--count", "3")["units"]["2"]
+    assert len(patches) == 3 and patches[0]["answer"] >= patches[1]["answer"]
+    explained = drawn("saliency", run, image, "--label", "4")
+    assert explained["label"] == "4" and len(explained["gradient"]) == 32
+    attacked = drawn("attack", run, "--epsilon", "0.1", "--steps", "2", "--count", "20")
+    assert [row["epsilon"] for row in attacked["accuracy"]] == [0, 0.1] and attacked["samples"] == 20
+    for refused, words in (
+        (("saliency", run, image, "--label", "twelve"), "no such class"),
+        (("attack", runs("perceptron")), "does not look at images"),
+        (("excite", run, "--unit", "12"), "no unit 12"),
+    ):
+        done = command("inspect", *refused, "--out", out)
+        assert done.code == 2 and words in done.err and not out.exists()
 
 
 def test_inspect_looks_through_time(command: Command, runs: Runs, tmp_path: Path) -> None:

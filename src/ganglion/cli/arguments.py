@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
     Switch: TypeAlias = bool
     Name: TypeAlias = str
     Names: TypeAlias = tuple[str, ...]
+    Numbers: TypeAlias = tuple[int, ...]
+    Shares: TypeAlias = tuple[float, ...]
     Settings: TypeAlias = tuple[str, ...]
     Folder: TypeAlias = str
     Folders: TypeAlias = tuple[str, ...]
@@ -37,6 +39,8 @@ else:
     Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
     Name = _positional(str, "NAME")
     Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")]
+    Numbers = Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...", help_behavior_hint="")]
+    Shares = Annotated[tuple[float, ...], tyro.conf.arg(metavar="X ...", help_behavior_hint="")]
     Folder = _positional(str, "DIR")
     Folders = _positional(tuple[str, ...], "DIR ...")
     Image = _positional(str, "IMAGE")

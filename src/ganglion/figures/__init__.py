@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
     from ganglion.figures.answers import scatter as scatter
+    from ganglion.figures.explanations import heat_over as heat_over
+    from ganglion.figures.explanations import under_attack as under_attack
     from ganglion.figures.film import save_film as save_film
     from ganglion.figures.images import filters as filters
     from ganglion.figures.images import frames as frames
     from ganglion.figures.images import image_grid as image_grid
+    from ganglion.figures.images import map_rows as map_rows
     from ganglion.figures.images import reconstructions as reconstructions
     from ganglion.figures.images import strips as strips
     from ganglion.figures.passages import coloured_words as coloured_words
@@ -40,8 +43,9 @@ if TYPE_CHECKING:
 _DRAWINGS = {
     "answers": ("code_map", "confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
+    "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
-    "images": ("filters", "frames", "image_grid", "reconstructions", "strips"),
+    "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
     "pixels": ("sheet",),
     "responses": ("Response", "filtered"),

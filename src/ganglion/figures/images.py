@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
 from ganglion.figures.pixels import to_pixels, with_broken_marked
-from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, SIGNED, empty, styled
-from ganglion.figures.words import text
+from ganglion.figures.style import empty, styled
+from ganglion.figures.tiles import Tiles, signed_shades
 
 MOST = 144
 """Images drawn at most; more would be too small to see."""
@@ -31,7 +29,7 @@ def image_grid(images: np.ndarray, titles: Sequence[str] = (), columns: int = 8,
     if len(pixels) > MOST:
         title = f"{title}  (first {MOST} of {len(pixels)})".strip()
     columns = max(1, min(columns, len(shown)))
-    sheet = _Sheet(columns, math.ceil(len(shown) / columns), shown.shape[1:3], title, lines=_lines(titles, columns))
+    sheet = Tiles(columns, math.ceil(len(shown) / columns), shown.shape[1:3], title, lines=_lines(titles, columns))
     for place, image in enumerate(shown):
         sheet.put(place // columns, place % columns, image, titles[place] if place < len(titles) else "")
     return sheet.figure
@@ -62,13 +60,13 @@ def filters(weights: np.ndarray, title: str = "Filters") -> Figure:
         columns = min(len(patches), 8 if len(patches) <= 64 else 12)
     elif values.ndim == 4 and values.shape[1] > 1:
         columns = min(values.shape[1], 16)
-        patches = _signed(scaled[: MOST // columns, :columns].reshape(-1, *values.shape[2:]))
+        patches = signed_shades(scaled[: MOST // columns, :columns].reshape(-1, *values.shape[2:]))
     else:
-        patches = _signed(scaled.reshape(-1, *values.shape[-2:]))
+        patches = signed_shades(scaled.reshape(-1, *values.shape[-2:]))
         columns = min(len(patches), 8 if len(patches) <= 64 else 12)
     patches = patches[:MOST]
     drawn = f"{title}: {len(values):,} of {values.shape[-2]} x {values.shape[-1]}, shades reach ±{scale:.3g}"
-    sheet = _Sheet(columns, math.ceil(len(patches) / columns), patches.shape[1:3], drawn)
+    sheet = Tiles(columns, math.ceil(len(patches) / columns), patches.shape[1:3], drawn)
     for place, patch in enumerate(patches):
         sheet.put(place // columns, place % columns, with_broken_marked(patch))
     return sheet.figure
@@ -108,12 +106,29 @@ def _bands(images: Mapping[str, np.ndarray], title: str, columns: int) -> Figure
     count, *shape = next(iter(images.values())).shape[:3]
     columns, kinds = min(columns, count), len(images)
     bands = math.ceil(count / columns)
-    sheet = _Sheet(columns, kinds * bands, tuple(shape), title, left=1.15)
+    sheet = Tiles(columns, kinds * bands, tuple(shape), title, left=1.15)
     for number, (name, pixels) in enumerate(images.items()):
         for band in range(bands):
             sheet.name_row(kinds * band + number, name)
         for place, image in enumerate(pixels):
             sheet.put(kinds * (place // columns) + number, place % columns, image)
+    return sheet.figure
+
+
+@styled
+def map_rows(rows: Mapping[str, np.ndarray], title: str = "") -> Figure:
+    """Draw a named row of maps for each layer.
+
+    Args:
+        rows: by name, maps `(count, height, width)` in [0, 1]; the sizes of the rows may differ.
+        title: one line.
+    """
+    columns = max(map(len, rows.values()))
+    sheet = Tiles(columns, len(rows), next(iter(rows.values())).shape[1:], title, left=1.3)
+    for row, (name, maps) in enumerate(rows.items()):
+        sheet.name_row(row, f"{name}\n{maps.shape[1]} x {maps.shape[2]}")
+        for column, pixels in enumerate(to_pixels(maps)):
+            sheet.put(row, column, pixels)
     return sheet.figure
 
 
@@ -124,74 +139,10 @@ def frames(images: np.ndarray, columns: int = 8) -> Figure:
         return empty("no frames")
     chosen = np.unique(np.linspace(0, len(images) - 1, min(columns, len(images))).round().astype(int))
     pixels = to_pixels(np.asarray(images)[chosen])
-    sheet = _Sheet(len(chosen), 1, pixels.shape[1:3], "", lines=1)
+    sheet = Tiles(len(chosen), 1, pixels.shape[1:3], "", lines=1)
     for column, (frame, image) in enumerate(zip(chosen, pixels, strict=True)):
         sheet.put(0, column, image, f"frame {frame}")
     return sheet.figure
-
-
-@dataclass
-class _Sheet:
-    """Tiles on a page, in inches: one axes for all, because an axes for each of a hundred tiles is slow."""
-
-    columns: int
-    rows: int
-    shape: tuple[int, ...]
-    title: str = ""
-    lines: int = 0
-    left: float = 0.12
-    figure: Figure = field(init=False)
-    axes: Axes = field(init=False)
-
-    def __post_init__(self) -> None:
-        height, width = self.shape[:2]
-        self.width = float(np.clip((9.6 - self.left) / self.columns, 0.3, 1.3 if self.columns > 1 else 3.0)) - 0.06
-        self.height = self.width * height / width
-        self.caption = 0.15 * self.lines + (0.04 if self.lines else 0)
-        tallest = max(9.6 / self.rows - self.caption - 0.06, 0.24)
-        if self.height > tallest:  # one page, not many
-            self.height, self.width = tallest, max(tallest * width / height, 0.05)
-        self.top = 0.42 if self.title else 0.12
-        page_width = max(self.left + self.columns * (self.width + 0.06) + 0.1, 0.085 * len(self.title) + 0.3)
-        page_height = self.top + self.rows * (self.height + self.caption + 0.06) + 0.08
-        self.figure = Figure(figsize=(page_width, page_height))
-        self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, page_width), ylim=(page_height, 0))
-        self.axes.set_axis_off()
-        if self.title:
-            self.axes.text(0.12, 0.22, text(self.title, 120), weight="bold", size=10.5, va="center")
-
-    def corner(self, row: int, column: int) -> tuple[float, float]:
-        x = self.left + column * (self.width + 0.06)
-        return x, self.top + row * (self.height + self.caption + 0.06) + self.caption
-
-    def put(self, row: int, column: int, image: np.ndarray, caption: str = "") -> None:
-        x, y = self.corner(row, column)
-        enlarged = self.width * DOTS_PER_INCH >= image.shape[1]
-        self.axes.imshow(
-            np.clip(image, 0, 1),
-            extent=(x, x + self.width, y + self.height, y),
-            interpolation="nearest" if enlarged else "antialiased",
-            aspect="auto",
-        )
-        frame_x, frame_y = [x, x + self.width, x + self.width, x, x], [y, y, y + self.height, y + self.height, y]
-        self.axes.plot(frame_x, frame_y, color=FAINT, linewidth=0.7, solid_joinstyle="miter")
-        if caption:
-            most = max(6, int(self.width / 0.068))
-            lines = [text(line, most) for line in str(caption).splitlines()[: self.lines]]
-            self.axes.text(x, y - 0.04, "\n".join(lines), size=7.5, va="bottom", color=INK, linespacing=1.1)
-        self.axes.set_xlim(0, self.figure.get_figwidth())
-        self.axes.set_ylim(self.figure.get_figheight(), 0)
-
-    def name_row(self, row: int, name: str) -> None:
-        x, y = self.corner(row, 0)
-        self.axes.text(x - 0.08, y + self.height / 2, name, ha="right", va="center", size=8.5, color=MUTED)
-
-
-def _signed(values: np.ndarray) -> np.ndarray:
-    """Return the shades `(..., 3)` of values from -1 to 1; not finite ones stay NaN."""
-    shades = np.asarray(SIGNED(np.clip(np.nan_to_num(values) / 2 + 0.5, 0, 1)))[..., :3].copy()
-    shades[~np.isfinite(values)] = np.nan
-    return shades
 
 
 def _lines(titles: Sequence[str], columns: int) -> int:

@@ -3,6 +3,9 @@
 from ganglion.inspect.backpropagation import Trace as Trace
 from ganglion.inspect.backpropagation import example as example
 from ganglion.inspect.backpropagation import trace as trace
+from ganglion.inspect.excitation import Excitation as Excitation
+from ganglion.inspect.excitation import excite as excite
+from ganglion.inspect.features import all_feature_maps as all_feature_maps
 from ganglion.inspect.features import feature_maps as feature_maps
 from ganglion.inspect.features import first_filters as first_filters
 from ganglion.inspect.filters import Filtered as Filtered
@@ -11,8 +14,14 @@ from ganglion.inspect.gates import Gates as Gates
 from ganglion.inspect.gates import gates as gates
 from ganglion.inspect.gradient_flow import GradientFlow as GradientFlow
 from ganglion.inspect.gradient_flow import gradient_flow as gradient_flow
+from ganglion.inspect.patches import Patches as Patches
+from ganglion.inspect.patches import strongest_patches as strongest_patches
 from ganglion.inspect.receptive import ReceptiveFields as ReceptiveFields
 from ganglion.inspect.receptive import receptive_fields as receptive_fields
+from ganglion.inspect.robustness import Robustness as Robustness
+from ganglion.inspect.robustness import robustness as robustness
+from ganglion.inspect.saliency import Saliency as Saliency
+from ganglion.inspect.saliency import saliency as saliency
 from ganglion.inspect.summary import Summary as Summary
 from ganglion.inspect.summary import summarise as summarise
 from ganglion.inspect.through_time import TimeFlow as TimeFlow

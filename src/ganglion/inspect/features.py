@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.errors import UsageError
-from ganglion.inspect.untouched import first_tensor, untouched
-from ganglion.settings import unknown_name
+from ganglion.inspect.untouched import untouched
+from ganglion.inspect.watched import layers_of_maps, watched
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,28 +21,8 @@ def activations(network: nn.Module, inputs: Tensor, layer: str) -> Tensor:
     >>> activations(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.zeros(4, 3), "1").shape
     torch.Size([4, 2])
     """
-    modules = dict(network.named_modules())
-    if layer not in modules or not layer:
-        raise unknown_name("layer", layer, [name for name in modules if name], where=type(network).__name__)
-    found: list[Tensor] = []
-
-    def note(module: nn.Module, arguments: object, outputs: object) -> None:
-        output = first_tensor(outputs)
-        if output is not None:
-            found.append(output.detach().clone())
-
-    hook = modules[layer].register_forward_hook(note)
-    try:
-        with untouched(network, evaluating=True) as call, torch.no_grad():
-            call(inputs)
-    finally:
-        hook.remove()
-    if not found:
-        raise UsageError(
-            f"the layer {layer} was not called",
-            where=type(network).__name__,
-            remedy="choose a layer that these inputs pass through",
-        )
+    with watched(network, layer) as found, untouched(network, evaluating=True) as call, torch.no_grad():
+        call(inputs)
     return found[-1]
 
 
@@ -66,12 +46,33 @@ def feature_maps(network: nn.Module, inputs: Tensor, layer: str, *, sample: int 
     maps = found[sample].float().cpu().numpy()  # (channels, height, width)
     strength = np.abs(maps).max(axis=(1, 2))
     order = np.argsort(-strength, kind="stable")
-    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
-    shades = (maps - low) / np.where(high > low, high - low, 1)
     titles = [f"{channel}: {strength[channel]:.2g}" for channel in order]
     _, height, width = maps.shape
     title = f"Maps of {layer}: {len(maps)} of {height} x {width}, with their largest response"
-    return figures.image_grid(shades[order], titles, title=title)
+    return figures.image_grid(_shades(maps)[order], titles, title=title)
+
+
+def all_feature_maps(network: nn.Module, inputs: Tensor, *, columns: int = 8) -> "Figure":
+    """Draw the strongest maps that each convolution and pooling makes of one image, layer by layer.
+
+    Args:
+        network: one with convolutions.
+        inputs: (1, channels, height, width).
+        columns: maps of each layer at most.
+    """
+    rows = {}
+    for layer in layers_of_maps(network, inputs):
+        maps = activations(network, inputs, layer)[0].float().cpu().numpy()  # (channels, height, width)
+        order = np.argsort(-np.abs(maps).max(axis=(1, 2)), kind="stable")[:columns]
+        rows[layer] = _shades(maps[order])
+    return figures.map_rows(rows, "What each layer makes of the image: its strongest maps, each in its own shades")
+
+
+def _shades(maps: np.ndarray) -> np.ndarray:
+    """Return maps `(channels, height, width)` each from its smallest value, 0, to its largest, 1."""
+    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    shades: np.ndarray = (maps - low) / np.where(high > low, high - low, 1)
+    return shades
 
 
 def first_filters(network: nn.Module) -> "Figure":

@@ -1,4 +1,4 @@
-"""`inspect`: the chain rule of one weight, the layers, what they and fixed filters see, where gradients die, gates."""
+"""`inspect`, of any network: the chain rule of one weight, the layers, what they see, where gradients die, gates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ganglion.cli.arguments import (
     Folder,
     Folders,
-    Image,
     InputText,
     Name,
-    Names,
     OptionalFile,
     OptionalText,
-    Photo,
     Settings,
     Switch,
     refuse_unwritable,
@@ -69,55 +66,6 @@ def summary(name: Name, *, json: Switch = False) -> None:
     system, config = _described(name)
     found = facts.summaries(*without_numbers(system, config))
     answer([one.to_dict() for one in found.values()], json, lambda: print(*found.values(), sep="\n\n"))
-
-
-def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: Path = Path("features.png")) -> None:
-    """Draw what one layer of a run makes of an image.
-
-    Args:
-        folder: Folder of the run.
-        image: Image file.
-        layer: Dotted name of the layer; the first convolution when not given.
-        out: Picture to write.
-    """
-    import torch
-
-    from ganglion import figures
-    from ganglion.inspect import feature_maps
-    from ganglion.runs.run import open_run
-
-    refuse_unwritable(out)
-    run = open_run(folder)
-    layers = [name for name, module in run.network.named_modules() if isinstance(module, torch.nn.Conv2d)]
-    if not layers and layer is None:
-        raise UsageError("the network has no convolution", where=folder, remedy="name a layer with --layer")
-    inputs = _prepared_input(run.task, image)
-    figures.save(feature_maps(run.network, inputs, layer or layers[0]), out)
-    print(out)
-
-
-def filters(
-    photo: Photo,
-    *,
-    filters: Names = (),
-    out: Path = Path("filters.png"),
-    json: Switch = False,
-) -> None:
-    """Draw a photo under the filters of image processing: Sobel, Laplacian, sharpen, emboss and others.
-
-    Args:
-        photo: Image file.
-        filters: Names of filters, such as sobel-x; all when not given.
-        out: Picture to write.
-        json: Print one JSON object, with the kernels and where they are from.
-    """
-    from ganglion import figures, inspect
-    from ganglion.data.preprocessing import read_inputs
-
-    refuse_unwritable(out)
-    found = inspect.filtered(read_inputs([photo], "image")[0], filters)
-    figures.save(found.figure(f"{Path(photo).name} under {len(found.responses)} filters"), out)
-    answer({"photo": photo, "out": str(out), "filters": found.to_dict()}, json, lambda: print(out))
 
 
 def receptive_field(name: Name, settings: Settings = (), *, json: Switch = False) -> None:
@@ -255,24 +203,3 @@ def _loss(rule: "LearningRule") -> "Callable[[Tensor, Tensor], Tensor]":
             remedy="choose a run of a supervised system or of an autoencoder",
         )
     return lambda outputs, targets: judge(outputs, targets)["loss"]
-
-
-def _prepared_input(task: Any, path: str) -> Any:
-    """Return an image file as the network takes it."""
-    from ganglion.data.preprocessing import ImagePreprocessing, read_inputs
-
-    preprocessing = task.preprocessing.get("inputs")
-    if not isinstance(preprocessing, ImagePreprocessing):
-        raise UsageError("this run does not look at images", remedy="choose a run of a convolutional system")
-    return preprocessing(read_inputs([path], "image"))
-
-
-LOOK = {
-    "backpropagation": backpropagation,
-    "summary": summary,
-    "features": features,
-    "filters": filters,
-    "receptive-field": receptive_field,
-    "gradient-flow": gradient_flow,
-    "gates": gates,
-}

@@ -1,0 +1,252 @@
+"""`inspect`, of networks that look at images: what layers make of one, what excites units, why an answer was given."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ganglion.cli.arguments import (
+    Folder,
+    Image,
+    Names,
+    Numbers,
+    OptionalCount,
+    OptionalText,
+    Photo,
+    Shares,
+    Switch,
+    refuse_unwritable,
+)
+from ganglion.cli.output import answer
+from ganglion.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from ganglion.data.preprocessing import ImagePreprocessing
+    from ganglion.runs.run import Run
+
+EPSILONS = {"inf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3), "2": (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)}
+"""Sizes of change that are tried where none are named: of a pixel, and of the whole image."""
+
+
+def filters(photo: Photo, *, filters: Names = (), out: Path = Path("filters.png"), json: Switch = False) -> None:
+    """Draw a photo under the filters of image processing: Sobel, Laplacian, sharpen, emboss and others.
+
+    Args:
+        photo: Image file.
+        filters: Names of filters, such as sobel-x; all when not given.
+        out: Picture to write.
+        json: Print one JSON object, with the kernels and where they are from.
+    """
+    from ganglion import figures, inspect
+    from ganglion.data.preprocessing import read_inputs
+
+    refuse_unwritable(out)
+    found = inspect.filtered(read_inputs([photo], "image")[0], filters)
+    figures.save(found.figure(f"{Path(photo).name} under {len(found.responses)} filters"), out)
+    answer({"photo": photo, "out": str(out), "filters": found.to_dict()}, json, lambda: print(out))
+
+
+def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: Path = Path("features.png")) -> None:
+    """Draw what the layers of a run make of an image: the strongest maps of each, or all maps of one.
+
+    Args:
+        folder: Folder of the run.
+        image: Image file.
+        layer: Dotted name of one layer; every convolution and pooling when not given.
+        out: Picture to write.
+    """
+    from ganglion import figures, inspect
+    from ganglion.data.preprocessing import read_inputs
+
+    refuse_unwritable(out)
+    run, preprocessing = _looking_at_images(folder)
+    inputs = preprocessing(read_inputs([image], "image"))
+    draw = inspect.feature_maps if layer else inspect.all_feature_maps
+    figures.save(draw(run.network, inputs, *([layer] if layer else [])), out)
+    print(out)
+
+
+def excite(
+    folder: Folder,
+    *,
+    layer: OptionalText = None,
+    unit: Numbers = (),
+    steps: int = 240,
+    seed: int = 0,
+    out: Path = Path("excite.png"),
+    json: Switch = False,
+) -> None:
+    """Draw the image that excites a unit most, found by gradient ascent from noise.
+
+    Args:
+        folder: Folder of the run.
+        layer: Dotted name of the layer; the last one when not given, whose units stand for the classes.
+        unit: Numbers of units, or of maps of a convolution; the first two dozen when not given.
+        steps: Steps of gradient ascent.
+        seed: Of the noise that an image starts from.
+        out: Picture to write.
+        json: Print one JSON object.
+    """
+    from ganglion import figures, inspect
+
+    refuse_unwritable(out)
+    run, preprocessing = _looking_at_images(folder)
+    shape = (preprocessing.channels, *preprocessing.size)
+    last = _last_layer(run, preprocessing)
+    found = inspect.excite(
+        run.network, shape, layer or last, unit,
+        black=preprocessing.black, white=preprocessing.white, steps=steps, seed=seed,
+    )  # fmt: skip
+    figures.save(found.figure(_names(run, found.layer == last)), out)
+    answer({"out": str(out), **found.to_dict()}, json, lambda: print(out))
+
+
+def patches(
+    folder: Folder,
+    *,
+    layer: OptionalText = None,
+    unit: Numbers = (),
+    count: int = 9,
+    out: Path = Path("patches.png"),
+    json: Switch = False,
+) -> None:
+    """Draw the parts of training images that excite each unit of a layer most, cut to what the unit sees.
+
+    Args:
+        folder: Folder of the run.
+        layer: Dotted name of the layer; the last convolution or pooling when not given.
+        unit: Numbers of its units or maps; the first dozen when not given.
+        count: Patches for each unit.
+        out: Picture to write.
+        json: Print one JSON object.
+    """
+    import numpy as np
+
+    from ganglion import figures, inspect
+    from ganglion.inspect.watched import layers_of_maps
+
+    refuse_unwritable(out)
+    run, preprocessing = _looking_at_images(folder)
+    task = run.prepared_task()
+    batches = [batch["inputs"] for batch in task.data.batches("train")]
+    layer = layer or list(layers_of_maps(run.network, batches[0][:1]))[-1]
+    found = inspect.strongest_patches(run.network, batches, layer, unit, count=count)
+    shown = found if unit else found.first(12)
+    places = sorted({patch.sample for row in shown.units.values() for patch in row})
+    images = preprocessing.inverse(task.data.some("train", np.array(places)))
+    names = _names(run, layer == _last_layer(run, preprocessing))
+    figures.save(shown.figure(dict(zip(places, images, strict=True)), names), out)
+    answer({"out": str(out), **shown.to_dict()}, json, lambda: print(out))
+
+
+def saliency(
+    folder: Folder,
+    image: Image,
+    *,
+    label: OptionalText = None,
+    layer: OptionalText = None,
+    window: OptionalCount = None,
+    out: Path = Path("saliency.png"),
+    json: Switch = False,
+) -> None:
+    """Draw which parts of an image an answer hangs on: by gradient, by Grad-CAM, and by covering parts of it.
+
+    Args:
+        folder: Folder of the run.
+        image: Image file.
+        label: The class to ask about; the answer of the network when not given.
+        layer: Dotted name of the layer whose maps Grad-CAM weighs; one with enough places when not given.
+        window: Side of the covering windows, in pixels of the network's input; a fifth of it when not given.
+        out: Picture to write.
+        json: Print one JSON object.
+    """
+    from ganglion import figures, inspect
+    from ganglion.data.preprocessing import read_inputs
+
+    refuse_unwritable(out)
+    run, preprocessing = _looking_at_images(folder)
+    names = _names(run, True)
+    if label is not None and label not in names:
+        raise ConfigurationError(
+            "this network knows no such class", expected=", ".join(names), found=label, remedy="choose one of these"
+        )
+    inputs = preprocessing(read_inputs([image], "image"))
+    grey = [(black + white) / 2 for black, white in zip(preprocessing.black, preprocessing.white, strict=True)]
+    asked = None if label is None else names.index(label)
+    found = inspect.saliency(run.network, inputs, asked, layer=layer, fill=grey, window=window)
+    name = names[found.unit] if names else ""
+    figures.save(found.figure(preprocessing.inverse(inputs)[0], name), out)
+    answer({"out": str(out), "label": name, **found.to_dict()}, json, lambda: print(out))
+
+
+def attack(
+    folder: Folder,
+    *,
+    norm: Literal["inf", "2"] = "inf",
+    epsilon: Shares = (),
+    steps: int = 20,
+    count: int = 500,
+    seed: int = 0,
+    out: Path = Path("attack.png"),
+    json: Switch = False,
+) -> None:
+    """Measure the accuracy of a run on test images that were changed to mislead it, by how far they were changed.
+
+    Args:
+        folder: Folder of the run, of a classifier of images.
+        norm: How a change is measured: inf, its largest pixel; 2, the root of the sum of its squares.
+        epsilon: Sizes of the change, white being 1.
+        steps: Steps of projected gradient descent.
+        count: Test images to change, at most.
+        seed: Of the random starts.
+        out: Picture to write.
+        json: Print one JSON object.
+    """
+    import torch
+
+    from ganglion import figures, inspect
+
+    refuse_unwritable(out)
+    run, preprocessing = _looking_at_images(folder)
+    names = _names(run, True)
+    if not names:
+        raise UsageError("only classifiers can be misled", where=folder, remedy="choose a run of classification")
+    data = run.prepared_task().data
+    batches = [(batch["inputs"], batch["targets"]) for batch in data.batches("test")]
+    inputs, targets = (torch.cat(part) for part in zip(*batches, strict=True))
+    places = torch.from_numpy(data.spread("test", count))
+    ends = (torch.tensor(end).reshape(-1, 1, 1) for end in (preprocessing.black, preprocessing.white))
+    lowest, highest = ends
+    sizes = epsilon or EPSILONS[norm]
+    found = inspect.robustness(
+        run.network, inputs[places], targets[places], sizes, norm=norm, steps=steps,
+        lowest=lowest, highest=highest, seed=seed,
+    )  # fmt: skip
+    figures.save(found.figure(names), out)
+    answer({"out": str(out), **found.to_dict()}, json, lambda: print(found, out, sep="\n"))
+
+
+def _looking_at_images(folder: str) -> "tuple[Run, ImagePreprocessing]":
+    """Return a run whose network looks at images, and how an image is prepared for it."""
+    from ganglion.data.preprocessing import ImagePreprocessing
+    from ganglion.runs.run import open_run
+
+    run = open_run(folder)
+    preprocessing: Any = run.task.preprocessing.get("inputs")
+    if not isinstance(preprocessing, ImagePreprocessing):
+        raise UsageError("this run does not look at images", remedy="choose a run of a convolutional system")
+    return run, preprocessing
+
+
+def _last_layer(run: "Run", preprocessing: "ImagePreprocessing") -> str:
+    """Return the name of the layer whose units are the answers of the network."""
+    import torch
+
+    from ganglion.inspect.watched import layers_called
+
+    blank = torch.zeros(1, preprocessing.channels, *preprocessing.size)
+    return list(layers_called(run.network, blank))[-1]
+
+
+def _names(run: "Run", is_last: bool) -> tuple[str, ...]:
+    """Return what the units of the last layer of a classifier stand for; nothing for any other layer."""
+    names: tuple[str, ...] = getattr(run.task, "label_names", ())
+    return names if is_last else ()
