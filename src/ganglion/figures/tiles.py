@@ -45,10 +45,12 @@ class Tiles:
             self.axes.text(0.12, 0.22, text(self.title, 120), weight="bold", size=10.5, va="center")
 
     def corner(self, row: int, column: int) -> tuple[float, float]:
+        """Return the upper left corner of a tile, in inches from that of the page."""
         x = self.left + column * (self.width + 0.06)
         return x, self.top + row * (self.height + self.caption + 0.06) + self.caption
 
     def put(self, row: int, column: int, image: np.ndarray, caption: str = "") -> None:
+        """Draw an image `(height, width, 3)` in [0, 1] in its place, under its caption."""
         x, y = self.corner(row, column)
         enlarged = self.width * DOTS_PER_INCH >= image.shape[1]
         self.axes.imshow(
@@ -67,6 +69,7 @@ class Tiles:
         self.axes.set_ylim(self.figure.get_figheight(), 0)
 
     def name_row(self, row: int, name: str) -> None:
+        """Write what a row shows, to its left."""
         x, y = self.corner(row, 0)
         self.axes.text(x - 0.08, y + self.height / 2, name, ha="right", va="center", size=8.5, color=MUTED)
 
