@@ -65,15 +65,18 @@ def test_default_configurations_count_as_published(name: str, published: dict[st
 
 @pytest.mark.parametrize("name", names())
 def test_docstrings_have_the_fixed_headings_in_order(name: str) -> None:
-    found = re.findall(r"^(\S.*):$", made(name)["documentation"], flags=re.MULTILINE)
-    assert tuple(found) == HEADINGS
-    assert len(made(name)["summary"]) <= 120 and not made(name)["summary"].endswith(".")
-    assert made(name)["references"] and all(re.search(r"\d{4}", entry) for entry in made(name)["references"])
+    stored = facts.load(find(name))
+    assert stored is not None
+    assert tuple(re.findall(r"^(\S.*):$", stored["documentation"], flags=re.MULTILINE)) == HEADINGS
+    assert len(stored["summary"]) <= 120 and not stored["summary"].endswith(".")
+    assert stored["references"] and all(re.search(r"\d{4}", entry) for entry in stored["references"])
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_field_is_explained_in_a_sentence(name: str) -> None:
-    for field in made(name)["fields"]:
+    stored = facts.load(find(name))
+    assert stored is not None
+    for field in stored["fields"]:
         assert field["help"].endswith("."), field["name"]
         assert field["name"] == field["name"].strip() and " " not in field["name"]
 
