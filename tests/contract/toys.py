@@ -20,6 +20,8 @@ from ganglion.tasks.measures.samples import SampleQuality
 from ganglion.tasks.shared.evaluation import ask
 
 Measure = Callable[[LearningRule], float]
+Side = int | tuple[int, int] | None
+"""Side of square images, or height and width; None for rows."""
 
 
 def bars_and_stripes() -> torch.Tensor:
@@ -45,7 +47,7 @@ def likeness(size: int, latent_features: int) -> Measure:
     return measure
 
 
-def labelled(name: str, batch_size: int, side: int | None = None) -> Callable[[], Loader]:
+def labelled(name: str, batch_size: int, side: Side = None) -> Callable[[], Loader]:
     """Return what makes a loader of a bundled or generated set with classes; images of the first three only."""
 
     def loader() -> Loader:
@@ -57,7 +59,7 @@ def labelled(name: str, batch_size: int, side: int | None = None) -> Callable[[]
 
 
 @cache
-def _labelled_tensors(name: str, side: int | None) -> dict[str, torch.Tensor]:
+def _labelled_tensors(name: str, side: Side) -> dict[str, torch.Tensor]:
     dataset = read(name, DataSettings())
     kept = slice(None) if side is None else dataset.targets < 3
     prepare = (
@@ -66,7 +68,7 @@ def _labelled_tensors(name: str, side: int | None) -> dict[str, torch.Tensor]:
     return {"inputs": prepare(dataset.inputs[kept]), "targets": torch.from_numpy(dataset.targets[kept])}
 
 
-def share_of_right_answers(name: str, side: int | None = None) -> Measure:
+def share_of_right_answers(name: str, side: Side = None) -> Measure:
     def measure(rule: LearningRule) -> float:
         tensors = _labelled_tensors(name, side)
         rule.home.eval()

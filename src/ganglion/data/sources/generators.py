@@ -8,6 +8,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
@@ -124,6 +125,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "mackey-glass": mackey_glass,
     "geometric-brownian-motion": geometric_brownian_motion,
     "bars-and-stripes": bars_and_stripes,
+    "faces": faces,
     "tales": tales,
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,

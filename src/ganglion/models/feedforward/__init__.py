@@ -19,4 +19,12 @@ SYSTEMS = (
         defaults={"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss", "threads": 1},
         tour={},
     ),
+    System(
+        name="face-pose",
+        module="feedforward.face_pose",
+        tasks=("classification",),
+        data="faces",
+        defaults={"epochs": 40, "batch_size": 1, "monitor": "loss", "threads": 1},
+        tour={"epochs": 12},
+    ),
 )
