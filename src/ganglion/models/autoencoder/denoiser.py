@@ -23,7 +23,7 @@ Data it expects:
     Pictures without noise, which it adds itself; or pairs of pictures, noisy and clean. Pixels in [0, 1].
 
 What to expect:
-    On the bundled photographs at noise of deviation 25 of 255 (20.2 dB) about 30 dB within a minute on two cores
+    On the bundled photographs at noise of deviation 25 of 255 (20.2 dB) 28 to 30 dB within a minute on two cores
     of a CPU in the small form. A picture of any size is then cleaned in overlapping tiles.
 
 Departures from the paper:
