@@ -7,7 +7,7 @@ changes the networks. The trainer drives any rule with any loader and can name n
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +67,8 @@ class LearningRule(ABC):
     tensors: dict[str, Tensor]
     home_roles: tuple[str, ...] = ()
     phases: tuple[Phase, ...] = ()
+    weighs: ClassVar[bool] = False
+    """Whether samples count in the loss as `batch["weights"]` says, where that is there."""
 
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from ganglion.rules.losses import (
     perceptron_criterion,
     quantile_loss,
     squared_error,
+    weighted,
 )
 
 LOGITS = torch.tensor([[0.3, -1.2, 2.0], [1.5, 0.1, -0.4]], dtype=torch.float64)
@@ -103,3 +104,22 @@ def test_the_quantile_loss_is_least_at_the_quantile(quantile: float) -> None:
     losses = [quantile_loss(one.expand(999, 1), targets, [quantile]).item() for one in candidates]
     best = candidates[int(torch.tensor(losses).argmin())]
     assert best.item() == pytest.approx(torch.quantile(targets, quantile).item(), abs=0.02)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_weights_are_whole_numbers_of_copies(name: str) -> None:
+    outputs = LOGITS[:, :1] if name == "perceptron" else LOGITS
+    targets = CLASSES % 2 if name == "perceptron" else CLASSES
+    copies = torch.tensor([3, 1])
+    repeated = LOSSES[name](outputs.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0))
+    weights = copies / copies.double().mean()
+    torch.testing.assert_close(weighted(LOSSES[name], outputs, targets, weights), repeated)
+    unlike = weighted(LOSSES[name], outputs, targets, weights.flip(0))
+    assert not torch.allclose(unlike, repeated) or name == "perceptron"
+
+
+def test_weights_of_classes_are_those_of_torch() -> None:
+    of_class = torch.tensor([0.5, 2.0, 3.0], dtype=torch.float64)
+    weights = of_class[CLASSES]
+    torch_s = torch.nn.functional.cross_entropy(LOGITS, CLASSES, of_class)
+    torch.testing.assert_close(weighted(cross_entropy, LOGITS, CLASSES, weights / weights.mean()), torch_s)

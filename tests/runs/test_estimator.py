@@ -22,7 +22,15 @@ FAST = {"hidden_features": (32,), "learning_rate": 0.01, "random_state": 0}
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 
 
-@parametrize_with_checks([Classifier(**FAST), Regressor(epochs=100, **FAST)])
+UNLIKE = {
+    "check_sample_weight_equivalence_on_dense_data": "a sample that is repeated makes other batches than one that "
+    "counts twice, and inputs are scaled by all samples alike"
+}
+
+
+@parametrize_with_checks(
+    [Classifier(**FAST), Regressor(epochs=100, **FAST)], expected_failed_checks=lambda estimator: UNLIKE
+)
 def test_passes_the_checks_of_scikit_learn(estimator: BaseEstimator, check: Callable[[Any], None]) -> None:
     check(estimator)
 
@@ -109,6 +117,27 @@ def test_holds_a_share_back_and_stops_early_when_told_to() -> None:
     classifier = Classifier(epochs=200, validation=0.3, patience=2, **FAST).fit(rows, labels)
     assert "validation_accuracy" in classifier.history_[-1]
     assert len(classifier.history_) < 200
+
+
+def test_what_is_predicted_from_contradicting_samples_is_their_weighted_mean() -> None:
+    rows, values = np.repeat([[-1.0], [1.0]], 20, axis=0), np.tile([0.0, 1.0], 20)
+    weights = np.where((rows[:, 0] < 0) & (values == 0), 3.0, 1.0)
+    regressor = Regressor("mlp", batch_size="all", epochs=300, **FAST)
+    found = regressor.fit(rows, values, sample_weight=weights).predict([[-1.0], [1.0]])
+    np.testing.assert_allclose(found, [0.25, 0.5], atol=0.02)
+    alike = regressor.fit(rows, values, sample_weight=np.full(40, 7.0)).predict(rows)
+    np.testing.assert_allclose(alike, regressor.fit(rows, values).predict(rows), atol=1e-3)
+
+
+def test_classes_are_weighted_as_scikit_learn_spells_it() -> None:
+    random = np.random.default_rng(0)
+    rows, labels = random.normal(size=(400, 1)), (random.random(400) < 0.1).astype(int)
+    rows[labels == 1] += 1
+    found = {
+        str(weight): Classifier(epochs=10, class_weight=weight, **FAST).fit(rows, labels).predict(rows).mean()
+        for weight in (None, "balanced", {0: 0.0001})
+    }
+    assert found["None"] < 0.1 < found["balanced"] < found["{0: 0.0001}"] == 1
 
 
 def test_writes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

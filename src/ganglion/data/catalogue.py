@@ -310,7 +310,7 @@ def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     from ganglion.data.formats.npz import read_arrays
 
-    return read_arrays(path, kind, settings.task, settings.pixels)
+    return read_arrays(path, settings, kind)
 
 
 def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:

@@ -103,6 +103,7 @@ class Dataset:
         column_names: tuple[str, ...] = (),
         target_names: tuple[str, ...] = (),
         pixels: tuple[float, float] | None = None,
+        weights: np.ndarray | None = None,
         **description: Any,
     ) -> Self:
         """Return a data set of `inputs` and maybe `targets`: class numbers where they are whole numbers, else values.
@@ -114,6 +115,7 @@ class Dataset:
             column_names: what the columns of rows or of a series are called, or the one column that texts stand in.
             target_names: what the outputs of values are called, or the one column of the classes.
             pixels: what was black and white where images came from.
+            weights: how much each sample counts in the loss `(samples,)`.
             about: name, source, fingerprint, notes and findings.
         """
         (input_kind,) = (fields["inputs"] for name, fields in FIELDS.items() if name == kind)
@@ -127,6 +129,8 @@ class Dataset:
                 parts[part]["inputs"] = Field(kind=input_kind, values=values, **described)
             if answers is not None:
                 parts[part]["targets"] = _targets(answers, label_names, target_names)
+        if weights is not None:
+            parts[0]["weights"] = Field(kind="weights", values=weights)
         return cls(fields=parts[0], test_fields=parts[1], **description)
 
     def __len__(self) -> int:

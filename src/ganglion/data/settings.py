@@ -37,6 +37,11 @@ class DataSettings:
     """Columns to read as numbers, though they look like codes, or only count."""
     task: Literal["auto", "classification", "regression"] = "auto"
     """Whether the target is a class or a quantity; found out when not given."""
+    weights: str | None = None
+    """Column that says how much each sample counts in the loss, in an NPZ file the array; measures count all alike."""
+    class_weight: tuple[str, ...] = ()
+    """How much the samples of a class count in the loss: `balanced`, so that each class counts alike in sum,
+    NAME=WEIGHT of some classes, or `none`. Measures count all samples alike."""
     delimiter: str | None = None
     """What separates the cells of a table: a character, or comma, semicolon, tab, bar, space; found out when not
     given, like all about a file."""

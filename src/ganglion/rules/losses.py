@@ -113,6 +113,24 @@ def perceptron_criterion(outputs: Tensor, targets: Tensor) -> Tensor:
     return ((decisions - as_outputs(targets, outputs)) * outputs).mean()
 
 
+def weighted(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return 1/n sum_i w_i L(z_i, t_i): the mean of a loss over samples, each of which counts as much as its weight.
+
+    Args:
+        loss: L, a mean over samples, so that the loss of one sample is that of a batch of one.
+        outputs: z, `(batch, outputs)`.
+        targets: t, `(batch,)`, or of the outputs' shape.
+        weights: w, `(batch,)`, 1 on average over the training part.
+
+    >>> import torch
+    >>> outputs, targets = torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [1.0]])
+    >>> weighted(squared_error, outputs, targets, torch.tensor([2.0, 0.5])).item()
+    2.0
+    """
+    of_each = torch.vmap(lambda output, target: loss(output[None], target[None]))(outputs, targets)
+    return (weights * of_each).mean()
+
+
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the share of samples whose class is right.
 

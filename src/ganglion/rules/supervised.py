@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import DataError
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.losses import Loss, find_loss
+from ganglion.rules.losses import Loss, find_loss, weighted
 
 
 @final
 class Supervised(LearningRule):
-    """Descend the gradient of L(f(x), t).
+    """Descend the gradient of L(f(x), t), of which samples have their share by `batch["weights"]`, if that is there.
 
     Args:
         network: f, from `batch["inputs"]` to outputs; the loss says what they mean.
@@ -29,6 +29,8 @@ class Supervised(LearningRule):
     >>> bool(losses[-1] < 0.01)
     True
     """
+
+    weighs = True
 
     def __init__(
         self,
@@ -63,4 +65,8 @@ class Supervised(LearningRule):
                 found="samples without targets",
                 remedy="give targets, or choose a system that needs none",
             )
-        return self.judge(self.home(batch["inputs"]), batch["targets"])
+        outputs, targets = self.home(batch["inputs"]), batch["targets"]
+        measured = self.judge(outputs, targets)
+        if "weights" in batch:
+            measured["loss"] = weighted(self.loss, outputs, targets, batch["weights"])
+        return measured

@@ -1,12 +1,14 @@
 """The supervised systems as scikit-learn estimators, for pipelines, cross-validation and searches over options."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self, final
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_array, check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor
 
 from ganglion import tasks
@@ -51,17 +53,25 @@ class _Estimator(BaseEstimator):
         super().set_params(**{name: value for name, value in params.items() if name in own})
         return self
 
-    def _fit(self, inputs: np.ndarray, targets: np.ndarray, label_names: tuple[str, ...] = ()) -> None:
+    def _fit(
+        self, inputs: np.ndarray, targets: np.ndarray, sample_weight: Any, label_names: tuple[str, ...] = ()
+    ) -> None:
         """Train with the system's own rule, preprocessing and defaults, on all samples unless options say otherwise."""
         system = _supervised(self.system, self._task_name)
         given = {"epochs": self.epochs, "batch_size": self.batch_size}
         given = {name: value for name, value in given.items() if value is not None}
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         config, trainer_settings, data_settings = settle(
-            system, {"validation": 0.0, "test": 0.0, **given, **self._options, "seed": seed}
+            system, {"validation": 0.0, "test": 0.0, **given, **_spelt(self._options), "seed": seed}
         )
         kind: Kind = "tabular" if inputs.ndim == 2 else "image"
-        dataset = Dataset.of(name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names)
+        given_weights = None
+        if sample_weight is not None:
+            given_weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+            data_settings = replace(data_settings, weights="sample_weight")
+        dataset = Dataset.of(
+            name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names, weights=given_weights
+        )
         task = tasks.find(self._task_name).prepare(dataset, config, data_settings, seed)
         history = _History()
         with random_state_kept():
@@ -113,7 +123,8 @@ class Classifier(ClassifierMixin, _Estimator):
         epochs: Passes over the samples; the system's own number when not given.
         batch_size: Samples per update; likewise.
         random_state: Seed of initial weights and order.
-        options: Any further fields of the system's configuration, of its optimizer, and of training and data settings.
+        options: Any further fields of the system's configuration, of its optimizer, and of training and data settings;
+            `class_weight` may be a dictionary by label, or `balanced`.
 
     Attributes:
         classes_: The labels, in the order of the columns of `predict_proba`.
@@ -129,14 +140,14 @@ class Classifier(ClassifierMixin, _Estimator):
 
     _task_name = "classification"
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from samples and their labels, which may be of any kind."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from samples and their labels, which may be of any kind, each as much as its weight (samples,) says."""
         inputs, labels = self._checked(X, y)
         check_classification_targets(labels)
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("Classifier needs samples of at least 2 classes, but the data has only one class")
-        self._fit(inputs, targets.astype(np.int64), tuple(str(label) for label in self.classes_))
+        self._fit(inputs, targets.astype(np.int64), sample_weight, tuple(str(label) for label in self.classes_))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -163,11 +174,11 @@ class Regressor(RegressorMixin, _Estimator):
 
     _task_name = "regression"
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learn from samples and their values, `(samples,)` or `(samples, outputs)`."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from samples and their values, `(samples,)` or `(samples, outputs)`, each as its weight says."""
         inputs, values = self._checked(X, y, multi_output=True, y_numeric=True)
         self._flat = values.ndim == 1
-        self._fit(inputs, values.astype(np.float64))
+        self._fit(inputs, values.astype(np.float64), sample_weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -190,6 +201,20 @@ class _History(Callback):
 
     def on_report(self, trainer: Training) -> None:
         self.rows.append(dict(trainer.row))
+
+
+def _spelt(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with weights of classes, a word or a dictionary in scikit-learn, as the command line has them.
+
+    >>> _spelt({"class_weight": {"cat": 2}}), _spelt({"class_weight": "balanced"})
+    ({'class_weight': ('cat=2',)}, {'class_weight': ('balanced',)})
+    """
+    weight = options.get("class_weight")
+    if isinstance(weight, str):
+        return options | {"class_weight": (weight,)}
+    if isinstance(weight, Mapping):
+        return options | {"class_weight": tuple(f"{name}={value}" for name, value in weight.items())}
+    return {name: value for name, value in options.items() if name != "class_weight" or value is not None}
 
 
 def _supervised(name: str, task: str) -> System:

@@ -1,7 +1,7 @@
 """From what a user names as data to a task that is ready to train on it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.formats.arrays import from_arrays, named_arrays
 from ganglion.data.formats.folder_layout import NAMES_FLAG
 from ganglion.data.formats.stored import STORED, stored
+from ganglion.data.formats.weights import array_of_weights
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.models import System
@@ -27,11 +28,13 @@ def as_source(system: System, data: Source, settings: DataSettings) -> str | Dat
         return str(data)
     if isinstance(data, Dataset):
         return dataclasses.replace(data, source=STORED)
+    weights = None
     if isinstance(data, Mapping):
+        weights = None if settings.weights is None else array_of_weights(data, settings.weights, "data")
         data = named_arrays(data)
     inputs, targets = data if isinstance(data, tuple) else (data, None)
     kind = tasks.find(system.task).wanted()
-    return from_arrays(inputs, targets, kind=kind, task=settings.task, pixels=settings.pixels)
+    return from_arrays(inputs, targets, kind=kind, task=settings.task, pixels=settings.pixels, weights=weights)
 
 
 def prepare_task(
@@ -41,6 +44,7 @@ def prepare_task(
     kinds = [tasks.find(name) for name in system.tasks]
     if source == STORED and folder:
         source = stored(folder)
+    _refuse_weights(kinds, settings)
     if not kinds[0].reads:  # it acts in an environment
         if settings.folds:
             raise UsageError(
@@ -61,6 +65,19 @@ def prepare_task(
     task = chosen.prepare(dataset, config, settings, seed)
     task.notes = (*task.notes, *card_notes(dataset), *doubts)
     return task
+
+
+def _refuse_weights(kinds: Sequence[type[Task]], settings: DataSettings) -> None:
+    """Raise where samples shall be weighted that have no classes or values of their own."""
+    given = [name for name in ("weights", "class_weight") if getattr(settings, name)]
+    if given and not any({"classes", "values"} & set(kind.fields.get("targets", ())) for kind in kinds):
+        raise UsageError(
+            "only samples with a class or with values of their own can be weighted",
+            where=" and ".join(given),
+            expected="a system for classification, regression or categorisation",
+            found=f"one for {kinds[0].name}",
+            remedy="leave that out",
+        )
 
 
 def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:

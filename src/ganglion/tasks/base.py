@@ -14,7 +14,7 @@ from ganglion.data.fields import FieldKind
 from ganglion.data.preprocessing import PREPROCESSING, from_state, to_state
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Part as Part
-from ganglion.errors import CheckpointError, DataError, UsageError
+from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
 from ganglion.tasks.answers import Answer
 from ganglion.tasks.questions import unable
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
@@ -169,6 +169,13 @@ class Task(ABC):
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the loader of the training part."""
+        if self.data.weights is not None and not rule.weighs:
+            raise ConfigurationError(
+                "this system cannot weigh its samples",
+                expected="one that learns from targets by a loss, such as mlp or convnet",
+                found=type(rule).__name__,
+                remedy="leave weights and class_weight out",
+            )
         return self.data.loader(seed)
 
     def calibrate(self, rule: LearningRule) -> None:

@@ -22,11 +22,13 @@ def from_arrays(
     name: str = "arrays",
     task: Task = "auto",
     pixels: Range | None = None,
+    weights: np.ndarray | None = None,
 ) -> Dataset:
     """Return a data set of arrays: `(samples, columns)` rows, `(samples, height, width[, channels])` images.
 
-    Targets are classes or quantities by the rules of `read_targets`, whichever file or program they come from. Raises
-    `DataError` for arrays that do not fit together.
+    Targets are classes or quantities by the rules of `read_targets`, whichever file or program they come from;
+    `weights` `(samples,)` say how much each sample counts in the loss. Raises `DataError` for arrays that do not fit
+    together.
 
     >>> from_arrays([[0.0, 1.0], [2.0, 3.0]], ["yes", "no"]).label_names
     ('no', 'yes')
@@ -50,7 +52,7 @@ def from_arrays(
         inputs = inputs.astype(np.float64).reshape(len(inputs), -1 if inputs.size else 0)
     read = None if targets is None else _targets(_array(targets, "targets"), len(inputs), task, kind == "image")
     numbers, labels, notes = (None, (), ()) if read is None else (read.values, read.labels, (read.note,))
-    digest = hashlib.sha256(inputs.tobytes() + (b"" if numbers is None else numbers.tobytes())).hexdigest()
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in (inputs, numbers, weights) if part is not None))
     columns = () if kind == "image" else tuple(f"column {number}" for number in range(inputs.shape[1]))
     return Dataset.of(
         name=name,
@@ -60,9 +62,10 @@ def from_arrays(
         label_names=labels,
         column_names=columns,
         source=STORED,
-        fingerprint=digest,
+        fingerprint=digest.hexdigest(),
         notes=(*remarks, *notes),
         pixels=black_white,
+        weights=weights,
     )
 
 

@@ -14,6 +14,7 @@ from ganglion.data.formats.roles import TARGET_NAMES
 from ganglion.data.formats.tables import read_table
 from ganglion.data.formats.targets import MOST_CLASSES
 from ganglion.data.formats.text import MOST_BYTES, read_text
+from ganglion.data.formats.weights import array_of_weights
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.files import parse_json
@@ -44,11 +45,12 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     label = _label_column(columns, settings, str(path))
     text = _text_column(columns, label, settings, str(path))
     notes.append(f"texts from the column {text!r}, labels from {label!r}")
-    rows = [
-        (words.strip(), name)
-        for words, name in zip(columns[text], columns[label], strict=True)
-        if words and words.strip() and name
+    kept = [
+        place
+        for place, (words, name) in enumerate(zip(columns[text], columns[label], strict=True))
+        if (words or "").strip() and name
     ]
+    rows = [(str(columns[text][place]).strip(), str(columns[label][place])) for place in kept]
     if left_out := len(columns[text]) - len(rows):
         notes.append(f"{left_out} rows without a text or a label left out")
     if not rows:
@@ -61,7 +63,8 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
             found=f"{len(names)} different values in {len(rows)} rows, such as {names[0][:40]!r}",
             remedy="choose another one with --target",
         )
-    return _dataset(path, names, rows, [], notes, (text,))
+    weights = None if settings.weights is None else array_of_weights(columns, settings.weights, path)[kept]
+    return _dataset(path, names, rows, [], notes, (text,), weights)
 
 
 def read_texts_of(path: Path, column: str) -> list[tuple[int, str]]:
@@ -137,7 +140,7 @@ def _text_column(columns: Columns, label: str, settings: DataSettings, where: st
         if settings.columns[0] not in columns:
             raise unknown_name("column", settings.columns[0], list(columns), where=where)
         return settings.columns[0]
-    others = [name for name in columns if name != label]
+    others = [name for name in columns if name not in (label, settings.weights)]
     if not others:
         raise DataError("there is no column of texts", where=where, found=label, expected="one beside the labels")
     named = next((name for known in TEXT_NAMES for name in others if name.lower() == known), None)
@@ -149,7 +152,7 @@ def _label_column(columns: Columns, settings: DataSettings, where: str) -> str:
         if settings.target not in columns:
             raise unknown_name("column", settings.target, list(columns), where=where)
         return settings.target
-    others = [name for name in columns if name not in settings.columns]
+    others = [name for name in columns if name not in (*settings.columns, settings.weights)]
     if not others or len(columns) < 2:
         raise DataError("there is no column of labels", where=where, found=", ".join(columns), expected="two columns")
     named = next((name for known in LABEL_NAMES for name in others if name.lower() == known), None)
@@ -231,6 +234,7 @@ def _dataset(
     test: list[tuple[str, str]],
     notes: list[str],
     columns: tuple[str, ...],
+    weights: np.ndarray | None = None,
 ) -> Dataset:
     numbers = {name: number for number, name in enumerate(names)}
     texts, targets = [text for text, _ in rows], np.array([numbers[name] for _, name in rows], dtype=np.int64)
@@ -244,7 +248,8 @@ def _dataset(
         test_targets=test_targets if test else None,
         label_names=tuple(names),
         column_names=columns,
+        weights=weights,
         source=str(path),
-        fingerprint=fingerprint(texts, targets, test_texts, test_targets),
+        fingerprint=fingerprint(texts, targets, test_texts, test_targets, weights),
         notes=tuple(notes),
     )

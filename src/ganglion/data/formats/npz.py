@@ -10,7 +10,9 @@ import numpy as np
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.digests import fingerprint, single
 from ganglion.data.formats.targets import Targets, Task, read_targets
+from ganglion.data.formats.weights import array_of_weights
 from ganglion.data.pixels import Range, find_range, said, to_pixels
+from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
 
@@ -21,12 +23,44 @@ INPUT_NAMES = ("inputs", "x", "images", "data", "features")
 TARGET_NAMES = ("targets", "y", "labels", "target", "label")
 
 
-def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto", pixels: Range | None = None) -> Dataset:
+def read_arrays(path: Path, settings: DataSettings, kind: Kind | None = None) -> Dataset:
     """Read inputs, targets and a test part by their usual names (`x_train`, `inputs`, `test_labels`, ...).
 
     Arrays of three or four axes are images; of two, rows, or a series where that is asked for.
     """
     arrays = load_arrays(path)
+    inputs, test_inputs = _inputs(arrays, path)
+    found = [_find(arrays, TARGET_NAMES, part) for part in ("train", "test")]
+    _refuse_uneven(inputs, found[0], path)
+    _refuse_uneven(test_inputs, found[1], path)
+    shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
+    targets, notes = _targets(found, path, settings.task, pictures=shape == "image")
+    weights = None if settings.weights is None else array_of_weights(arrays, settings.weights, path)
+    parts = [_as(shape, part, path) for part in (inputs, test_inputs) if part is not None]
+    black_white: Range | None = None
+    if shape == "image":
+        parts, black_white, said = _as_pixels(parts, settings, path)
+        notes = (said, *notes)
+    inputs, test_inputs = parts[0], parts[1] if len(parts) > 1 else None
+    return Dataset.of(
+        name=path.stem,
+        kind=shape,
+        inputs=inputs,
+        targets=None if targets is None else targets.values,
+        test_inputs=test_inputs,
+        test_targets=None if targets is None else targets.test_values,
+        label_names=() if targets is None else targets.labels,
+        column_names=tuple(f"column {number + 1}" for number in range(inputs.shape[1])) if inputs.ndim == 2 else (),
+        weights=weights,
+        source=str(path),
+        fingerprint=_fingerprint(inputs, targets, test_inputs, weights),
+        notes=(f"arrays {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}", *notes),
+        pixels=black_white,
+    )
+
+
+def _inputs(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the inputs, and those of the test part where there are any."""
     inputs = _find(arrays, INPUT_NAMES, "train")
     if inputs is None and len(arrays) == 1:
         inputs = next(iter(arrays.values()))
@@ -52,35 +86,15 @@ def read_arrays(path: Path, kind: Kind | None = None, task: Task = "auto", pixel
             expected=str(inputs.shape[1:]),
             found=str(test_inputs.shape[1:]),
         )
-    found = [_find(arrays, TARGET_NAMES, part) for part in ("train", "test")]
-    _refuse_uneven(inputs, found[0], path)
-    _refuse_uneven(test_inputs, found[1], path)
-    shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
-    targets, notes = _targets(found, path, task, pictures=shape == "image")
-    inputs = _as(shape, inputs, path)
-    test_inputs = None if test_inputs is None else _as(shape, test_inputs, path)
-    black_white: Range | None = None
-    if shape == "image":
-        both = [part for part in (inputs, test_inputs) if part is not None and part.size]
-        black_white = find_range(np.concatenate([part.ravel() for part in both]), pixels, str(path))
-        low, high = min(part.min() for part in both), max(part.max() for part in both)
-        notes = (said(black_white, low, high), *notes)
-        inputs = to_pixels(inputs, black_white)
-        test_inputs = None if test_inputs is None else to_pixels(test_inputs, black_white)
-    return Dataset.of(
-        name=path.stem,
-        kind=shape,
-        inputs=inputs,
-        targets=None if targets is None else targets.values,
-        test_inputs=test_inputs,
-        test_targets=None if targets is None else targets.test_values,
-        label_names=() if targets is None else targets.labels,
-        column_names=tuple(f"column {number + 1}" for number in range(inputs.shape[1])) if inputs.ndim == 2 else (),
-        source=str(path),
-        fingerprint=_fingerprint(inputs, targets, test_inputs),
-        notes=(f"arrays {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}", *notes),
-        pixels=black_white,
-    )
+    return inputs, test_inputs
+
+
+def _as_pixels(parts: list[np.ndarray], settings: DataSettings, path: Path) -> tuple[list[np.ndarray], Range, str]:
+    """Return images as pixels, what was black and white in all of them, and that in words."""
+    filled = [part for part in parts if part.size]
+    black_white = find_range(np.concatenate([part.ravel() for part in filled]), settings.pixels, str(path))
+    low, high = min(part.min() for part in filled), max(part.max() for part in filled)
+    return [to_pixels(part, black_white) for part in parts], black_white, said(black_white, low, high)
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -193,10 +207,12 @@ def _refuse_uneven(inputs: np.ndarray | None, targets: np.ndarray | None, path: 
         )
 
 
-def _fingerprint(inputs: np.ndarray, targets: Targets | None, test_inputs: np.ndarray | None) -> str:
+def _fingerprint(
+    inputs: np.ndarray, targets: Targets | None, test_inputs: np.ndarray | None, weights: np.ndarray | None
+) -> str:
     values, test_values = (None, None) if targets is None else (targets.values, targets.test_values)
     rest = [None if part is None else single(part) for part in (values, test_values)]
-    return fingerprint(single(inputs), rest[0], test_inputs, rest[1])
+    return fingerprint(single(inputs), rest[0], test_inputs, rest[1], weights)
 
 
 def _targets(

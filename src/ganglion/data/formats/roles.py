@@ -47,7 +47,7 @@ def find_target(table: Table, settings: DataSettings) -> tuple[str | None, str]:
     if settings.target is not None:
         table[settings.target]
         return settings.target, "as asked"
-    left = [name for name in table.names if name not in (*settings.drop, settings.index)]
+    left = [name for name in table.names if name not in (*settings.drop, settings.index, settings.weights)]
     if len(left) == 1:
         return None, "no target: there is only one column"
     lower = [name.lower() for name in left]
@@ -91,12 +91,12 @@ def find_inputs(table: Table, target: str | None, settings: DataSettings, notes:
     """Return the columns to predict from, and note what is left out and why."""
     if settings.columns:
         return _chosen(table, target, settings)
-    for name in (*settings.drop, *filter(None, [settings.index])):
+    for name in (*settings.drop, *filter(None, [settings.index, settings.weights])):
         if name not in table.names:
             raise unknown_name("column", name, list(table.names), where=table.source)
     inputs, counting, wordy = [], [], []
     for name, column in zip(table.names, table.columns, strict=True):
-        if name == target or name in settings.drop or name == settings.index:
+        if name in (target, *settings.drop, settings.index, settings.weights):
             continue
         if name not in settings.numbers and only_counts(name, column):
             counting.append(name)
@@ -135,7 +135,7 @@ def _chosen(table: Table, target: str | None, settings: DataSettings) -> list[st
             found=str(target),
             remedy="leave it out of columns",
         )
-    return [name for name in chosen if name not in settings.drop]
+    return [name for name in chosen if name not in (*settings.drop, settings.weights)]
 
 
 def names_rows(name: str) -> bool:

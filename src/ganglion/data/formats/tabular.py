@@ -11,6 +11,7 @@ from ganglion.data.formats.roles import find_inputs, find_target
 from ganglion.data.formats.tables import Table, is_numeric, missing_in, read_table
 from ganglion.data.formats.tables.columns import ColumnType
 from ganglion.data.formats.targets import Targets, read_targets
+from ganglion.data.formats.weights import weights_in
 from ganglion.data.leaks import leak_findings
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -36,6 +37,7 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
     findings: list[Finding] = []
     kept = _with_target(table, target, settings, findings)
     rows = table.only(inputs).rows()[kept]
+    weights = None if settings.weights is None else weights_in(table[settings.weights], settings.weights, path)[kept]
     test_rows = test_kept = None
     if test is not None:
         test_kept = _with_target(test, target, settings, findings)
@@ -61,8 +63,9 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
         label_names=() if targets is None else targets.labels,
         column_names=tuple(inputs),
         target_names=(target,) if target else (),
+        weights=weights,
         source=str(path),
-        fingerprint=_fingerprint(rows, targets, test_rows),
+        fingerprint=_fingerprint(rows, targets, test_rows, weights),
         notes=tuple(notes),
         findings=tuple(findings),
     )
@@ -86,7 +89,7 @@ def _without_answers(
     """Return the settings with the target that a competition's test part lacks, and the test part if it has answers."""
     if test is None or settings.target == "none":
         return settings, test
-    lacking = [name for name in table.names if name not in test.names]
+    lacking = [name for name in table.names if name not in (*test.names, settings.weights)]
     target = settings.target or (lacking[0] if len(lacking) == 1 else None)
     if target is None and lacking:
         raise DataError(
@@ -134,6 +137,9 @@ def _with_target(table: Table, target: str | None, settings: DataSettings, findi
     return np.flatnonzero(~missing)
 
 
-def _fingerprint(rows: np.ndarray, targets: Targets | None, test_rows: np.ndarray | None) -> str:
+def _fingerprint(
+    rows: np.ndarray, targets: Targets | None, test_rows: np.ndarray | None, weights: np.ndarray | None
+) -> str:
     values, test_values = (None, None) if targets is None else (targets.values, targets.test_values)
-    return fingerprint(*(None if part is None else single(part) for part in (rows, values, test_rows, test_values)))
+    parts = (rows, values, test_rows, test_values, weights)
+    return fingerprint(*(None if part is None else single(part) for part in parts))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganglion.core import Batch
 from ganglion.data.dataset import Dataset
@@ -21,6 +22,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS, Part, Samples, split
 from ganglion.tasks.shared.evaluation import EVALUATION_BATCH
 from ganglion.tasks.shared.fitting import Options, fit_fields
+from ganglion.tasks.shared.weighting import weigh
 
 NO_EPOCH = -1
 """Epoch of random numbers that training never draws."""
@@ -52,6 +54,8 @@ class Prepared:
     """What the user should know about how the data was read and prepared."""
     derived: Mapping[str, Derived] = field(default_factory=dict)
     """Fields of a batch that are made of others."""
+    weights: Tensor | None = None
+    """How much each training sample counts in the loss `(samples,)`; None where all count alike."""
     _columns: dict[Part, Columns] = field(default_factory=dict)
     """Fields in memory of the parts that were prepared already."""
 
@@ -74,7 +78,9 @@ class Prepared:
         samples = split(dataset, settings, seed)
         training = {name: samples["train"].fields[source] for name, source in chosen.items()}
         preprocessing, notes = fit_fields(training, config, settings, options or {})
-        return cls(dataset, samples, chosen, preprocessing, settings, seed, (*dataset.notes, *notes))
+        weights, said = weigh(dataset, samples["train"], preprocessing, settings)
+        known = (*dataset.notes, *notes, *said)
+        return cls(dataset, samples, chosen, preprocessing, settings, seed, known, weights=weights)
 
     def __getitem__(self, part: Part) -> Samples:
         return self.samples[part]
@@ -109,7 +115,8 @@ class Prepared:
         kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
         augment = None if self.settings.augment == "none" else Augment(self.settings.augment, kinds)
         more = {"derived": self.derived, "kinds": kinds}
-        return self._batches("train", self.settings.batch_size, seed, augment, shuffle=True, **more)
+        beside = {} if self.weights is None else {"weights": self.weights}
+        return self._batches("train", self.settings.batch_size, seed, augment, beside, shuffle=True, **more)
 
     def batches(self, part: Part) -> Iterator[Batch]:
         """Yield all batches of the nearest part in order, unchanged.
@@ -130,6 +137,7 @@ class Prepared:
         batch_size: int | Literal["all"],
         seed: int = 0,
         augment: Augment | None = None,
+        beside: Columns | None = None,
         *,
         shuffle: bool = False,
         **more: Any,
@@ -138,6 +146,7 @@ class Prepared:
         unpaired = tuple(name for name, one in fields.items() if not one.paired)
         together = {"index"} if len(unpaired) < len(fields) else set()  # of nothing that is paired there is no order
         columns = {name: one for name, one in self.columns(part).items() if name in {*fields, *together}}
+        columns |= beside or {}
         files: dict[str, Any] = {name: one.values for name, one in fields.items() if one.in_files}
         if files:
             transforms = {name: self.preprocessing[name] for name in files}
