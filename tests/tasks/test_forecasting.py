@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganglion.cli import main
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.settings import DataSettings
@@ -360,6 +361,20 @@ def test_a_restored_task_answers_with_calibrated_bands(tmp_path: Path) -> None:
     wider = float(margins[0, 0, 0]) * run.task.scale.deviations[0]
     assert first["a 0.9"] - plain["a 0.9"] == pytest.approx(wider, abs=1e-4)
     assert plain["a 0.1"] - first["a 0.1"] == pytest.approx(wider, abs=1e-4)
+
+
+def test_how_far_to_forecast_is_decided_in_one_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the rows that the data lists without values, from Python and from the command line alike."""
+    table = tmp_path / "sales.csv"
+    rows = [f"2024-01-{day + 1:02d},{day % 5 if day < 24 else ''}" for day in range(31)]
+    table.write_text("date,sales\n" + "\n".join(rows) + "\n")
+    run = train("lstm-forecaster", table, out=tmp_path / "run", steps=1, window=4, hidden_features=4, num_layers=1)
+    capsys.readouterr()
+    assert main(["forecast", str(run.folder), "--json"]) == 0
+    assert [row["date"] for row in run.forecast()] == [f"2024-01-{day}" for day in range(25, 32)]
+    assert json.loads(capsys.readouterr().out) == run.forecast()
+    run.task.ahead = 0
+    assert len(run.forecast()) == 10 and len(run.forecast(3)) == 3
 
 
 def test_a_validation_part_too_short_to_calibrate_by_is_named() -> None:

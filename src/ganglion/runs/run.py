@@ -120,15 +120,15 @@ class Run:
 
     def generate(self, count: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
         """Draw `count` new samples, or write text on: `run.generate(prompt="Once ", length=200)`."""
-        return self.ask("generate", out=out, **({} if count is None else {"count": count}), **question)
+        return self.ask("generate", out=out, **_given(count=count), **question)
 
-    def forecast(self, steps: int = 10, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Continue the series that the run was trained on."""
-        return self.ask("forecast", out=out, steps=steps, **question)
+    def forecast(self, steps: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Continue the series that the run was trained on, by as many steps as its data lists without values, or 10."""
+        return self.ask("forecast", out=out, **_given(steps=steps), **question)
 
-    def play(self, episodes: int = 10, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Play episodes greedily."""
-        return self.ask("play", out=out, episodes=episodes, **question)
+    def play(self, episodes: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
+        """Play episodes, 10 when not told how many, always taking the action of highest value."""
+        return self.ask("play", out=out, **_given(episodes=episodes), **question)
 
     def evaluate(self, part: Part = "test") -> dict[str, float]:
         """Read the data again and judge the best weights on a part of it."""
@@ -153,6 +153,11 @@ class Run:
 
     def _repr_html_(self) -> str:
         return tour_table([self.folder])._repr_html_()
+
+
+def _given(**question: Any) -> dict[str, Any]:
+    """Return the fields of a question that were given; what the others come to is decided by the task."""
+    return {name: value for name, value in question.items() if value is not None}
 
 
 def open_run(folder: str | Path) -> Run:

@@ -100,7 +100,7 @@ class Forecasting(Task):
         "residuals": "How far the forecasts of one step are off, in the order of time and by size",
     }
     verbs: ClassVar = {"predict": Predict, "forecast": Forecast}
-    next_step = "ganglion forecast {run} --steps 10"
+    next_step = "ganglion forecast {run}"
 
     target: int
     """Place of the column that is judged."""
