@@ -210,6 +210,7 @@ def test_a_long_training_is_told_how_to_be_shorter() -> None:
     assert sentence.startswith("time: about 4 hours for 40 epochs")
     assert "--minutes 30" in sentence and "--epochs 4 a tenth" in sentence
     assert "--steps 100 a tenth" in estimated(100.0, steps=1000)
+    assert "for 9 epochs" in (few := estimated(1000.0, epochs=9)) and "--steps 3 a tenth" in few  # of 36
 
 
 def test_the_estimate_comes_once_after_the_first_steps(capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,6 +159,8 @@ def estimate(trainer: Training, first: int = 0) -> str:
     sentence = f"time: {about(seconds)} for {count:,} {asked if count > 1 else asked[:-1]} on this machine"
     if seconds <= LONG:
         return sentence
+    if count < 10:  # epochs of which there is no tenth
+        asked, count = "steps", steps
     return f"{sentence}; --minutes 30 trains for half an hour, --{asked} {max(1, count // 10)} a tenth of it"
 
 
