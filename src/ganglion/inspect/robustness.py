@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion import figures
+from ganglion.inspect.attacks import Norm, adversarial_examples
 from ganglion.inspect.untouched import untouched
-from ganglion.rules.attacks import Norm, adversarial_examples
 from ganglion.tables import Table, Tabled
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def robustness(
         inputs: images as the network takes them, `(samples, channels, height, width)`.
         targets: classes, `(samples,)`.
         epsilons: sizes of the change; unchanged images are measured besides.
-        norm: how a change is measured, see `ganglion.rules.attacks`.
+        norm: how a change is measured, see `ganglion.inspect.attacks`.
         steps: of projected gradient descent.
         lowest: what black is, of a shape that goes with one image.
         highest: what white is likewise.
