@@ -113,7 +113,7 @@ def pose_error(outputs: Tensor, targets: Tensor, low: float, high: float) -> Ten
     >>> round(pose_error(torch.zeros(1, 2), torch.tensor([1]), low=0.1, high=0.9).item(), 6)  # 1/2 (0.4^2 + 0.4^2)
     0.16
     """
-    aims = nn.functional.one_hot(targets, outputs.shape[1]) * (high - low) + low
+    aims = torch.full_like(outputs, low).scatter(1, targets.unsqueeze(1), high)
     return half_squared_error(torch.sigmoid(outputs), aims)
 
 
