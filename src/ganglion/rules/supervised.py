@@ -51,10 +51,13 @@ class Supervised(LearningRule):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
 
-    def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Return the loss and the measures of outputs that are already there, (batch, outputs)."""
+    def judge(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the loss and the measures of outputs that are already there, (batch, outputs).
+
+        Samples count in the loss as their `weights` (batch,) say, all alike where none are given; in measures alike.
+        """
         return {
-            "loss": self.loss(outputs, targets),
+            "loss": self.loss(outputs, targets) if weights is None else weighted(self.loss, outputs, targets, weights),
             **{name: measure(outputs, targets) for name, measure in self.measures.items()},
         }
 
@@ -65,8 +68,4 @@ class Supervised(LearningRule):
                 found="samples without targets",
                 remedy="give targets, or choose a system that needs none",
             )
-        outputs, targets = self.home(batch["inputs"]), batch["targets"]
-        measured = self.judge(outputs, targets)
-        if "weights" in batch:
-            measured["loss"] = weighted(self.loss, outputs, targets, batch["weights"])
-        return measured
+        return self.judge(self.home(batch["inputs"]), batch["targets"], batch.get("weights"))
