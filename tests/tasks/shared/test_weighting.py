@@ -30,9 +30,8 @@ def table(folder: Path) -> Path:
 
 def weights_of(dataset: Dataset, **settings: Any) -> np.ndarray:
     """Return the weights of the samples, by their places in the data set."""
-    data = Prepared.of(dataset, CHOSEN, None, DataSettings(**settings), seed=0)
-    assert data.weights is not None
-    (batch,) = Prepared.of(dataset, CHOSEN, None, DataSettings(batch_size="all", **settings), seed=0).loader(0)
+    data = Prepared.of(dataset, CHOSEN, None, DataSettings(batch_size="all", **settings), seed=0)
+    (batch,) = data.loader(0)
     found = np.full(len(dataset), np.nan)
     found[batch["index"].numpy()] = batch["weights"].numpy()
     assert "weights" not in next(iter(data.batches("validation")))
