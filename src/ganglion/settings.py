@@ -16,6 +16,7 @@ ganglion.errors.ConfigurationError: widths must be at least 1
 import ast
 import dataclasses
 import difflib
+import functools
 import inspect
 import math
 import textwrap
@@ -23,7 +24,18 @@ import types
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ganglion.errors import ConfigurationError
 
@@ -33,6 +45,8 @@ COMPARED = 200
 """Names, and characters of a name, among which a misspelt one is looked for: that takes the square of both."""
 
 Settings = TypeVar("Settings")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +104,28 @@ def settings(cls: type[Settings]) -> type[Settings]:
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
+def bounded(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Check the bounds in the types of a function's arguments whenever it is called, as `settings` does of fields.
+
+    >>> @bounded
+    ... def walk(steps: Annotated[int, at_least(1)]) -> str:
+    ...     return "step " * steps
+    >>> walk(0)
+    Traceback (most recent call last):
+    ganglion.errors.ConfigurationError: steps must be at least 1
+      found: 0
+    """
+    hints, signature = get_type_hints(function, include_extras=True), inspect.signature(function)
+
+    @functools.wraps(function)
+    def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            _check_bounds(hints[name], value, name)
+        return function(*args, **kwargs)
+
+    return checked
+
+
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     """Return the type of every field, with the bounds that stand beside it."""
@@ -109,8 +145,8 @@ def _check_bounds(hint: Any, value: Any, name: str) -> None:
         if value is not None and value not in words:
             for option in arguments:
                 _check_bounds(option, value, name)
-    elif origin is tuple and isinstance(value, tuple | list):  # and not another option of a union
-        kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
+    elif origin in (tuple, Sequence) and isinstance(value, tuple | list):  # and not another option of a union
+        kinds = (arguments[0],) * len(value) if origin is Sequence or arguments[-1] is Ellipsis else arguments
         for kind, item in zip(kinds, value, strict=True):
             _check_bounds(kind, item, name)
 
