@@ -19,8 +19,8 @@ def adversarial_examples(
     *,
     norm: Norm = "inf",
     steps: int = 1,
-    lowest: Tensor | float = 0.0,
-    highest: Tensor | float = 1.0,
+    black: Tensor | float = 0.0,
+    white: Tensor | float = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Return inputs changed by at most epsilon so that the loss grows.
@@ -28,14 +28,14 @@ def adversarial_examples(
     With one step the fast gradient method: x' = x + epsilon sign(g) for the norm "inf", x + epsilon g / ||g|| for "2",
     with g = d L / d x. With several, projected gradient descent: from a random start within the bound, steps of
     2.5 epsilon / steps along the same direction, each followed by the way back into the bound. Inputs stay between
-    `lowest` and `highest`.
+    `black` and `white`.
 
     Args:
         loss: from inputs `(batch, ...)` to the loss of each of them, `(batch,)`.
         inputs: (batch, ...).
-        epsilon: largest change, in shares of the way from `lowest` to `highest`.
-        lowest: what black is, of a shape that goes with `inputs`.
-        highest: what white is likewise.
+        epsilon: largest change, in shares of the way from `black` to `white`.
+        black: what black is, of a shape that goes with `inputs`.
+        white: what white is likewise.
         generator: of the random start; torch's own when not given.
 
     Sources: Goodfellow, Shlens, Szegedy, Explaining and harnessing adversarial examples (2015); Madry, Makelov,
@@ -45,8 +45,7 @@ def adversarial_examples(
     >>> adversarial_examples(lambda x: x @ weights, torch.full((1, 2), 0.5), 0.1)
     tensor([[0.6000, 0.4000]])
     """
-    range_ = highest - torch.as_tensor(lowest)
-    shares = (inputs - lowest) / range_
+    shares = (inputs - black) / (white - black)
     change = torch.zeros_like(shares)
     if steps > 1:
         drawn = torch.rand(shares.shape, generator=generator, dtype=shares.dtype).to(shares.device)
@@ -55,10 +54,10 @@ def adversarial_examples(
     for _ in range(steps):
         moved = (shares + change).clamp(0, 1).requires_grad_()
         with torch.enable_grad():
-            (slope,) = torch.autograd.grad(loss(lowest + range_ * moved).sum(), moved)
+            (slope,) = torch.autograd.grad(loss(black + (white - black) * moved).sum(), moved)
         direction = slope.sign() if norm == "inf" else slope / _length(slope).clamp(min=1e-12)
         change = _within(moved.detach() + stride * direction - shares, epsilon, norm)
-    return lowest + range_ * (shares + change).clamp(0, 1)
+    return black + (white - black) * (shares + change).clamp(0, 1)
 
 
 def _length(change: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """What a unit looks for: the image that excites it most, found by gradient ascent from noise."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ganglion import figures
 from ganglion.inspect.receptive import seen_by
 from ganglion.inspect.untouched import untouched
 from ganglion.inspect.watched import chosen_units, watched
+from ganglion.settings import at_least, bounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,15 +53,16 @@ class Excitation:
         return figures.image_grid(self.images, titles, columns=6, title=title)
 
 
+@bounded
 def excite(
     network: nn.Module,
     shape: tuple[int, int, int],
     layer: str,
     units: Sequence[int] = (),
     *,
-    black: Sequence[float] = (0.0,),
-    white: Sequence[float] = (1.0,),
-    steps: int = 240,
+    black: Tensor | float = 0.0,
+    white: Tensor | float = 1.0,
+    steps: Annotated[int, at_least(1)] = 240,
     rate: float = 0.02,
     jitter: int = 2,
     seed: int = 0,
@@ -76,12 +78,12 @@ def excite(
         network: of images `(batch, channels, height, width)`.
         shape: channels, height and width of an image.
         layer: dotted name of the layer.
-        units: numbers of its units or maps; all when not given, but no more than `most`.
-        black: what black is in each channel, as the network takes it; one number for all channels is enough.
+        units: numbers of its units or maps; the first `most` when not given.
+        black: what black is as the network takes it, of a shape that goes with one image.
         white: what white is likewise.
 
     Raises:
-        ConfigurationError: there is no such layer or unit.
+        ConfigurationError: there is no such layer or unit, or no step.
 
     Source: Erhan, Bengio, Courville, Vincent, Visualizing higher-layer features of a deep network (2009).
 
@@ -90,36 +92,41 @@ def excite(
     >>> excite(network, (1, 2, 2), "1", jitter=0).images[0, :, :, 0].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    dark, light = (torch.tensor(ends, dtype=torch.float32).reshape(1, -1, 1, 1) for ends in (black, white))
-    moves = torch.Generator().manual_seed(seed)
     with untouched(network, evaluating=True) as call, torch.enable_grad():
 
         def answers(images: Tensor) -> Tensor:
             """Return what the layer puts out, `(batch, units)` or maps `(batch, units, height, width)`."""
             with watched(network, layer) as found:
-                call(dark + (light - dark) * images)
+                call(black + (white - black) * images)
             return found[-1]
 
         blank = answers(torch.full((1, *shape), 0.5))
-        asked = chosen_units(units, blank.shape[1], layer)[:most]
+        asked = chosen_units(units, blank.shape[1], layer)[: None if units else most]
         place = [side // 2 for side in blank.shape[2:]]
         middle: tuple[Any, ...] = (torch.arange(len(asked)), torch.tensor(asked), *place)
-        furthest = jitter if not place else 0
-        images = torch.stack([_noise(seed, unit, shape) for unit in asked])
-        before = answers(images)[middle].tolist()
-        for step in range(steps):
-            down, right = torch.randint(-furthest, furthest + 1, (2,), generator=moves).tolist()
-            moved = images.roll((down, right), (2, 3)).requires_grad_()
-            (slopes,) = torch.autograd.grad(answers(moved)[middle].sum(), moved)
-            scale = slopes.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
-            images = (moved.detach() + rate * slopes / scale).clamp(0, 1).roll((-down, -right), (2, 3))
-            if (step + 1) % BLUR_EVERY == 0 and step < steps * 3 // 4:
-                images = _blurred(images)
-        after = answers(images)[middle].tolist()
+        noise = torch.stack([_noise(seed, unit, shape) for unit in asked])
+        images = _ascent(lambda images: answers(images)[middle], noise, steps, rate, 0 if place else jitter, seed)
+        before, after = (answers(one)[middle].tolist() for one in (noise, images))
     if place:
         rows, columns = seen_by(network, images, layer)(*place)
         images = images[:, :, rows, columns]
     return Excitation(layer, tuple(asked), images.movedim(1, 3).numpy(), tuple(before), tuple(after))
+
+
+def _ascent(
+    answers: Callable[[Tensor], Tensor], images: Tensor, steps: int, rate: float, jitter: int, seed: int
+) -> Tensor:
+    """Climb from `images` `(batch, channels, height, width)` along the gradients of their answers, `(batch,)`."""
+    moves = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        down, right = torch.randint(-jitter, jitter + 1, (2,), generator=moves).tolist()
+        moved = images.roll((down, right), (2, 3)).requires_grad_()
+        (slopes,) = torch.autograd.grad(answers(moved).sum(), moved)
+        scale = slopes.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
+        images = (moved.detach() + rate * slopes / scale).clamp(0, 1).roll((-down, -right), (2, 3))
+        if (step + 1) % BLUR_EVERY == 0 and step < steps * 3 // 4:
+            images = _blurred(images)
+    return images
 
 
 def _noise(seed: int, unit: int, shape: tuple[int, int, int]) -> Tensor:

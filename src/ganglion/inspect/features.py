@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.errors import UsageError
 from ganglion.inspect.untouched import untouched
-from ganglion.inspect.watched import layers_of_maps, watched
+from ganglion.inspect.watched import layers_of_maps, refuse_without_maps, watched
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,13 +36,7 @@ def feature_maps(network: nn.Module, inputs: Tensor, layer: str, *, sample: int 
         sample: number of the sample in the batch.
     """
     found = activations(network, inputs, layer)
-    if found.dim() != 4:
-        raise UsageError(
-            f"the layer {layer} makes no maps",
-            expected="an output (batch, channels, height, width)",
-            found=str(tuple(found.shape)),
-            remedy="choose a convolutional or pooling layer",
-        )
+    refuse_without_maps(found, layer)
     maps = found[sample].float().cpu().numpy()  # (channels, height, width)
     strength = np.abs(maps).max(axis=(1, 2))
     order = np.argsort(-strength, kind="stable")

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.errors import UsageError
 from ganglion.inspect.receptive import Box, seen_by
 from ganglion.inspect.untouched import untouched
-from ganglion.inspect.watched import chosen_units, watched
+from ganglion.inspect.watched import chosen_units, refuse_no_images, watched
+from ganglion.settings import at_least, bounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,8 +75,14 @@ class Patches:
         return figures.strips(rows, title, columns=len(next(iter(cuts.values()))))
 
 
+@bounded
 def strongest_patches(
-    network: nn.Module, batches: Iterable[Tensor], layer: str, units: Sequence[int] = (), *, count: int = 9
+    network: nn.Module,
+    batches: Iterable[Tensor],
+    layer: str,
+    units: Sequence[int] = (),
+    *,
+    count: Annotated[int, at_least(1)] = 9,
 ) -> Patches:
     """Find the patches that excite each unit of a layer most, and cut them to what the unit sees.
 
@@ -96,7 +102,7 @@ def strongest_patches(
     >>> strongest_patches(network, [images], "0", count=1).units[0]
     [Patch(sample=1, box=(slice(2, 4, None), slice(2, 4, None)), answer=4.0)]
     """
-    answers, places, images, maps = [], [], None, torch.empty(0)
+    answers, places, images, maps = [], [], torch.empty(0), torch.empty(0)
     with untouched(network, evaluating=True) as call, torch.no_grad():
         for images in batches:
             with watched(network, layer) as found:
@@ -105,8 +111,7 @@ def strongest_patches(
             strongest = (maps.flatten(2) if maps.dim() > 2 else maps[..., None]).float().cpu().max(dim=2)
             answers.append(strongest.values)
             places.append(strongest.indices)
-    if images is None:
-        raise UsageError("there are no images to look at", expected="at least one")
+    refuse_no_images(len(answers))
     box, width = seen_by(network, images, layer), maps.shape[3] if maps.dim() == 4 else 1
     best = torch.cat(answers).topk(min(count, sum(map(len, answers))), dim=0)  # (count, units)
     at = torch.cat(places).gather(0, best.indices)

@@ -1,8 +1,9 @@
 """How easily a network is misled: its accuracy on images that were changed on purpose, by how far they were changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.inspect.attacks import Norm, adversarial_examples
 from ganglion.inspect.untouched import untouched
+from ganglion.inspect.watched import refuse_no_images
+from ganglion.settings import at_least, between, bounded
 from ganglion.tables import Table, Tabled
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK = 128
 """Images attacked at a time."""
+Call = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -79,16 +83,17 @@ class Robustness(Tabled):
         )
 
 
+@bounded
 def robustness(
     network: nn.Module,
     inputs: Tensor,
     targets: Tensor,
-    epsilons: Sequence[float],
+    epsilons: Sequence[Annotated[float, between(0, 1000)]],
     *,
     norm: Norm = "inf",
-    steps: int = 20,
-    lowest: Tensor | float = 0.0,
-    highest: Tensor | float = 1.0,
+    steps: Annotated[int, at_least(1)] = 20,
+    black: Tensor | float = 0.0,
+    white: Tensor | float = 1.0,
     seed: int = 0,
     shown: int = 6,
 ) -> Robustness:
@@ -101,41 +106,23 @@ def robustness(
         epsilons: sizes of the change; unchanged images are measured besides.
         norm: how a change is measured, see `ganglion.inspect.attacks`.
         steps: of projected gradient descent.
-        lowest: what black is, of a shape that goes with one image.
-        highest: what white is likewise.
+        black: what black is as the network takes it, of a shape that goes with one image.
+        white: what white is likewise.
         seed: of the random starts.
         shown: images kept for the picture.
     """
+    refuse_no_images(len(inputs))
     generator = torch.Generator().manual_seed(seed)
+    attack = partial(adversarial_examples, norm=norm, black=black, white=white, generator=generator)
     sizes = sorted({0.0, *epsilons})
     with untouched(network, evaluating=True) as call:
-
-        def attacked(epsilon: float, count: int) -> Tensor:
-            if epsilon == 0:
-                return inputs
-            blocks = zip(inputs.split(BLOCK), targets.split(BLOCK), strict=True)
-            return torch.cat(
-                [
-                    adversarial_examples(
-                        lambda pixels, classes=classes: F.cross_entropy(call(pixels), classes, reduction="none"),  # type: ignore[misc]
-                        images, epsilon, norm=norm, steps=count, lowest=lowest, highest=highest, generator=generator,
-                    )
-                    for images, classes in blocks
-                ]
-            )  # fmt: skip
-
-        def answered(images: Tensor) -> Tensor:
-            with torch.no_grad():
-                return torch.cat([call(block).argmax(dim=1) for block in images.split(BLOCK)])
-
-        fast = [answered(attacked(epsilon, 1)) for epsilon in sizes]
-        changed = [attacked(epsilon, steps) for epsilon in sizes]
-        projected = [answered(images) for images in changed]
+        fast = [_answers(call, _changed(call, attack, inputs, targets, epsilon, 1)) for epsilon in sizes]
+        changed = [_changed(call, attack, inputs, targets, epsilon, steps) for epsilon in sizes]
+        projected = [_answers(call, images) for images in changed]
     misled = [(projected[0] == targets) & (answers != targets) for answers in projected]
     telling = next((place for place, one in enumerate(misled) if one.sum() >= shown), len(sizes) - 1)
     kept = torch.nonzero(misled[telling])[:shown, 0]
-    range_ = highest - torch.as_tensor(lowest)
-    before, after = ((images[kept] - lowest) / range_ for images in (inputs, changed[telling]))
+    before, after = ((images[kept] - black) / (white - black) for images in (inputs, changed[telling]))
     said = torch.stack((projected[0][kept], projected[telling][kept]), dim=1)
     return Robustness(
         norm=norm,
@@ -149,6 +136,25 @@ def robustness(
         after=after.numpy(),
         said=tuple(map(tuple, said.tolist())),
     )
+
+
+def _changed(call: Call, attack: Call, inputs: Tensor, targets: Tensor, epsilon: float, steps: int) -> Tensor:
+    """Return images changed by an attack of that many steps; with an epsilon of 0 as they are."""
+    if epsilon == 0:
+        return inputs
+    blocks = zip(inputs.split(BLOCK), targets.split(BLOCK), strict=True)
+    return torch.cat([attack(partial(_losses, call, part), images, epsilon, steps=steps) for images, part in blocks])
+
+
+def _losses(call: Call, targets: Tensor, images: Tensor) -> Tensor:
+    """Return the cross-entropy of each image, `(batch,)`."""
+    return F.cross_entropy(call(images), targets, reduction="none")
+
+
+@torch.no_grad()
+def _answers(call: Call, images: Tensor) -> Tensor:
+    """Return the class that is answered for each image, `(samples,)`."""
+    return torch.cat([call(block).argmax(dim=1) for block in images.split(BLOCK)])
 
 
 def _accuracies(answers: Sequence[Tensor], targets: Tensor) -> tuple[float, ...]:

@@ -1,8 +1,7 @@
 """Why a network answers as it does: which parts of an image its answer hangs on, in three ways side by side."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.inspect.untouched import untouched
-from ganglion.inspect.watched import chosen_units, layers_of_maps, watched
+from ganglion.inspect.watched import chosen_units, layers_of_maps, refuse_without_maps, watched
+from ganglion.settings import at_least, bounded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,14 +56,15 @@ class Saliency:
         return figures.heat_over(photo, maps, title)
 
 
+@bounded
 def saliency(
     network: nn.Module,
     image: Tensor,
     unit: int | None = None,
     *,
     layer: str | None = None,
-    fill: Sequence[float] = (0.5,),
-    window: int | None = None,
+    fill: Tensor | float = 0.5,
+    window: Annotated[int, at_least(1)] | None = None,
 ) -> Saliency:
     """Find which parts of an image an output of a network hangs on.
 
@@ -78,11 +79,11 @@ def saliency(
         unit: number of the output y; the largest when not given.
         layer: dotted name of the layer of the maps A; the last one whose maps still
             tell places apart, 5 x 5 of them, when not given.
-        fill: what windows are covered with in each channel; one number for all channels is enough.
+        fill: what windows are covered with, of a shape that goes with one image.
         window: side of the windows in pixels; a fifth of the image when not given.
 
     Raises:
-        ConfigurationError: there is no such layer or output.
+        ConfigurationError: there is no such layer or output, or a number out of bounds.
         UsageError: the network has no layer of maps.
     """
     layer = layer or _last_to_see_places(layers_of_maps(network, image))
@@ -90,8 +91,9 @@ def saliency(
         pixels = image.clone().requires_grad_()
         with watched(network, layer) as found:
             outputs = call(pixels)
-        chosen = (
-            int(outputs[0].argmax()) if unit is None else chosen_units([unit], outputs.shape[1], "of the output")[0]
+        refuse_without_maps(found[-1], layer)
+        (chosen,) = chosen_units(
+            [int(outputs[0].argmax()) if unit is None else unit], outputs.shape[1], "of the output"
         )
         slopes, weights = torch.autograd.grad(outputs[0, chosen], (pixels, found[-1]))
         output = float(outputs[0, chosen].detach())
@@ -113,17 +115,16 @@ def _last_to_see_places(sizes: dict[str, tuple[int, int]]) -> str:
     return next((name for name, size in reversed(sizes.items()) if min(size) >= PLACES), list(sizes)[-1])
 
 
-def _occlusion(call: Any, image: Tensor, unit: int, output: float, fill: Sequence[float], window: int | None) -> Tensor:
+def _occlusion(call: Any, image: Tensor, unit: int, output: float, fill: Tensor | float, window: int | None) -> Tensor:
     """Return how much of an output is lost where a pixel is covered, `(height, width)`."""
     height, width = image.shape[2:]
     side = min(window or max(2, min(height, width) // WINDOW), height, width)
-    cover = torch.tensor(fill, dtype=image.dtype).reshape(-1, 1, 1)
     lost, times = torch.zeros(height, width), torch.zeros(height, width)
     rows, columns = (_starts(length, side) for length in (height, width))
     for top in rows:
         covered = image.repeat(len(columns), 1, 1, 1)
         for place, left in enumerate(columns):
-            covered[place, :, top : top + side, left : left + side] = cover
+            covered[place, :, top : top + side, left : left + side] = fill
         for left, answer in zip(columns, call(covered)[:, unit].tolist(), strict=True):
             lost[top : top + side, left : left + side] += output - answer
             times[top : top + side, left : left + side] += 1

@@ -65,6 +65,23 @@ def chosen_units(units: Sequence[int], count: int, layer: str) -> list[int]:
     return list(dict.fromkeys(units)) or list(range(count))
 
 
+def refuse_no_images(count: int) -> None:
+    """Raise `UsageError` where there is nothing to look at."""
+    if not count:
+        raise UsageError("there are no images to look at", expected="at least one", found="none")
+
+
+def refuse_without_maps(output: Tensor, layer: str) -> None:
+    """Raise `UsageError` where what a layer puts out is no maps `(batch, channels, height, width)`."""
+    if output.dim() != 4:
+        raise UsageError(
+            f"the layer {layer} makes no maps",
+            expected="an output (batch, channels, height, width)",
+            found=str(tuple(output.shape)),
+            remedy="choose a convolutional or pooling layer",
+        )
+
+
 def layers_called(network: nn.Module, inputs: Tensor) -> dict[str, tuple[int, int] | None]:
     """Return the layers that inputs `(batch, ...)` pass through, in order, and the size of the maps of some.
 

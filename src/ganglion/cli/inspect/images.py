@@ -59,8 +59,9 @@ def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: P
     refuse_unwritable(out)
     run, preprocessing = _looking_at_images(folder)
     inputs = preprocessing(read_inputs([image], "image"))
-    draw = inspect.feature_maps if layer else inspect.all_feature_maps
-    figures.save(draw(run.network, inputs, *([layer] if layer else [])), out)
+    network = run.network
+    drawn = inspect.feature_maps(network, inputs, layer) if layer else inspect.all_feature_maps(network, inputs)
+    figures.save(drawn, out)
     print(out)
 
 
@@ -86,16 +87,17 @@ def excite(
         json: Print one JSON object.
     """
     from ganglion import figures, inspect
+    from ganglion.inspect.watched import layers_called
 
     refuse_unwritable(out)
     run, preprocessing = _looking_at_images(folder)
-    shape = (preprocessing.channels, *preprocessing.size)
-    last = _last_layer(run, preprocessing)
+    last = list(layers_called(run.network, preprocessing.blank))[-1]
+    black, white = preprocessing.ends
     found = inspect.excite(
-        run.network, shape, layer or last, unit,
-        black=preprocessing.black, white=preprocessing.white, steps=steps, seed=seed,
+        run.network, (preprocessing.channels, *preprocessing.size), layer or last, unit,
+        black=black, white=white, steps=steps, seed=seed,
     )  # fmt: skip
-    figures.save(found.figure(_names(run, found.layer == last)), out)
+    figures.save(found.figure(_class_names(run) if found.layer == last else ()), out)
     answer({"out": str(out), **found.to_dict()}, json, lambda: print(out))
 
 
@@ -121,19 +123,21 @@ def patches(
     import numpy as np
 
     from ganglion import figures, inspect
-    from ganglion.inspect.watched import layers_of_maps
+    from ganglion.inspect.watched import layers_called, layers_of_maps
 
     refuse_unwritable(out)
     run, preprocessing = _looking_at_images(folder)
-    task = run.prepared_task()
-    batches = [batch["inputs"] for batch in task.data.batches("train")]
-    layer = layer or list(layers_of_maps(run.network, batches[0][:1]))[-1]
-    found = inspect.strongest_patches(run.network, batches, layer, unit, count=count)
+    blank = preprocessing.blank
+    last = list(layers_called(run.network, blank))[-1]
+    layer = layer or list(layers_of_maps(run.network, blank))[-1]
+    data = run.prepared_task().data
+    found = inspect.strongest_patches(
+        run.network, (batch["inputs"] for batch in data.batches("train")), layer, unit, count=count
+    )
     shown = found if unit else found.first(12)
     places = sorted({patch.sample for row in shown.units.values() for patch in row})
-    images = preprocessing.inverse(task.data.some("train", np.array(places)))
-    names = _names(run, layer == _last_layer(run, preprocessing))
-    figures.save(shown.figure(dict(zip(places, images, strict=True)), names), out)
+    images = dict(zip(places, preprocessing.inverse(data.some("train", np.array(places))), strict=True))
+    figures.save(shown.figure(images, _class_names(run) if layer == last else ()), out)
     answer({"out": str(out), **shown.to_dict()}, json, lambda: print(out))
 
 
@@ -163,15 +167,15 @@ def saliency(
 
     refuse_unwritable(out)
     run, preprocessing = _looking_at_images(folder)
-    names = _names(run, True)
+    names = _class_names(run)
     if label is not None and label not in names:
         raise ConfigurationError(
             "this network knows no such class", expected=", ".join(names), found=label, remedy="choose one of these"
         )
     inputs = preprocessing(read_inputs([image], "image"))
-    grey = [(black + white) / 2 for black, white in zip(preprocessing.black, preprocessing.white, strict=True)]
+    black, white = preprocessing.ends
     asked = None if label is None else names.index(label)
-    found = inspect.saliency(run.network, inputs, asked, layer=layer, fill=grey, window=window)
+    found = inspect.saliency(run.network, inputs, asked, layer=layer, fill=(black + white) / 2, window=window)
     name = names[found.unit] if names else ""
     figures.save(found.figure(preprocessing.inverse(inputs)[0], name), out)
     answer({"out": str(out), "label": name, **found.to_dict()}, json, lambda: print(out))
@@ -200,25 +204,20 @@ def attack(
         out: Picture to write.
         json: Print one JSON object.
     """
-    import torch
-
     from ganglion import figures, inspect
 
     refuse_unwritable(out)
     run, preprocessing = _looking_at_images(folder)
-    names = _names(run, True)
+    names = _class_names(run)
     if not names:
         raise UsageError("only classifiers can be misled", where=folder, remedy="choose a run of classification")
     data = run.prepared_task().data
-    batches = [(batch["inputs"], batch["targets"]) for batch in data.batches("test")]
-    inputs, targets = (torch.cat(part) for part in zip(*batches, strict=True))
-    places = torch.from_numpy(data.spread("test", count))
-    ends = (torch.tensor(end).reshape(-1, 1, 1) for end in (preprocessing.black, preprocessing.white))
-    lowest, highest = ends
-    sizes = epsilon or EPSILONS[norm]
+    places = data.spread("test", count)
+    inputs, targets = (data.some("test", places, name) for name in ("inputs", "targets"))
+    black, white = preprocessing.ends
     found = inspect.robustness(
-        run.network, inputs[places], targets[places], sizes, norm=norm, steps=steps,
-        lowest=lowest, highest=highest, seed=seed,
+        run.network, inputs, targets, epsilon or EPSILONS[norm], norm=norm, steps=steps,
+        black=black, white=white, seed=seed,
     )  # fmt: skip
     figures.save(found.figure(names), out)
     answer({"out": str(out), **found.to_dict()}, json, lambda: print(found, out, sep="\n"))
@@ -236,17 +235,7 @@ def _looking_at_images(folder: str) -> "tuple[Run, ImagePreprocessing]":
     return run, preprocessing
 
 
-def _last_layer(run: "Run", preprocessing: "ImagePreprocessing") -> str:
-    """Return the name of the layer whose units are the answers of the network."""
-    import torch
-
-    from ganglion.inspect.watched import layers_called
-
-    blank = torch.zeros(1, preprocessing.channels, *preprocessing.size)
-    return list(layers_called(run.network, blank))[-1]
-
-
-def _names(run: "Run", is_last: bool) -> tuple[str, ...]:
-    """Return what the units of the last layer of a classifier stand for; nothing for any other layer."""
+def _class_names(run: "Run") -> tuple[str, ...]:
+    """Return what the outputs of a classifier stand for; nothing for other networks."""
     names: tuple[str, ...] = getattr(run.task, "label_names", ())
-    return names if is_last else ()
+    return names

@@ -115,7 +115,7 @@ class ImagePreprocessing:
 
     def brightness_in(self, prepared: Tensor) -> np.ndarray:
         """Return the mean brightness of prepared images `(samples,)`, black being 0 and white 1."""
-        black, white = (torch.tensor(ends).reshape(-1, 1, 1) for ends in (self.black, self.white))
+        black, white = self.ends
         return ((prepared - black) / (white - black)).mean(dim=(1, 2, 3)).numpy()
 
     @property
@@ -132,6 +132,17 @@ class ImagePreprocessing:
     def white(self) -> tuple[float, ...]:
         """What white becomes in each channel."""
         return self._scaled(1.0)
+
+    @property
+    def blank(self) -> Tensor:
+        """One black image, as the network takes it."""
+        return self.ends[0].expand(1, -1, *self.size).clone()
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """What black and white become in each channel, of a shape that goes with images, `(channels, 1, 1)`."""
+        black, white = (torch.tensor(values).reshape(-1, 1, 1) for values in (self.black, self.white))
+        return black, white
 
     def _scaled(self, pixel: float) -> tuple[float, ...]:
         if not self.means:
@@ -165,7 +176,7 @@ class ImagePreprocessing:
         images = images.detach().float().cpu()
         if sizes is not None:
             return self._at_sizes(images, sizes)
-        black, white = (torch.tensor(ends).reshape(-1, 1, 1) for ends in (self.black, self.white))
+        black, white = self.ends
         pixels = (images - black) / (white - black) * 255
         return pixels.round().clamp(0, 255).to(torch.uint8).movedim(1, 3).numpy()
 
