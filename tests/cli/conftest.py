@@ -26,6 +26,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 TINY = {
     "perceptron": ["--epochs", "2"],
     "lstm-forecaster": ["--steps", "2", "--hidden-features", "4", "--num-layers", "1", "--window", "10"],
+    "denoiser": ["--steps", "2", "--batch-size", "4", "--depth", "3", "--channels", "4"],
     "gan": ["--steps", "2", "--limit", "64", "--generator-features", "8", "--discriminator-features", "8"],
     "dqn": ["--steps", "4", "--learning-starts", "32", "--hidden-features", "8", "--evaluate-every", "4"],
     "lenet5": ["--steps", "2", "--limit", "64", "--data", "digits"],

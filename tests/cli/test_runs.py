@@ -153,6 +153,7 @@ def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp
     assert drawn("excite", run, "--layer", "c1", "--steps", "2")["units"][5]["unit"] == 5
     patches = drawn("patches", run, "--layer", "c3", "--unit", "2", "--count", "3")["units"]["2"]
     assert len(patches) == 3 and patches[0]["answer"] >= patches[1]["answer"]
+    assert drawn("patches", runs("denoiser"), "--count", "2")["layer"]
     explained = drawn("saliency", run, image, "--label", "4")
     assert explained["label"] == "4" and len(explained["gradient"]) == 32
     attacked = drawn("attack", run, "--epsilon", "0.1", "--steps", "2", "--count", "20")
@@ -160,6 +161,8 @@ def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp
     for refused, words in (
         (("saliency", run, image, "--label", "twelve"), "no such class"),
         (("attack", runs("perceptron")), "does not look at images"),
+        (("features", runs("gan"), image), "does not look at images"),
+        (("saliency", runs("denoiser"), image), "no single output"),
         (("excite", run, "--unit", "12"), "no unit 12"),
     ):
         done = command("inspect", *refused, "--out", out)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ganglion.figures.pixels import to_pixels
 from ganglion.figures.style import BLUE, MUTED, RED, styled
-from ganglion.figures.tiles import Tiles, signed_shades
+from ganglion.figures.tiles import Tiles, largest_of_most, signed_shades
 from ganglion.figures.words import number, text
 
 HEAT = 0.75
@@ -27,7 +27,7 @@ def heat_over(photo: np.ndarray, maps: Mapping[str, np.ndarray], title: str = ""
     sheet = Tiles(1 + len(maps), 1, photo.shape[:2], title, lines=2, widest=2.4)
     sheet.put(0, 0, pixels, "the image")
     for column, (name, values) in enumerate(maps.items(), start=1):
-        scale = float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max()) or 1.0
+        scale = largest_of_most(values)
         shares = np.clip(values / scale, -1, 1)
         weight = HEAT * np.abs(shares)[..., None] ** 0.7
         shown = (1 - weight) * pale + weight * signed_shades(np.sign(shares) * 0.8)

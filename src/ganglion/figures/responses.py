@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ganglion.figures.pixels import to_pixels
 from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, SIGNED, styled
+from ganglion.figures.tiles import largest_of_most
 from ganglion.figures.words import number, text
 
 KERNEL, GAP, MARGIN = 0.95, 0.14, 0.3
@@ -94,8 +95,7 @@ class _Page:
         if response.is_picture:
             self._picture(left, top, to_pixels(np.clip(response.values, 0, 1)[None])[0])
             return
-        # A few glints must not leave all else pale; the rectified part keeps the same scale.
-        scale = float(np.quantile(np.abs(response.values), 0.995)) or float(np.abs(response.values).max()) or 1.0
+        scale = largest_of_most(response.values)  # also of the rectified part
         shades = _spread(np.clip(response.values / scale, -1, 1))
         self._picture(left, top, np.asarray(SIGNED(shades / 2 + 0.5))[..., :3])
         self._picture(left + self.width + GAP, top, np.repeat(np.clip(shades, 0, 1)[..., None], 3, axis=-1))

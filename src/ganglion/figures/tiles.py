@@ -74,6 +74,12 @@ class Tiles:
         self.axes.text(x - 0.08, y + self.height / 2, name, ha="right", va="center", size=8.5, color=MUTED)
 
 
+def largest_of_most(values: np.ndarray) -> float:
+    """Return the largest size of all but a few values of any shape, which must not leave all else pale; never 0."""
+    sizes = np.abs(values)
+    return float(np.quantile(sizes, 0.995)) or float(sizes.max()) or 1.0
+
+
 def signed_shades(values: np.ndarray) -> np.ndarray:
     """Return the shades `(..., 3)` of values from -1 to 1; not finite ones stay NaN."""
     shades = np.asarray(SIGNED(np.clip(np.nan_to_num(values) / 2 + 0.5, 0, 1)))[..., :3].copy()

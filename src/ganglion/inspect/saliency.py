@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion import figures
+from ganglion.errors import UsageError
 from ganglion.inspect.untouched import untouched
 from ganglion.inspect.watched import chosen_units, layers_of_maps, refuse_without_maps, watched
 from ganglion.settings import at_least, bounded
@@ -84,7 +85,7 @@ def saliency(
 
     Raises:
         ConfigurationError: there is no such layer or output, or a number out of bounds.
-        UsageError: the network has no layer of maps.
+        UsageError: the network has no layer of maps, or no row of outputs.
     """
     layer = layer or _last_to_see_places(layers_of_maps(network, image))
     with untouched(network, evaluating=True) as call, torch.enable_grad():
@@ -92,6 +93,13 @@ def saliency(
         with watched(network, layer) as found:
             outputs = call(pixels)
         refuse_without_maps(found[-1], layer)
+        if outputs.dim() != 2:
+            raise UsageError(
+                "there is no single output to explain",
+                expected="outputs (batch, outputs), as of a classifier",
+                found=str(tuple(outputs.shape)),
+                remedy="choose a run of classification",
+            )
         (chosen,) = chosen_units(
             [int(outputs[0].argmax()) if unit is None else unit], outputs.shape[1], "of the output"
         )

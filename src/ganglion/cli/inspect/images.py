@@ -1,5 +1,6 @@
 """`inspect`, of networks that look at images: what layers make of one, what excites units, why an answer was given."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +17,7 @@ from ganglion.cli.arguments import (
     refuse_unwritable,
 )
 from ganglion.cli.output import answer
-from ganglion.errors import ConfigurationError, UsageError
+from ganglion.errors import ConfigurationError, ShapeError, UsageError
 
 if TYPE_CHECKING:
     from ganglion.data.preprocessing import ImagePreprocessing
@@ -57,7 +58,7 @@ def features(folder: Folder, image: Image, *, layer: OptionalText = None, out: P
     from ganglion.data.preprocessing import read_inputs
 
     refuse_unwritable(out)
-    run, preprocessing = _looking_at_images(folder)
+    run, preprocessing, _ = _looking_at_images(folder)
     inputs = preprocessing(read_inputs([image], "image"))
     network = run.network
     drawn = inspect.feature_maps(network, inputs, layer) if layer else inspect.all_feature_maps(network, inputs)
@@ -87,11 +88,9 @@ def excite(
         json: Print one JSON object.
     """
     from ganglion import figures, inspect
-    from ganglion.inspect.watched import layers_called
 
     refuse_unwritable(out)
-    run, preprocessing = _looking_at_images(folder)
-    last = list(layers_called(run.network, preprocessing.blank))[-1]
+    run, preprocessing, last = _looking_at_images(folder)
     black, white = preprocessing.ends
     found = inspect.excite(
         run.network, (preprocessing.channels, *preprocessing.size), layer or last, unit,
@@ -120,23 +119,23 @@ def patches(
         out: Picture to write.
         json: Print one JSON object.
     """
-    import numpy as np
+    import torch
 
     from ganglion import figures, inspect
-    from ganglion.inspect.watched import layers_called, layers_of_maps
+    from ganglion.inspect.watched import layers_of_maps
 
     refuse_unwritable(out)
-    run, preprocessing = _looking_at_images(folder)
-    blank = preprocessing.blank
-    last = list(layers_called(run.network, blank))[-1]
-    layer = layer or list(layers_of_maps(run.network, blank))[-1]
+    run, preprocessing, last = _looking_at_images(folder)
+    layer = layer or list(layers_of_maps(run.network, preprocessing.blank))[-1]
     data = run.prepared_task().data
     found = inspect.strongest_patches(
         run.network, (batch["inputs"] for batch in data.batches("train")), layer, unit, count=count
     )
     shown = found if unit else found.first(12)
-    places = sorted({patch.sample for row in shown.units.values() for patch in row})
-    images = dict(zip(places, preprocessing.inverse(data.some("train", np.array(places))), strict=True))
+    wanted = {patch.sample for row in shown.units.values() for patch in row}
+    inputs = (image for batch in data.batches("train") for image in batch["inputs"])
+    seen = {place: image for place, image in enumerate(inputs) if place in wanted}
+    images = dict(zip(seen, preprocessing.inverse(torch.stack([*seen.values()])), strict=True))
     figures.save(shown.figure(images, _class_names(run) if layer == last else ()), out)
     answer({"out": str(out), **shown.to_dict()}, json, lambda: print(out))
 
@@ -166,7 +165,7 @@ def saliency(
     from ganglion.data.preprocessing import read_inputs
 
     refuse_unwritable(out)
-    run, preprocessing = _looking_at_images(folder)
+    run, preprocessing, _ = _looking_at_images(folder)
     names = _class_names(run)
     if label is not None and label not in names:
         raise ConfigurationError(
@@ -207,7 +206,7 @@ def attack(
     from ganglion import figures, inspect
 
     refuse_unwritable(out)
-    run, preprocessing = _looking_at_images(folder)
+    run, preprocessing, _ = _looking_at_images(folder)
     names = _class_names(run)
     if not names:
         raise UsageError("only classifiers can be misled", where=folder, remedy="choose a run of classification")
@@ -223,16 +222,25 @@ def attack(
     answer({"out": str(out), **found.to_dict()}, json, lambda: print(found, out, sep="\n"))
 
 
-def _looking_at_images(folder: str) -> "tuple[Run, ImagePreprocessing]":
-    """Return a run whose network looks at images, and how an image is prepared for it."""
+def _looking_at_images(folder: str) -> "tuple[Run, ImagePreprocessing, str]":
+    """Return a run whose network looks at images, how one is prepared for it, and the layer that answers."""
     from ganglion.data.preprocessing import ImagePreprocessing
+    from ganglion.inspect.watched import layers_called
     from ganglion.runs.run import open_run
 
     run = open_run(folder)
     preprocessing: Any = run.task.preprocessing.get("inputs")
-    if not isinstance(preprocessing, ImagePreprocessing):
-        raise UsageError("this run does not look at images", remedy="choose a run of a convolutional system")
-    return run, preprocessing
+    layers: dict[str, Any] = {}
+    if isinstance(preprocessing, ImagePreprocessing):
+        with suppress(ShapeError):  # as of a generator, which makes images of noise
+            layers = layers_called(run.network, preprocessing.blank)
+    if not layers:
+        raise UsageError(
+            "the network of this run does not look at images",
+            where=folder,
+            remedy="choose a run of a convolutional system",
+        )
+    return run, preprocessing, list(layers)[-1]
 
 
 def _class_names(run: "Run") -> tuple[str, ...]:
