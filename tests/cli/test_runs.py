@@ -159,7 +159,7 @@ def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp
     attacked = drawn("attack", run, "--epsilon", "0.1", "--steps", "2", "--count", "20")
     assert [row["epsilon"] for row in attacked["accuracy"]] == [0, 0.1] and attacked["samples"] == 20
     for refused, words in (
-        (("saliency", run, image, "--label", "twelve"), "no such class"),
+        (("saliency", run, image, "--label", "twelve"), "no output for that class"),
         (("attack", runs("perceptron")), "does not look at images"),
         (("features", runs("gan"), image), "does not look at images"),
         (("saliency", runs("denoiser"), image), "no single output"),
@@ -167,6 +167,19 @@ def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp
     ):
         done = command("inspect", *refused, "--out", out)
         assert done.code == 2 and words in done.err and not out.exists()
+
+
+def test_a_single_logit_speaks_for_the_second_of_two_classes(command: Command, tmp_path: Path) -> None:
+    dark = np.random.default_rng(0).integers(0, 90, (60, 6, 6)).astype(np.uint8)
+    bright = np.arange(60) % 2 == 1
+    np.savez(tmp_path / "two.npz", x=dark + 150 * bright[:, None, None].astype(np.uint8), y=np.where(bright, "b", "a"))
+    run, out = tmp_path / "run", tmp_path / "drawn.png"
+    assert command("train", "mlp", "--data", tmp_path / "two.npz", "--epochs", "15", "--out", run).code == 0
+    excited = command("inspect", "excite", run, "--steps", "30", "--out", out, "--json").json["units"]
+    assert len(excited) == 1 and excited[0]["to_image"] > excited[0]["to_noise"]
+    attacked = command("inspect", "attack", run, "--epsilon", "0.9", "--out", out, "--json").json["accuracy"]
+    judged = command("evaluate", run, "--json").json["metrics"]["accuracy"]
+    assert [row["projected_gradient"] for row in attacked] == [pytest.approx(judged), 0] and judged > 0.7
 
 
 def test_inspect_looks_through_time(command: Command, runs: Runs, tmp_path: Path) -> None:

@@ -140,6 +140,15 @@ def test_accuracy_under_attack_is_that_of_the_margins(weights: torch.Tensor) -> 
     assert found.figure(("no", "yes")).axes
 
 
+def test_a_single_logit_is_misled_like_two_opposite_scores(weights: torch.Tensor) -> None:
+    single = nn.Sequential(nn.Flatten(), nn.Linear(36, 1, bias=False))
+    single[1].weight.data.copy_(-2 * weights.reshape(1, 36))  # the second score less the first
+    inputs = 0.3 + 0.4 * torch.rand(40, 1, 6, 6, generator=torch.Generator().manual_seed(3))
+    targets = (single(inputs)[:, 0] > 0).long()
+    one, two = (robustness(network, inputs, targets, (0.01, 0.02), steps=5) for network in (single, linear(weights)))
+    assert one.fast == two.fast and one.projected == two.projected and one.fast[0] == 1 > one.fast[2]
+
+
 def test_layers_are_listed_as_they_are_called_with_the_size_of_their_maps() -> None:
     network = one_kernel(torch.ones(3, 3))
     assert layers_called(network, torch.zeros(1, 1, 8, 8)) == {"0": (6, 6), "1": None, "2": None}

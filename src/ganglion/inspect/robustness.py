@@ -100,7 +100,8 @@ def robustness(
     """Measure the accuracy of a network on images changed so that its cross-entropy grows most.
 
     Args:
-        network: from images `(batch, channels, height, width)` to a score for each class, `(batch, classes)`.
+        network: from images `(batch, channels, height, width)` to a score for each class, `(batch, classes)`; of two
+            classes it may be a single logit, which speaks for the second.
         inputs: images as the network takes them, `(samples, channels, height, width)`.
         targets: classes, `(samples,)`.
         epsilons: sizes of the change; unchanged images are measured besides.
@@ -115,7 +116,8 @@ def robustness(
     generator = torch.Generator().manual_seed(seed)
     attack = partial(adversarial_examples, norm=norm, black=black, white=white, generator=generator)
     sizes = sorted({0.0, *epsilons})
-    with untouched(network, evaluating=True) as call:
+    with untouched(network, evaluating=True) as outputs:
+        call = partial(_scores, outputs)
         fast = [_answers(call, _changed(call, attack, inputs, targets, epsilon, 1)) for epsilon in sizes]
         changed = [_changed(call, attack, inputs, targets, epsilon, steps) for epsilon in sizes]
         projected = [_answers(call, images) for images in changed]
@@ -144,6 +146,12 @@ def _changed(call: Call, attack: Call, inputs: Tensor, targets: Tensor, epsilon:
         return inputs
     blocks = zip(inputs.split(BLOCK), targets.split(BLOCK), strict=True)
     return torch.cat([attack(partial(_losses, call, part), images, epsilon, steps=steps) for images, part in blocks])
+
+
+def _scores(call: Call, images: Tensor) -> Tensor:
+    """Return a score for each class, `(batch, classes)`: of a single logit z those whose softmax has it, 0 and z."""
+    outputs = call(images)
+    return F.pad(outputs, (1, 0)) if outputs.shape[1] == 1 else outputs
 
 
 def _losses(call: Call, targets: Tensor, images: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ def excite(
         run.network, (preprocessing.channels, *preprocessing.size), layer or last, unit,
         black=black, white=white, steps=steps, seed=seed,
     )  # fmt: skip
-    figures.save(found.figure(_class_names(run) if found.layer == last else ()), out)
+    figures.save(found.figure(_output_names(run, preprocessing) if found.layer == last else ()), out)
     answer({"out": str(out), **found.to_dict()}, json, lambda: print(out))
 
 
@@ -136,7 +136,7 @@ def patches(
     inputs = (image for batch in data.batches("train") for image in batch["inputs"])
     seen = {place: image for place, image in enumerate(inputs) if place in wanted}
     images = dict(zip(seen, preprocessing.inverse(torch.stack([*seen.values()])), strict=True))
-    figures.save(shown.figure(images, _class_names(run) if layer == last else ()), out)
+    figures.save(shown.figure(images, _output_names(run, preprocessing) if layer == last else ()), out)
     answer({"out": str(out), **shown.to_dict()}, json, lambda: print(out))
 
 
@@ -166,10 +166,13 @@ def saliency(
 
     refuse_unwritable(out)
     run, preprocessing, _ = _looking_at_images(folder)
-    names = _class_names(run)
+    names = _output_names(run, preprocessing)
     if label is not None and label not in names:
         raise ConfigurationError(
-            "this network knows no such class", expected=", ".join(names), found=label, remedy="choose one of these"
+            "this network has no output for that class",
+            expected=", ".join(names),
+            found=label,
+            remedy="choose one of these",
         )
     inputs = preprocessing(read_inputs([image], "image"))
     black, white = preprocessing.ends
@@ -244,6 +247,17 @@ def _looking_at_images(folder: str) -> "tuple[Run, ImagePreprocessing, str]":
 
 
 def _class_names(run: "Run") -> tuple[str, ...]:
-    """Return what the outputs of a classifier stand for; nothing for other networks."""
+    """Return what a classifier's classes are called; nothing for other networks."""
     names: tuple[str, ...] = getattr(run.task, "label_names", ())
     return names
+
+
+def _output_names(run: "Run", preprocessing: "ImagePreprocessing") -> tuple[str, ...]:
+    """Return what the outputs of a classifier stand for: its classes, and a single logit for the second of two."""
+    import torch
+
+    from ganglion.inspect.untouched import untouched
+
+    with untouched(run.network, evaluating=True) as call, torch.no_grad():
+        count = call(preprocessing.blank).shape[-1]
+    return _class_names(run)[-count:]
