@@ -135,7 +135,7 @@ class ImagePreprocessing:
 
     @property
     def blank(self) -> Tensor:
-        """One black image, as the network takes it."""
+        """One black image as the network takes it, `(1, channels, height, width)`."""
         return self.ends[0].expand(1, -1, *self.size).clone()
 
     @property
