@@ -182,6 +182,31 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class LatentModel(Protocol):
+    """A network p(x) = integral p(x | z) p(z) dz whose latent z are standard normal, and a guess q(z | x) of them.
+
+    Conditions, (batch, classes), are the shares of classes that a sample belongs to; None for a model without any.
+    """
+
+    latent_features: int
+    """Numbers in z."""
+    condition_features: int
+    """Numbers in a condition; 0 for a model without any."""
+
+    def posterior(self, inputs: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of q(z | x), `(batch, latent_features)`, of inputs `(batch, ...)`."""
+
+    def outputs(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return what p(x | z) is computed from, (batch, features), of latents (batch, latent_features)."""
+
+    def expected(self, outputs: Tensor) -> Tensor:
+        """Return the means of p(x | z), in the shape of the outputs (batch, features)."""
+
+    def log_likelihood(self, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """Return log p(x | z) in nats, `(batch,)`, of inputs `(batch, ...)`."""
+
+
+@runtime_checkable
 class EnergyModel(Protocol):
     """A network with a free energy F(v), its gradients, and a Markov chain that samples exp(-F)."""
 

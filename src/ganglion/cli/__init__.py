@@ -188,7 +188,7 @@ def overview() -> str:
     usage: ganglion COMMAND ...
     <BLANKLINE>
     Start
-      demo      train a tour of the systems and write a report
+      demo        train a tour of the systems and write a report
     ...
     """
     lines = ["Every network of the deep-learning canon, on your own data, in one command.", ""]
@@ -196,7 +196,7 @@ def overview() -> str:
     table = commands()
     for group in dict.fromkeys(command.group for command in table):
         lines.append(group)
-        lines += [f"  {command.name:<10}{command.summary}" for command in table if command.group == group]
+        lines += [f"  {command.name:<12}{command.summary}" for command in table if command.group == group]
         lines.append("")
     lines += [
         "Flags:  ganglion COMMAND --help, ganglion train NAME --help, ganglion --version;",

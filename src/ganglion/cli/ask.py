@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERBS = {
     "predict": "answer about inputs of your own: pictures, tables, texts",
     "generate": "draw new samples, or write text",
+    "interpolate": "draw the way from one example to another",
     "forecast": "continue a time series",
     "play": "let an agent play episodes",
     "chat": "talk with a run",
@@ -63,13 +64,15 @@ def ask(verb: str, words: list[str]) -> None:
 
 def usage(verb: str) -> str:
     """Return the help of a verb without a run: what each kind of task that answers it can be asked."""
+    from ganglion.cli.flags import flag
+
     lines = [f"usage: ganglion {verb} RUN [flags]", "", f"{VERBS[verb]}.".capitalize()]
     for name in offered()[verb]:
         facts = task_facts.load(name)
         question = facts["verbs"][verb]
         lines += ["", textwrap.fill(f"{name.capitalize()}: {question['summary']}", 80, subsequent_indent="  ")]
         for field in question["fields"]:
-            word = "INPUT ..." if field["given"] else f"--{field['name'].replace('_', '-')}"
+            word = "INPUT ..." if field["given"] else flag(field["name"])
             shown = "" if field["default"] in (None, "") else f" (default: {text(field['default'])})"
             lines.append(_flag_line(word, field["help"] + shown))
     lines += ["", "All:"]

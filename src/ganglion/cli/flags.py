@@ -119,12 +119,12 @@ def with_defaults(fields: list[dict[str, Any]], system: System) -> list[dict[str
 
 
 def flag(name: str) -> str:
-    """Return the flag of a field.
+    """Return the flag of a field; one whose name is a word of Python has a stroke behind it, the flag has none.
 
-    >>> flag("generator_descent.learning_rate")
-    '--generator-descent.learning-rate'
+    >>> flag("generator_descent.learning_rate"), flag("class_")
+    ('--generator-descent.learning-rate', '--class')
     """
-    return "--" + name.replace("_", "-")
+    return "--" + name.removesuffix("_").replace("_", "-")
 
 
 def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
@@ -193,7 +193,8 @@ def _group(arguments: dict[str, Any]) -> Any:
 def _from_fact(fact: dict[str, Any]) -> Any:
     # Where None stands for "not given", leaving the flag out says it; elsewhere the word None does.
     kind = fact["type"].removesuffix(" | None") if fact["optional"] else fact["type"]
-    return _argument(facts.type_of(kind), fact["help"], fact["default"])
+    named = {"name": fact["name"].removesuffix("_")} if fact["name"].endswith("_") else {}
+    return _argument(facts.type_of(kind), fact["help"], fact["default"], **named)
 
 
 def _argument(kind: Any, help: str, default: Any = None, **options: Any) -> Any:

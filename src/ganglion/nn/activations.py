@@ -13,6 +13,9 @@ ActivationName = Literal[
     "linear", "sigmoid", "hard-sigmoid", "tanh", "relu", "leaky-relu", "prelu", "elu", "swish", "maxout"
 ]
 
+PlainActivation = Literal["linear", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish"]
+"""Those that have nothing to learn and keep the width."""
+
 
 class Maxout(nn.Module):
     """Return max_k a_k over groups of neighbouring features: the largest of `pieces` linear functions.

@@ -121,20 +121,24 @@ def _write_images(answer: Images, path: Path) -> str:
     if len(answer.pixels) == 1:
         _save_picture(answer.pixels[0], path)
         return "1 picture"
-    pixels, shown = sheet_of(answer.pixels)
+    pixels, shown = sheet_of(answer.pixels, answer.columns)
     _save_picture(pixels, path)
     rest = f"; --out {path.with_suffix('')}/ writes one file each" if shown < len(answer.pixels) else ""
     return f"{shown} of {len(answer.pixels):,} pictures{rest}"
 
 
-def sheet_of(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, int]:
-    """Return a sheet `(height, width, 3)` of as many pictures as can be looked at together, and how many these are."""
+def sheet_of(pictures: Sequence[np.ndarray] | np.ndarray, columns: int | None = None) -> tuple[np.ndarray, int]:
+    """Return a sheet `(height, width, 3)` of as many pictures as can be looked at together, and how many these are.
+
+    Args:
+        columns: pictures in a row, where so many fit; as many as make the sheet square if not given.
+    """
     height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
     times = math.ceil(SMALLEST_SIDE / min(height, width))
     across, down = (max(1, LARGEST_SHEET // (side * times + GAP)) for side in (width, height))
     shown = [_on_paper(picture, height, width) for picture in pictures[: across * down]]
-    columns = min(across, max(math.ceil(math.sqrt(len(shown))), math.ceil(len(shown) / down)))
-    return sheet(np.stack(shown), columns), len(shown)
+    wanted = columns or math.ceil(math.sqrt(len(shown)))
+    return sheet(np.stack(shown), min(across, max(wanted, math.ceil(len(shown) / down)))), len(shown)
 
 
 def _on_paper(picture: np.ndarray, height: int, width: int) -> np.ndarray:

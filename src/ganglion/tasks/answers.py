@@ -49,6 +49,8 @@ class Images:
     rows: Sequence[Mapping[str, Any]] = ()
     """What is known of each picture beside its pixels."""
     title: str = ""
+    columns: int | None = None
+    """Pictures in a row of a sheet; as many as make it square if not given."""
     notes: tuple[str, ...] = ()
     also: tuple["Answer", ...] = ()
 

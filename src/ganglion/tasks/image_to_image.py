@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
@@ -119,11 +118,8 @@ class ImageToImage(Task):
         """Return what the network makes of each picture, under the name of its file."""
         found = raw(question.inputs)
         made = self.transform(network, list(found.samples))
-        names = [_name(name) for name in found.names]
-        if len(set(names)) < len(names):
-            names = [f"{number:04}-{name}" for number, name in enumerate(names, 1)]
         sizes = [{"height": picture.shape[0], "width": picture.shape[1]} for picture in made]
-        return Images(made, names, rows=found.name(sizes))
+        return Images(made, found.titles, rows=found.name(sizes))
 
     def transform(self, network: nn.Module, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return what a network makes of raw images of any size, each `(height, width, channels)` uint8.
@@ -147,12 +143,6 @@ def compare(images: Tensor, truth: Tensor) -> dict[str, float]:
         measure.name: float(function(images, truth).mean())
         for measure, function in zip(MEASURES, (psnr, ssim, l1), strict=True)
     }
-
-
-def _name(asked: Mapping[str, Any]) -> str:
-    """Return what to call the answer for a file, a row of a file, or an array."""
-    stem = Path(asked.get("input", "picture")).stem
-    return f"{stem}-{asked['row']}" if "row" in asked else stem
 
 
 TASK = ImageToImage

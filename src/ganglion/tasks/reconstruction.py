@@ -21,7 +21,8 @@ from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import generators, in_turn, numbered
+from ganglion.tasks.shared.classes import classes_at
+from ganglion.tasks.shared.drawing import as_pictures, generators, in_turn, numbered
 from ganglion.tasks.shared.evaluation import ask, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
@@ -157,10 +158,7 @@ class Reconstruction(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         codes = _encoded(rule.home, self._some("test", MAPPED))
-        fields = self.data.nearest("test").fields
-        classes = fields["targets"] if "targets" in fields and fields["targets"].kind == "classes" else None
-        labels = None if classes is None else np.asarray(classes.values)[self.data.spread("test", MAPPED)]
-        drawn = {"code_map": figures.code_map(codes.numpy(), labels, () if classes is None else classes.names)}
+        drawn = {"code_map": figures.code_map(codes.numpy(), *classes_at(self.data, "test", MAPPED))}
         if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             shown = self._some("test", SHOWN)
             restored = self._images(_rebuilt(rule.home, shown))
@@ -190,8 +188,7 @@ class Reconstruction(Task):
 
     def _images(self, decoded: Tensor) -> np.ndarray:
         """Return pixels (samples, height, width, channels) of decoded values (samples, features)."""
-        images: ImagePreprocessing = self.preprocessing["inputs"]
-        return images.inverse(decoded.unflatten(1, (images.channels, *images.size)))
+        return as_pictures(decoded, self.preprocessing["inputs"])
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the code of every sample, and the error of what is rebuilt from it."""

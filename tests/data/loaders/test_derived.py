@@ -10,6 +10,7 @@ from scipy import ndimage, stats
 
 from ganglion.data.loaders.derived import (
     DERIVED,
+    Binarised,
     Derived,
     Edges,
     GaussianNoise,
@@ -99,6 +100,14 @@ def test_poisson_counts_have_poissons_distribution(peak: float) -> None:
     assert made(PoissonNoise(peak=peak), torch.zeros(2, 1, 4, 4)).abs().max() == 0
     shifted = made(PoissonNoise(peak=peak, low=-1, high=1), source * 2 - 1)
     assert torch.allclose((shifted + 1) / 2, made(PoissonNoise(peak=peak), source), atol=2 / peak)
+
+
+def test_binarised_pixels_are_white_as_often_as_they_are_bright() -> None:
+    source = torch.tensor([-1.0, -0.5, 0.4, 1.0]).reshape(1, 1, 2, 2).repeat(20_000, 1, 1, 1)
+    drawn = made(Binarised(low=-1.0), source)
+    assert set(drawn.unique().tolist()) == {-1.0, 1.0}
+    often = (drawn == 1).float().mean(0).flatten()
+    assert torch.allclose(often, torch.tensor([0.0, 0.25, 0.7, 1.0]), atol=5 * (0.25 / 20_000) ** 0.5)
 
 
 def test_patches_are_lost_whole() -> None:

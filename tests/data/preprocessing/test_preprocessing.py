@@ -160,3 +160,13 @@ def test_inputs_are_read_from_files(tmp_path: Path) -> None:
         read_inputs([tmp_path / "none.png"], "image")
     with pytest.raises(DataError, match="nothing"):
         read_inputs([], "image")
+
+
+def test_rows_come_back_in_their_units_and_categories() -> None:
+    rows = np.array([[1.0, "red"], [3.0, "blue"], [8.0, "red"]], dtype=object)
+    prepared = TabularPreprocessing.fit(rows, ("size", "colour"))
+    back = prepared.inverse(prepared(rows))
+    assert [row["colour"] for row in back] == ["red", "blue", "red"]
+    assert [row["size"] for row in back] == pytest.approx([1.0, 3.0, 8.0], rel=1e-6)
+    unnamed = TabularPreprocessing.fit(rows)
+    assert list(unnamed.inverse(unnamed(rows))[0]) == ["column 1", "column 2"]

@@ -144,6 +144,26 @@ class PoissonNoise(Derived):
 
 @final
 @settings
+class Binarised(Derived):
+    """Each value is drawn anew: white with the probability that its share of white is, else black.
+
+    Source: Salakhutdinov and Murray, On the quantitative analysis of deep belief networks, 2008.
+    """
+
+    of: str = "inputs"
+    """Field that it is made of."""
+    low: float = 0.0
+    """What black is in the tensors."""
+    high: float = 1.0
+    """What white is in the tensors."""
+
+    def make(self, source: Tensor, draw: Draw) -> Tensor:
+        white = draw.uniforms(source) < (source - self.low) / (self.high - self.low)
+        return torch.where(white, self.high, self.low).to(source.dtype)
+
+
+@final
+@settings
 class MaskedPatches(Derived):
     """Whole squares of an image are lost, each with a probability: what is to be painted in again."""
 
@@ -227,6 +247,7 @@ DERIVED: dict[str, type[Derived]] = {
     "masking-noise": MaskingNoise,
     "salt-and-pepper-noise": SaltAndPepperNoise,
     "poisson-noise": PoissonNoise,
+    "binarised": Binarised,
     "masked-patches": MaskedPatches,
     "grey": Grey,
     "shrunk": Shrunk,

@@ -82,6 +82,25 @@ class TabularPreprocessing:
                 parts.append(standardised(as_numbers(column[:, None], (name,)), (mean,), (deviation,)))
         return torch.cat(parts, dim=1)
 
+    def inverse(self, values: Tensor) -> list[dict[str, float | str]]:
+        """Return rows by the names of their columns, in the user's units, of values `(samples, features)`.
+
+        A category is the one with the largest value.
+
+        >>> TabularPreprocessing(means=(2.0,), deviations=(4.0,), columns=("age",)).inverse(torch.tensor([[0.5]]))
+        [{'age': 4.0}]
+        """
+        kinds = self.categories or ((),) * len(self.means)
+        parts = values.split([len(texts) or 1 for texts in kinds], dim=1)
+        columns: dict[str, list[float] | list[str]] = {}
+        names = self.columns or tuple(f"column {number + 1}" for number in range(len(self.means)))
+        for name, part, texts, mean, deviation in zip(names, parts, kinds, self.means, self.deviations, strict=True):
+            if texts:
+                columns[name] = [texts[place] for place in part.argmax(dim=1).tolist()]
+            else:
+                columns[name] = (part[:, 0].double() * deviation + mean).tolist()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
 
 def _one_hot(column: np.ndarray, categories: Sequence[str]) -> Tensor:
     matches = np.array([[item == category for category in categories] for item in column], dtype=np.float32)

@@ -12,6 +12,14 @@ SYSTEMS = (
         tour={},
     ),
     System(
+        name="vae",
+        module="autoencoder.vae",
+        tasks=("variational",),
+        data="digits",
+        defaults={"epochs": 100, "batch_size": 64},
+        tour={},
+    ),
+    System(
         name="denoiser",
         module="autoencoder.denoiser",
         tasks=("image_to_image",),

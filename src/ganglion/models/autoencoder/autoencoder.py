@@ -41,21 +41,19 @@ References:
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.core import LearningRule
+from ganglion.nn.activations import PlainActivation
 from ganglion.nn.activations import activation as make_activation
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.settings import Count, Share, at_least, settings
-
-PlainActivation = Literal["linear", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish"]
-"""Those that have nothing to learn and keep the width."""
 
 
 @settings

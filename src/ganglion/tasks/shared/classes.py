@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ganglion import figures
+from ganglion.data.splits import Part
 from ganglion.nn import probabilities
 from ganglion.tasks.shared.prepared import Prepared
 
@@ -44,3 +45,11 @@ def confusion(truth: np.ndarray, said: np.ndarray, labels: Sequence[str]) -> "Fi
     judged = (truth >= 0) & (truth < classes)
     counts = np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
     return figures.confusion_matrix(counts, labels)
+
+
+def classes_at(data: Prepared, part: Part, most: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the classes (samples,) of the samples that `Prepared.spread` chooses, and their names; None if none."""
+    targets = data.nearest(part).fields.get("targets")
+    if targets is None or targets.kind != "classes":
+        return None, ()
+    return np.asarray(targets.values)[data.spread(part, most)], targets.names

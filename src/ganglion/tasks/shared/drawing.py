@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganglion.data.loaders.noise import mixed_seed
+from ganglion.data.preprocessing import ImagePreprocessing
 
 
 def generators(count: int, seed: int, device: torch.device | str = "cpu") -> Iterator[torch.Generator]:
@@ -43,3 +45,8 @@ def in_turn(*images: np.ndarray, columns: int) -> np.ndarray:
     rows = len(images[0]) // columns
     together = np.stack([part[: rows * columns].reshape(rows, columns, *part.shape[1:]) for part in images], axis=1)
     return together.reshape(-1, *together.shape[3:])
+
+
+def as_pictures(values: Tensor, images: ImagePreprocessing) -> np.ndarray:
+    """Return uint8 pictures `(samples, height, width, channels)` of values `(samples, features)`."""
+    return images.inverse(values.unflatten(1, (images.channels, *images.size)))

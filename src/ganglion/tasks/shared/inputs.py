@@ -44,9 +44,22 @@ class Asked:
         """Return one row of an answer for each sample, with the sample's name before it."""
         return [{**name, **row} for name, row in zip(self.names, rows, strict=True)]
 
+    @property
+    def titles(self) -> list[str]:
+        """Return what a picture made of each sample is called: after its file, all different."""
+        names = [_title(name) for name in self.names]
+        same = len(set(names)) < len(names)
+        return [f"{number:04}-{name}" for number, name in enumerate(names, 1)] if same else names
+
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """Return an answer of one row for each sample, with all that is known of the samples."""
         return Rows(self.name(rows), notes=self.notes, beside=self.own)
+
+
+def _title(name: Name) -> str:
+    """Return what to call the answer for a file, a row of a file, or an array."""
+    stem = Path(name.get("input", "picture")).stem
+    return f"{stem}-{name['row']}" if "row" in name else stem
 
 
 def asked(
