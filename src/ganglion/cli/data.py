@@ -5,12 +5,17 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from ganglion.cli.arguments import Name, OptionalKind, OptionalText, Switch
+from ganglion.cli.arguments import Name, OptionalKind, Switch
+from ganglion.cli.flags import Reading
 from ganglion.cli.output import answer, print_table
 from ganglion.errors import DataError, printable
 from ganglion.settings import unknown_name
 
-AS = {"table": "tabular", **{kind: kind for kind in ("series", "text", "documents", "tagged", "image")}}
+AS = {
+    "table": "tabular",
+    **{kind: kind for kind in ("series", "text", "documents", "tagged", "image")},
+    **{kind: kind for kind in ("image-pairs", "image-domains", "image-masks")},
+}
 """What data can be checked as, and the name of that kind."""
 
 
@@ -50,24 +55,26 @@ def folder_of(name: str) -> str | None:
     return next((str(root / name) for root in roots if (root / name).is_dir()), None)
 
 
-def check_data(source: Name, *, target: OptionalText = None, kind: OptionalKind = None, json: Switch = False) -> None:
+def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, json: Switch = False) -> None:
     """Read data and report what it holds and what is wrong with it, before any training.
 
     Args:
         source: Name of a data set, or path of your own data.
-        target: Column to predict.
-        kind: What to read the data as: table, series, text, documents, tagged, image.
+        reading: How the data is to be read; what is not given is found out.
+        kind: What to read the data as: table, series, text, documents, tagged, image, image-pairs,
+            image-domains, image-masks.
         json: Print one JSON object.
     """
     from ganglion.data.card import card
     from ganglion.data.catalogue import read
     from ganglion.data.check import check_path
     from ganglion.data.settings import DataSettings
+    from ganglion.settings import from_dict
 
     if kind is not None and kind not in AS:
         raise unknown_name("kind of data", kind, list(AS), where="--as")
     wanted: Any = None if kind is None else AS[kind]
-    settings = DataSettings(target=target, allow_problems=True)
+    settings = from_dict(DataSettings, {**reading, "allow_problems": True}, where="data")
     findings = check_path(source, settings, wanted)
     try:
         dataset = read(source, settings, wanted)

@@ -4,12 +4,12 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, make_dataclass
-from typing import Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 
 import tyro
 
 from ganglion.cli.output import hanging, text
-from ganglion.data.settings import DataSettings
+from ganglion.data.settings import READ, WRITTEN, DataSettings
 from ganglion.models import System
 from ganglion.runs import facts
 from ganglion.training.settings import TrainerSettings
@@ -62,9 +62,8 @@ def parse_question(verb: str, question: dict[str, Any], words: list[str]) -> tup
     """Read the words behind `VERB RUN`: the command's own flags, and the fields of the question that were given."""
     given = [field for field in question["fields"] if field["given"]]
     asked = [field for field in question["fields"] if not field["given"]]
-    command, options = parse_flags(
-        f"ganglion {verb} RUN", question["summary"], _ask_command(given), {verb: asked}, words
-    )
+    settings = {verb: asked} | ({"reading": _of_data(WRITTEN)} if given else {})
+    command, options = parse_flags(f"ganglion {verb} RUN", question["summary"], _ask_command(given), settings, words)
     return command, options | {field["name"]: getattr(command, field["name"]) for field in given}
 
 
@@ -200,6 +199,19 @@ def _from_fact(fact: dict[str, Any]) -> Any:
 def _argument(kind: Any, help: str, default: Any = None, **options: Any) -> Any:
     shown = "" if default in (None, [], "") else f"(default: {text(default)})"
     return Annotated[kind, tyro.conf.arg(help=help, help_behavior_hint=shown, **options)]
+
+
+def _of_data(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the fields of those names among the settings of data."""
+    return [field for field in facts.fields(DataSettings()) if field["name"] in names]
+
+
+if TYPE_CHECKING:
+    Reading: TypeAlias = dict[str, Any]
+else:
+    Reading = Annotated[
+        _group({field["name"]: _from_fact(field) for field in _of_data(READ)}), tyro.conf.OmitArgPrefixes
+    ]
 
 
 def _identifier(title: str) -> str:

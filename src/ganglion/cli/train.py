@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganglion.cli import folds
-from ganglion.cli.arguments import Folder, OptionalCount, Switch
+from ganglion.cli.arguments import Folder, OptionalCount, OptionalText, Switch
 from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
 from ganglion.cli.wording import words
@@ -45,6 +45,7 @@ def resume(
     *,
     epochs: OptionalCount = None,
     steps: OptionalCount = None,
+    data: OptionalText = None,
     strict: Switch = False,
     exact: Switch = False,
     json: Switch = False,
@@ -56,13 +57,14 @@ def resume(
         folder: Folder of the run.
         epochs: Train to this many epochs in all, also a run that has finished.
         steps: Train to this many iterations in all, also a run that has finished.
+        data: Where the data lies now, if it was moved; the run remembers it.
         strict: Stop if the newest checkpoint is damaged, instead of using the one before it.
         exact: Stop if anything differs that may change a bit: torch, kind of device, processor, threads.
         json: Print the result as JSON.
         quiet: Print the result only.
     """
     if folds.given(folder):
-        if epochs or steps or strict or exact:
+        if epochs or steps or data or strict or exact:
             raise UsageError("a cross-validation goes on as it began", remedy="leave the flags out")
         folds.resume(folder, json, quiet)
         return
@@ -71,7 +73,7 @@ def resume(
         from ganglion.runs import session
 
         return session.prepare_resume(
-            folder, callbacks=callbacks, epochs=epochs, steps=steps, strict=strict, exact=exact
+            folder, callbacks=callbacks, epochs=epochs, steps=steps, data=data, strict=strict, exact=exact
         )
 
     _run(prepare, json, quiet)

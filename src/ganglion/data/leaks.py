@@ -1,6 +1,7 @@
 """Columns that alone say what is to be predicted: whoever learns from them has learnt nothing."""
 
 from collections.abc import Iterator, Mapping
+from shlex import quote
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def leak_findings(columns: Mapping[str, np.ndarray], targets: np.ndarray, order:
             yield _finding(
                 f"column {name!r} alone predicts the target almost perfectly",
                 share,
-                f"is it known before the target is? if not, leave it out with --drop {name}",
+                f"is it known before the target is? if not, leave it out with --drop {quote(name)}",
             )
     if order and (share := foretold(np.arange(len(targets), dtype=np.float64), targets)) >= ORDERED:
         remedy = "a column that counts the rows would say it, too; such columns are left out"

@@ -5,6 +5,14 @@ from typing import Annotated, Literal
 from ganglion.errors import ConfigurationError
 from ganglion.settings import SHARE, above, at_least, settings
 
+WRITTEN = ("delimiter", "quoting", "decimal", "thousands", "encoding", "header", "missing", "dates")
+"""Settings that say how a file is written, of whatever is to be learnt or asked."""
+READ = (
+    *("target", "task", "columns", "drop", "index", "text", "numbers", "weights", "series", "labels", "pixels"),
+    *WRITTEN,
+)
+"""Settings by which data is read, before it is divided and batched."""
+
 
 @settings
 class DataSettings:

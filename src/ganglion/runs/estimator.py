@@ -18,7 +18,7 @@ from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
 from ganglion.runs import weights
-from ganglion.runs.options import settle
+from ganglion.runs.options import refuse_overruled, settle
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.training.callback import Callback, Training
 from ganglion.training.machine.seeding import random_state_kept, seed_all
@@ -73,6 +73,7 @@ class _Estimator(BaseEstimator):
             name="arrays", kind=kind, inputs=inputs, targets=targets, label_names=label_names, weights=given_weights
         )
         task = tasks.find(self._task_name).prepare(dataset, config, data_settings, seed)
+        refuse_overruled(self._options, config, task.config)
         history = _History()
         with random_state_kept():
             seed_all(seed)

@@ -1,9 +1,11 @@
 """From flat options to the three settings of a run: the system's, the trainer's and the data's."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from ganglion.data.settings import DataSettings
+from ganglion.errors import ConfigurationError
 from ganglion.models import System
 from ganglion.rules.descend import Descent
 from ganglion.settings import from_dict, to_dict, unknown_name
@@ -34,6 +36,26 @@ def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSetting
     config = from_dict(cls, _merged(to_dict(form), nested[cls]), where=system.name)
     trainer_settings = from_dict(TrainerSettings, nested[TrainerSettings], where="training")
     return config, trainer_settings, from_dict(DataSettings, nested[DataSettings], where="data")
+
+
+def refuse_overruled(given: Iterable[str], asked: Any, found: Any) -> None:
+    """Raise where a size that the user gave is not that of the data.
+
+    Args:
+        given: Names of the options that the user gave.
+        asked: The configuration as asked for.
+        found: The configuration as fitted to the data.
+    """
+    for name in given:
+        wanted, there = getattr(asked, name, None), getattr(found, name, None)
+        if wanted != there:
+            raise ConfigurationError(
+                "a size that was given is not that of the data",
+                where=name,
+                expected=str(there),
+                found=str(wanted),
+                remedy="leave it out: it follows from the data",
+            )
 
 
 def _fields(cls: type) -> list[str]:

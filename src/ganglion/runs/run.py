@@ -1,13 +1,16 @@
 """A finished or half-finished run, as a user meets it: its numbers, pictures, network, and answers."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from ganglion.data.settings import DataSettings
+from ganglion.data.settings import WRITTEN, DataSettings
+from ganglion.errors import CheckpointError, DataError
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.runs.opening import build, checked, fill, restored
@@ -15,7 +18,7 @@ from ganglion.runs.preparing import prepare_task
 from ganglion.runs.report import tour_table
 from ganglion.runs.sheets import FILM, SAMPLES
 from ganglion.runs.writing import write
-from ganglion.settings import from_dict
+from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.answers import Answer
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import unable
@@ -90,12 +93,24 @@ class Run:
         """Return the answer to a question with everything that belongs to it; see `ask`."""
         if verb not in self.task.verbs:
             raise unable(verb, self.task.name, self.task.verbs)
+        written = {name: question.pop(name) for name in WRITTEN if name in question}
         asked: Any = from_dict(self.task.verbs[verb], question, where=verb)
-        answer = self.task.ask(verb, self.network, asked)
+        with self._reading(written):
+            answer = self.task.ask(verb, self.network, asked)
         for value in vars(asked).values():
             if isinstance(value, Path):
                 write(answer, value)
         return answer
+
+    @contextmanager
+    def _reading(self, written: dict[str, Any]) -> Iterator[None]:
+        """Read files for a while as they are said to be written, otherwise as those of training were."""
+        trained = self.task.settings
+        self.task.settings = from_dict(DataSettings, to_dict(trained) | written, where="data")
+        try:
+            yield
+        finally:
+            self.task.settings = trained
 
     def ask(self, verb: str, *, out: str | Path | None = None, **question: Any) -> Any:
         """Ask anything that the task of this run answers: `run.ask("generate", count=4, seed=1)`.
@@ -103,7 +118,8 @@ class Run:
         Args:
             verb: one of `run.task.verbs`.
             out: file or folder to write the answer to; `ganglion.runs.writing` says which endings there are.
-            question: fields of the question, those that `ganglion VERB RUN --help` lists.
+            question: fields of the question, those that `ganglion VERB RUN --help` lists; where files are asked about
+                also how these are written: `delimiter`, `decimal`, `encoding` and so on.
 
         Returns:
             Rows as a list of dicts, images as uint8 `(count, height, width, channels)`, text as a string, a film or a
@@ -130,23 +146,43 @@ class Run:
         """Play episodes, 10 when not told how many, always taking the action of highest value."""
         return self.ask("play", out=out, **_given(episodes=episodes), **question)
 
-    def evaluate(self, part: Part = "test") -> dict[str, float]:
-        """Read the data again and judge the best weights on a part of it."""
+    def evaluate(self, part: Part = "test", data: str | Path | None = None) -> dict[str, float]:
+        """Read the data again, or where it lies now, and judge the best weights on a part of it."""
         rule = build(self.system, self.config)
         if rule.phases:  # judged in the state that training ended in
             rule.begin(rule.phases[-1])
         rule.home.load_state_dict(self.network.state_dict())
-        task = self.prepared_task()
+        task = self.prepared_task(data)
         task.calibrate(rule)
         return task.evaluate(rule, part)
 
-    def prepared_task(self) -> Task:
-        """Return the task with its data, as it was when training began."""
+    def prepared_task(self, data: str | Path | None = None) -> Task:
+        """Return the task with its data, as it was when training began.
+
+        Args:
+            data: name or path of the data, if it has been moved since.
+
+        Raises:
+            DataError: There is no such data any more.
+            CheckpointError: It is not the data that the run was trained on.
+        """
         settings = from_dict(DataSettings, self._description["data_settings"], where="config.json")
-        source = self._description["data"]
-        return prepare_task(
-            self.system, source, self.config, settings, self._description["trainer"]["seed"], self.folder
-        )
+        source, seed = str(data or self._description["data"]), self._description["trainer"]["seed"]
+        try:
+            task = prepare_task(self.system, source, self.config, settings, seed, self.folder)
+        except DataError as error:
+            if data is None and not Path(source).exists():
+                error.remedy = f"if it was moved, say where it is now: ganglion resume {self.folder} --data PATH"
+            raise
+        if task.fingerprint != self._description["fingerprint"]:
+            raise CheckpointError(
+                "the data is not the data that this run was trained on",
+                where=source,
+                expected=f"SHA-256 {self._description['fingerprint'][:12]}",
+                found=f"SHA-256 {task.fingerprint[:12]}",
+                remedy="put the old data back, or start a new run",
+            )
+        return task
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.result.get('score_name', 'score')}={self.result.get('score')})"

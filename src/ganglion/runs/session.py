@@ -1,7 +1,7 @@
 """From a name and some options to a trained run: reads, builds, trains, judges, draws, reports."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ganglion.models import System, find
 from ganglion.runs import weights
 from ganglion.runs.migration import FORMAT
 from ganglion.runs.opening import build, checked
-from ganglion.runs.options import settle
+from ganglion.runs.options import refuse_overruled, settle
 from ganglion.runs.preparing import Source, as_source, prepare_task
 from ganglion.runs.report import run_report
 from ganglion.runs.run import Run
@@ -139,7 +139,7 @@ def _prepare(
     precision = settle_precision(trainer_settings.precision, device, getattr(config, "bf16_is_safe", False))
     trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
     with surroundings(trainer_settings.threads, trainer_settings.deterministic):
-        return _found(system, data, out, callbacks, config, trainer_settings, data_settings)
+        return _found(system, data, out, callbacks, (config, trainer_settings, data_settings), options)
 
 
 def _found(
@@ -147,13 +147,14 @@ def _found(
     data: Source,
     out: str | Path | None,
     callbacks: Sequence[Callback],
-    config: Any,
-    trainer_settings: TrainerSettings,
-    data_settings: DataSettings,
+    settings: tuple[Any, TrainerSettings, DataSettings],
+    given: Collection[str],
 ) -> Session:
-    """Prepare a run whose settings are known, and make its folder."""
+    """Prepare a run whose settings are known, some of them given by the user, and make its folder."""
+    config, trainer_settings, data_settings = settings
     source = as_source(system, system.data if data is None else data, data_settings)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
+    refuse_overruled(given, config, task.config)
     monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
     foundation = _lay(system, task, trainer_settings.seed)
     started = weights.start(foundation[0], trainer_settings)
@@ -171,7 +172,7 @@ def _found(
         "state": task.state(),
         "started": started,
     }
-    label = source.name if isinstance(source, Dataset) else Path(source).stem
+    label = source.name if isinstance(source, Dataset) else Path(source).stem.rpartition(":")[2]
     files = RunFolder.create(out, f"{system.name}-{label}", description)
     with _unlocked_on_error(files):
         if isinstance(source, Dataset):
@@ -195,15 +196,19 @@ def resume(
     callbacks: Sequence[Callback] = (),
     steps: int | None = None,
     epochs: int | None = None,
+    data: str | Path | None = None,
     strict: bool = False,
     exact: bool = False,
 ) -> Run:
     """Continue a run from its newest usable checkpoint; a finished one only if told to train longer.
 
+    `data` says where the data lies now, if it was moved; the run remembers it, a finished one, too.
     With `strict` a damaged newest checkpoint is an error, with `exact` whatever may change a bit: another torch,
     kind of device, processor or number of threads.
     """
-    session = prepare_resume(folder, callbacks=callbacks, steps=steps, epochs=epochs, strict=strict, exact=exact)
+    session = prepare_resume(
+        folder, callbacks=callbacks, steps=steps, epochs=epochs, data=data, strict=strict, exact=exact
+    )
     return session.fit() if isinstance(session, Session) else session
 
 
@@ -213,6 +218,7 @@ def prepare_resume(
     callbacks: Sequence[Callback] = (),
     steps: int | None = None,
     epochs: int | None = None,
+    data: str | Path | None = None,
     strict: bool = False,
     exact: bool = False,
 ) -> Session | Run:
@@ -221,7 +227,7 @@ def prepare_resume(
     with stop_requests(raises=True):
         files.lock()
         with _unlocked_on_error(files):
-            session = _prepare_resume(files, callbacks, steps, epochs, strict, exact)
+            session = _prepare_resume(files, callbacks, steps, epochs, data, strict, exact)
     if isinstance(session, Run):
         files.unlock()
     return session
@@ -232,6 +238,7 @@ def _prepare_resume(
     callbacks: Sequence[Callback],
     steps: int | None,
     epochs: int | None,
+    data: str | Path | None,
     strict: bool,
     exact: bool,
 ) -> Session | Run:
@@ -240,12 +247,15 @@ def _prepare_resume(
     if (files.path / "result.json").exists() and not longer:
         if not (files.path / REPORT).exists():  # killed between the two
             run_report(files.path)
+        if data is not None:
+            Run(files.path).prepared_task(data)
+            files.write("config.json", description | {"data": str(data)})
         return Run(files.path)
     settings = from_dict(TrainerSettings, description["trainer"], where="config.json")
     if longer:
         settings = dataclasses.replace(settings, steps=steps, epochs=epochs, minutes=None)
     with surroundings(settings.threads, settings.deterministic):
-        return _continue(files, description, settings, longer, callbacks, strict, exact)
+        return _continue(files, description, settings, longer, callbacks, data, strict, exact)
 
 
 def _continue(
@@ -254,27 +264,23 @@ def _continue(
     settings: TrainerSettings,
     longer: bool,
     callbacks: Sequence[Callback],
+    data: str | Path | None,
     strict: bool,
     exact: bool,
 ) -> Session:
     """Take up a run whose settings are known where it was left."""
     run = Run(files.path)
-    task = run.prepared_task()
-    if task.fingerprint != description["fingerprint"]:
-        raise CheckpointError(
-            "the data is not the data that this run was trained on",
-            where=description["data"],
-            expected=f"SHA-256 {description['fingerprint'][:12]}",
-            found=f"SHA-256 {task.fingerprint[:12]}",
-            remedy="put the old data back, or start a new run",
-        )
+    task = run.prepared_task(data)
     foundation = _lay(run.system, task, settings.seed)
     session = _assemble(run.system, task, foundation, settings, files, callbacks)
     doubts = session.trainer.resume(strict, exact)
     if longer:  # and it can be: a run that cannot go on keeps its result
         # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
         (files.path / "result.json").unlink(missing_ok=True)
-        files.write("config.json", description | {"trainer": to_dict(settings)})
+    if longer or data is not None:
+        files.write(
+            "config.json", description | {"trainer": to_dict(settings), "data": str(data or description["data"])}
+        )
     return dataclasses.replace(session, notes=(*session.notes, *doubts))
 
 

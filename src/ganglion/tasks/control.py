@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
@@ -168,8 +168,9 @@ class Control(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         drawn = {}
         if self._loader is not None:
-            spec = gymnasium.spec(self.environment)
-            drawn["returns"] = figures.returns([reward for _, reward in self._loader.returns], spec.reward_threshold)
+            with closing(self._make()) as environment:
+                solved = environment.spec.reward_threshold if environment.spec else None
+            drawn["returns"] = figures.returns([reward for _, reward in self._loader.returns], solved)
         try:
             with playing(rule.home) as act:
                 images, _ = record_episode(self.environment, act, episode_seed("test", self.seed, 0))

@@ -100,8 +100,8 @@ def record_episode(name: str, act: Act, seed: int, limit: int = 2000) -> tuple[n
 
     Raises `ConfigurationError` or `MissingExtraError` where the environment cannot be drawn.
     """
-    drawing = DRAWINGS.get(gymnasium.spec(name).name)
     environment = make_environment(name)
+    drawing = DRAWINGS.get(environment.spec.name) if environment.spec else None
     if not drawing:
         if "rgb_array" not in environment.metadata.get("render_modes", ()):
             raise ConfigurationError(f"{name} cannot be drawn", expected="an environment with render mode rgb_array")

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import gymnasium
@@ -26,19 +27,22 @@ EPISODE_LIMIT = 10_000
 def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env:
     """Return the registered environment with observations as one array and actions numbered from 0.
 
-    Observations that are not arrays (a number of a state, a tuple) are laid out as a vector, states one-hot.
+    Observations that are not arrays (a number of a state, a tuple) are laid out as a vector, states one-hot. A module
+    of the user's that registers environments is named before its name, as in Gymnasium: `module:Name-v0`.
     Raises `ConfigurationError` for an unknown name or unsuitable spaces, `MissingExtraError` for a missing package.
 
     >>> make_environment("FrozenLake-v1").observation_space.shape
     (16,)
     """
+    name = _registered(name)
     if name not in gymnasium.registry:
         folded = {known.casefold(): known for known in gymnasium.registry}
         near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
         raise ConfigurationError(
             f"unknown environment {name!r}",
             expected="one registered with Gymnasium, such as CartPole-v1, Acrobot-v1, MountainCar-v0, FrozenLake-v1",
-            remedy=f"did you mean {folded[near[0]]!r}?" if near else "",
+            remedy=(f"did you mean {folded[near[0]]!r}? " if near else "")
+            + f"an environment of your own is named with the module that registers it: my_module:{name}",
         )
     try:
         options: dict[str, Any] = {"render_mode": render_mode} if render_mode else {}
@@ -55,6 +59,22 @@ def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env
             remedy="make it with gymnasium.make, which says more",
         ) from error
     return with_plain_spaces(environment)
+
+
+def _registered(name: str) -> str:
+    """Import the module that registers an environment, where one is named, and return the environment's name."""
+    module, _, registered = name.rpartition(":")
+    if not module:
+        return name
+    try:
+        import_module(module)
+    except Exception as error:  # Modules of others raise what they like.
+        raise ConfigurationError(
+            f"the module {module}, which shall register {registered}, cannot be imported",
+            found=f"{type(error).__name__}: {error}",
+            remedy=f"install it, or name its folder in PYTHONPATH: PYTHONPATH=FOLDER ganglion train dqn --data {name}",
+        ) from error
+    return registered
 
 
 def with_plain_spaces(environment: gymnasium.Env) -> gymnasium.Env:

@@ -1,5 +1,6 @@
 """Rows that a trained network is asked about, read as the rows were that it learnt from, and what stands beside."""
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from ganglion.data.formats.tables import Table, read_table
 from ganglion.data.formats.tables.columns import ColumnType
 from ganglion.data.formats.tables.table import few
 from ganglion.data.formats.tables.words import words_for_missing
-from ganglion.data.settings import DataSettings
+from ganglion.data.settings import WRITTEN, DataSettings
 from ganglion.errors import GanglionError, ShapeError
 
+FLAG = re.compile(r"--([a-z]+)")
 BOOLEANS = ({"true", "t", "yes", "y", "1", "1.0"}, {"false", "f", "no", "n", "0", "0.0"})
 """Spellings of what is true and of what is not."""
 
@@ -37,11 +39,11 @@ class AskedRows:
 
 @contextmanager
 def with_flags_of_training() -> Iterator[None]:
-    """Say of the flags that an error names that they belong to training: questions have none, and follow its flags."""
+    """Say of flags that an error names, and that a question does not have, that they belong to training."""
     try:
         yield
     except GanglionError as error:
-        if "--" in error.remedy:
+        if set(FLAG.findall(error.remedy)) - set(WRITTEN):
             error.remedy = f"write this file as the training data is written, or train again: {error.remedy}"
         raise
 

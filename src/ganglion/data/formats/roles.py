@@ -1,6 +1,7 @@
 """Which column of a table is predicted, from which others, and which merely count or name the rows."""
 
 import re
+from shlex import quote
 
 import numpy as np
 
@@ -110,7 +111,7 @@ def find_inputs(table: Table, target: str | None, settings: DataSettings, notes:
     if counting:
         notes.append(
             f"left out, since they only count or name the rows: {', '.join(counting)}; "
-            f"--numbers {counting[0]} keeps that one"
+            f"--numbers {quote(counting[0])} keeps that one"
         )
     if wordy:
         notes.append(f"left out as text with too many different values: {', '.join(wordy)}")

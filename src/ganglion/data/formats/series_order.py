@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
+from shlex import quote
 from typing import final
 
 import numpy as np
@@ -245,7 +246,7 @@ def refuse_several(timed: Timed, seconds: np.ndarray, settings: DataSettings, no
             where=f"{timed.table.source}, column {' and '.join(keys)}",
             expected="one row for each time",
             found=f"{count} series: " + "; ".join(", ".join(options) for options in values),
-            remedy=f"choose one of them with --series {example!r}",
+            remedy=f"choose one of them with --series {quote(example)}",
         )
     times, counts = np.unique(seconds, return_counts=True)
     first = Clock.of(times).spelt(float(times[counts > 1][0])) if timed.on_calendar else f"{times[counts > 1][0]:g}"

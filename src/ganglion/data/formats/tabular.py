@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def _without_answers(
             where=test.source,
             expected="all columns, or all but the one to predict",
             found=f"without {', '.join(lacking[:10])}",
-            remedy=f"say which of them is predicted with --target {lacking[-1]}",
+            remedy=f"say which of them is predicted with --target {quote(lacking[-1])}",
         )
     if target is None or target in test.names:
         return settings, test

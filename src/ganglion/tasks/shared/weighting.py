@@ -1,6 +1,7 @@
 """How much each training sample counts in the loss: by a column of the data, and by its class."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def _given(dataset: Dataset, training: Samples, called: str) -> np.ndarray:
             where=dataset.source or dataset.name,
             expected="a table, labelled texts in one, or arrays",
             found=f"{dataset.kind} data",
-            remedy=f"leave --weights {called} out",
+            remedy=f"leave --weights {quote(called)} out",
         )
     return np.asarray(training.fields["weights"].values, dtype=np.float64)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Literal
 
 import numpy as np
@@ -155,7 +156,7 @@ def _between(readings: Sequence[Style], evidence: Evidence, place: Place) -> Sty
 
 
 def _no_style(evidence: Evidence, place: Place) -> DataError:
-    asked = place.settings.decimal != "auto" or place.settings.thousands != "auto"
+    name, asked = quote(place.name), place.settings.decimal != "auto" or place.settings.thousands != "auto"
     if evidence.styles and asked:
         found = few([text for text, number in evidence.numbers.items() if not number.core.isdigit()] or ["none"])
         expected = f"--decimal {place.settings.decimal} and --thousands {place.settings.thousands}"
@@ -167,7 +168,7 @@ def _no_style(evidence: Evidence, place: Place) -> DataError:
         where=place.where,
         expected=expected,
         found=found,
-        remedy=f"mend them, leave the column out with --drop {place.name}, or take it as text with --text {place.name}",
+        remedy=f"mend them, leave the column out with --drop {name}, or take it as text with --text {name}",
     )
 
 
@@ -195,7 +196,7 @@ def _texts(cells: Sequence[str], evidence: Evidence, place: Place, reason: str =
     if kept:
         notes.append(
             f"column {place.name!r}: {few(kept)} occurs often enough to be one of its texts; "
-            f"--missing {kept[0]} makes it a missing value"
+            f"--missing {quote(kept[0])} makes it a missing value"
         )
     return Read(values, (*notes, *_said_missing(cells, evidence, place, words)), words=words)
 
@@ -216,7 +217,7 @@ def _doubtful(
     """Return a column that nobody can use until the user says what it is."""
     count, total = sum(evidence.counts[text] for text in texts), sum(evidence.counts.values())
     rare = min(texts, key=lambda text: evidence.counts[text])
-    usual = max(texts, key=lambda text: evidence.counts[text])
+    usual, name = max(texts, key=lambda text: evidence.counts[text]), quote(place.name)
     doubt = DataError(
         "a column of numbers has several units" if units else "a column of numbers has cells that are none",
         where=place.where,
@@ -225,8 +226,8 @@ def _doubtful(
         remedy="give numbers, or nothing where one is missing"
         if place.wanted == "number"
         else (
-            f"mend them, count them as missing with --missing '{usual}', take all as text with --text {place.name}, "
-            f"or leave the column out with --drop {place.name}"
+            f"mend them, count them as missing with --missing {quote(usual)}, take all as text with --text {name}, "
+            f"or leave the column out with --drop {name}"
         ),
     )
     return Read(np.array([cell or None for cell in cells], dtype=object), doubt=doubt)
