@@ -2,13 +2,15 @@
 
 import os
 import textwrap
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ganglion.cli.arguments import Name, OptionalKind, Switch
 from ganglion.cli.flags import Reading
 from ganglion.cli.output import answer, print_table
-from ganglion.errors import DataError, printable
+from ganglion.errors import DataError, GanglionError, printable
 from ganglion.settings import unknown_name
 
 AS = {
@@ -17,6 +19,10 @@ AS = {
     **{kind: kind for kind in ("image-pairs", "image-domains", "image-masks")},
 }
 """What data can be checked as, and the name of that kind."""
+
+
+MOST_FILES = 100
+"""Files of a folder that is tried as other kinds of data than the usual one."""
 
 
 def list_data(*, json: Switch = False) -> None:
@@ -80,7 +86,7 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
         dataset = read(source, settings, wanted)
     except DataError:  # which is then among the findings
         held: dict[str, Any] = {}
-        notes: tuple[str, ...] = ()
+        notes: tuple[str, ...] = tuple(f"--as {name} can read this" for name in _other_kinds(source, settings, wanted))
         columns: list[dict[str, str]] = []
     else:
         held, notes, columns = contents(dataset), dataset.notes, card(dataset)
@@ -92,7 +98,8 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
             print_table(("class", "samples"), list(held["classes"].items()), right=("samples",))
         print()
         if columns:
-            print_table(list(columns[0]), [list(row.values()) for row in columns], right=("missing",))
+            shown = [name for name in columns[0] if name != "missing" or any(row[name] for row in columns)]
+            print_table(shown, [[row[name] for name in shown] for row in columns], right=("missing",))
             print()
         for sentence in notes:
             print(f"note: {printable(sentence)}")
@@ -108,6 +115,22 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
     )
     if any(one.level == "stop" for one in findings):
         raise SystemExit(1)
+
+
+def _other_kinds(source: str, settings: Any, wanted: Any) -> list[str]:
+    """Return as what kinds data can be read that cannot be read as what was wanted."""
+    from ganglion.data.catalogue import read
+
+    able: list[str] = []
+    path = Path(source)
+    others = ("table", "series", "documents", "tagged", "text") if path.is_file() else ("documents",)
+    if wanted is not None or (path.is_dir() and len(list(islice(path.iterdir(), MOST_FILES))) == MOST_FILES):
+        return able
+    for name in others:
+        with suppress(GanglionError):
+            read(source, settings, AS[name])  # type: ignore[arg-type]
+            able.append(name)
+    return able
 
 
 def contents(dataset: Any) -> dict[str, Any]:

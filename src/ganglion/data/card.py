@@ -1,4 +1,4 @@
-"""What was read, in plain words: one line for each column of a table, so that a user sees what a network will see."""
+"""What was read, in plain words: a line for each column or field, so that a user sees what a network will see."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ganglion.data.dataset import Dataset
+from ganglion.data.field_cards import EXAMPLES, field_line
 from ganglion.data.formats.tables import is_numeric, missing_in
 
-EXAMPLES = 3
 MOST_LINES = 12
 """Columns that a note before training describes one by one."""
 
 
 def card(dataset: Dataset) -> list[dict[str, str]]:
-    """Return a row for each column of a table: what it is called, type, range, missing values, examples.
+    """Return a row for each column of a table or series, or else for each field: name, type, range, gaps, examples.
 
     >>> rows = np.array([[1.5, "red"], [None, "blue"], [4.0, "red"]], dtype=object)
     >>> for row in card(Dataset.of(name="pets", kind="tabular", inputs=rows, column_names=("size", "colour"))):
@@ -22,42 +22,43 @@ def card(dataset: Dataset) -> list[dict[str, str]]:
     {'column': 'size', 'type': 'numbers', 'range': '1.5 to 4', 'missing': '1', 'examples': '1.5, 4'}
     {'column': 'colour', 'type': 'texts', 'range': '2 different', 'missing': '', 'examples': 'red, blue'}
     """
-    if dataset.kind != "tabular":
-        return []
-    rows = np.asarray(dataset.inputs)
-    names = dataset.column_names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
-    lines = [_line(name, typed(column)) for name, column in zip(names, rows.T, strict=True)]
-    if dataset.targets is None:
-        return lines
-    (called,) = dataset.target_names[:1] or ("target",)
-    if dataset.is_classification:
-        counts = Counter(dataset.targets.tolist())
-        said = [f"{_name(dataset, label)} ({count})" for label, count in counts.most_common(EXAMPLES)]
-        target = {"type": "classes to predict", "range": f"{len(counts)} different", "examples": ", ".join(said)}
-        return [*lines, {**dict.fromkeys(lines[0], ""), **target, "column": called, "missing": ""}]
-    targets = dataset.targets.reshape(len(dataset.targets), -1)
-    return [*lines, *(_line(called, column) | {"type": "quantity to predict"} for column in targets.T)]
+    head = "column" if dataset.kind in ("tabular", "series") else "field"
+    lines: list[dict[str, str]] = []
+    for name, field in dataset.fields.items():
+        if field.kind in ("rows", "series"):
+            rows = np.asarray(field.values)
+            names = field.names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
+            lines += [_line(called, typed(column)) for called, column in zip(names, rows.T, strict=True)]
+        elif field.kind == "values" and dataset.kind == "tabular":
+            targets = np.asarray(field.values).reshape(len(field), -1)
+            names = field.names or tuple([field.called or name] * len(targets.T))
+            lines += [
+                _line(called, column) | {"type": "quantity to predict"}
+                for called, column in zip(names, targets.T, strict=True)
+            ]
+        else:
+            lines.append({head: field.called or name, **field_line(field)})
+    return lines
 
 
 def card_notes(dataset: Dataset) -> tuple[str, ...]:
-    """Return the card of a table as sentences; of many columns only how many there are."""
+    """Return the card as sentences; of many columns only how many there are."""
     lines = card(dataset)
-    if not lines:
-        return ()
-    if len(lines) > MOST_LINES:
-        kinds = Counter(line["type"] for line in lines)
+    columns = [line for line in lines if "column" in line]
+    if not columns:
+        return tuple(map(_sentence, lines))
+    rows = f"{len(dataset)} {'steps' if dataset.kind == 'series' else 'rows'}"
+    if len(columns) > MOST_LINES:
+        kinds = Counter(line["type"] for line in columns)
         said = ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
-        return (f"{len(dataset)} rows; columns: {said}; `ganglion data check` shows each",)
-    return (f"{len(dataset)} rows", *map(_sentence, lines))
+        return (f"{rows}; columns: {said}; `ganglion data check` shows each",)
+    return (rows, *map(_sentence, lines))
 
 
 def _sentence(line: dict[str, str]) -> str:
-    missing = f", {line['missing']} missing" if line["missing"] else ""
-    return f"{line['column']}: {line['type']}, {line['range']}{missing}, such as {line['examples']}"
-
-
-def _name(dataset: Dataset, label: int) -> str:
-    return dataset.label_names[label] if dataset.label_names else str(label)
+    called, kind, span, missing, examples = line.values()
+    gaps = f", {missing} missing" if missing else ""
+    return f"{called}: {kind}, {span}{gaps}" + (f", such as {examples}" if examples else "")
 
 
 def typed(column: np.ndarray) -> np.ndarray:

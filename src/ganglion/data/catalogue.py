@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.reading import obeyed
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.files import named, regular
@@ -126,8 +127,12 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     (1797, 8, 8, 1)
     """
     entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
-    if entry is None:
-        return _read_path(named(source), settings, kind)
+    dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
+    is_text = entry is None and not str(source).lower().endswith((".npz", ".npy", ".parquet"))
+    return obeyed(dataset, settings, is_text and dataset.kind in ("tabular", "series", "text", "documents", "tagged"))
+
+
+def _read_entry(entry: Entry, settings: DataSettings) -> Dataset:
     if entry.origin == "bundled":
         from ganglion.data.sources.bundled import read_bundled
 
@@ -287,6 +292,13 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
             where=str(path),
             remedy="save plain arrays with numpy.savez, or a network's weights with safetensors",
         )
+    if suffix in (".xls", ".ods", ".numbers"):
+        raise DataError(
+            "files of this kind cannot be read as a data set",
+            where=str(path),
+            expected="a table as .csv, .xlsx or .parquet",
+            remedy="save the sheet as CSV or as .xlsx",
+        )
     if suffix not in READERS:
         raise DataError(
             "files of this kind cannot be read as a data set",
@@ -340,7 +352,7 @@ PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
 TEXTS: dict[Kind | None, Reader] = {"text": _text, "documents": _documents, "tagged": _tagged}
 """How a file of any ending is read for those who want its text."""
-TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet")
+TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
 READERS: dict[str, Reader] = {
     **dict.fromkeys(TABLES, _table),
     **dict.fromkeys((".npz", ".npy"), _arrays),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from ganglion.errors import ConfigurationError
 from ganglion.settings import SHARE, above, at_least, settings
 
-WRITTEN = ("delimiter", "quoting", "decimal", "thousands", "encoding", "header", "missing", "dates")
+WRITTEN = ("delimiter", "quoting", "decimal", "thousands", "encoding", "sheet", "header", "missing", "dates")
 """Settings that say how a file is written, of whatever is to be learnt or asked."""
 READ = (
     *("target", "task", "columns", "drop", "index", "text", "numbers", "weights", "series", "labels", "pixels"),
@@ -61,6 +61,8 @@ class DataSettings:
     """What groups the digits of a number."""
     encoding: str | None = None
     """What a file of text is encoded in, such as utf-8, cp1252, gb18030."""
+    sheet: str | None = None
+    """Sheet of an Excel file that has several."""
     header: Annotated[int, at_least(0)] | Literal["auto", "none"] = "auto"
     """Rows that name the columns of a table."""
     missing: tuple[str, ...] | None = None

@@ -131,8 +131,10 @@ def to_custom_cells(inputs: Tensor, *tensors: Tensor | None) -> bool:
 def to_torch_scans(*tensors: Tensor | None) -> bool:
     """Say whether torch's own fused recurrent kernels (cuDNN's on a GPU) may run all steps, where ours do not.
 
-    Whatever shape the tensors have.
+    Whatever shape the tensors have. On a processor without vectors of 512 bits these kernels cannot compute in bf16.
     """
+    if torch.is_autocast_enabled("cpu") and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
     listened = torch._C._len_torch_dispatch_stack() > 0 or torch._C._are_functorch_transforms_active()
     return is_wanted() and not listened and not to_scans(*tensors)
 

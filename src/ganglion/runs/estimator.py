@@ -21,7 +21,7 @@ from ganglion.runs import weights
 from ganglion.runs.options import refuse_overruled, settle
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.training.callback import Callback, Training
-from ganglion.training.machine.seeding import random_state_kept, seed_all
+from ganglion.training.machine.seeding import alone, random_state_kept, seed_all
 from ganglion.training.trainer import Trainer
 
 
@@ -75,7 +75,7 @@ class _Estimator(BaseEstimator):
         task = tasks.find(self._task_name).prepare(dataset, config, data_settings, seed)
         refuse_overruled(self._options, config, task.config)
         history = _History()
-        with random_state_kept():
+        with alone(), random_state_kept():
             seed_all(seed)
             rule = system.load().build(task.config)
             weights.start(rule, trainer_settings)

@@ -1,6 +1,7 @@
 """From a name and some options to a trained run: reads, builds, trains, judges, draws, reports."""
 
 import dataclasses
+import multiprocessing
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ from ganglion.training.best import monitored
 from ganglion.training.freezing import freeze
 from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.device import choose_device, settle_precision
-from ganglion.training.machine.seeding import seed_all, surroundings
+from ganglion.training.machine.seeding import random_state, seed_all, set_random_state, surroundings
 from ganglion.training.machine.signals import Interrupted, stop_requests
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
@@ -50,6 +51,8 @@ class Session:
     files: RunFolder
     notes: tuple[str, ...]
     """What was inferred from the data, doubts about it, and what resuming could not promise."""
+    random_state: dict[str, Any]
+    """Of all generators when the run was ready: what others draw before it is trained changes nothing."""
 
     def fit(self) -> Run:
         """Train, judge the best weights on the test part, draw the figures and write the report.
@@ -66,8 +69,9 @@ class Session:
                 steps, minutes = self.trainer.total_steps, self.trainer.settings.minutes
                 end = f"for {minutes:g} minutes" if steps is None else f"to {steps}"
                 self.files.log(f"training from step {self.trainer.iteration} {end}")
-                self.trainer.fit()
                 with surroundings(self.trainer.settings.threads, self.trainer.settings.deterministic):
+                    set_random_state(self.random_state)
+                    self.trainer.fit()
                     self._conclude()
         except BaseException as error:
             refused = isinstance(error, UsageError) and not self.trainer.iteration
@@ -126,6 +130,12 @@ def prepare(
     name: str, data: Source = None, *, out: str | Path | None = None, callbacks: Sequence[Callback] = (), **options: Any
 ) -> Session:
     """Do all of `train` that comes before the first update; the run folder is locked from here on."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError(
+            "this script trains while a worker process of it only imports it",
+            where=name,
+            remedy='put what the script does below `if __name__ == "__main__":`',
+        )
     with stop_requests(raises=True):
         return _prepare(name, data, out, callbacks, options)
 
@@ -281,7 +291,7 @@ def _continue(
         files.write(
             "config.json", description | {"trainer": to_dict(settings), "data": str(data or description["data"])}
         )
-    return dataclasses.replace(session, notes=(*session.notes, *doubts))
+    return dataclasses.replace(session, notes=(*session.notes, *doubts), random_state=random_state())
 
 
 def _lay(system: System, task: Task, seed: int) -> tuple[LearningRule, Loader]:
@@ -313,7 +323,7 @@ def _assemble(
         run=files,
         callbacks=callbacks,
     )
-    return Session(system, task, rule, trainer, files, task.notes)
+    return Session(system, task, rule, trainer, files, task.notes, random_state())
 
 
 def count_parameters(rule: LearningRule) -> int:

@@ -22,7 +22,7 @@ from ganglion.settings import unknown_name
 
 TEXT_NAMES = ("text", "sentence", "review", "comment", "content", "body", "message", "document", "description", "title")
 LABEL_NAMES = (*TARGET_NAMES, "sentiment", "polarity", "category", "topic", "labels")
-TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet")
+TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
 JSON_LINES = (".jsonl", ".ndjson")
 Columns = dict[str, list[str | None]]
 """The cells of every column as text, None where one is missing."""

@@ -99,7 +99,8 @@ def find_inputs(table: Table, target: str | None, settings: DataSettings, notes:
     for name, column in zip(table.names, table.columns, strict=True):
         if name in (target, *settings.drop, settings.index, settings.weights):
             continue
-        if name not in settings.numbers and only_counts(name, column):
+        is_clear = name not in table.doubts or names_rows(name)
+        if is_clear and name not in settings.numbers and only_counts(name, column):
             counting.append(name)
         elif name not in table.doubts and not is_numeric(column) and _is_wordy(column):
             wordy.append(name)

@@ -24,6 +24,10 @@ from ganglion.errors import DataError, GanglionError
 
 WORKER_ERRORS = (RuntimeError, OSError, EOFError)
 """What DataLoader raises when a worker has died or does not answer, and what its sockets do."""
+UNGUARDED = (
+    'put what the script does below `if __name__ == "__main__":`, since every worker imports it, or train without'
+)
+"""What to do where workers die before their first file, having been started anew and not as copies."""
 LOOK_AFTER_WORKERS = 4.0
 """Seconds after which one looks whether the worker that is waited for is still alive."""
 
@@ -132,12 +136,15 @@ class StreamingLoader(EpochLoader):
 
     def _lost(self, error: Exception, hangs: bool) -> DataError:
         where = self._decoder.at_work("" if hangs else str(error))
+        unguarded = not where and multiprocessing.get_start_method() != "fork"
         self._decoder.end_workers()
         return DataError(
             "a process that decodes images does not answer" if hangs else "a process that decodes images died",
             where=where,
             found=str(error).partition("\n")[0],
-            remedy="look at that file" + ("" if hangs else ", or read with fewer workers if memory ran out"),
+            remedy=UNGUARDED
+            if unguarded
+            else "look at that file" + ("" if hangs else ", or read with fewer workers if memory ran out"),
         )
 
 

@@ -19,7 +19,7 @@ from ganglion.files import named
 from ganglion.tasks.answers import Rows
 
 ARRAYS = (".npz", ".npy")
-TEXT_FILES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
+TEXT_FILES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".xlsm")
 """Endings by which a word that names nothing is a file that is missing, and no text."""
 
 FAR = 4.0

@@ -1,6 +1,8 @@
 """Random state and other global switches of a process, saved, restored and set for the length of a run."""
 
 import random
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +11,23 @@ import numpy as np
 import torch
 
 from ganglion.errors import CheckpointError
+
+_TRAINING = threading.RLock()
+"""Held by the thread that trains."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one thread at a time train; others wait, since random generators and other switches are the process's own."""
+    if not _TRAINING.acquire(blocking=False):
+        warnings.warn(
+            "waits until another training in this process has ended: they share its random numbers", stacklevel=4
+        )
+        _TRAINING.acquire()
+    try:
+        yield
+    finally:
+        _TRAINING.release()
 
 
 def seed_all(seed: int) -> None:
@@ -92,7 +111,12 @@ def random_state_kept() -> Iterator[None]:
 
 @contextmanager
 def surroundings(threads: int | None, deterministic: bool) -> Iterator[None]:
-    """Set the number of threads and the choice of algorithms, and put both back afterwards."""
+    """Set the number of threads and the choice of algorithms, and put both back afterwards; one thread at a time."""
+    with alone():
+        yield from _surroundings(threads, deterministic)
+
+
+def _surroundings(threads: int | None, deterministic: bool) -> Iterator[None]:
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     if threads:
         torch.set_num_threads(threads)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from ganglion.data.formats.tables.columns import ColumnType
 from ganglion.data.formats.tables.csv_files import read_csv
+from ganglion.data.formats.tables.excel import read_excel
 from ganglion.data.formats.tables.parquet import read_parquet
 from ganglion.data.formats.tables.table import Table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
-SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
 
 
 def read_table(
@@ -19,7 +20,7 @@ def read_table(
     types: Mapping[str, ColumnType] | None = None,
     as_text: bool = False,
 ) -> Table:
-    """Read a CSV file of any common dialect, or a Parquet file.
+    """Read a CSV file of any common dialect, a Parquet file, or a sheet of Excel.
 
     Args:
         settings: What the user says of the file; the evidence decides what is left open.
@@ -29,6 +30,8 @@ def read_table(
     settings = settings or DataSettings()
     if path.suffix.lower() == ".parquet":
         table = read_parquet(path, as_text)
+    elif path.suffix.lower() in (".xlsx", ".xlsm"):
+        table = read_excel(path, settings, types or {}, as_text)
     else:
         table = read_csv(path, settings, types or {}, as_text)
     if not table.columns or not len(table):

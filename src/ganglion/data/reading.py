@@ -1,0 +1,59 @@
+"""Settings of reading, obeyed or refused, for data that does not come from a table of text."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ganglion.data.dataset import Dataset
+from ganglion.data.fields import Field
+from ganglion.data.settings import WRITTEN, DataSettings
+from ganglion.errors import UsageError
+from ganglion.settings import unknown_name
+
+OF_TEXT = (*WRITTEN, "text", "numbers", "index")
+"""Settings that only files of text obey."""
+OF_IMAGES = ("labels", "pixels")
+OF_COLUMNS = ("columns", "drop")
+
+
+def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
+    """Return the data with the columns that were asked for; raise `UsageError` for settings that it cannot obey.
+
+    Args:
+        is_text: Whether it was read from a file of text, whose reader obeys what is said of its columns.
+    """
+    is_image = any(field.kind == "images" for field in dataset.fields.values())
+    others = () if is_text else (*OF_TEXT, *(() if dataset.kind == "tabular" or is_image else OF_COLUMNS))
+    for name in (*others, *(() if is_image else OF_IMAGES), *(("drop",) if is_image else ())):
+        if getattr(settings, name) != getattr(DataSettings(), name):
+            raise UsageError(
+                "this data has nothing that could be read so",
+                where=f"--{name}",
+                found=f"{dataset.kind} data that is not read from text" if not is_image else "images",
+                remedy="leave it out",
+            )
+    if is_text or is_image or dataset.kind != "tabular" or not (settings.columns or settings.drop):
+        return dataset
+    return _only(dataset, settings)
+
+
+def _only(dataset: Dataset, settings: DataSettings) -> Dataset:
+    """Return rows with the columns that were asked for."""
+    names = dataset.fields["inputs"].names
+    for name in (*settings.columns, *settings.drop):
+        if name not in names:
+            raise unknown_name("column", name, list(names), where=dataset.source or dataset.name)
+    kept = [name for name in settings.columns or names if name not in settings.drop]
+    if not kept:
+        raise UsageError("no column is left to learn from", where="--drop", remedy="drop fewer")
+    places = [names.index(name) for name in kept]
+
+    def narrowed(fields: Mapping[str, Field]) -> dict[str, Field]:
+        inputs = fields["inputs"]
+        return {**fields, "inputs": replace(inputs, values=np.asarray(inputs.values)[:, places], names=tuple(kept))}
+
+    fingerprint = hashlib.sha256(f"{dataset.fingerprint} {places}".encode()).hexdigest()
+    test = narrowed(dataset.test_fields) if dataset.test_fields else {}
+    return replace(dataset, fields=narrowed(dataset.fields), test_fields=test, fingerprint=fingerprint)
