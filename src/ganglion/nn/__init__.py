@@ -15,10 +15,12 @@ from ganglion.nn.convolution import LocallyConnected1d as LocallyConnected1d
 from ganglion.nn.convolution import LocallyConnected2d as LocallyConnected2d
 from ganglion.nn.convolution import LocalResponseNormalisation as LocalResponseNormalisation
 from ganglion.nn.convolution import MaxoutConvolution2d as MaxoutConvolution2d
+from ganglion.nn.convolution import NormalisedConvolution as NormalisedConvolution
 from ganglion.nn.convolution import Parallel as Parallel
 from ganglion.nn.convolution import SeparableConvolution2d as SeparableConvolution2d
 from ganglion.nn.convolution import TiledConvolution2d as TiledConvolution2d
 from ganglion.nn.convolution import check_images as check_images
+from ganglion.nn.convolution import fitting_strides as fitting_strides
 from ganglion.nn.convolution import output_size as output_size
 from ganglion.nn.convolution import pooling as pooling
 from ganglion.nn.convolution import same_padding as same_padding

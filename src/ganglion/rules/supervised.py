@@ -1,6 +1,7 @@
 """Supervised learning: lower a loss between what a network says and what it should say."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import DataError
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.losses import Loss, find_loss, weighted
+from ganglion.rules.losses import Loss, accuracy, cross_entropy, find_loss, weighted
 
 
 @final
@@ -69,3 +70,15 @@ class Supervised(LearningRule):
                 remedy="give targets, or choose a system that needs none",
             )
         return self.judge(self.home(batch["inputs"]), batch["targets"], batch.get("weights"))
+
+
+def classifier(network: nn.Module, descent: Descent, label_smoothing: float = 0.0) -> Supervised:
+    """Return the rule by which a network that puts out logits of classes learns: cross-entropy, accuracy beside it.
+
+    Args:
+        network: from inputs to logits, (batch, classes).
+        descent: how the gradient becomes an update.
+        label_smoothing: share of the target's probability that is spread over all classes.
+    """
+    loss = partial(cross_entropy, label_smoothing=label_smoothing)
+    return Supervised(network, descent, loss=loss, measures={"accuracy": accuracy})

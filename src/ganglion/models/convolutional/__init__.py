@@ -26,4 +26,18 @@ SYSTEMS = (
         defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
         tour={},
     ),
+    System(
+        name="resnet",
+        module="convolutional.resnet",
+        tasks=("classification",),
+        data="digits",
+        defaults={
+            "epochs": 15,
+            "batch_size": 32,
+            "augment": "shift",
+            "schedule": "cosine",
+            "monitor": "loss",
+            "standardise": True,
+        },
+    ),
 )

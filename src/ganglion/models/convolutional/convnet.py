@@ -43,8 +43,7 @@ from ganglion.nn.convolution import Padding, check_images, output_size
 from ganglion.nn.linear import Linear
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
-from ganglion.rules.losses import accuracy, cross_entropy
-from ganglion.rules.supervised import Supervised
+from ganglion.rules.supervised import classifier
 from ganglion.settings import Count, Share, settings
 
 KERNEL = 3
@@ -125,10 +124,7 @@ TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=
 
 
 def build(config: Config) -> LearningRule:
-    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        return cross_entropy(outputs, targets, config.label_smoothing)
-
-    return Supervised(ConvNet(config), config.descent, loss=loss, measures={"accuracy": accuracy})
+    return classifier(ConvNet(config), config.descent, config.label_smoothing)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -1,6 +1,7 @@
 """Convolutions of every kind, pooling, normalisation across channels, fixed filters, and the sizes that come out."""
 
 from ganglion.nn.convolution.blocks import ConvolutionBlock as ConvolutionBlock
+from ganglion.nn.convolution.blocks import NormalisedConvolution as NormalisedConvolution
 from ganglion.nn.convolution.blocks import Parallel as Parallel
 from ganglion.nn.convolution.filters import FILTERS as FILTERS
 from ganglion.nn.convolution.filters import Filter as Filter
@@ -19,6 +20,7 @@ from ganglion.nn.convolution.pooling import PoolingName as PoolingName
 from ganglion.nn.convolution.pooling import pooling as pooling
 from ganglion.nn.convolution.sizes import Padding as Padding
 from ganglion.nn.convolution.sizes import check_images as check_images
+from ganglion.nn.convolution.sizes import fitting_strides as fitting_strides
 from ganglion.nn.convolution.sizes import output_size as output_size
 from ganglion.nn.convolution.sizes import same_padding as same_padding
 from ganglion.nn.convolution.sizes import transposed_size as transposed_size

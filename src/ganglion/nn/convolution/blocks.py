@@ -61,6 +61,52 @@ class ConvolutionBlock(nn.Module):
         return maps if self.pooling is None else self.pooling(maps)
 
 
+class NormalisedConvolution(nn.Module):
+    """Convolve without a bias, normalise each channel over the batch, activate: g(s (w * x - mean) / deviation + t).
+
+    The shift t does what a bias would. Maps `(batch, channels, height, width)` keep their size at a stride of 1.
+
+    Args:
+        in_channels: channels of the inputs.
+        out_channels: channels of what comes out.
+        kernel_size: an odd side of the kernels.
+        stride: step between windows.
+        groups: parts into which the channels fall; as many as there are channels make a depthwise convolution.
+        detector: name of the activation g; `linear` for none.
+        epsilon: added to the variance.
+        momentum: share of the newest batch in the running mean and variance.
+        padding: positions on every side; half of the kernel when not given.
+
+    Source: Ioffe and Szegedy, Batch normalization (2015), section 3.2.
+
+    >>> layer = NormalisedConvolution(3, 8, 3, stride=2)
+    >>> layer(torch.zeros(2, 3, 9, 9)).shape, sum(weight.numel() for weight in layer.parameters()), 3 * 8 * 9 + 2 * 8
+    (torch.Size([2, 8, 5, 5]), 232, 232)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        detector: ActivationName = "relu",
+        epsilon: float = 1e-5,
+        momentum: float = 0.1,
+        padding: int | None = None,
+    ) -> None:
+        super().__init__()
+        border = kernel_size // 2 if padding is None else padding
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel_size, stride, border, groups=groups, bias=False)
+        self.normalisation = nn.BatchNorm2d(out_channels, epsilon, momentum)
+        self.detector = activation(detector)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.detector(self.normalisation(self.convolution(inputs)))
+
+
 class Parallel(nn.Module):
     """Put what several branches make of the same inputs behind one another, along the channels.
 

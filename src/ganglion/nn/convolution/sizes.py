@@ -1,5 +1,7 @@
 """Sizes of convolutions and poolings, padding, and the check that images fit a network."""
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor
@@ -61,6 +63,26 @@ def transposed_size(
             remedy="use less padding or larger maps",
         )
     return found
+
+
+def fitting_strides(size: int, strides: Sequence[int], least: int) -> tuple[int, ...]:
+    """Return strides that leave a map of at least `least` positions of a side: the first become 1 until that is so.
+
+    Networks that were made for large images begin by making them smaller; small images do without that.
+
+    Args:
+        size: side of the image.
+        strides: of the layers in order, as published.
+        least: side of the last map; where even strides of 1 leave less, all are 1.
+
+    >>> fitting_strides(224, (2, 2, 1, 2, 2, 2), least=4), fitting_strides(32, (2, 2, 1, 2, 2, 2), least=4)
+    ((2, 2, 1, 2, 2, 2), (1, 1, 1, 2, 2, 2))
+    """
+    for skipped in range(len(strides) + 1):
+        left = strides[skipped:]
+        if -(-size // math.prod(left)) >= least:
+            return (*(1 for _ in range(skipped)), *left)
+    return (1,) * len(strides)
 
 
 def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
