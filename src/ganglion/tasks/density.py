@@ -20,7 +20,7 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, shrunk
 from ganglion.tasks.shared.inputs import asked
 
 if TYPE_CHECKING:
@@ -264,9 +264,7 @@ def _mean_free_energy(network: nn.Module, visible: Tensor) -> float:
 
 def _grey_and_small(dataset: Dataset) -> dict[str, Any]:
     """Return how images are prepared: grey, and of their own size unless that is large."""
-    height, width = ImagePreprocessing.fit(dataset.fields["inputs"].values).size
-    shrink = min(1.0, LARGEST_SIDE / max(height, width))
-    size = max(1, round(height * shrink)), max(1, round(width * shrink))
+    size = shrunk(ImagePreprocessing.fit(dataset.fields["inputs"].values).size, LARGEST_SIDE)
     return {**AS_THEY_ARE, "image_size": size, "channels": 1}
 
 

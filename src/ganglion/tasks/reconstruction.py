@@ -14,7 +14,7 @@ from ganglion.core import Decoder, Encoder, LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.errors import ConfigurationError, UsageError
+from ganglion.errors import ConfigurationError, DataError, UsageError
 from ganglion.rules.losses import LOSS
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Images, Rows
@@ -24,7 +24,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.drawing import as_pictures, generators, in_turn, numbered
 from ganglion.tasks.shared.evaluation import ask, judged
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, shrunk, sizes
 from ganglion.tasks.shared.inputs import asked
 
 if TYPE_CHECKING:
@@ -108,7 +108,20 @@ class Reconstruction(Task):
                 found="rows of standardised numbers",
                 remedy="loss squared-error",
             )
-        data = cls.prepared(dataset, config, settings, seed, {"inputs": AS_THEY_ARE} if dataset.kind == "image" else {})
+        options: dict[str, Any] = {}
+        if dataset.kind == "image":
+            options |= AS_THEY_ARE
+            if hasattr(config, "largest_image"):
+                size = ImagePreprocessing.fit(dataset.fields["inputs"].values).size
+                options["image_size"] = shrunk(size, config.largest_image)
+        elif hasattr(config, "in_channels"):
+            raise DataError(
+                "this system looks at images",
+                where=dataset.source or dataset.name,
+                found="rows of numbers",
+                remedy="give images, or choose a system for rows, such as autoencoder",
+            )
+        data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         if dataset.kind == "image":
             first = task._some("train", 1)

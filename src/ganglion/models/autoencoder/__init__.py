@@ -12,6 +12,14 @@ SYSTEMS = (
         tour={},
     ),
     System(
+        name="conv-autoencoder",
+        module="autoencoder.conv_autoencoder",
+        tasks=("reconstruction",),
+        data="digits",
+        defaults={"epochs": 60, "batch_size": 64, "schedule": "cosine"},
+        tour={"epochs": 20},
+    ),
+    System(
         name="vae",
         module="autoencoder.vae",
         tasks=("variational",),

@@ -50,6 +50,7 @@ from torch.nn import functional
 from ganglion.core import LearningRule
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.activations import activation as make_activation
+from ganglion.nn.codes import CodingNetwork
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
@@ -95,7 +96,7 @@ class TransposedLinear(nn.Module):
         return functional.linear(inputs, forth.weight.T, self.bias)
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(CodingNetwork):
     """A dense encoder and its mirror image.
 
     Where the loss is the binary cross-entropy, reconstructions are squashed into (0, 1), and what `forward` returns
@@ -118,10 +119,6 @@ class Autoencoder(nn.Module):
             TransposedLinear(wide) if config.tied else Linear(width, wide) for width, wide in back
         )
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return reconstructions in the shape of `inputs`; their logits where the network is logistic."""
-        return self._outputs(self.encode(inputs)).view_as(inputs)
-
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the codes (batch, code_size) of inputs (batch, ...)."""
         *layers, last = self.encoder
@@ -130,16 +127,8 @@ class Autoencoder(nn.Module):
             hidden = self.activation(layer(hidden))
         return last(hidden)
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Return what codes (batch, code_size) stand for, (batch, in_features)."""
-        outputs = self._outputs(codes)
-        return outputs.sigmoid() if self.logistic else outputs
-
-    def reconstruct(self, inputs: Tensor) -> Tensor:
-        """Return what is left of inputs (batch, ...) after a passage through the code, in their shape."""
-        return self.decode(self.encode(inputs)).view_as(inputs)
-
-    def _outputs(self, codes: Tensor) -> Tensor:
+    def outputs(self, codes: Tensor) -> Tensor:
+        """Return what codes (batch, code_size) stand for, (batch, in_features); its logits where it is logistic."""
         hidden = codes
         for number, (layer, forth) in enumerate(zip(self.decoder, reversed(self.encoder), strict=True)):
             hidden = self.activation(hidden) if number else hidden

@@ -34,12 +34,24 @@ def adapt(config: Any, **found: Any) -> Any:
     return dataclasses.replace(config, **{name: value for name, value in found.items() if name in fields})
 
 
+def shrunk(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return height and width of a picture whose longer side is brought down to so many pixels.
+
+    >>> shrunk((300, 150), 100), shrunk((28, 20), 100)
+    ((100, 50), (28, 20))
+    """
+    factor = min(1.0, longest / max(size))
+    height, width = (max(1, round(side * factor)) for side in size)
+    return height, width
+
+
 def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
     """Return the sizes of prepared inputs and targets, under the names that configurations have for them."""
     found: dict[str, int | None] = {}
     match preprocessing.get("inputs"):
         case ImagePreprocessing(channels=channels, size=(height, width)):
             found = {"in_features": channels * height * width, "in_channels": channels, "image_size": height}
+            found |= {"image_height": height, "image_width": width}
         case TabularPreprocessing(features=features):
             found = {"in_features": len(features)}
         case SeriesPreprocessing(means=means):
