@@ -139,7 +139,9 @@ def test_short_reviews_over_three_seeds(tmp_path: Path) -> None:
         task = Categorisation.prepare(fixed, config, settings, seed)
         seed_all(seed)
         rule = find("sentiment").load().build(task.config)
-        trainer = Trainer(rule, task.loader(rule, seed), trainer_settings, evaluate=task.evaluate, score=task.score)
+        trainer = Trainer(
+            rule, task.loader(rule, seed), trainer_settings, evaluate=task.evaluate, measures=task.measures
+        )
         trainer.fit()
         scores.append(task.evaluate(rule, "test")["accuracy"])
     assert np.mean(scores) > 0.75

@@ -15,6 +15,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
 from ganglion.models.autoencoder.denoiser import TINY, Config, Denoiser, build
 from ganglion.tasks.image_to_image import ImageToImage, Predict
 
@@ -49,6 +50,37 @@ def test_pairs_are_learnt_from_as_they_are() -> None:
     for batch in task.loader(build(task.config), seed=3):
         torch.testing.assert_close(batch["inputs"], 1 - batch["targets"])
     assert task.baseline()["psnr"] < 15
+
+
+def test_pictures_are_learnt_from_at_their_own_scale() -> None:
+    """What is learnt from is the middle of each picture, pixel for pixel, whatever the sizes of the others."""
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, size, dtype=np.uint8) for size in ((40, 60, 1), (24, 31, 1), (50, 50, 1))]
+    inputs = [random.permutation(picture) for picture in pictures * 4]
+    task = prepared(Dataset(name="photos", fields={"inputs": Field(kind="images", values=inputs)}))
+    assert task.preprocessing["targets"].size == (24, 24)
+    for batch in task.loader(build(task.config), seed=0):
+        for place, seen in zip(batch["index"].tolist(), batch["targets"], strict=True):
+            top, left = ((side - 23) // 2 for side in inputs[place].shape[:2])  # of two middles the later
+            middle = inputs[place][top : top + 24, left : left + 24, 0]
+            assert np.array_equal((seen[0] * 255).round().numpy(), middle)
+
+
+@pytest.mark.parametrize(("resize", "refused"), [(None, "differ in size"), ("crop", None), ("stretch", None)])
+def test_pairs_of_different_sizes_are_not_cut_apart(resize: Any, refused: str | None) -> None:
+    """The middle of a picture is not that of one of twice its size, but a scaled one is."""
+    small, large = np.asarray(PHOTOGRAPHS.inputs)[:20, ::2, ::2], np.asarray(PHOTOGRAPHS.inputs)[:20]
+    fields = {"source": Field(kind="images", values=small), "target": Field(kind="images", values=large)}
+    dataset = Dataset(name="pairs", fields=fields)
+    if refused:
+        with pytest.raises(DataError, match=refused) as caught:
+            prepared(dataset, resize=resize)
+        assert "sample 0" in caught.value.where and "--resize" in caught.value.remedy
+    else:
+        assert prepared(dataset, resize=resize).baseline()["psnr"] > 15
+    if resize == "crop":
+        with pytest.raises(DataError, match="proportions"):
+            prepared(dataset.with_values(source=small[:, :, :20]), resize=resize)
 
 
 class Negative(nn.Module):

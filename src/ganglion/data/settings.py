@@ -73,9 +73,10 @@ class DataSettings:
     """Values of pixels that are black and white; found out from all images when not given."""
     augment: Literal["none", "shift", "flip", "shift-flip"] = "none"
     """Random changes to training images, a function of (seed, epoch, sample)."""
-    resize: Literal["stretch", "crop", "letterbox"] | None = None
-    """How images of other proportions come to the size that the network sees: stretched, cropped in the middle, or
-    whole between grey borders. Stretched when not given, but for pictures from pictures, which are cropped."""
+    resize: Literal["stretch", "crop", "letterbox", "none"] | None = None
+    """How images come to the size that the network sees: stretched; `crop`, scaled and what is too long cut off; whole
+    between grey borders; or with `none` not scaled at all, the middle of each as it is. Stretched when not given, but
+    for pictures from pictures, of which the middle is taken as it is."""
     standardise: bool = False
     """Scale each channel of images by its mean and deviation over the training part."""
     workers: Annotated[int, at_least(0)] = 0

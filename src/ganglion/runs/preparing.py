@@ -53,7 +53,8 @@ def prepare_task(
                 remedy="leave folds out",
             )
         return kinds[0].prepare(source, config, settings, seed)
-    dataset = source if isinstance(source, Dataset) else read(source, settings, kind=kinds[0].wanted())
+    first = kinds[0]
+    dataset = source if isinstance(source, Dataset) else read(source, first.settled(settings), kind=first.wanted())
     if settings.folds:
         _refuse_folds(dataset, settings)
     chosen = next((kind for kind in kinds if kind.refusal(dataset) is None), kinds[0])

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -12,6 +13,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.fields import FieldKind
 from ganglion.data.preprocessing import PREPROCESSING, from_state, to_state
+from ganglion.data.preprocessing.placement import Resize
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Part as Part
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
@@ -58,6 +60,8 @@ class Task(ABC):
     """The question that each verb takes: a class of the same file; see `ganglion.tasks.questions`."""
     captions: ClassVar[Mapping[str, str]]
     """What each figure shows, by its name."""
+    resize: ClassVar[Resize | None] = None
+    """How images come to the size that the network sees where the user does not say; stretched if this does not."""
     next_step: ClassVar[str]
     """What to type after training, with `{run}` for the folder of the run."""
 
@@ -90,10 +94,15 @@ class Task(ABC):
     @classmethod
     def open(cls, source: str | Dataset, settings: DataSettings) -> Dataset:
         """Return the data of a source by name or path, read as what this task takes; raise what `refusal` says."""
-        dataset = source if isinstance(source, Dataset) else read(source, settings, kind=cls.wanted())
+        dataset = source if isinstance(source, Dataset) else read(source, cls.settled(settings), kind=cls.wanted())
         if refusal := cls.refusal(dataset):
             raise refusal
         return dataset
+
+    @classmethod
+    def settled(cls, settings: DataSettings) -> DataSettings:
+        """Return the user's settings with what this kind of task decides where they are silent."""
+        return settings if settings.resize or not cls.resize else replace(settings, resize=cls.resize)
 
     @classmethod
     def wanted(cls) -> Kind | None:
@@ -140,7 +149,7 @@ class Task(ABC):
             options: what the preprocessing of each of `fields` is told beside its values.
         """
         dataset = cls.open(source, settings)
-        return Prepared.of(dataset, cls.chosen(dataset), config, settings, seed, options)
+        return Prepared.of(dataset, cls.chosen(dataset), config, cls.settled(settings), seed, options)
 
     def holding(self, data: Prepared, *notes: str) -> Self:
         """Return this task with the data that it was prepared with, and more that the user should know of it."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Local
 from ganglion.data.dataset import Dataset
+from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.loaders.derived import GaussianNoise
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
@@ -64,6 +65,7 @@ class ImageToImage(Task):
     captions: ClassVar = {
         "before_after": "Test images: what the network is given, what it makes of it, and what it should make",
     }
+    resize = "none"  # noise and edges are learnt at their own scale
     next_step = "ganglion predict {run} INPUT --out after/"
 
     @classmethod
@@ -79,8 +81,12 @@ class ImageToImage(Task):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = cls.open(source, settings)
         found = ImagePreprocessing.fit(dataset.main.values)
-        side = config.image_size or min(*found.size, LARGEST_PIECE)
-        options = {**AS_THEY_ARE, "image_size": side, "channels": found.channels, "resize": "crop"}
+        smallest = min(min(size) for size in sizes_of(dataset.main.values))
+        options = {
+            **AS_THEY_ARE,
+            "image_size": config.image_size or min(smallest, LARGEST_PIECE),
+            "channels": found.channels,
+        }
         data = cls.prepared(dataset, config, settings, seed, {"inputs": options, "targets": options})
         if "inputs" not in data.chosen:  # they are made of the targets
             noise = GaussianNoise(of="targets", deviation=config.noise / WHITE)

@@ -10,6 +10,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.check import check, check_path
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.fields import UNJUDGED
+from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.image_masks import MaskFiles
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, GanglionError
@@ -171,6 +172,53 @@ def test_streamed_pairs_stay_in_their_files(tmp_path: Path) -> None:
     held, streamed = reading(tmp_path), reading(tmp_path, stream="yes")
     for name in held.fields:
         assert np.array_equal(held.fields[name].values, streamed.fields[name].values[:])
+
+
+def of_many_sizes(folder: Path, *sides: str) -> list[tuple[int, int]]:
+    """Write a picture of another size for each sample, the same into all folders, and return the sizes."""
+    sizes = [(20, 30), (40, 26), (24, 24), (33, 47)]
+    for number, size in enumerate(sizes):
+        for side in sides:
+            save(folder / side / f"{number}.png", size, value=10 * number)
+    return sizes
+
+
+@pytest.mark.parametrize("stream", ["yes", "no"])
+def test_pairs_keep_their_sizes_where_they_are_cropped_or_bordered(tmp_path: Path, stream: str) -> None:
+    sizes = of_many_sizes(tmp_path, "source", "target")
+    for resize in ("crop", "letterbox", "none"):
+        dataset = reading(tmp_path, resize=resize, stream=stream)
+        for name in ("source", "target"):
+            assert sizes_of(dataset.fields[name].values) == sizes
+            assert [value(dataset, name, place) for place in range(4)] == [0, 10, 20, 30]
+        assert not any("resized" in note for note in dataset.notes)
+    alike = reading(tmp_path, stream=stream)
+    assert len({image.shape for image in alike.fields["target"].values[:]}) == 1
+
+
+def test_a_damaged_pair_of_another_size_is_left_out(tmp_path: Path) -> None:
+    of_many_sizes(tmp_path, "source", "target")
+    path = tmp_path / "target" / "1.png"
+    path.write_bytes(path.read_bytes()[:50])
+    dataset = reading(tmp_path, resize="none", allow_problems=True)
+    assert [value(dataset, "source", place) for place in range(3)] == [0, 20, 30]
+
+
+def test_halves_of_pictures_of_different_sizes(tmp_path: Path) -> None:
+    for number, side in enumerate((6, 10)):
+        save(tmp_path / f"{number}.png", (side, 2 * side))
+    dataset = reading(tmp_path, "image-pairs", resize="crop")
+    assert sizes_of(dataset.fields["source"].values) == sizes_of(dataset.fields["target"].values) == [(6, 6), (10, 10)]
+
+
+@pytest.mark.parametrize("stream", ["yes", "no"])
+def test_masks_keep_the_sizes_of_their_images(tmp_path: Path, stream: str) -> None:
+    sizes = of_many_sizes(tmp_path, "images", "masks")
+    dataset = reading(tmp_path, resize="letterbox", stream=stream)
+    assert sizes_of(dataset.fields["masks"].values) == sizes
+    assert [mask[0, 0] for mask in dataset.fields["masks"].values[:]] == [0, 1, 2, 3]
+    masks = dataset.fields["masks"].values
+    assert [mask.shape for mask in (masks.take(np.array([3])) if stream == "yes" else masks[3:])] == [sizes[3]]
 
 
 # Images with masks.

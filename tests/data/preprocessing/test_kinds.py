@@ -108,7 +108,7 @@ def scene(height: int, width: int, box: tuple[int, int, int, int]) -> tuple[np.n
     return image, mask, Boxes(np.array([box], dtype=np.float32), np.array([0]), (height, width))
 
 
-@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])
+@pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox", "none"])
 @pytest.mark.parametrize("size", [(40, 80), (80, 40), (50, 50), (33, 47)])
 def test_masks_and_boxes_stay_where_the_image_shows_them(resize: str, size: tuple[int, int]) -> None:
     height, width = size
@@ -125,8 +125,15 @@ def test_masks_and_boxes_stay_where_the_image_shows_them(resize: str, size: tupl
     found = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
     assert np.allclose(found, row[:4], atol=1.5)
     borders = classes == UNJUDGED
-    assert bool(borders.any()) == (resize == "letterbox" and size != (60, 64))
+    uncovered = {"letterbox": size != (60, 64), "none": height < 60 or width < 64}
+    assert bool(borders.any()) == uncovered.get(resize, False)
     assert torch.allclose(seen[borders], torch.tensor(0.5))
+
+
+def test_without_resizing_every_pixel_is_that_of_the_image() -> None:
+    image = RANDOM.integers(0, 256, (1, 50, 70, 1), dtype=np.uint8)
+    seen = ImagePreprocessing(image_size=(20, 30), channels=1, resize="none")(image)
+    assert torch.equal(seen[0, 0], torch.from_numpy(image[0, 15:35, 20:50, 0] / np.float32(255)))
 
 
 @pytest.mark.parametrize("resize", ["stretch", "crop", "letterbox"])

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
-from ganglion.data.formats.image_folders import NAMED, ImageFiles, attempt, common_shape, streams
+from ganglion.data.formats.image_folders import NAMED, ImageFiles, attempt, common_shape, keep_sizes, streams
+from ganglion.data.preprocessing.placement import Size
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -19,7 +21,7 @@ Images = dict[str, np.ndarray | Sequence]
 def read_together(
     train: Files, test: Files, settings: DataSettings, notes: list[str], beside: Sequence[str] = ()
 ) -> tuple[Images, Images]:
-    """Read the images of some fields in two parts, each field at one size and colour.
+    """Read the images of some fields in two parts, each field in one colour, and at one size or each image at its own.
 
     A sample of which a file is damaged is left out where `settings.allow_problems` is set.
 
@@ -37,15 +39,17 @@ def read_together(
         else:
             damaged[path] = result
     train, test = without_damaged(train, damaged, settings, notes), without_damaged(test, damaged, settings, [])
-    shapes = {}
+    shapes: dict[str, tuple[Size | None, int]] = {}
+    total = 0
     for name in [name for name in train if name not in beside]:
         found = [headers[path] for part in (train, test) for path in part.get(name, ())]
-        said: list[str] = []
-        shapes[name] = common_shape(found, said)
+        own_sizes, said = keep_sizes(found, settings), list[str]()
+        size, channels = common_shape(found, said, own_sizes)
+        shapes[name] = None if own_sizes else size, channels
+        total += channels * sum(one.height * one.width if own_sizes else size[0] * size[1] for one in found)
         notes += [f"{name}: {note}" if len(train) > 1 + len(beside) else note for note in said]
     count = max(len(paths) for paths in train.values()) + max((len(paths) for paths in test.values()), default=0)
-    pixels = sum(size[0] * size[1] * channels for size, channels in shapes.values())
-    kept_in_files = streams(count, (1, pixels), 1, settings, notes)
+    kept_in_files = streams(count, total, settings, notes)
     reading = _in_files if kept_in_files else partial(_decoded, settings=settings, notes=notes)
     return reading(train, shapes), reading(test, shapes)
 
@@ -77,8 +81,8 @@ def _tried(function: Callable[[Path], Header], train: Files, test: Files) -> Ite
     return zip(paths, in_threads(partial(attempt, function), paths), strict=True)
 
 
-Shapes = Mapping[str, tuple[tuple[int, int], int]]
-"""Height, width and channels of each field."""
+Shapes = Mapping[str, tuple[Size | None, int]]
+"""Height and width of each field, nothing where images keep their own, and channels."""
 
 
 def _in_files(files: Files, shapes: Shapes) -> Images:
@@ -90,20 +94,25 @@ def _in_files(files: Files, shapes: Shapes) -> Images:
 
 def _decoded(files: Files, shapes: Shapes, settings: DataSettings, notes: list[str]) -> Images:
     """Return all images in memory, without the samples that turn out to be damaged inside."""
-    stacks: dict[str, np.ndarray] = {}
+    stacks: Images = {}
     damaged: dict[Path, DataError] = {}
     for name in [name for name in files if name in shapes]:
         paths, (size, channels) = files[name], shapes[name]
-        stacks[name] = np.empty((len(paths), *size, channels), dtype=np.uint8)
+        stack: Any = [None] * len(paths) if size is None else np.empty((len(paths), *size, channels), dtype=np.uint8)
+        stacks[name] = stack
         decoding = partial(attempt, partial(decode, size=size, channels=channels))
         for number, image in enumerate(in_threads(decoding, paths)):
             if isinstance(image, DataError):
                 damaged[paths[number]] = image
             else:
-                stacks[name][number] = image
+                stack[number] = image
     if damaged:
         rows = list(zip(*files.values(), strict=True))
-        sound = np.array([not any(path in damaged for path in row) for row in rows])
+        sound = [place for place, row in enumerate(rows) if not any(path in damaged for path in row)]
         files = without_damaged(files, damaged, settings, notes)
-        stacks = {name: stack[sound] for name, stack in stacks.items()}
+        stacks = {name: _taken(stack, sound) for name, stack in stacks.items()}
     return {name: stacks.get(name, list(paths)) for name, paths in files.items()}
+
+
+def _taken(images: np.ndarray | Sequence, places: list[int]) -> np.ndarray | Sequence:
+    return images[places] if isinstance(images, np.ndarray) else [images[place] for place in places]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.fields import Boxes
 from ganglion.data.formats.folder_layout import Folder, readable, scan
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
 from ganglion.data.pixels import BYTES, WHITES, Range, find_range, said, to_pixels
@@ -93,12 +94,13 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         if len(damaged) >= ENOUGH and not settings.allow_problems:
             break  # The error would name no more of them.
     _leave_out(found, damaged, settings)
-    own_sizes = settings.resize in ("crop", "letterbox") and len({(one.height, one.width) for one in headers}) > 1
-    size, channels = common_shape(headers, [] if own_sizes else found.notes)
+    own_sizes = keep_sizes(headers, settings)
+    size, channels = common_shape(headers, found.notes, own_sizes)
     classes, deep = found.classes, any(header.deep for header in headers)
     inputs: np.ndarray | Sequence
     test_inputs: np.ndarray | Sequence
-    streaming = streams(len(found.files), size, channels, settings, found.notes)
+    total = sum(one.height * one.width if own_sizes else size[0] * size[1] for one in headers) * channels
+    streaming = streams(len(found.files), total, settings, found.notes)
     if streaming or own_sizes:
         pixels = _range_of_files(found, size, channels, deep, settings, str(folder))
         parts = (found.train, found.test)
@@ -122,6 +124,18 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         notes=tuple(found.notes),
         pixels=pixels,
     )
+
+
+def sizes_of(values: Any) -> list[tuple[int, int]]:
+    """Return the height and width of each image or mask `(height, width, ...)`, or of the images that boxes are in.
+
+    Files are not decoded for that.
+    """
+    if isinstance(values, np.ndarray | list | tuple):
+        return [one.image_size if isinstance(one, Boxes) else one.shape[:2] for one in values]
+    if values.size is not None:
+        return [values.size] * len(values)
+    return [(header.height, header.width) for header in in_threads(read_header, values.paths)]
 
 
 def on_scale(image: np.ndarray, pixels: Range, deep: bool) -> np.ndarray:
@@ -182,15 +196,28 @@ def _leave_out(found: Folder, damaged: dict[Path, DataError], settings: DataSett
         raise DataError("every training image is damaged", where=said, remedy="give images that a viewer can show")
 
 
-def common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[int, int], int]:
-    """Return the commonest height and width, the middle one of several, and the channels that hold every image."""
+def keep_sizes(headers: Sequence[Header], settings: DataSettings) -> bool:
+    """Whether images differ in size and each keeps its own until its preprocessing brings it to that of the network.
+
+    Where images are stretched anyway, they are made alike as they are read, which takes less memory.
+    """
+    differ = len({(header.height, header.width) for header in headers}) > 1
+    return differ and settings.resize not in (None, "stretch")
+
+
+def common_shape(headers: Sequence[Header], notes: list[str], own_sizes: bool = False) -> tuple[tuple[int, int], int]:
+    """Return the commonest height and width, the middle one of several, and the channels that hold every image.
+
+    Args:
+        own_sizes: whether images keep their sizes, so that no note says that they are resized.
+    """
     sizes = Counter((header.height, header.width) for header in headers)
     most = max(sizes.values())
     commonest = sorted(
         (size for size, count in sizes.items() if count == most), key=lambda size: (size[0] * size[1], size)
     )
     height, width = commonest[len(commonest) // 2]
-    if len(sizes) > 1:
+    if len(sizes) > 1 and not own_sizes:
         squeezed = sum(count for (h, w), count in sizes.items() if abs(h * width / (w * height) - 1) > SQUEEZED)
         which = f", {squeezed} of them squeezed to other proportions" if squeezed else ""
         notes.append(f"images of {len(sizes)} sizes resized to the commonest, {width} x {height}{which}")
@@ -200,9 +227,8 @@ def common_shape(headers: Sequence[Header], notes: list[str]) -> tuple[tuple[int
     return (height, width), 1 if grey == len(headers) else 3
 
 
-def streams(count: int, size: tuple[int, int], channels: int, settings: DataSettings, notes: list[str]) -> bool:
-    """Decide whether the images are too many to be held in memory."""
-    total = count * size[0] * size[1] * channels
+def streams(count: int, total: int, settings: DataSettings, notes: list[str]) -> bool:
+    """Decide whether images that take `total` bytes when decoded are too many to be held in memory."""
     streams = settings.stream == "yes" or (settings.stream == "auto" and total > MOST_BYTES)
     if streams:
         notes.append(f"{count} images ({total / 2**20:.0f} MiB decoded) are read while training")

@@ -15,7 +15,7 @@ from ganglion.data.fields import UNJUDGED, Field
 from ganglion.data.formats.files_together import Images, read_together, without_damaged
 from ganglion.data.formats.folder_layout import folders_in, readable
 from ganglion.data.formats.image_files import in_threads, opened
-from ganglion.data.formats.image_folders import ImageFiles, attempt
+from ganglion.data.formats.image_folders import ImageFiles, attempt, sizes_of
 from ganglion.data.formats.text import read_text
 from ganglion.data.formats.two_folders import MASKED, TwoFolders, find_two_folders, images_in, partners
 from ganglion.data.settings import DataSettings
@@ -36,8 +36,8 @@ class MaskFiles(Sequence):
     """
 
     paths: tuple[Path, ...]
-    size: tuple[int, int]
-    """Height and width that every mask is resized to."""
+    size: tuple[int, int] | None
+    """Height and width that every mask is resized to; None where each keeps its own, and several are a list."""
     values: tuple[int, ...]
     """What stands in the files for class 0, 1, ..."""
     unjudged: int | None = None
@@ -46,11 +46,13 @@ class MaskFiles(Sequence):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, place: Any) -> np.ndarray:  # type: ignore[override]
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, int | np.integer):
             return self._numbered(read_mask(self.paths[place], self.size))
         chosen = self.take(np.arange(len(self))[place])
         masks = list(in_threads(chosen.__getitem__, range(len(chosen))))
+        if self.size is None:
+            return masks
         return np.stack(masks) if masks else np.empty((0, *self.size), dtype=np.int16)
 
     def take(self, places: np.ndarray) -> "MaskFiles":
@@ -140,8 +142,8 @@ def _fields(
 ) -> dict[str, Field]:
     """Return the images and their masks, which are kept where the images are: in files or in memory."""
     images = read["inputs"]
-    size = images.size if isinstance(images, ImageFiles) and images.size else np.asarray(images).shape[1:3]
-    masks = MaskFiles(tuple(read["masks"]), (size[0], size[1]), values, unjudged)
+    own_sizes = isinstance(images, list) or (isinstance(images, ImageFiles) and images.size is None)
+    masks = MaskFiles(tuple(read["masks"]), None if own_sizes else sizes_of(images)[0], values, unjudged)
     kept = masks if isinstance(images, ImageFiles) else masks[:]
     return {
         "inputs": Field(kind="images", values=images, called=called[0]),

@@ -10,6 +10,7 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Field
 from ganglion.data.formats.files_together import read_together
 from ganglion.data.formats.folder_layout import folders_in, readable
+from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.two_folders import PAIRS, TwoFolders, find_two_folders, images_in, partners
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -102,16 +103,18 @@ def read_halves(folder: Path, settings: DataSettings) -> Dataset:
 
 
 def _halves(images: np.ndarray | Sequence, order: Sequence[str], where: str) -> dict[str, np.ndarray | Sequence]:
-    height, width = images[0].shape[:2]
-    if width != 2 * height:
-        raise DataError(
-            "these images are no pairs side by side",
-            where=where,
-            expected="images twice as wide as high, or two folders such as source/ and target/",
-            found=f"{width} x {height}",
-        )
-    whole = np.asarray(images)
-    halves = dict(zip(HALVES, (whole[:, :, :height], whole[:, :, height:]), strict=True))
+    sizes = set(sizes_of(images))
+    for height, width in sizes:
+        if width != 2 * height:
+            raise DataError(
+                "these images are no pairs side by side",
+                where=where,
+                expected="images twice as wide as high, or two folders such as source/ and target/",
+                found=f"{width} x {height}",
+            )
+    pairs = [np.split(image, 2, axis=1) for image in images]
+    together = np.stack if len(sizes) == 1 else list
+    halves = {half: together([pair[number] for pair in pairs]) for number, half in enumerate(HALVES)}
     return {side: halves[half] for side, half in zip(SIDES, order, strict=True)}
 
 

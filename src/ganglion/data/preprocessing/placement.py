@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from ganglion.errors import ConfigurationError
 
-Resize = Literal["stretch", "crop", "letterbox"]
-"""`stretch` lets proportions go, `crop` loses what does not fit in the middle, `letterbox` leaves borders."""
+Resize = Literal["stretch", "crop", "letterbox", "none"]
+"""`stretch` lets proportions go; `crop` scales, and loses what does not fit in the middle; `letterbox` leaves borders;
+`none` keeps every pixel as it is: a large image loses all but its middle, a small one gets borders."""
 Size = tuple[int, int]
 """Height and width."""
 
@@ -23,6 +24,8 @@ class Placement:
     Placement(size=(20, 10), top=0, left=5)
     >>> placement((100, 50), (20, 20), "crop")
     Placement(size=(40, 20), top=-10, left=0)
+    >>> placement((100, 10), (20, 20), "none")
+    Placement(size=(100, 10), top=-40, left=5)
     """
 
     size: Size
@@ -37,6 +40,8 @@ def placement(image: Size, frame: Size, resize: Resize) -> Placement:
     """Return where an image of a size goes in a frame."""
     if resize == "stretch" or image == frame:
         return Placement(frame, 0, 0)
+    if resize == "none":
+        return Placement(image, (frame[0] - image[0]) // 2, (frame[1] - image[1]) // 2)
     factors = frame[0] / image[0], frame[1] / image[1]
     factor = max(factors) if resize == "crop" else min(factors)
     bounded = max if resize == "crop" else min  # rounding must leave no gap, and nothing outside

@@ -4,7 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ganglion.data.fields import Field
+from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.pixels import BYTES
 from ganglion.data.preprocessing import (
     ClassPreprocessing,
@@ -16,6 +19,7 @@ from ganglion.data.preprocessing import (
     TextPreprocessing,
     fit,
 )
+from ganglion.data.preprocessing.placement import Size, placement
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, DataError
 
@@ -23,9 +27,18 @@ Options = Mapping[str, Mapping[str, Any]]
 """What the preprocessing of each field is told beside its values, by the name of the field."""
 AS_THEY_ARE: Mapping[str, Any] = {"standardised": False}
 """What images are told whose pixels keep their range, since they are measured or drawn."""
+FRAMED = ("images", "masks", "boxes")
+"""Kinds of fields that a preprocessing brings into a frame."""
+APART = 0.02
+"""Share of a frame, beside one pixel, by which what belongs together may lie beside each other."""
 SQUEEZED = 0.05
 """Change of proportions that is worth a word."""
-RESIZED = {"stretch": "resized", "crop": "resized and cropped", "letterbox": "resized, between grey borders,"}
+RESIZED = {
+    "stretch": "resized",
+    "crop": "resized and cropped",
+    "letterbox": "resized, between grey borders,",
+    "none": "cut, at their own scale,",
+}
 
 
 def adapt(config: Any, **found: Any) -> Any:
@@ -90,10 +103,11 @@ def fit_fields(
             )
         if field.kind == "images":
             as_found, images[name] = _fit_images(field, config, settings, given)
-            notes |= dict.fromkeys(_resizing(as_found, images[name]))
+            alike = getattr(field.values, "size", None) is not None  # each of a list, or of files, may keep its own
+            notes |= dict.fromkeys(_resizing(as_found, images[name], alike))
     _refuse_options_of_images(fields, settings)
     frame = next(({"image_size": one.image_size, "resize": one.resize} for one in images.values()), {})
-    follow = {name: frame for name, field in fields.items() if field.kind in ("masks", "boxes")}
+    follow = {name: frame for name, field in fields.items() if field.kind in FRAMED}
     others = {
         name: fit(field, **follow.get(name, {}), **options.get(name, {}))
         for name, field in fields.items()
@@ -127,13 +141,43 @@ def _fit_images(
     return as_found, dataclasses.replace(prepared, pixels=field.pixels or BYTES, brightness=brightness)
 
 
+def refuse_apart(fields: Mapping[str, Field], preprocessing: Mapping[str, Any], where: str) -> None:
+    """Raise `DataError` where the pictures of a sample would not lie on each other once each is in its frame.
+
+    A frame shows a share of a picture; pictures that differ in their proportions, or in size where none is scaled, are
+    shown by other shares.
+    """
+    framed = {name: preprocessing[name] for name, one in fields.items() if one.kind in FRAMED and one.paired}
+    if len(framed) < 2 or all(one.resize == "stretch" for one in framed.values()):
+        return
+    sizes = list(zip(*(sizes_of(fields[name].values) for name in framed), strict=True))
+    for together in dict.fromkeys(sizes):
+        shown = [_share(size, one) for size, one in zip(together, framed.values(), strict=True)]
+        if np.ptp(shown, axis=0).max() > APART + 1 / min(min(one.size) for one in framed.values()):
+            resize = next(iter(framed.values())).resize
+            raise DataError(
+                "pictures that belong together differ in " + ("size" if resize == "none" else "their proportions"),
+                where=f"{where}, sample {sizes.index(together)}",
+                found=", ".join(f"{name} {w} x {h}" for name, (h, w) in zip(framed, together, strict=True)),
+                remedy="--resize stretch brings both to one size" + ", and so does crop" * (resize == "none"),
+            )
+
+
+def _share(size: Size, framed: Any) -> tuple[float, ...]:
+    """Return the place and size of a picture in its frame, in heights and widths of the frame."""
+    there, (height, width) = placement(size, framed.size, framed.resize), framed.size
+    return there.top / height, there.left / width, there.size[0] / height, there.size[1] / width
+
+
 def _open(config: Any, name: str) -> bool:
     """Whether the data may decide a field: it exists, and the user left it at its default."""
     return any(one.name == name and getattr(config, name) == one.default for one in dataclasses.fields(config))
 
 
-def _resizing(as_found: ImagePreprocessing, prepared: ImagePreprocessing) -> list[str]:
+def _resizing(as_found: ImagePreprocessing, prepared: ImagePreprocessing, alike: bool) -> list[str]:
     (height, width), (rows, columns) = as_found.size, prepared.size
+    if not alike:
+        return [f"images of different sizes are {RESIZED[prepared.resize]} to {rows} x {columns}"]
     if as_found.size == prepared.size:
         return []
     squeezed = prepared.resize == "stretch" and abs(height * columns / (width * rows) - 1) > SQUEEZED

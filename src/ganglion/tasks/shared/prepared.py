@@ -21,7 +21,7 @@ from ganglion.data.preprocessing import Ragged, apply
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS, Part, Samples, split
 from ganglion.tasks.shared.evaluation import EVALUATION_BATCH
-from ganglion.tasks.shared.fitting import Options, fit_fields
+from ganglion.tasks.shared.fitting import Options, fit_fields, refuse_apart
 from ganglion.tasks.shared.weighting import weigh
 
 NO_EPOCH = -1
@@ -78,6 +78,8 @@ class Prepared:
         samples = split(dataset, settings, seed)
         training = {name: samples["train"].fields[source] for name, source in chosen.items()}
         preprocessing, notes = fit_fields(training, config, settings, options or {})
+        for part, held in samples.items():
+            refuse_apart({name: held.fields[source] for name, source in chosen.items()}, preprocessing, part)
         weights, said = weigh(dataset, samples["train"], preprocessing, settings)
         known = (*dataset.notes, *notes, *said)
         return cls(dataset, samples, chosen, preprocessing, settings, seed, known, weights=weights)
