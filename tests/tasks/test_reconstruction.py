@@ -62,7 +62,7 @@ def test_beats_principal_components_of_the_same_number(tmp_path: Path) -> None:
     assert measures["reconstruction_error"] < 0.8 * measures["principal_components_error"]
     for name, figure in task.figures(rule).items():
         save(figure, tmp_path / f"{name}.png")
-    assert {path.stem for path in tmp_path.iterdir()} == {"code_map", "code_plane", "reconstructions"}
+    assert {path.stem for path in tmp_path.iterdir()} == {"code_map", "picture_map", "code_plane", "reconstructions"}
 
 
 def test_the_code_plane_is_laid_out_like_the_code_map(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_colour_images_keep_their_shape() -> None:
     rule = build(task.config)
     assert task.config.in_features == 6 * 5 * 3
     assert rule.home(task.data.some("train", np.arange(2))).shape == (2, 3, 6, 5)
-    assert set(task.figures(rule)) == {"code_map", "code_plane", "reconstructions"}
+    assert set(task.figures(rule)) == {"code_map", "picture_map", "code_plane", "reconstructions"}
 
 
 def test_binary_cross_entropy_is_for_pixels() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganglion.figures.activity import gates as gates
-    from ganglion.figures.answers import code_map as code_map
     from ganglion.figures.answers import confusion_matrix as confusion_matrix
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from ganglion.figures.images import map_rows as map_rows
     from ganglion.figures.images import reconstructions as reconstructions
     from ganglion.figures.images import strips as strips
+    from ganglion.figures.maps import code_map as code_map
+    from ganglion.figures.maps import picture_map as picture_map
     from ganglion.figures.passages import coloured_words as coloured_words
     from ganglion.figures.passages import next_tokens as next_tokens
     from ganglion.figures.passages import passage as passage
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ganglion.figures.series import entitle as entitle
     from ganglion.figures.series import errors_by_step as errors_by_step
     from ganglion.figures.series import residuals as residuals
+    from ganglion.figures.style import SPACE as SPACE
     from ganglion.figures.style import save as save
     from ganglion.figures.training import curves as curves
     from ganglion.figures.training import gradient_flow as gradient_flow
@@ -41,16 +43,17 @@ if TYPE_CHECKING:
     from ganglion.figures.training import returns as returns
 
 _DRAWINGS = {
-    "answers": ("code_map", "confusion_matrix", "decision_regions", "forecast", "scatter"),
+    "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
     "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
+    "maps": ("code_map", "picture_map"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
     "pixels": ("sheet",),
     "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals"),
-    "style": ("save",),
+    "style": ("SPACE", "save"),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),
 }
 """Modules and what is drawn there."""

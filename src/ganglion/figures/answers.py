@@ -1,20 +1,16 @@
 """What a network answers, against the truth: confusion, decision regions, codes, forecasts, regression."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import matplotlib.patheffects
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
+from ganglion.figures.maps import LEGEND, by_class
 from ganglion.figures.style import BLUE, GREY, INK, MUTED, PAPER, RED, colours, empty, panels, styled
 from ganglion.figures.training import ticks
 from ganglion.figures.words import number, text
-
-_LEGEND: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
 
 
 @styled
@@ -95,7 +91,7 @@ def decision_regions(
     )
     for border in range(classes - 1):
         panel.contour(across, up, regions > border, levels=[0.5], colors=INK, linewidths=0.7, alpha=0.6)
-    _by_class(panel, points[:, list(columns)], truth, names, shades, size=26)
+    by_class(panel, points[:, list(columns)], truth, names, shades, size=26)
     held = points.shape[1] - 2
     panel.set_title("Decision regions" + (f"  ({held} more column{'s' * (held > 1)} held at the mean)" if held else ""))
     axis_names = [column_names[i] if i < len(column_names) else f"input {i + 1}" for i in columns]
@@ -117,57 +113,6 @@ def _regions(
     answers = np.asarray(predict_function(grid.astype(np.float32)))
     answers = answers.argmax(axis=1) if answers.ndim == 2 and answers.shape[1] > 1 else answers.ravel().round()
     return across, up, answers.reshape(across.shape).astype(int)
-
-
-@styled
-def code_map(codes: np.ndarray, labels: np.ndarray | None = None, names: Sequence[object] = ()) -> Figure:
-    """Draw codes `(samples, features)` as points, coloured by class where `labels` are given.
-
-    Codes of more than two features are shown along their two principal axes.
-    """
-    points = np.asarray(codes, dtype=float).reshape(len(codes), -1)
-    keep = np.isfinite(points).all(axis=1)
-    points, truth = points[keep], np.zeros(keep.sum(), int) if labels is None else np.asarray(labels)[keep].astype(int)
-    if not len(points):
-        return empty("no codes")
-    axes_names = ("code 1", "code 2")
-    if points.shape[1] == 1:
-        points = np.column_stack([points[:, 0], np.zeros(len(points))])
-        axes_names = ("code", "")
-    elif points.shape[1] > 2:
-        points, shares = _principal(points)
-        axes_names = (f"axis 1 ({shares[0]:.0%} of the variance)", f"axis 2 ({shares[1]:.0%})")
-    figure, (panel,) = panels(1, width=6.6, height=4.9)
-    shades = colours(max(int(truth.max()) + 1, len(names)))
-    _by_class(panel, points, truth, names if labels is not None else ("",), shades, size=9)
-    if labels is not None and 1 < len(np.unique(truth)) <= 20:
-        outline = [matplotlib.patheffects.withStroke(linewidth=2.5, foreground=PAPER)]
-        for label in np.unique(truth):
-            name = text(names[label] if label < len(names) else label, 12)
-            x, y = np.median(points[truth == label], axis=0)
-            panel.text(x, y, name, weight="bold", ha="center", va="center", path_effects=outline)
-    panel.set_title("Code map")
-    panel.set(xlabel=axes_names[0], ylabel=axes_names[1])
-    panel.grid()
-    return figure
-
-
-def _principal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    centred = points - points.mean(axis=0)
-    variances, axes = np.linalg.eigh(centred.T @ centred)  # from the smallest up
-    return centred @ axes[:, :-3:-1], variances[:-3:-1] / max(variances.sum(), 1e-12)
-
-
-def _by_class(
-    panel: Axes, points: np.ndarray, truth: np.ndarray, names: Sequence[object], shades: Sequence[str], size: float
-) -> None:
-    for label in np.unique(truth):
-        chosen, name = truth == label, text(names[label] if label < len(names) else label)
-        x, y = points[chosen].T
-        panel.scatter(x, y, s=size, color=shades[label], label=name, edgecolor=PAPER, linewidth=0.4)
-    count = len(np.unique(truth))
-    if 1 < count <= 40:
-        panel.legend(**_LEGEND, ncols=1 if count <= 20 else 2, markerscale=1.6, handletextpad=0.2)
 
 
 @styled
@@ -209,7 +154,7 @@ def forecast(
         panel.axvline(-0.5, color=MUTED, linewidth=0.8, linestyle=":")
         panel.grid(axis="y")
         panel.margins(x=0.01)
-        panel.legend(**_LEGEND)
+        panel.legend(**LEGEND)
     axes[0].set_title(text(title, 70) + ("" if future is None else "  (mean absolute error)"))
     axes[-1].set_xlabel("steps from the forecast's start")
     return figure

@@ -1,6 +1,7 @@
 """One look for every figure, set locally: palette, rules of drawing, and helpers that the drawings share."""
 
 import functools
+import json
 import math
 import warnings
 from collections.abc import Callable
@@ -28,6 +29,8 @@ SIGNED = LinearSegmentedColormap.from_list("signed", ["#8c2d04", RED, "#fdd0a2",
 """Orange below zero, near-white at zero, blue above."""
 
 DOTS_PER_INCH = 120
+SPACE = ".space.json"
+"""Ending of the file of points beside a picture of them."""
 
 _RULES: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -85,24 +88,35 @@ def styled(draw: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     return wrapper
 
 
+class Turnable(Figure):
+    """A figure of points in space; what a report needs to turn them is written beside the picture."""
+
+    space: dict[str, Any]
+    """`points` as lists of x, y, z in [-1, 1] and the number of a class, and `names` and `colours` by that number."""
+
+
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write `figure` as PNG, creating the folder, and return the path."""
+    """Write `figure` as PNG, creating the folder, and return the path; of one in space also its points, as JSON."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # Label names may be in scripts that the bundled font cannot draw; boxes are better than no figure.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
+    if isinstance(figure, Turnable):
+        path.with_suffix(SPACE).write_text(json.dumps(figure.space, separators=(",", ":")), encoding="utf-8")
     return path
 
 
-def panels(count: int, *, columns: int = 3, width: float = 4.0, height: float = 2.8) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, *, columns: int = 3, width: float = 4.0, height: float = 2.8, kind: type[Figure] = Figure
+) -> tuple[Any, list[Axes]]:
     """Return a figure of `count` panels, filled row by row."""
     columns = max(1, min(columns, count))
     rows = max(1, math.ceil(count / columns))
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
     # A narrow figure would leave no room for its title or legend.
-    figure = Figure(figsize=(max(width * columns, 5.2), height * rows + 0.2), layout=layout)
+    figure = kind(figsize=(max(width * columns, 5.2), height * rows + 0.2), layout=layout)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for unused in grid[count:]:
         unused.set_axis_off()

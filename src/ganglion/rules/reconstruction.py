@@ -1,6 +1,7 @@
 """Reconstruction: learn a code by giving back what was put in, or what it was before noise was added."""
 
-from typing import Literal, final
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,13 @@ from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import find_loss
 
 ReconstructionLoss = Literal["squared-error", "binary-cross-entropy"]
+CodePenalty = Callable[[Tensor, Tensor], Tensor]
+"""Of the inputs as the network sees them (batch, ...) and their codes (batch, features): a scalar."""
 
 
 @final
 class Reconstruction(LearningRule):
-    """Descend the gradient of L(f(corrupt(x)), x).
+    """Descend the gradient of L(f(corrupt(x)), x) + the sum of w P(corrupt(x), c) over penalties P on the codes c.
 
     Args:
         network: f, from inputs to outputs of the same shape; logits for binary cross-entropy.
@@ -24,6 +27,8 @@ class Reconstruction(LearningRule):
         loss: L, by name; a mean over samples and their values.
         noise: standard deviation of Gaussian noise added to the inputs that the network sees.
         masking: share of the values that are set to zero in the inputs that the network sees.
+        penalties: by name, w and P; the network then has `encode` and `outputs`. They are measured beside the `loss`
+            that is descended, which they are part of; `judge` leaves them out.
 
     Raises `ConfigurationError` if `noise` or `masking` is out of range.
 
@@ -44,6 +49,7 @@ class Reconstruction(LearningRule):
         loss: ReconstructionLoss = "squared-error",
         noise: float = 0.0,
         masking: float = 0.0,
+        penalties: Mapping[str, tuple[float, CodePenalty]] | None = None,
     ) -> None:
         if noise < 0:
             raise ConfigurationError("noise must not be negative", found=str(noise))
@@ -56,6 +62,7 @@ class Reconstruction(LearningRule):
         self.descent = descent
         self.loss = find_loss(loss)
         self.noise, self.masking = noise, masking
+        self.penalties = dict(penalties or {})
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
@@ -74,4 +81,14 @@ class Reconstruction(LearningRule):
         return {"loss": self.loss(outputs, inputs)}
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
-        return self.judge(self.home(self.corrupt(batch["inputs"])), batch["inputs"])
+        inputs = batch["inputs"]
+        seen = self.corrupt(inputs)
+        if not self.penalties:
+            return self.judge(self.home(seen), inputs)
+        network: Any = self.home
+        codes = network.encode(seen)
+        measured = self.judge(network.outputs(codes).view_as(inputs), inputs)
+        for name, (weight, penalty) in self.penalties.items():
+            measured[name] = penalty(seen, codes)
+            measured["loss"] = measured["loss"] + weight * measured[name]
+        return measured

@@ -1,4 +1,7 @@
-"""Reports: one HTML file with every number and picture of a run in it, readable without network or script."""
+"""Reports: one HTML file with every number and picture of a run in it, readable without network or script.
+
+Only points in space bring a script of their own, by which they are turned; without it they are a picture like others.
+"""
 
 import base64
 import html
@@ -12,6 +15,7 @@ from ganglion.errors import DataError
 from ganglion.figures.words import number
 from ganglion.files import parse_json, read_json
 from ganglion.runs.sheets import FILM, SAMPLES
+from ganglion.runs.space import SCRIPT, canvas
 from ganglion.tables import Table
 from ganglion.training.durable import write_synced
 
@@ -22,6 +26,8 @@ class Captioned:
 
     path: Path
     caption: str
+    space: Mapping[str, Any] = field(default_factory=dict)
+    """Points in space that the picture shows from one side."""
 
 
 Block = str | Table | Captioned
@@ -58,7 +64,9 @@ def write_report(path: str | Path, sections: Sequence[Section], *, title: str = 
         f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{html.escape(title)}</h1>\n"
         + (f"<nav>{links}</nav>\n" if len(sections) > 2 else "")
-        + f"{body}\n</main>\n</body>\n</html>\n",
+        + f"{body}\n</main>\n"
+        + (f"<script>{SCRIPT}</script>\n" if "<canvas" in body else "")
+        + "</body>\n</html>\n",
     )
     return path
 
@@ -121,7 +129,10 @@ def run_section(folder: Path) -> Section:
         "curves": "The metric log; numbers in the legends are the last ones",
         **_captions(description.get("task")),
     }
-    drawn = [Captioned(path, captions.get(path.stem, _as_words(path.stem))) for path in pictures]
+    drawn = [
+        Captioned(path, captions.get(path.stem, _as_words(path.stem)), _read(path.with_suffix(figures.SPACE)))
+        for path in pictures
+    ]
     if (film := folder / SAMPLES / FILM).is_file():
         drawn.insert(1, Captioned(film, "What the networks made of the same draws, from the first step to the last"))
     phases = _phases(_log(folder / "metrics.jsonl"))
@@ -232,7 +243,7 @@ def _block(block: Block) -> str:
     caption, kind = html.escape(block.caption), block.path.suffix.removeprefix(".")
     picture = base64.b64encode(block.path.read_bytes()).decode("ascii")
     image = f'<img alt="{caption}" src="data:image/{kind};base64,{picture}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    return f"<figure>{image}{canvas(block.space)}<figcaption>{caption}</figcaption></figure>"
 
 
 _STYLE = """
@@ -257,6 +268,9 @@ dt { color: var(--muted); font-size: .85rem; } dd { margin: 0; font-size: 1.45re
 figure { margin: 1.2rem 0; } figcaption { color: var(--muted); font-size: .88rem; margin-top: .35rem; }
 img { display: block; max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
   border-radius: .5rem; }
+[hidden] { display: none !important; }
+canvas { max-width: 100%; background: #fff; border: 1px solid var(--line); border-radius: .5rem; cursor: grab;
+  touch-action: none; }
 .table { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }

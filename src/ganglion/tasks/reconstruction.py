@@ -91,6 +91,7 @@ class Reconstruction(Task):
     measures = (RECONSTRUCTION_ERROR, PSNR, LOSS, PRINCIPAL_COMPONENTS_ERROR)
     captions: ClassVar = {
         "code_map": "Where the encoder puts the test samples; one point each",
+        "picture_map": "The test samples themselves, where the encoder puts them",
         "reconstructions": "Test samples, what is left of them after the code, and the difference",
         "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
     }
@@ -170,9 +171,12 @@ class Reconstruction(Task):
         return measures
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        codes = _encoded(rule.home, self._some("test", MAPPED))
-        drawn = {"code_map": figures.code_map(codes.numpy(), *classes_at(self.data, "test", MAPPED))}
+        samples, classes = self._some("test", MAPPED), classes_at(self.data, "test", MAPPED)
+        codes = _encoded(rule.home, samples)
+        drawn = {"code_map": figures.code_map(codes.numpy(), *classes)}
         if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
+            pictures = self.preprocessing["inputs"].inverse(samples)
+            drawn["picture_map"] = figures.picture_map(codes.numpy(), pictures, *classes)
             shown = self._some("test", SHOWN)
             restored = self._images(_rebuilt(rule.home, shown))
             drawn["reconstructions"] = figures.reconstructions(self.preprocessing["inputs"].inverse(shown), restored)

@@ -123,6 +123,7 @@ class Variational(Task):
         "reconstructions": "Test samples, what is left of them after the latents, and the difference",
         "interpolation": "From one test sample to another, row by row",
         "code_map": "Where the encoder puts the test samples; one point each",
+        "picture_map": "The test samples themselves, where the encoder puts them",
         "manifold": "All that two latents can say: steps of equal probability from edge to edge",
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate, "interpolate": Interpolate}
@@ -213,10 +214,11 @@ class Variational(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         seen = self._some("test", MAPPED)
         codes, condition = self._explained(rule.home, seen)
-        labels, names = classes_at(self.data, "test", MAPPED)
-        drawn = {"code_map": figures.code_map(codes.numpy(), labels, names)}
+        classes = classes_at(self.data, "test", MAPPED)
+        drawn = {"code_map": figures.code_map(codes.numpy(), *classes)}
         if (images := self._pictures) is None:
             return drawn
+        drawn["picture_map"] = figures.picture_map(codes.numpy(), images.inverse(seen), *classes)
         generated = self._drawn(rule.home, Generate(count=GRID * GRID))
         drawn["generated"] = figures.image_grid(generated, columns=GRID, title="Generated")
         few = np.linspace(0, len(seen) - 1, min(SHOWN, len(seen))).astype(int)

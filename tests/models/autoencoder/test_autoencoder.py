@@ -94,3 +94,66 @@ def test_tied_weights_learn_from_both_passages() -> None:
 def test_refuses_a_layer_without_units() -> None:
     with pytest.raises(ConfigurationError, match="hidden_features must be at least 1"):
         Config(hidden_features=(32, 0))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "swish"])
+def test_the_jacobian_of_the_code_is_that_of_autograd(activation: Any) -> None:
+    torch.manual_seed(0)
+    widths = {"in_features": 6, "hidden_features": (7, 5), "code_size": 3}
+    network = Autoencoder(Config(**widths, activation=activation, code_activation="sigmoid")).double()
+    inputs = torch.randn(4, 6, dtype=torch.float64)
+    exact = torch.stack([torch.autograd.functional.jacobian(network.encode, one[None])[0, :, 0] for one in inputs])
+    torch.testing.assert_close(network.encoder_jacobian(inputs), exact)
+
+
+def test_the_contractive_penalty_has_the_gradient_of_autograd() -> None:
+    torch.manual_seed(0)
+    config = Config(in_features=6, hidden_features=(5,), code_size=3, activation="tanh", contraction=0.3)
+    rule, inputs = build(config), torch.randn(4, 6)
+    network: Any = rule.home
+
+    def jacobian(one: torch.Tensor) -> torch.Tensor:
+        return torch.func.jacrev(lambda row: network.encode(row[None])[0])(one)
+
+    squares = torch.stack([jacobian(one).square().sum() for one in inputs]).mean()
+    expected = functional.mse_loss(network(inputs), inputs) + 0.3 * squares
+    gradients = torch.autograd.grad(expected, list(network.parameters()))
+    measured = rule.step({"inputs": inputs})
+    torch.testing.assert_close(measured["loss"], expected.detach())
+    torch.testing.assert_close(measured["contraction"], squares.detach())
+    for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_a_contractive_code_moves_less() -> None:
+    norms = {}
+    for weight in (0.0, 0.1):
+        torch.manual_seed(0)
+        rule = build(Config(in_features=16, hidden_features=(32,), code_size=4, contraction=weight))
+        for _ in range(200):
+            rule.step({"inputs": bars_and_stripes()})
+        network: Any = rule.home
+        norms[weight] = network.encoder_jacobian(bars_and_stripes()).square().sum(dim=(1, 2)).mean().item()
+    assert norms[0.1] < norms[0.0] / 4
+
+
+def test_sparse_codes_keep_to_their_rate_or_become_nothing() -> None:
+    patterns = bars_and_stripes()
+    wide = {"in_features": 16, "hidden_features": (), "code_size": 24, "descent": Descent(learning_rate=1e-2)}
+    torch.manual_seed(0)
+    rate = build(Config(**wide, code_activation="sigmoid", sparsity="rate", sparsity_rate=0.1, sparsity_weight=0.02))
+    torch.manual_seed(0)
+    plain = build(Config(**wide, code_activation="sigmoid"))
+    torch.manual_seed(0)
+    size = build(Config(**wide, code_activation="relu", sparsity="size", sparsity_weight=3e-3))
+    for _ in range(400):
+        measured = [float(rule.step({"inputs": patterns})["loss"]) for rule in (rate, plain, size)]
+    codes = [rule.home.encode(patterns).detach() for rule in (rate, plain, size)]  # type: ignore[operator]
+    assert codes[0].mean() == pytest.approx(0.1, abs=0.05) and codes[1].mean() > 0.3
+    assert (codes[2] == 0).float().mean() > 0.6
+    assert share_of_pixels_rebuilt(rate) > 0.7 and share_of_pixels_rebuilt(size) > 0.7, measured
+
+
+def test_a_rate_is_for_codes_that_are_shares() -> None:
+    with pytest.raises(ConfigurationError, match="rate"):
+        Config(sparsity="rate")

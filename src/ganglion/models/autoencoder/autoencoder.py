@@ -12,13 +12,18 @@ Equations:
     tied weights: V_k = W_k^T
     squared error: L = mean (y - x)^2
     binary cross-entropy: L = mean -x log s(y) - (1 - x) log(1 - s(y)),  logistic s; the reconstruction is s(y)
+    sparse by rate: L + w sum_j r log(r / m_j) + (1 - r) log((1 - r) / (1 - m_j)),  m_j the mean of code_j in a batch
+    sparse by size: L + w mean sum_j |code_j|
+    contractive: L + w mean sum_ij (d code_j / d x_i)^2
 
 Networks:
-    network: `Autoencoder`, from inputs (batch, ...) to outputs of the same shape; `encode`, `decode`, `reconstruct`.
+    network: `Autoencoder`, from inputs (batch, ...) to outputs of the same shape; `encode`, `decode`, `reconstruct`,
+    and `encoder_jacobian`, the exact d code / d x.
 
 Learning rule:
     Reconstruction, Adam. With `noise` or `masking` the network sees corrupted inputs and must give back clean ones
-    (a denoising autoencoder).
+    (a denoising autoencoder). A sparse code may have more numbers than the inputs, of which few are used at a time
+    (`sparsity`); a contractive one hardly moves where inputs move in directions that no sample takes (`contraction`).
 
 Data it expects:
     Images of any size and number of channels, as pixels in [0, 1], or rows of numbers, standardised (squared error
@@ -38,23 +43,29 @@ References:
     Rumelhart, Hinton and Williams, Learning internal representations by error propagation (1986).
     Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks (2006).
     Vincent et al., Extracting and composing robust features with denoising autoencoders (2008).
+    Ng, Sparse autoencoder (2011).
+    Rifai et al., Contractive auto-encoders: explicit invariance during feature extraction (2011).
 """
 
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.core import LearningRule
+from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.activations import activation as make_activation
 from ganglion.nn.codes import CodingNetwork
 from ganglion.nn.linear import Linear
+from ganglion.rules.code_penalties import absolute_sum, contraction, divergence_from_rate
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Share, at_least, settings, strictly_between
 
 
 @settings
@@ -69,6 +80,8 @@ class Config:
     """Numbers in the code; two make a map."""
     activation: PlainActivation = "relu"
     """Function of every layer but the code and the output."""
+    code_activation: PlainActivation = "linear"
+    """Function of the code; a rate needs sigmoid."""
     tied: bool = False
     """Let the decoder use the transposed weights of the encoder: half the parameters."""
     loss: ReconstructionLoss = "squared-error"
@@ -77,8 +90,26 @@ class Config:
     """Standard deviation of Gaussian noise on the inputs that must be removed."""
     masking: Share = 0.0
     """Share of the input values blanked out that must be filled in."""
+    sparsity: Literal["none", "rate", "size"] = "none"
+    """Ask that each number of the code is near 1 for a share of the samples, or that numbers are small."""
+    sparsity_rate: Annotated[float, strictly_between(0, 1)] = 0.05
+    """That share."""
+    sparsity_weight: Annotated[float, at_least(0)] = 1e-3
+    """What sparsity counts beside the loss."""
+    contraction: Annotated[float, at_least(0)] = 0.0
+    """What the squared derivatives of the code count beside the loss."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
     """How a gradient becomes an update."""
+
+    def __post_init__(self) -> None:
+        if self.sparsity == "rate" and self.code_activation != "sigmoid":
+            raise ConfigurationError(
+                "a rate is a share, and this code is none",
+                where="sparsity",
+                expected="a code in (0, 1)",
+                found=f"code_activation {self.code_activation}",
+                remedy="code_activation sigmoid, or sparsity size",
+            )
 
 
 class TransposedLinear(nn.Module):
@@ -114,6 +145,7 @@ class Autoencoder(CodingNetwork):
         back = list(pairwise(reversed(widths)))
         self.logistic = config.loss == "binary-cross-entropy"
         self.activation = make_activation(config.activation)
+        self.code_activation = make_activation(config.code_activation)
         self.encoder = nn.ModuleList(Linear(width, narrow) for width, narrow in pairwise(widths))
         self.decoder = nn.ModuleList(
             TransposedLinear(wide) if config.tied else Linear(width, wide) for width, wide in back
@@ -121,11 +153,32 @@ class Autoencoder(CodingNetwork):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the codes (batch, code_size) of inputs (batch, ...)."""
-        *layers, last = self.encoder
         hidden = inputs.flatten(1)
-        for layer in layers:
-            hidden = self.activation(layer(hidden))
-        return last(hidden)
+        for layer, activation in self._encoding():
+            hidden = activation(layer(hidden))
+        return hidden
+
+    def encoder_jacobian(self, inputs: Tensor) -> Tensor:
+        """Return d code / d x, (batch, code_size, in_features), of inputs (batch, ...).
+
+        By the chain rule from the code back, as many rows as the code has numbers: J <- J diag(a') W.
+        """
+        hidden, slopes = inputs.flatten(1), []
+        for layer, activation in self._encoding():
+            before = layer(hidden)
+            before = before if before.requires_grad else before.requires_grad_()
+            hidden = activation(before)
+            slopes.append(torch.autograd.grad(hidden.sum(), before, create_graph=True)[0])
+        *earlier, (layer, slope) = zip(self.encoder, slopes, strict=True)
+        jacobian = slope[:, :, None] * layer.weight
+        for layer, slope in reversed(earlier):
+            jacobian = (jacobian * slope[:, None, :]) @ layer.weight
+        return jacobian
+
+    def _encoding(self) -> Iterator[tuple[nn.Module, nn.Module]]:
+        *layers, last = self.encoder
+        yield from ((layer, self.activation) for layer in layers)
+        yield last, self.code_activation
 
     def outputs(self, codes: Tensor) -> Tensor:
         """Return what codes (batch, code_size) stand for, (batch, in_features); its logits where it is logistic."""
@@ -141,8 +194,22 @@ TINY = Config(in_features=16, hidden_features=(32,), code_size=2, descent=Descen
 
 
 def build(config: Config) -> LearningRule:
-    network = Autoencoder(config)
-    return Reconstruction(network, config.descent, loss=config.loss, noise=config.noise, masking=config.masking)
+    network, penalties = Autoencoder(config), {}
+    if config.sparsity != "none":
+        rate = config.sparsity_rate if config.sparsity == "rate" else None
+        penalties["sparsity"] = config.sparsity_weight, partial(_sparsity, rate=rate)
+    if config.contraction:
+        penalties["contraction"] = config.contraction, partial(_contraction, network)
+    corruption = {"noise": config.noise, "masking": config.masking}
+    return Reconstruction(network, config.descent, loss=config.loss, penalties=penalties, **corruption)
+
+
+def _sparsity(seen: Tensor, codes: Tensor, rate: float | None) -> Tensor:
+    return absolute_sum(codes) if rate is None else divergence_from_rate(codes, rate)
+
+
+def _contraction(network: Autoencoder, seen: Tensor, codes: Tensor) -> Tensor:
+    return contraction(network.encoder_jacobian(seen))
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
