@@ -174,6 +174,18 @@ class Local(Protocol):
 
 
 @runtime_checkable
+class Segmenter(Protocol):
+    """A network that says of every pixel of images of any size what it belongs to."""
+
+    @property
+    def reach(self) -> int:
+        """Pixels in each direction beyond which nothing matters to the answer for a pixel."""
+
+    def at_every_pixel(self, images: Tensor) -> Tensor:
+        """Return logits `(batch, classes, height, width)` of images `(batch, channels, height, width)`."""
+
+
+@runtime_checkable
 class Decoder(Protocol):
     """A network that makes samples of codes."""
 

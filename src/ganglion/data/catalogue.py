@@ -51,6 +51,9 @@ ENTRIES = (
     Entry("geometric-brownian-motion", "series", "generated", "2520 days of a share price that cannot be foreseen"),
     Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
     Entry("faces", "image", "generated", "624 drawn faces of 30 x 32 pixels that look left, right, straight or up"),
+    Entry(
+        "cells", "image-masks", "generated", "160 drawn pictures of cells, 64 x 64 pixels, grey, with a mask for each"
+    ),
     Entry("tales", "text", "generated", "6000 sentences of a small grammar, with clauses within clauses"),
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),

@@ -71,8 +71,11 @@ class DataSettings:
     """Where the classes of pictures stand: in the names of folders, or before the number in those of files."""
     pixels: tuple[float, float] | None = None
     """Values of pixels that are black and white; found out from all images when not given."""
-    augment: Literal["none", "shift", "flip", "shift-flip"] = "none"
-    """Random changes to training images, a function of (seed, epoch, sample)."""
+    augment: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"] = (
+        "none"
+    )
+    """Random changes to training images, a function of (seed, epoch, sample): shifted, mirrored left to right, in both
+    directions (`flips`), bent like rubber."""
     resize: Literal["stretch", "crop", "letterbox", "none"] | None = None
     """How images come to the size that the network sees: stretched; `crop`, scaled and what is too long cut off; whole
     between grey borders; or with `none` not scaled at all, the middle of each as it is. Stretched when not given, but

@@ -14,7 +14,7 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import UNJUDGED, Field
 from ganglion.data.formats.files_together import Images, read_together, without_damaged
 from ganglion.data.formats.folder_layout import folders_in, readable
-from ganglion.data.formats.image_files import in_threads, opened
+from ganglion.data.formats.image_files import Header, in_threads, opened, read_header
 from ganglion.data.formats.image_folders import ImageFiles, attempt, sizes_of
 from ganglion.data.formats.text import read_text
 from ganglion.data.formats.two_folders import MASKED, TwoFolders, find_two_folders, images_in, partners
@@ -109,7 +109,7 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
     for pixels that are not judged.
 
     Raises:
-        DataError: an image has no mask, or masks hold more values than there can be classes.
+        DataError: an image has no mask or one of another size, or masks hold more values than there can be classes.
     """
     notes: list[str] = []
     parts = [_pairs(images_in(found.train[0]), images_in(found.train[1]), found.names, folder)]
@@ -117,7 +117,8 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
         parts.append(_pairs(images_in([found.test[0]]), images_in([found.test[1]]), found.names, folder))
     names = _class_names(folder)
     masks = [[mask for _, mask in part] for part in parts]
-    found_values, damaged = _values([path for part in masks for path in part])
+    found_values, shapes, damaged = _values([path for part in masks for path in part])
+    _refuse_other_sizes([pair for part in parts for pair in part], shapes)
     sides = [{"inputs": [image for image, _ in part], "masks": [mask for _, mask in part]} for part in parts]
     sides = [without_damaged(side, damaged, settings, notes) for side in sides]
     values, unjudged = _classes(found_values, len(names), str(folder))
@@ -175,15 +176,31 @@ def _named(names: tuple[str, ...], values: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(f"#{value:06x}" if value > NOTHING else f"value {value}" for value in values)
 
 
-def _values(paths: list[Path]) -> tuple[set[int], dict[Path, DataError]]:
-    """Return all values in masks, and the masks that cannot be read."""
+def _refuse_other_sizes(pairs: list[tuple[Path, Path]], shapes: dict[Path, tuple[int, ...]]) -> None:
+    """Raise where a mask has not the size of its image; images that cannot be read are told of elsewhere."""
+    headers = in_threads(partial(attempt, read_header), [image for image, _ in pairs])
+    for (image, mask), header in zip(pairs, headers, strict=True):
+        if mask in shapes and isinstance(header, Header) and shapes[mask] != (header.height, header.width):
+            raise DataError(
+                "a mask has another size than its image",
+                where=f"{mask} beside {image}",
+                expected=f"{header.height} x {header.width} pixels",
+                found=" x ".join(map(str, shapes[mask])),
+                remedy="save the mask at the size of its image, without smoothing",
+            )
+
+
+def _values(paths: list[Path]) -> tuple[set[int], dict[Path, tuple[int, ...]], dict[Path, DataError]]:
+    """Return all values in masks, the height and width of each, and the masks that cannot be read."""
     values: set[int] = set()
+    shapes: dict[Path, tuple[int, ...]] = {}
     damaged: dict[Path, DataError] = {}
     for path, mask in zip(paths, in_threads(partial(attempt, read_mask), paths), strict=True):
         if isinstance(mask, DataError):
             damaged[path] = mask
             continue
         values |= set(np.unique(mask).tolist())
+        shapes[path] = mask.shape
         if len(values) > MOST_CLASSES:
             raise DataError(
                 "these masks hold too many values to be classes",
@@ -192,7 +209,7 @@ def _values(paths: list[Path]) -> tuple[set[int], dict[Path, DataError]]:
                 found=f"{len(values)} and more",
                 remedy="save masks without loss, as PNG: JPEG makes values that were not there",
             )
-    return values, damaged
+    return values, shapes, damaged
 
 
 def _classes(found: set[int], named: int, where: str) -> tuple[tuple[int, ...], int | None]:

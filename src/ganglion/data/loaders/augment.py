@@ -1,18 +1,19 @@
-"""Random changes to whole batches of training images, and to masks and boxes with them.
+"""Random changes to whole batches of training images, and to masks and boxes with them: windows, moves, bending.
 
 Each is a function of (seed, epoch, sample): what is drawn for a sample moves all of its fields.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ganglion.core import Batch
+from ganglion.data.loaders.bending import bent, displacements
 from ganglion.data.loaders.columns import IMAGES, Kinds
-from ganglion.data.loaders.noise import uniforms
+from ganglion.data.loaders.noise import named_stream, uniforms
 from ganglion.data.preprocessing.placement import Size
 from ganglion.errors import ConfigurationError
 
@@ -28,6 +29,8 @@ class Moved:
     """`(batch, height)` int64, and may point outside."""
     columns: Tensor
     """`(batch, width)` likewise."""
+    bending: Tensor | None = None
+    """How far beside that, down and to the right, `(batch, 2, height, width)`; None where images are not bent."""
 
 
 Move = Callable[[Moved, Tensor, Size], Moved]
@@ -37,6 +40,11 @@ Move = Callable[[Moved, Tensor, Size], Moved]
 def flip(moved: Moved, noise: Tensor, size: Size) -> Moved:
     """Mirror every other image, left to right, by noise of (images, 3)."""
     return Moved(moved.rows, torch.where(noise[:, :1] < 0.5, size[1] - 1 - moved.columns, moved.columns))
+
+
+def turn_over(moved: Moved, noise: Tensor, size: Size) -> Moved:
+    """Mirror every other image, up to down, by noise of (images, 3)."""
+    return Moved(torch.where(noise[:, 1:2] < 0.5, size[0] - 1 - moved.rows, moved.rows), moved.columns)
 
 
 def shift(moved: Moved, noise: Tensor, size: Size) -> Moved:
@@ -54,8 +62,41 @@ MOVES: dict[str, tuple[Move, ...]] = {
     "shift": (shift,),
     "flip": (flip,),
     "shift-flip": (shift, flip),
+    "flips": (flip, turn_over),
+    "elastic": (),
+    "flip-elastic": (flip,),
+    "flips-elastic": (flip, turn_over),
 }
 """What each setting does, in this order. A further change is one function and its line here."""
+ELASTIC = "elastic"
+"""Ending of the settings that bend images after that."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Squares that are cut out of images at random places, the same for their masks.
+
+    Every pixel of an image may come to lie anywhere in a window save in a margin around it; what the window shows
+    beyond the image is its reflection.
+    """
+
+    side: int
+    """Height and width of a window."""
+    margin: int = 0
+    """Pixels at each side of a window that nothing is asked about."""
+
+    def drawn(self, noise: Tensor, size: Size) -> Moved:
+        """Return where the pixels of windows are taken from, by noise of (images, 2), in images of a size."""
+        rows, columns = (self._along(noise[:, axis : axis + 1], length) for axis, length in enumerate(size))
+        return Moved(rows, columns)
+
+    def _along(self, noise: Tensor, length: int) -> Tensor:
+        free = length + 2 * self.margin - self.side
+        # Where a window is larger than the image with its margins, the image lies in its middle.
+        first = (noise * (free + 1)).to(torch.int64) if free > 0 else torch.full_like(noise, free // 2).long()
+        places = (first - self.margin + torch.arange(self.side, device=noise.device)).abs()
+        period = max(1, 2 * (length - 1))
+        return length - 1 - (length - 1 - places % period).abs()
 
 
 @dataclass(frozen=True)
@@ -71,14 +112,16 @@ class Augment:
     True
     """
 
-    kind: Literal["none", "shift", "flip", "shift-flip"]
+    kind: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"]
     kinds: Kinds = field(default_factory=lambda: IMAGES)
     """Which fields of a batch are images, masks and boxes; others stay as they are."""
+    windows: Windows | None = None
+    """What is cut out of the images before anything else."""
 
     def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
         """Return the batch with changed images `(batch, channels, height, width)`, masks and boxes."""
         named = {name: kind for name, kind in self.kinds.items() if name in batch}
-        if not MOVES[self.kind] or not named:
+        if (self.kind == "none" and self.windows is None) or not named:
             return batch
         changed: Batch = {}
         moves: dict[tuple[str, Size], Moved] = {}
@@ -106,12 +149,19 @@ class Augment:
         """Return where pixels of images of a size are taken from, when those of the frame's size move."""
         height, width = frame
         noise = uniforms(seed, epoch, index, 3)
-        moved = Moved(
-            torch.arange(height, device=index.device).expand(len(index), -1),
-            torch.arange(width, device=index.device).expand(len(index), -1),
-        )
+        if self.windows is None:
+            moved = Moved(
+                torch.arange(height, device=index.device).expand(len(index), -1),
+                torch.arange(width, device=index.device).expand(len(index), -1),
+            )
+        else:
+            moved = self.windows.drawn(uniforms(seed, epoch, index, 2, named_stream("windows")), frame)
         for move in MOVES[self.kind]:
             moved = move(moved, noise, frame)
+        if self.kind.endswith(ELASTIC):
+            moved = replace(
+                moved, bending=displacements(seed, epoch, index, moved.rows.shape[1], moved.columns.shape[1])
+            )
         return moved if size == frame else Moved(_finer(moved.rows, size[0]), _finer(moved.columns, size[1]))
 
 
@@ -132,14 +182,18 @@ def _finer(places: Tensor, size: int) -> Tensor:
 
 def _moved_images(images: Tensor, moved: Moved) -> Tensor:
     """Return images `(batch, channels, height, width)` by one gather: each pixel says where it is taken from."""
+    if moved.bending is not None:
+        return bent(images, moved.rows, moved.columns, moved.bending)
     height, width = images.shape[2:]
     rows, columns = moved.rows.clamp(0, height - 1), moved.columns.clamp(0, width - 1)
     places = (rows.unsqueeze(2) * width + columns.unsqueeze(1)).flatten(1)  # (batch, height * width)
     taken = images.flatten(2).gather(2, places.unsqueeze(1).expand(-1, images.shape[1], -1))
-    return taken.unflatten(2, (height, width))
+    return taken.unflatten(2, (rows.shape[1], columns.shape[1]))
 
 
 def _moved_masks(masks: Tensor, moved: Moved) -> Tensor:
+    if moved.bending is not None:
+        return bent(masks[:, None], moved.rows, moved.columns, moved.bending, nearest=True)[:, 0]
     return _moved_images(masks[:, None], moved)[:, 0]
 
 
@@ -149,6 +203,8 @@ def _moved_boxes(boxes: Tensor, moved: Moved) -> Tensor:
     A column that is taken from `first + step x` shows at x what stood there, so an edge at e comes to
     `(e - first) / step`, where step is 1, or -1 in a mirrored image, whose left and right edges then change places.
     """
+    if moved.bending is not None:
+        raise ConfigurationError("boxes cannot be bent", remedy="augment flip, shift or shift-flip")
     height, width = moved.rows.shape[1], moved.columns.shape[1]
     first_row, first_column = moved.rows[:, :1], moved.columns[:, :1]
     mirrored = moved.columns[:, 1:2] < first_column if width > 1 else torch.zeros_like(first_column, dtype=torch.bool)

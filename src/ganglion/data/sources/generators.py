@@ -8,6 +8,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.sources.cells import cells
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.errors import ConfigurationError
@@ -31,7 +32,8 @@ def generate(name: str, seed: int = 0, count: int | None = None) -> Dataset:
     if count is not None and count < 2:
         raise ConfigurationError("a generator makes at least 2 samples", found=str(count), remedy="a larger limit")
     dataset = GENERATORS[name](np.random.default_rng(seed), count)
-    digest = fingerprint(dataset.inputs, dataset.targets)
+    others = (one.values for name, one in dataset.fields.items() if name not in ("inputs", "targets"))
+    digest = fingerprint(dataset.inputs, dataset.targets, *others)
     return replace(dataset, name=name, source=name, fingerprint=digest)
 
 
@@ -126,6 +128,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "geometric-brownian-motion": geometric_brownian_motion,
     "bars-and-stripes": bars_and_stripes,
     "faces": faces,
+    "cells": cells,
     "tales": tales,
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,

@@ -40,4 +40,12 @@ SYSTEMS = (
             "standardise": True,
         },
     ),
+    System(
+        name="unet",
+        module="convolutional.unet",
+        tasks=("segmentation",),
+        data="cells",
+        defaults={"epochs": 20, "batch_size": 4, "augment": "flips-elastic", "schedule": "cosine", "monitor": "iou"},
+        tour={"epochs": 7},
+    ),
 )

@@ -20,6 +20,7 @@ from ganglion.nn.convolution.pooling import PoolingName as PoolingName
 from ganglion.nn.convolution.pooling import pooling as pooling
 from ganglion.nn.convolution.sizes import Padding as Padding
 from ganglion.nn.convolution.sizes import check_images as check_images
+from ganglion.nn.convolution.sizes import cropped as cropped
 from ganglion.nn.convolution.sizes import fitting_strides as fitting_strides
 from ganglion.nn.convolution.sizes import output_size as output_size
 from ganglion.nn.convolution.sizes import same_padding as same_padding

@@ -114,6 +114,12 @@ def _extent(kernel: int, dilation: int) -> int:
     return dilation * (kernel - 1) + 1
 
 
+def cropped(maps: Tensor, height: int, width: int) -> Tensor:
+    """Return the middle of maps (..., rows, columns) as (..., height, width)."""
+    top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
+    return maps[..., top : top + height, left : left + width]
+
+
 def check_images(images: Tensor, channels: int, size: int) -> None:
     """Raise `ShapeError` unless `images` are `(batch, channels, size, size)`."""
     if tuple(images.shape[1:]) != (channels, size, size):

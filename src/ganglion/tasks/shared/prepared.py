@@ -11,7 +11,7 @@ from torch import Tensor
 from ganglion.core import Batch
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
-from ganglion.data.loaders.augment import Augment
+from ganglion.data.loaders.augment import Augment, Windows
 from ganglion.data.loaders.columns import Columns, Kinds
 from ganglion.data.loaders.derived import Derived, derive
 from ganglion.data.loaders.epochs import EpochLoader
@@ -56,6 +56,8 @@ class Prepared:
     """Fields of a batch that are made of others."""
     weights: Tensor | None = None
     """How much each training sample counts in the loss `(samples,)`; None where all count alike."""
+    windows: Windows | None = None
+    """What training cuts out of images and of what belongs to them."""
     _columns: dict[Part, Columns] = field(default_factory=dict)
     """Fields in memory of the parts that were prepared already."""
 
@@ -115,7 +117,8 @@ class Prepared:
     def loader(self, seed: int) -> EpochLoader:
         """Return the shuffled, augmented batches of the training part."""
         kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
-        augment = None if self.settings.augment == "none" else Augment(self.settings.augment, kinds)
+        changes = self.settings.augment != "none" or self.windows is not None
+        augment = Augment(self.settings.augment, kinds, self.windows) if changes else None
         more = {"derived": self.derived, "kinds": kinds}
         beside = {} if self.weights is None else {"weights": self.weights}
         return self._batches("train", self.settings.batch_size, seed, augment, beside, shuffle=True, **more)
