@@ -64,3 +64,25 @@ def test_an_environment_is_named_with_the_module_that_registers_it(
     assert command("train", "dqn", "--data", name, "--out", run, *flags).code == 0
     assert command("evaluate", run).code == 0
     assert command("play", run, "--episodes", "1").code == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content"),
+    [
+        ("text", "a.txt", "{0} und {0} sagen es.\n" * 30),
+        ("tagged", "a.tsv", "{0}\tNOUN\nsagen\tVERB\n\n" * 30),
+        (
+            "documents",
+            "a.jsonl",
+            '{{"text": "{0} sagen es", "label": "a"}}\n{{"text": "es gilt", "label": "b"}}\n' * 10,
+        ),
+    ],
+)
+def test_texts_of_every_form_are_read_in_the_encoding_that_is_said(
+    kind: str, name: str, content: str, command: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.format("Grüße").encode("cp437"))  # 0x81 and 0xE1, which cp1252 would read otherwise
+    done = command("data", "check", path, "--as", kind, "--encoding", "cp437", "--json")
+    assert "Grüße" in done.json["card"][0]["examples"]
+    assert "Grüße" not in command("data", "check", path, "--as", kind, "--json").out

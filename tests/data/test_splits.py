@@ -1,6 +1,7 @@
 """Splits stay put, keep equal samples together and give every class its share."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganglion.data.dataset import Dataset
+from ganglion.data.formats.stored import store, stored
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.bundled import read_bundled
 from ganglion.data.splits import PARTS, split, split_series
@@ -109,6 +111,17 @@ def test_a_published_test_part_is_left_alone() -> None:
     parts = split(dataset, DataSettings(), 0)
     assert parts["test"].inputs is dataset.test_inputs
     assert len(parts["train"]) + len(parts["validation"]) == 100
+
+
+def test_a_published_validation_part_is_used_as_it_is(tmp_path: Path) -> None:
+    dataset = with_test_part(rows(100), np.ones((7, 4), np.float32), np.zeros(7, np.int64))
+    dataset = replace(dataset, validation=np.arange(90, 100))
+    store(dataset, tmp_path)
+    for one in (dataset, stored(tmp_path)):
+        parts = split(one, DataSettings(), 0)
+        assert parts["validation"].index.tolist() == list(range(90, 100)) and len(parts["train"]) == 90
+    assert len(split(dataset, DataSettings(validation=0.0), 0)["train"]) == 100
+    assert len(split(dataset, DataSettings(folds=5, fold=1), 0)["test"]) == 20
 
 
 def test_limit_touches_only_training_and_keeps_every_class() -> None:

@@ -333,7 +333,7 @@ def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
         return _table(path, settings, kind)
     from ganglion.data.formats.text import read_texts
 
-    return read_texts(path)
+    return read_texts(path, settings)
 
 
 def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -345,7 +345,7 @@ def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     from ganglion.data.formats.tagged import read_tagged
 
-    return read_tagged(path)
+    return read_tagged(path, settings)
 
 
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks")

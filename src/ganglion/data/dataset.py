@@ -76,6 +76,9 @@ class Dataset:
     """SHA-256 of the contents, so that a resumed run notices that its data changed."""
     clock: Clock | None = None
     """When a series was measured; None where that is unknown, and for other data."""
+    validation: np.ndarray | None = None
+    """Places of the samples that the set was published with to choose weights by `(validation samples,)`; None where
+    it says nothing of that, so that a share is drawn."""
     ahead: int = 0
     """Rows after the end of a series whose values are still to come."""
     notes: tuple[str, ...] = ()

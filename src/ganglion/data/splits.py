@@ -51,9 +51,9 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[Part, Sam
     Every class is divided in the same shares. A hash of a sample's content and of `seed` decides who goes where, so
     equal samples never part, reordering moves none, and adding or removing one moves at most its neighbours at the
     borders. Rows of a table of which few are different are divided one by one instead. All paired fields of a sample
-    stay together; a field without pairs is divided on its own, in the same shares. A test part that the set was
-    published with is used as it is. Of `settings.folds` the fold `settings.fold` is the test part; together the folds
-    hold every sample once.
+    stay together; a field without pairs is divided on its own, in the same shares. Validation and test parts that the
+    set was published with are used as they are, if there is to be a validation part at all. Of `settings.folds` the
+    fold `settings.fold` is the test part; together the folds hold every sample once.
 
     Raises:
         DataError: too few samples, or a class that no training sample has.
@@ -76,7 +76,11 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> dict[Part, Sam
     if divides_rows(dataset, keys):
         keys = _row_keys(keys, _strata(dataset))
     fold = (settings.fold or 1, settings.folds) if settings.folds else None
-    part = _membership(keys, _strata(dataset), shares, fold)
+    if dataset.validation is not None and published and settings.validation:
+        part = np.full(len(keys), TRAIN)
+        part[dataset.validation] = VALIDATION
+    else:
+        part = _membership(keys, _strata(dataset), shares, fold)
     places = [np.flatnonzero(part == number) for number in range(3)]
     if settings.limit is not None:
         places[TRAIN] = _limited(places[TRAIN], keys, _strata(dataset), settings.limit)

@@ -173,7 +173,7 @@ class Categorisation(Task):
         return torch.from_numpy(self.text.encode(text))[None], list(self.text.split(text))
 
     def _texts(self, inputs: Sequence[Any]) -> list[tuple[Name, str]]:
-        found = named_texts(inputs, lambda path: read_texts_of(path, self.column))
+        found = named_texts(inputs, lambda path: read_texts_of(path, self.column, self.settings))
         for name, text in found:
             if not name and not words(text):
                 raise DataError("there are no words in this text", found=repr(text[:40]), expected="at least one word")

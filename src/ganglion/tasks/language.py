@@ -183,7 +183,7 @@ class Language(Task):
         """Return how surprising each text is to the network, and what it expects after it."""
         rows = []
         for item in question.inputs:
-            text = _text(item)
+            text = _text(item, self.settings)
             if not text:
                 raise DataError("there is no text to answer for", found="nothing", expected="a character at least")
             numbers = self.text.encode(text)
@@ -200,7 +200,7 @@ class Language(Task):
         return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        text = _text(source)
+        text = _text(source, self.settings)
         if not text:
             raise DataError("there is no text to read", found="nothing", expected="a character at least")
         return torch.from_numpy(self.text.encode(text))[None], list(text)
@@ -263,9 +263,9 @@ def _refuse_short(borders: dict[str, tuple[int, int]], window: int, where: str) 
         )
 
 
-def _text(item: Any) -> str:
+def _text(item: Any, settings: DataSettings) -> str:
     """Return a text as it is, or that of a file."""
-    (_, text), *_ = named_texts([item], lambda path: [(1, read_text(path))])
+    (_, text), *_ = named_texts([item], lambda path: [(1, read_text(path, settings.encoding))])
     return text
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
@@ -159,7 +160,7 @@ class Tagging(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for each sequence its tokens and the tag of each."""
-        named = _texts(question.inputs)
+        named = _texts(question.inputs, self.settings)
         sequences = [text.split() for _, text in named]
         rows = []
         for (name, _), tokens, shares in zip(named, sequences, self._shares(network, sequences), strict=True):
@@ -174,12 +175,15 @@ class Tagging(Task):
         return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        tokens = _texts([source])[0][1].split()[: self.config.window]
+        tokens = _texts([source], self.settings)[0][1].split()[: self.config.window]
         return torch.from_numpy(self.tagged.text.numbers(tokens))[None], tokens
 
 
-def _texts(inputs: Sequence[Any]) -> list[tuple[Name, str]]:
-    found = named_texts(inputs, lambda path: list(enumerate(read_text(path).split("\n"), start=1)))
+def _texts(inputs: Sequence[Any], settings: DataSettings) -> list[tuple[Name, str]]:
+    def lines(path: Path) -> list[tuple[int, str]]:
+        return list(enumerate(read_text(path, settings.encoding).split("\n"), start=1))
+
+    found = named_texts(inputs, lines)
     sequences = [(name, text) for name, text in found if text.split()]
     if not sequences or any(not name and not text.split() for name, text in found):
         raise DataError("there are no tokens in this text", found=repr(str(inputs[0])[:40]), expected="at least one")

@@ -126,13 +126,13 @@ def test_one_class_is_a_stop_of_the_data_check(tmp_path: Path) -> None:
 
 
 def test_texts_to_answer_for(tmp_path: Path) -> None:
-    assert read_texts_of(write(tmp_path / "a.txt", "one\n\n two \n"), "") == [(1, "one"), (3, "two")]
+    assert read_texts_of(write(tmp_path / "a.txt", "one\n\n two \n"), "", DataSettings()) == [(1, "one"), (3, "two")]
     table = write(tmp_path / "a.csv", "id,review\n1,good one\n2,bad one\n")
-    assert read_texts_of(table, "review") == [(1, "good one"), (2, "bad one")]
+    assert read_texts_of(table, "review", DataSettings()) == [(1, "good one"), (2, "bad one")]
     with pytest.raises(ConfigurationError, match="unknown column"):
-        read_texts_of(table, "text")
+        read_texts_of(table, "text", DataSettings())
     with pytest.raises(DataError, match="no texts"):
-        read_texts_of(write(tmp_path / "b.txt", "\n"), "")
+        read_texts_of(write(tmp_path / "b.txt", "\n"), "", DataSettings())
 
 
 def test_words_with_tags(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from ganglion.data.catalogue import read
 from ganglion.data.formats.image_files import decode
 from ganglion.data.settings import DataSettings
+from ganglion.data.splits import split
 from ganglion.errors import DataError
 
 
@@ -27,6 +28,19 @@ def test_a_folder_around_the_folders_of_classes_is_looked_through(tmp_path: Path
     dataset = read(tmp_path, DataSettings())
     assert dataset.label_names == ("cats", "dogs") and len(dataset) == 8
     assert (dataset.test_inputs is not None) == (len(parts) == 2)
+
+
+@pytest.mark.parametrize("called", ["val", "valid", "Validation"])
+def test_a_validation_folder_chooses_the_weights(tmp_path: Path, called: str) -> None:
+    for part, count in (("train", 6), (called, 2), ("test", 3)):
+        for label in ("cats", "dogs"):
+            for number in range(count):
+                put(tmp_path / part / label / f"{number}.png", 20 * number + len(label + part))
+    dataset = read(tmp_path, DataSettings(stream="yes"))
+    parts = split(dataset, DataSettings(), seed=0)
+    found = {name: {path.parts[-3] for path in part.inputs.paths} for name, part in parts.items()}
+    assert found == {"train": {"train"}, "validation": {called}, "test": {"test"}}
+    assert [len(parts[name]) for name in parts] == [12, 4, 6]
 
 
 def test_browsers_save_jpeg_as_jfif(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     folders called train and test are the parts.
     """
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, settings.encoding)
     columns = _columns(path, settings)
     notes: list[str] = []
     label = _label_column(columns, settings, str(path))
@@ -67,15 +67,15 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     return _dataset(path, names, rows, [], notes, (text,), weights)
 
 
-def read_texts_of(path: Path, column: str) -> list[tuple[int, str]]:
+def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple[int, str]]:
     """Return the texts to answer for, each with the number of its row or line from 1 on; empty ones are left out.
 
     They are those of a column of a table or of JSON lines, or the lines of a text file.
     """
     if path.suffix.lower() not in (*TABLES, *JSON_LINES):
-        texts: Sequence[str | None] = read_text(path).split("\n")
+        texts: Sequence[str | None] = read_text(path, settings.encoding).split("\n")
     else:
-        columns = _columns(path)
+        columns = _columns(path, settings)
         if column not in columns and len(columns) > 1:
             raise unknown_name("column", column, list(columns), where=str(path))
         texts = columns.get(column) or next(iter(columns.values()))
@@ -85,9 +85,9 @@ def read_texts_of(path: Path, column: str) -> list[tuple[int, str]]:
     return found
 
 
-def _columns(path: Path, settings: DataSettings | None = None) -> Columns:
+def _columns(path: Path, settings: DataSettings) -> Columns:
     if path.suffix.lower() in JSON_LINES:
-        return _json_columns(path)
+        return _json_columns(path, settings.encoding)
     if path.suffix.lower() not in TABLES:
         raise DataError(
             "labelled texts cannot be read from a file of this kind",
@@ -104,10 +104,10 @@ def _cell(cell: object) -> str | None:
     return None if cell is None else str(cell)
 
 
-def _json_columns(path: Path) -> Columns:
+def _json_columns(path: Path, encoding: str | None) -> Columns:
     """Read one JSON object a line."""
     rows = []
-    for number, line in enumerate(decode_text(path, MOST_BYTES)[0].splitlines(), start=1):
+    for number, line in enumerate(decode_text(path, MOST_BYTES, encoding)[0].splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -159,15 +159,15 @@ def _label_column(columns: Columns, settings: DataSettings, where: str) -> str:
     return named or min(others, key=lambda name: len(set(columns[name])))
 
 
-def _read_folder(folder: Path) -> Dataset:
+def _read_folder(folder: Path, encoding: str | None) -> Dataset:
     """Read a folder of folders of classes, of parts with such in them, or of one file for each class."""
     parts = {role: _part(folder, role) for role in ("train", "test")}
     notes: list[str] = []
     if parts["train"] is None:
-        rows, test = _labelled(folder, notes), []
+        rows, test = _labelled(folder, notes, encoding), []
     else:
-        rows = _labelled(parts["train"], notes)
-        test = _labelled(parts["test"], notes) if parts["test"] else []
+        rows = _labelled(parts["train"], notes, encoding)
+        test = _labelled(parts["test"], notes, encoding) if parts["test"] else []
     names = sorted({name for _, name in rows}, key=_by_number)
     strange = sorted({name for _, name in test} - set(names))
     if strange:
@@ -185,12 +185,12 @@ def _part(folder: Path, role: str) -> Path | None:
     return next((folder / name for name in names if name.lower() in PART_NAMES[role]), None)
 
 
-def _labelled(folder: Path, notes: list[str]) -> list[tuple[str, str]]:
+def _labelled(folder: Path, notes: list[str], encoding: str | None) -> list[tuple[str, str]]:
     """Return the texts of a folder with their classes."""
     classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
     if classes:
         rows = [
-            (read_text(Path(root, name)).strip(), readable(label.name))
+            (read_text(Path(root, name), encoding).strip(), readable(label.name))
             for label in classes
             for root, _, names in sorted(os.walk(label))
             for name in sorted(names)
@@ -201,7 +201,7 @@ def _labelled(folder: Path, notes: list[str]) -> list[tuple[str, str]]:
         rows = [
             (line.strip(), label)
             for path, label in zip(files, _labels_of(files), strict=True)
-            for line in read_text(path).split("\n")
+            for line in read_text(path, encoding).split("\n")
         ]
         notes.append(f"one text a line in {', '.join(readable(path.name) for path in files[:5])}")
     kept = [(text, label) for text, label in rows if text]

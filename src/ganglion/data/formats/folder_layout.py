@@ -27,6 +27,8 @@ class Folder:
 
     train: list[Path] = field(default_factory=list)
     test: list[Path] = field(default_factory=list)
+    validation: set[Path] = field(default_factory=set)
+    """Those of the training files that lie in a folder for validation."""
     labels: dict[Path, str] = field(default_factory=dict)
     """The class of each file; empty where there are no classes."""
     notes: list[str] = field(default_factory=list)
@@ -96,6 +98,8 @@ def scan(folder: Path, labels: Literal["folders", "names"] = "folders") -> Folde
         found.notes.append("there are no folders of classes: the images have no labels")
     for part, _, paths in parts:
         (found.test if part == "test" else found.train).extend(paths)
+        if part == "validation":
+            found.validation.update(paths)
     return found
 
 
@@ -190,12 +194,12 @@ def _parts(folder: Path, files: list[Path], notes: list[str]) -> list[tuple[str,
     # A class may be called `test` as well: parts are only what stands beside training images and nothing else.
     if "train" not in roles.values() or "" in roles.values():
         return [("train", folder, files)]
-    use = {"train": "train", "test": "test", "validation": "train"}
+    use = {"train": "train", "test": "test", "validation": "validation"}
     if "validation" in roles.values() and "test" not in roles.values():
         use["validation"] = "test"
         notes.append("the validation folder is used as the test part")
     elif "validation" in roles.values():
-        notes.append("the validation folder is joined to the training part, which is divided anew")
+        notes.append("the validation folder is used as the validation part; --validation 0 learns from it instead")
     return [
         (use[roles[top]], folder / top, [path for path in files if path.is_relative_to(folder / top)]) for top in tops
     ]

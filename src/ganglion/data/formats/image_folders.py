@@ -123,6 +123,7 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         fingerprint=fingerprint(inputs, targets, test_inputs, test_targets),
         notes=tuple(found.notes),
         pixels=pixels,
+        validation=np.flatnonzero([path in found.validation for path in found.train]) if found.validation else None,
     )
 
 

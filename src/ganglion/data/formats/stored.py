@@ -43,6 +43,7 @@ class Description:
     fingerprint: str
     fields: dict[str, FieldDescription]
     test_fields: dict[str, FieldDescription]
+    validation: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,8 @@ def store(dataset: Dataset, folder: Path) -> None:
     """Write all fields of a data set into a run folder."""
     described = {part: {name: _description(field) for name, field in getattr(dataset, part).items()} for part in PARTS}
     description = {"name": dataset.name, "fingerprint": dataset.fingerprint, **described}
+    if dataset.validation is not None:
+        description["validation"] = dataset.validation.tolist()
     with zipfile.ZipFile(folder / STORED, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(DESCRIPTION, json.dumps(description))
         for part in PARTS:
@@ -102,7 +105,14 @@ def _restored(values: dict[str, Any], arrays: Mapping[str, Any]) -> Dataset:
         part: {name: _read(one, arrays, f"{part}/{name}") for name, one in getattr(description, part).items()}
         for part in PARTS
     }
-    return Dataset(name=description.name, fingerprint=description.fingerprint, source=STORED, **parts)
+    places = description.validation
+    return Dataset(
+        name=description.name,
+        fingerprint=description.fingerprint,
+        source=STORED,
+        validation=None if places is None else np.array(places, dtype=np.int64),
+        **parts,
+    )
 
 
 def _first_format(values: dict[str, Any], arrays: Mapping[str, Any]) -> Dataset:

@@ -6,6 +6,7 @@ from pathlib import Path
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.formats.text import read_text
+from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 UNIVERSAL = re.compile(r"\d+([-.]\d+)?(\t[^\t]*){9}")
@@ -16,14 +17,14 @@ SLASHED = re.compile(r"\S+/[^\s/]+(\s+\S+/[^\s/]+)+")
 """A sentence of words with their tags behind a slash."""
 
 
-def read_tagged(path: Path) -> Dataset:
+def read_tagged(path: Path, settings: DataSettings) -> Dataset:
     """Read sentences with a tag for each word, in the form that the lines show.
 
     One word a line and its tag last on the line, an empty line after each sentence, as CoNLL-2003 has it, `#` begins a
     remark; the ten columns of CoNLL-U, of which the second is the word and the fourth its part of speech, or the fifth
     where the fourth is empty; or a sentence a line, of words with their tags behind a slash.
     """
-    lines = read_text(path).split("\n")
+    lines = read_text(path, settings.encoding).split("\n")
     told = [line for line in lines if line.strip() and not line.startswith("#")]
     if told and all(UNIVERSAL.fullmatch(line) for line in told):
         lines = _of_universal(lines, told)

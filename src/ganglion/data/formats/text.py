@@ -5,6 +5,7 @@ from pathlib import Path
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.formats.encodings import decode_text
+from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 MOST_BYTES = 128 << 20
@@ -15,18 +16,18 @@ MOST_DAMAGED = 0.01
 """Share of a text's characters that may be such."""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file, with line ends as they are in Unix."""
-    return _unix(decode_text(path, MOST_BYTES)[0])
+def read_text(path: Path, encoding: str | None = None) -> str:
+    """Return the text of a file, with line ends as they are in Unix; its encoding is found out where none is named."""
+    return _unix(decode_text(path, MOST_BYTES, encoding)[0])
 
 
 def _unix(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def read_texts(path: Path) -> Dataset:
+def read_texts(path: Path, settings: DataSettings) -> Dataset:
     """Read a text file as one long text."""
-    raw, encoding = decode_text(path, MOST_BYTES)
+    raw, encoding = decode_text(path, MOST_BYTES, settings.encoding)
     text = _unix(raw)
     if not text.strip():
         raise DataError("this text is empty", where=str(path), expected="words")
