@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, final
 
 from ganglion.cli.wording import about, clock, number, short, span, words
+from ganglion.findings import Finding
 from ganglion.training.callback import Callback, Training
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ class Progress(Callback):
 
     def on_note(self, trainer: Training, text: str) -> None:
         self._say(f"note: {text}")
+
+    def on_finding(self, trainer: Training, finding: Finding) -> None:
+        self._say(str(finding))
 
     def _say(self, text: str) -> None:
         self.surface.close()

@@ -114,7 +114,8 @@ def _row(run: "Run") -> tuple[Any, ...]:
 
 
 def run_document(run: "Run") -> dict[str, Any]:
-    return {"run": str(run.folder), "system": run.system.name, **run.result}
+    found = [one.to_dict() for one in run.findings]
+    return {"run": str(run.folder), "system": run.system.name, **run.result, "findings": found}
 
 
 def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, quiet: bool) -> None:
@@ -154,6 +155,8 @@ def introduce(session: "Session") -> None:
         note(f"{summary}\n")
     for sentence in session.notes:
         note(f"note: {printable(sentence)}")
+    for finding in trainer.findings:
+        note(str(finding))
     length = (
         f"{trainer.settings.minutes:g} minutes"
         if trainer.total_steps is None

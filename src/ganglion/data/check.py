@@ -125,6 +125,7 @@ def _classes(dataset: Dataset) -> Iterator[Finding]:
             value=float(imbalance),
             threshold=LARGEST_IMBALANCE,
             where=(said[0], said[-1]),
+            remedy="--class-weight balanced makes all classes count alike",
         )
 
 

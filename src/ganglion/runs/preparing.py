@@ -16,6 +16,7 @@ from ganglion.data.formats.stored import STORED, stored
 from ganglion.data.formats.weights import array_of_weights
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
+from ganglion.findings import Finding
 from ganglion.models import System
 from ganglion.tasks.base import Task
 
@@ -64,7 +65,7 @@ def prepare_task(
         raise refusal
     doubts = _doubts(dataset, settings)
     task = chosen.prepare(dataset, config, settings, seed)
-    task.notes = (*task.notes, *card_notes(dataset), *doubts)
+    task.notes, task.findings = (*task.notes, *card_notes(dataset)), doubts
     return task
 
 
@@ -93,9 +94,9 @@ def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:
         raise UsageError("a run holds back one of the folds", remedy="give fold, or call ganglion.cross_validate")
 
 
-def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:
-    """Return the warnings of the data check; what it calls a stop is raised unless problems are allowed."""
-    findings = check(dataset)
+def _doubts(dataset: Dataset, settings: DataSettings) -> tuple[Finding, ...]:
+    """Return what the data check finds; what it calls a stop is raised unless problems are allowed."""
+    findings = tuple(check(dataset))
     stops = [finding for finding in findings if finding.level == "stop"]
     if stops and not settings.allow_problems:
         raise DataError(
@@ -103,4 +104,4 @@ def _doubts(dataset: Dataset, settings: DataSettings) -> list[str]:
             where=dataset.source,
             remedy=f"`ganglion data check {dataset.source}` lists all findings; --allow-problems trains anyway",
         )
-    return [f"data check: {finding.message}" for finding in findings]
+    return findings

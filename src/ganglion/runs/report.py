@@ -6,18 +6,20 @@ Only points in space bring a script of their own, by which they are turned; with
 import base64
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ganglion import figures, tasks
-from ganglion.errors import DataError
+from ganglion import figures, tables, tasks
+from ganglion.errors import CheckpointError, DataError
 from ganglion.figures.words import number
 from ganglion.files import parse_json, read_json
+from ganglion.findings import Finding
 from ganglion.runs.sheets import FILM, SAMPLES
 from ganglion.runs.space import SCRIPT, canvas
 from ganglion.tables import Table
 from ganglion.training.durable import write_synced
+from ganglion.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def run_section(folder: Path) -> Section:
     ]
     if (film := folder / SAMPLES / FILM).is_file():
         drawn.insert(1, Captioned(film, "What the networks made of the same draws, from the first step to the last"))
+    found = replace(tables.findings(_findings(folder)), title="Findings")
     phases = _phases(_log(folder / "metrics.jsonl"))
     details = [
         _metrics(result),
@@ -145,7 +148,7 @@ def run_section(folder: Path) -> Section:
     ]
     return Section(
         str(system),
-        [*blocks, *([phases] if phases.rows else []), *drawn],
+        [*blocks, *(table for table in (found, phases) if table.rows), *drawn],
         lead=" on ".join(str(part) for part in (description.get("task"), description.get("data")) if part),
         numbers=numbers if result else {},
         details=[table for table in details if table.rows],
@@ -166,6 +169,13 @@ def _as_words(name: str) -> str:
 def _captions(task: Any) -> Mapping[str, str]:
     """Return what the figures of a kind of task show; nothing of one that is not known here."""
     return tasks.find(task).captions if task in tasks.names() else {}
+
+
+def _findings(folder: Path) -> list[Finding]:
+    try:
+        return RunFolder(folder).findings()
+    except CheckpointError:
+        return []  # a report is better incomplete than missing
 
 
 def _metrics(result: dict[str, Any]) -> Table:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ganglion.data.settings import WRITTEN, DataSettings
 from ganglion.errors import CheckpointError, DataError
+from ganglion.findings import Finding
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
 from ganglion.runs.opening import build, checked, fill, restored
@@ -56,6 +57,11 @@ class Run:
     @property
     def history(self) -> list[dict[str, Any]]:
         return self._files.metrics()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found out about data and training, the worst first."""
+        return self._files.findings()
 
     @property
     def figures(self) -> dict[str, Path]:

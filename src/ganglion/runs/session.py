@@ -50,7 +50,7 @@ class Session:
     trainer: Trainer
     files: RunFolder
     notes: tuple[str, ...]
-    """What was inferred from the data, doubts about it, and what resuming could not promise."""
+    """What was inferred from the data, and what resuming could not promise; doubts are findings of the trainer."""
     random_state: dict[str, Any]
     """Of all generators when the run was ready: what others draw before it is trained changes nothing."""
 
@@ -64,8 +64,8 @@ class Session:
         try:
             with stop_requests(raises=True):
                 self.files.lock()
-                for note in self.notes:
-                    self.files.log(note)
+                for said in (*self.notes, *map(str, self.trainer.findings)):
+                    self.files.log(said)
                 steps, minutes = self.trainer.total_steps, self.trainer.settings.minutes
                 end = f"for {minutes:g} minutes" if steps is None else f"to {steps}"
                 self.files.log(f"training from step {self.trainer.iteration} {end}")
@@ -322,6 +322,7 @@ def _assemble(
         measures=task.measures,
         run=files,
         callbacks=callbacks,
+        findings=task.findings,
     )
     return Session(system, task, rule, trainer, files, task.notes, random_state())
 

@@ -17,6 +17,7 @@ from ganglion.data.preprocessing.placement import Resize
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Part as Part
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
+from ganglion.findings import Finding
 from ganglion.tasks.answers import Answer
 from ganglion.tasks.questions import unable
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
@@ -71,6 +72,8 @@ class Task(ABC):
     """What the user said of the data; files that are asked about are read accordingly."""
     notes: tuple[str, ...] = ()
     """What the user should know about how the data was read."""
+    findings: tuple[Finding, ...] = ()
+    """What makes the data doubtful."""
     fingerprint: str = ""
     """SHA-256 of the data, empty where there is none."""
     has_validation: bool = True

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.errors import UsageError
+from ganglion.findings import Finding
 from ganglion.training.best import Best
 from ganglion.training.phases import Phases
 from ganglion.training.run_folder import RunFolder
@@ -45,6 +46,14 @@ class Training(Protocol):
     @property
     def finished(self) -> bool: ...
 
+    def report(self, finding: Finding) -> None:
+        """Keep what was found out with the run; of what is known already, `value` and the rest are brought up to date.
+
+        Findings are told apart by `name` and `where`. To be the same in a run that was killed and resumed, one may
+        depend on what a callback sees and keeps in its state, not on the time or on other hooks than `on_start`,
+        `on_step`, `on_report` and `on_end`.
+        """
+
     def undisturbed(self) -> AbstractContextManager[None]:
         """Put the weights that are judged in their place, and keep random numbers as they are, for so long."""
 
@@ -71,6 +80,9 @@ class Callback:
 
     def on_note(self, trainer: Training, text: str) -> None:
         """Hear what the trainer has to say beside its numbers."""
+
+    def on_finding(self, trainer: Training, finding: Finding) -> None:
+        """Hear what was found out about the run: once, and again where it has become worse."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is remembered: tensors, numbers, text, and lists and dicts of them."""

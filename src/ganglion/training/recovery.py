@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import NonFiniteError, ResourceError
+from ganglion.findings import Finding
 from ganglion.training.settings import NonFinite
 
 MOST_SKIPS = 20
@@ -66,6 +67,20 @@ class Recovery:
         later = Recovery(self.policy)
         later.passed_over, later.roll_backs = [*self.passed_over, number], self.roll_backs + 1
         return later
+
+    def finding(self) -> Finding:
+        """Return what was lost, once anything was."""
+        lower = f", and the learning rate divided by {2**self.roll_backs}" if self.roll_backs else ""
+        return Finding(
+            name="passed-over",
+            level="warn",
+            message=f"batches were passed over whose loss or gradient was not finite{lower}",
+            measure="batches",
+            value=len(self.passed_over),
+            threshold=1,
+            since=self.passed_over[0],
+            remedy="a lower --learning-rate or --clip-norm 1; `ganglion data check` finds values that are not finite",
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {"passed_over": self.passed_over, "roll_backs": self.roll_backs}

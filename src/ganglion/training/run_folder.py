@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ import torch
 
 from ganglion.errors import CheckpointError, UsageError
 from ganglion.files import named, parse_json, read_json
+from ganglion.findings import Finding, worst_first
 from ganglion.training import checkpoint
 from ganglion.training.durable import replace_synced, write_synced
 
 SECONDS_BETWEEN_CHECKS = 2.0
 METRICS = "metrics.jsonl"
+FINDINGS = "findings.json"
 HOLDER = ".lock-holder.json"
 TIMING = ("seconds", "samples_per_second")
 """Fields of the metric log that differ from run to run."""
@@ -290,6 +292,25 @@ class RunFolder:
             if isinstance(row, dict):
                 rows.append(row)
         return rows
+
+    def write_findings(self, found: Iterable[Finding]) -> None:
+        """Write what was found out; no file where that is nothing and was nothing."""
+        listed = [one.to_dict() for one in found]
+        if listed or (self.path / FINDINGS).exists():
+            self.write(FINDINGS, {"findings": listed})
+
+    def findings(self) -> list[Finding]:
+        """Return what was found out about the run, the worst first."""
+        try:
+            listed = self.read(FINDINGS)["findings"] if (self.path / FINDINGS).exists() else []
+            return worst_first(map(Finding.from_dict, listed))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"cannot read {FINDINGS} of the run",
+                where=str(self.path),
+                found=str(error),
+                remedy="remove that file: it says nothing that training depends on",
+            ) from error
 
     def metrics_digest(self) -> str:
         """Return the SHA-256 of the metric log without its timings."""

@@ -52,7 +52,7 @@ class Timetable:
         self._evaluate_every, self._checkpoint_every = (
             every or period for every in (settings.evaluate_every, settings.checkpoint_every)
         )
-        self._waits = device.type == "cuda"
+        self._period, self._waits = period, device.type == "cuda"
         self._enough = 1.0
         if settings.minutes is not None:
             self._enough = min(max(settings.minutes * 60 / 50, LEAST_SECONDS), MOST_SECONDS)
@@ -61,6 +61,13 @@ class Timetable:
         """Seconds of the longest evaluation and checkpoint so far."""
         self._begun = self._started = self._before = 0.0
         self._steps, self._measured = 0, 0.0
+
+    def due(self, every: int | None, iteration: int, total: int | None) -> bool:
+        """Whether what is done every so many steps, or once an epoch, is to be done after this one."""
+        every = every or self._period
+        if every is None and total is not None:
+            every = max(1, total // ENDLESS_REPORTS)
+        return every is not None and iteration % every == 0
 
     def start(self, spent: float = 0.0) -> None:
         """Count the minutes of the run from now on; so many seconds were spent before, by an earlier process.

@@ -6,10 +6,12 @@ from typing import Any, final
 
 from ganglion.core import Batch, LearningRule, Loader, Measure
 from ganglion.errors import CheckpointError, NonFiniteError, UsageError
+from ganglion.findings import Finding
 from ganglion.training import checkpoint
 from ganglion.training.best import Best, monitored
 from ganglion.training.callback import Callback as Callback
 from ganglion.training.callback import give_back, states_of
+from ganglion.training.found import Found
 from ganglion.training.freezing import freeze
 from ganglion.training.learner import Learner
 from ganglion.training.machine import seeding
@@ -24,7 +26,7 @@ from ganglion.training.run_folder import RunFolder
 from ganglion.training.schedule import keep_schedule, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.stopwatch import Stopwatch
-from ganglion.training.timetable import ENDLESS_REPORTS, Timetable
+from ganglion.training.timetable import Timetable
 
 Evaluate = Callable[[LearningRule], dict[str, float]]
 
@@ -50,6 +52,7 @@ class Trainer:
         measures: Sequence[Measure] = (LOSS,),
         run: RunFolder | None = None,
         callbacks: Sequence[Callback] = (),
+        findings: Sequence[Finding] = (),
     ) -> None:
         if settings.non_finite == "roll-back" and not run:
             raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
@@ -62,6 +65,7 @@ class Trainer:
         self.timetable = Timetable(settings, self._period, self.device)
         self.iteration = 0
         self.best = Best(self.measure, settings.patience)
+        self.findings = Found(findings, run)
         self.row: dict[str, Any] = {}
         self._learning = 0
         """The batch under way, counted from 1."""
@@ -113,6 +117,7 @@ class Trainer:
         """
         surroundings = seeding.surroundings(self.settings.threads, self.settings.deterministic)
         with surroundings, denormals_flushed(), tf32(self.device), stop_requests() as self._stop:
+            self.findings.write()
             self._announce("on_start")
             self._stopwatch.start()
             self.timetable.start(self.seconds)
@@ -246,10 +251,7 @@ class Trainer:
             self.save(improved)
 
     def _due(self, every: int | None) -> bool:
-        every = every or self._period
-        if every is None and self.total_steps is not None:
-            every = max(1, self.total_steps // ENDLESS_REPORTS)
-        return every is not None and self.iteration % every == 0
+        return self.timetable.due(every, self.iteration, self.total_steps)
 
     def _report(self, evaluating: bool) -> bool:
         """Average the measurements since the last report, judge the networks, log one row; return whether it is best.
@@ -265,6 +267,7 @@ class Trainer:
         row |= self._stopwatch.report() | self._measurements.take()
         if passed_over := self.learner.recovery.passed_over:
             row["passed_over"] = len(passed_over)
+            self.report(self.learner.recovery.finding())
         row |= {f"validation_{name}": value for name, value in judged.items()}
         improves = evaluating and self.best.improves(judged[self.measure.name], self.iteration)
         self.row = row
@@ -328,9 +331,9 @@ class Trainer:
             "about": seeding.guarantees(self.device, self.settings.threads),
         }
 
-    def _parts(self) -> tuple[Phases, Best, Recovery, Stopwatch]:
+    def _parts(self) -> tuple[Phases, Best, Recovery, Stopwatch, Found]:
         """Return what counts beside the iterations; no two of their states share a name."""
-        return self.phases, self.best, self.learner.recovery, self._stopwatch
+        return self.phases, self.best, self.learner.recovery, self._stopwatch, self.findings
 
     def load_state_dict(self, state: dict[str, Any]) -> list[str]:
         """Take over a state and return a sentence for everything that rules out bit-for-bit continuation.
@@ -386,6 +389,11 @@ class Trainer:
             self.run.log(text)
         self._announce("on_note", text)
 
-    def _announce(self, hook: str, *details: str) -> None:
+    def report(self, finding: Finding) -> None:
+        """Keep what was found out about the run, and tell it once; see `Training`."""
+        if news := self.findings.add(finding, self.iteration):
+            self._announce("on_finding", news)
+
+    def _announce(self, hook: str, *details: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(self, *details)
