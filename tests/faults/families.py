@@ -28,5 +28,5 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def request(variant: str) -> tuple[str, str, dict[str, Any]]:
     """Return the system, the data and the options of a variant, for `ganglion.train`."""
     name, data, options = VARIANTS[variant]
-    fields = to_dict(find(name).load().TINY)
+    fields = {name: value for name, value in to_dict(find(name).load().TINY).items() if name != "in_features"}
     return name, data, {**fields, "batch_size": 16, **EVERY_STEP, **options}
