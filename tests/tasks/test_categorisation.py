@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.documents import read_documents
+from ganglion.data.formats.document_folders import read_document_folder
 from ganglion.data.preprocessing.vocabulary import words
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
@@ -129,7 +129,7 @@ def test_short_reviews_over_three_seeds(tmp_path: Path) -> None:
     """A fixed tenth of rt-polarity is the test part; Kim (2014) has 76.1 % with vectors that begin at random."""
     if not os.environ.get("GANGLION_DATA"):
         pytest.skip("GANGLION_DATA names no folder of real data")
-    whole = read_documents(Path(os.environ["GANGLION_DATA"]) / "rt-polarity", DataSettings())
+    whole = read_document_folder(Path(os.environ["GANGLION_DATA"]) / "rt-polarity", DataSettings())
     assert whole.targets is not None and len(whole) == 2 * 5331
     tested = np.arange(len(whole)) % 10 == 0
     fixed = replace(whole.take(np.flatnonzero(~tested)), test_fields=whole.take(np.flatnonzero(tested)).fields)

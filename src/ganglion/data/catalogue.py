@@ -216,10 +216,15 @@ def _read_named(name: str, settings: DataSettings, kind: Kind | None) -> Dataset
 def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     """Read a folder by what lies in it, or as what is wanted."""
     if kind == "documents":
-        from ganglion.data.formats.documents import read_documents
+        from ganglion.data.formats.document_folders import read_document_folder
 
-        return read_documents(folder, settings)
+        return read_document_folder(folder, settings)
+    if kind == "text":
+        from ganglion.data.formats.text import read_text_folder
+
+        return read_text_folder(folder, settings)
     from ganglion.data.formats.cifar import find_cifar, read_cifar
+    from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.idx import find_idx, read_idx_folder
     from ganglion.data.formats.image_files import is_image
 
@@ -242,7 +247,8 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     if together is not None:
         return together
     has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
-    files = [folder / name for name in sorted(content) if name.lower().endswith(tuple(READERS))]
+    readable = (name for name in sorted(content) if name.lower().endswith(tuple(READERS)) and not describes(name))
+    files = [folder / name for name in readable]
     tables = {path.stem.lower(): path for path in files if path.suffix.lower() in TABLES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.formats.tabular import read_tabular

@@ -9,7 +9,7 @@ from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.documents import read_texts_of
 from ganglion.data.settings import DataSettings
-from ganglion.errors import ConfigurationError, DataError, GanglionError
+from ganglion.errors import ConfigurationError, DataError, GanglionError, UsageError
 
 ROWS = [("good, very good", "pos"), ("bad film", "neg"), ("so so", "neg"), ("a joy", "pos")]
 
@@ -186,3 +186,40 @@ def test_folders_of_own_data_have_names(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(ConfigurationError, match="unknown data set") as error:
         read("verse", DataSettings(), kind="text")
     assert str(tmp_path) in error.value.remedy
+
+
+def test_files_for_each_part_whose_lines_begin_with_labels(tmp_path: Path) -> None:
+    for part, count in (("train", 12), ("dev", 4), ("test", 6)):
+        write(tmp_path / f"films.{part}", "".join(f"{n % 2} a film of {part} {n}\n" for n in range(count)))
+    write(tmp_path / "README.txt", "what this is")
+    dataset = documents(tmp_path)
+    assert len(dataset) == 16 and dataset.label_names == ("0", "1")
+    assert dataset.test_inputs is not None and len(dataset.test_inputs) == 6
+    assert dataset.validation is not None and {dataset.inputs[n].split()[3] for n in dataset.validation} == {"dev"}
+    assert pairs(documents(tmp_path / "films.train"))[1] == ("a film of train 1", "1")
+    write(tmp_path / "books.train", "0 a book\n")
+    with pytest.raises(UsageError, match="several sets") as caught:
+        documents(tmp_path)
+    assert "books.train" in caught.value.found
+
+
+def test_what_tells_about_data_and_other_files_are_no_classes(tmp_path: Path) -> None:
+    table = "".join(f"a text of {n},{'ab'[n % 2]}\n" for n in range(20))
+    write(tmp_path / "test.csv", "text,label\n" + table)
+    write(tmp_path / "classes.txt", "a\nb\n")
+    write(tmp_path / "readme.txt", "words")
+    assert len(documents(tmp_path)) == 20
+
+
+def test_labels_of_fasttext_lose_their_mark(tmp_path: Path) -> None:
+    lines = "".join(f"__label__{'ab'[n % 2]} words {n}\n" for n in range(8))
+    assert documents(write(tmp_path / "a.txt", lines)).label_names == ("a", "b")
+
+
+def test_the_texts_of_a_folder_follow_each_other(tmp_path: Path) -> None:
+    for name, text in {"b.abc": "two\n", "a.abc": "one", "LICENSE.md": "no", "notes.txt": "no"}.items():
+        write(tmp_path / name, text)
+    dataset = read(tmp_path, DataSettings(), kind="text")
+    assert list(dataset.fields["inputs"].values) == ["one\ntwo\n"]
+    assert any("2 files ending in .abc" in note for note in dataset.notes)
+    assert any("left out" in note for note in dataset.notes)

@@ -1,6 +1,5 @@
 """Texts with labels: tables and JSON lines with a column of each, folders of classes, files of classes."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import numpy as np
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.formats.encodings import decode_text
-from ganglion.data.formats.folder_layout import PART_NAMES, readable
 from ganglion.data.formats.roles import TARGET_NAMES
 from ganglion.data.formats.tables import read_table
 from ganglion.data.formats.targets import MOST_CLASSES
@@ -29,17 +27,12 @@ Columns = dict[str, list[str | None]]
 
 
 def read_documents(path: Path, settings: DataSettings) -> Dataset:
-    """Read labelled texts from a table, from JSON lines, or from a folder.
+    """Read labelled texts from a table, from JSON lines, or from lines that begin with their label.
 
     The column of texts is the one named with `columns`, or called text, sentence, review and the like, or the one of
     the longest cells; that of labels the one named with `target`, or called label, class, sentiment and the like, or
     the one of the fewest classes. Rows that lack one of them are left out.
-
-    In a folder, the texts of a class are the files in the folder of its name, or the lines of the file of its name;
-    folders called train and test are the parts.
     """
-    if path.is_dir():
-        return _read_folder(path, settings.encoding)
     columns = _columns(path, settings)
     notes: list[str] = []
     label = _label_column(columns, settings, str(path))
@@ -55,7 +48,7 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
         notes.append(f"{left_out} rows without a text or a label left out")
     if not rows:
         raise DataError("no row has a text and a label", where=str(path), remedy="name other columns")
-    names = sorted({name for _, name in rows}, key=_by_number)
+    names = sorted({name for _, name in rows}, key=by_number)
     if len(names) > max(MOST_CLASSES, len(rows) // 2):
         raise DataError(
             f"the column {label!r} hardly recurs, so it is no class",
@@ -64,7 +57,7 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
             remedy="choose another one with --target",
         )
     weights = None if settings.weights is None else array_of_weights(columns, settings.weights, path)[kept]
-    return _dataset(path, names, rows, [], notes, (text,), weights)
+    return dataset_of(path, names, rows, [], notes, (text,), weights)
 
 
 def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple[int, str]]:
@@ -89,13 +82,30 @@ def _columns(path: Path, settings: DataSettings) -> Columns:
     if path.suffix.lower() in JSON_LINES:
         return _json_columns(path, settings.encoding)
     if path.suffix.lower() not in TABLES:
+        lines = labelled_lines(path, settings.encoding)
+        return {"text": [text for text, _ in lines], "label": [label for _, label in lines]}
+    table = read_table(path, settings, as_text=True)
+    return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}
+
+
+def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, str]]:
+    """Return the texts and labels of lines that begin with their label, as `1 a fine film` or `__label__good fine`.
+
+    Raises:
+        DataError: the first words of the lines hardly recur, or stand alone.
+    """
+    lines = [line.strip() for line in read_text(path, encoding).split("\n")]
+    parts = [line.split(maxsplit=1) for line in lines if line]
+    labels = {part[0] for part in parts}
+    if not parts or len(labels) > min(MOST_CLASSES, len(parts) // 2) or any(len(part) < 2 for part in parts):
         raise DataError(
             "labelled texts cannot be read from a file of this kind",
             where=str(path),
-            expected=f"a file ending in {', '.join((*TABLES, *JSON_LINES))}, or a folder of classes",
+            expected=f"a file ending in {', '.join((*TABLES, *JSON_LINES))}, lines that begin with their label, or a "
+            "folder of classes",
+            found=f"{len(parts)} lines that begin with {len(labels)} different words",
         )
-    table = read_table(path, settings, as_text=True)
-    return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}
+    return [(part[1], part[0].removeprefix("__label__")) for part in parts]
 
 
 def _cell(cell: object) -> str | None:
@@ -159,75 +169,11 @@ def _label_column(columns: Columns, settings: DataSettings, where: str) -> str:
     return named or min(others, key=lambda name: len(set(columns[name])))
 
 
-def _read_folder(folder: Path, encoding: str | None) -> Dataset:
-    """Read a folder of folders of classes, of parts with such in them, or of one file for each class."""
-    parts = {role: _part(folder, role) for role in ("train", "test")}
-    notes: list[str] = []
-    if parts["train"] is None:
-        rows, test = _labelled(folder, notes, encoding), []
-    else:
-        rows = _labelled(parts["train"], notes, encoding)
-        test = _labelled(parts["test"], notes, encoding) if parts["test"] else []
-    names = sorted({name for _, name in rows}, key=_by_number)
-    strange = sorted({name for _, name in test} - set(names))
-    if strange:
-        raise DataError(
-            "the test part has classes that the training part lacks",
-            where=str(folder),
-            found=", ".join(strange[:10]),
-            remedy="put some texts of them into the training part, or leave them out",
-        )
-    return _dataset(folder, names, rows, test, notes, ())
-
-
-def _part(folder: Path, role: str) -> Path | None:
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    return next((folder / name for name in names if name.lower() in PART_NAMES[role]), None)
-
-
-def _labelled(folder: Path, notes: list[str], encoding: str | None) -> list[tuple[str, str]]:
-    """Return the texts of a folder with their classes."""
-    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
-    if classes:
-        rows = [
-            (read_text(Path(root, name), encoding).strip(), readable(label.name))
-            for label in classes
-            for root, _, names in sorted(os.walk(label))
-            for name in sorted(names)
-            if not name.startswith(".")
-        ]
-    else:
-        files = sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
-        rows = [
-            (line.strip(), label)
-            for path, label in zip(files, _labels_of(files), strict=True)
-            for line in read_text(path, encoding).split("\n")
-        ]
-        notes.append(f"one text a line in {', '.join(readable(path.name) for path in files[:5])}")
-    kept = [(text, label) for text, label in rows if text]
-    if len({label for _, label in kept}) < 2:
-        raise DataError(
-            "there are no texts of two classes in this folder",
-            where=str(folder),
-            expected="a folder of text files for each class, or a text file for each class with one text a line",
-            found=", ".join(sorted({label for _, label in kept})) or "no texts",
-        )
-    if len(kept) < len(rows) and classes:
-        notes.append(f"{len(rows) - len(kept)} empty texts left out")
-    return kept
-
-
-def _labels_of(files: Sequence[Path]) -> list[str]:
-    """Return what tells files of classes apart: their endings where their stems are one, else their stems."""
-    stems = {path.stem for path in files}
-    return [readable(path.suffix[1:] if len(stems) == 1 else path.stem) for path in files]
-
-
-def _by_number(name: str) -> tuple[int, str]:
+def by_number(name: str) -> tuple[int, str]:
     return (int(name) if name.isdecimal() else 1 << 62, name)
 
 
-def _dataset(
+def dataset_of(
     path: Path,
     names: Sequence[str],
     rows: list[tuple[str, str]],
@@ -236,6 +182,7 @@ def _dataset(
     columns: tuple[str, ...],
     weights: np.ndarray | None = None,
 ) -> Dataset:
+    """Return texts and test texts with their labels, which are among `names`, and weights (samples,) as a data set."""
     numbers = {name: number for number, name in enumerate(names)}
     texts, targets = [text for text, _ in rows], np.array([numbers[name] for _, name in rows], dtype=np.int64)
     test_texts, test_targets = [text for text, _ in test], np.array([numbers[name] for _, name in test], dtype=np.int64)

@@ -19,6 +19,16 @@ PART_NAMES = {
 
 
 NAMES_FLAG = "--labels names"
+ABOUT = re.compile(r"(readme|licen[cs]e|copying|copyright|citation|changelog|notice|authors)\b.*", re.IGNORECASE)
+
+
+def describes(name: str) -> bool:
+    """Whether a file of that name tells about data instead of holding some.
+
+    >>> describes("README.md"), describes("LICENSE"), describes("reads.txt")
+    (True, True, False)
+    """
+    return bool(ABOUT.fullmatch(name))
 
 
 @dataclass

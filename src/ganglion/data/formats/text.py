@@ -1,10 +1,12 @@
 """Plain text files."""
 
+from collections import Counter
 from pathlib import Path
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.encodings import decode_text
+from ganglion.data.formats.encodings import Encoding, decode_text
+from ganglion.data.formats.folder_layout import describes
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -12,6 +14,8 @@ MOST_BYTES = 128 << 20
 """Largest text: it is held in memory whole."""
 DAMAGED = [chr(code) for code in range(0x80, 0xA0) if code != 0x85] + ["\N{REPLACEMENT CHARACTER}"]
 """What bytes that are no text, or text of an unknown encoding, are decoded to. 0x85 ends a line."""
+NO_TEXT = (".gz", ".zip", ".npz", ".npy", ".parquet", ".png", ".jpg", ".jpeg", ".csv", ".xlsx", ".pdf", ".bin", ".wav")
+"""Endings of files that are no text, or a table of texts."""
 MOST_DAMAGED = 0.01
 """Share of a text's characters that may be such."""
 
@@ -27,19 +31,52 @@ def _unix(text: str) -> str:
 
 def read_texts(path: Path, settings: DataSettings) -> Dataset:
     """Read a text file as one long text."""
+    text, encoding = _sound(path, settings)
+    return _dataset(path, text, [encoding.said], [*filter(None, [encoding.reason])])
+
+
+def read_text_folder(folder: Path, settings: DataSettings) -> Dataset:
+    """Read the text files of a folder as one long text, one after the other in the order of their names.
+
+    They are those of the commonest ending; files called README, LICENSE and the like are not read. Raises `DataError`
+    where there are none.
+    """
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not describes(path.name)]
+    endings = Counter(path.suffix.lower() for path in files if path.suffix.lower() not in NO_TEXT)
+    if not endings:
+        raise DataError(
+            "there is no text in this folder",
+            where=str(folder),
+            expected="files of plain text",
+            found=", ".join(path.name for path in files[:5]) or "no files",
+        )
+    (ending, count), *others = endings.most_common()
+    chosen = [path for path in files if path.suffix.lower() == ending]
+    parts = [_sound(path, settings) for path in chosen]
+    notes = [f"{count} files{f' ending in {ending}' if ending else ''}, one after the other"] if count > 1 else []
+    notes += [f"left out: files ending in {', '.join(other for other, _ in others)}"] if others else []
+    text = "\n".join(text.removesuffix("\n") for text, _ in parts) + "\n"
+    return _dataset(folder, text, sorted({encoding.said for _, encoding in parts}), notes)
+
+
+def _sound(path: Path, settings: DataSettings) -> tuple[str, Encoding]:
     raw, encoding = decode_text(path, MOST_BYTES, settings.encoding)
     text = _unix(raw)
     if not text.strip():
         raise DataError("this text is empty", where=str(path), expected="words")
     _refuse_damaged(text, encoding.said, path)
-    note = f"{encoding.said} text of {len(text)} characters, {len(set(text))} of them distinct"
+    return text, encoding
+
+
+def _dataset(path: Path, text: str, encodings: list[str], notes: list[str]) -> Dataset:
+    note = f"{', '.join(encodings)} text of {len(text)} characters, {len(set(text))} of them distinct"
     return Dataset.of(
         name=path.stem,
         kind="text",
         inputs=[text],
         source=str(path),
         fingerprint=fingerprint([text]),
-        notes=(note, *filter(None, [encoding.reason])),
+        notes=(note, *notes),
     )
 
 
