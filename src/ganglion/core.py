@@ -5,7 +5,7 @@ changes the networks. The trainer drives any rule with any loader and can name n
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -154,6 +154,17 @@ class Judge(Protocol):
 
     def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return measurements, `loss` among them, of outputs `(batch, ...)` beside targets `(batch, ...)`."""
+
+
+Adversary = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
+"""From a loss of inputs, summed over samples, and from inputs (batch, ...) to inputs of the same shape."""
+
+
+@runtime_checkable
+class Hardened(Protocol):
+    """A rule that can learn from inputs that an adversary changes, so that its loss grows."""
+
+    adversary: Adversary | None
 
 
 @runtime_checkable

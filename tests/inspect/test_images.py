@@ -7,8 +7,8 @@ from torch import nn
 
 from ganglion.errors import ConfigurationError, GanglionError, UsageError
 from ganglion.inspect import all_feature_maps, excite, robustness, saliency, strongest_patches
-from ganglion.inspect.attacks import adversarial_examples
 from ganglion.inspect.watched import layers_called
+from ganglion.nn.attacks import adversarial_examples
 
 
 def one_kernel(kernel: torch.Tensor) -> nn.Sequential:

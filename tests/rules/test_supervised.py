@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ganglion.errors import ConfigurationError, DataError
+from ganglion.nn.attacks import adversarial_examples
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
@@ -107,3 +108,20 @@ def test_unknown_loss_and_missing_targets() -> None:
         Supervised(nn.Linear(1, 1), Descent(), loss="crossentropy")
     with pytest.raises(DataError, match="labelled"):
         Supervised(nn.Linear(4, 1), Descent()).step({"inputs": torch.zeros(2, 4)})
+
+
+def test_an_adversary_moves_the_inputs_and_a_plain_step_follows() -> None:
+    inputs, targets = torch.rand(8, 3, dtype=torch.float64), torch.arange(8) % 2
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2)).double()
+    hardened, plain = (
+        Supervised(copy.deepcopy(network), Descent(optimizer="sgd", learning_rate=0.1)) for _ in range(2)
+    )
+    hardened.adversary = lambda loss, found: adversarial_examples(loss, found, 0.2)
+    moved = inputs.clone().requires_grad_()
+    torch.nn.functional.cross_entropy(copy.deepcopy(network).eval()(moved), targets).backward()
+    assert moved.grad is not None
+    changed = (inputs + 0.2 * moved.grad.sign()).clamp(0, 1)
+    hardened.step({"inputs": inputs, "targets": targets})
+    plain.step({"inputs": changed, "targets": targets})
+    for one, other in zip(hardened.home.state_dict().values(), plain.home.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other)  # the statistics of batches, too, have seen one batch

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.inspect.attacks import Norm, adversarial_examples
 from ganglion.inspect.untouched import untouched
 from ganglion.inspect.watched import refuse_no_images
+from ganglion.nn.attacks import Norm, adversarial_examples
 from ganglion.settings import at_least, between, bounded
 from ganglion.tables import Table, Tabled
 
@@ -105,7 +105,7 @@ def robustness(
         inputs: images as the network takes them, `(samples, channels, height, width)`.
         targets: classes, `(samples,)`.
         epsilons: sizes of the change; unchanged images are measured besides.
-        norm: how a change is measured, see `ganglion.inspect.attacks`.
+        norm: how a change is measured, see `ganglion.nn.attacks`.
         steps: of projected gradient descent.
         black: what black is as the network takes it, of a shape that goes with one image.
         white: what white is likewise.

@@ -6,8 +6,9 @@ from typing import final
 
 from torch import Tensor, nn
 
-from ganglion.core import Batch, LearningRule
+from ganglion.core import Adversary, Batch, LearningRule
 from ganglion.errors import DataError
+from ganglion.nn.modes import evaluation_mode
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import Loss, accuracy, cross_entropy, find_loss, weighted
 
@@ -32,6 +33,8 @@ class Supervised(LearningRule):
     """
 
     weighs = True
+    adversary: Adversary | None = None
+    """Changes the inputs of every batch so that the loss grows; the rule then learns from those."""
 
     def __init__(
         self,
@@ -50,6 +53,8 @@ class Supervised(LearningRule):
         self.measures = dict(measures or {})
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
+        if self.adversary is not None and "targets" in batch:
+            batch = {**batch, "inputs": self._misleading(batch, self.adversary)}
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
 
     def judge(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
@@ -61,6 +66,12 @@ class Supervised(LearningRule):
             "loss": self.loss(outputs, targets) if weights is None else weighted(self.loss, outputs, targets, weights),
             **{name: measure(outputs, targets) for name, measure in self.measures.items()},
         }
+
+    def _misleading(self, batch: Batch, adversary: Adversary) -> Tensor:
+        """Return the inputs of a batch, changed against the network as it would answer now."""
+        targets = batch["targets"]
+        with evaluation_mode(self.home):  # statistics of batches move when it learns, and only then
+            return adversary(lambda inputs: self.loss(self.home(inputs), targets) * len(targets), batch["inputs"])
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         if "targets" not in batch:

@@ -79,6 +79,8 @@ class _Estimator(BaseEstimator):
             seed_all(seed)
             rule = system.load().build(task.config)
             weights.start(rule, trainer_settings)
+            if trainer_settings.adversarial_epsilon:
+                task.harden(rule, trainer_settings.adversarial_epsilon, trainer_settings.adversarial_steps)
             trainer = Trainer(
                 rule,
                 task.loader(rule, seed),

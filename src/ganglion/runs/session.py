@@ -166,7 +166,7 @@ def _found(
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     refuse_overruled(given, config, task.config)
     monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
-    foundation = _lay(system, task, trainer_settings.seed)
+    foundation = _lay(system, task, trainer_settings)
     started = weights.start(foundation[0], trainer_settings)
     freeze(foundation[0], trainer_settings.freeze)  # names that are none are refused before there is a folder
     description = {
@@ -281,7 +281,7 @@ def _continue(
     """Take up a run whose settings are known where it was left."""
     run = Run(files.path)
     task = run.prepared_task(data)
-    foundation = _lay(run.system, task, settings.seed)
+    foundation = _lay(run.system, task, settings)
     session = _assemble(run.system, task, foundation, settings, files, callbacks)
     doubts = session.trainer.resume(strict, exact)
     if longer:  # and it can be: a run that cannot go on keeps its result
@@ -294,12 +294,14 @@ def _continue(
     return dataclasses.replace(session, notes=(*session.notes, *doubts), random_state=random_state())
 
 
-def _lay(system: System, task: Task, seed: int) -> tuple[LearningRule, Loader]:
+def _lay(system: System, task: Task, settings: TrainerSettings) -> tuple[LearningRule, Loader]:
     """Build what a run stands on; whatever cannot be is refused here, before anything is written."""
     keep_big_blocks()
-    seed_all(seed)
+    seed_all(settings.seed)
     rule = build(system, task.config)
-    return rule, task.loader(rule, seed)
+    if settings.adversarial_epsilon:
+        task.harden(rule, settings.adversarial_epsilon, settings.adversarial_steps)
+    return rule, task.loader(rule, settings.seed)
 
 
 def _assemble(

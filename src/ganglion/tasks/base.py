@@ -190,6 +190,22 @@ class Task(ABC):
             )
         return self.data.loader(seed)
 
+    def harden(self, rule: LearningRule, epsilon: float, steps: int) -> None:
+        """Let a rule learn from inputs that are changed against it. Raises `ConfigurationError` for those that cannot.
+
+        Args:
+            rule: is changed.
+            epsilon: largest change, as a share of the way from black to white.
+            steps: of gradient ascent.
+        """
+        raise ConfigurationError(
+            "this system cannot learn from adversarial examples",
+            where="adversarial_epsilon",
+            expected="a system that classifies images, such as convnet",
+            found=f"{self.name} by {type(rule).__name__}",
+            remedy="leave it out",
+        )
+
     def calibrate(self, rule: LearningRule) -> None:
         """Measure on the validation part what answers need to know of the trained networks; `state` then holds it."""
         return

@@ -1,13 +1,15 @@
 """Classification: say which of several classes a sample is."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule
+from ganglion.core import Hardened, LearningRule
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.nn.attacks import adversarial_examples
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
@@ -55,6 +57,19 @@ class Classification(Task):
         """What class 0, 1, ... is called."""
         labels: tuple[str, ...] = self.preprocessing["targets"].labels
         return labels
+
+    def harden(self, rule: LearningRule, epsilon: float, steps: int) -> None:
+        preprocessing = self.preprocessing["inputs"]
+        if not isinstance(rule, Hardened) or not isinstance(preprocessing, ImagePreprocessing):
+            super().harden(rule, epsilon, steps)
+            return
+        black, white = preprocessing.ends
+
+        def adversary(loss: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+            low, high = black.to(inputs), white.to(inputs)
+            return adversarial_examples(loss, inputs, epsilon, steps=steps, black=low, white=high)
+
+        rule.adversary = adversary
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         return judged(rule, *answers(rule.home, self.data.batches(part)))

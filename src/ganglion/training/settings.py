@@ -66,6 +66,10 @@ class TrainerSettings:
     """Let the first convolution of those weights take another number of channels."""
     freeze: tuple[str, ...] = ()
     """Parts of the networks that stay as they start, statistics too, by the beginnings of their names: layers.0."""
+    adversarial_epsilon: Annotated[float, between(0, 1)] = 0.0
+    """Learn from images changed by at most this share of the way from black to white, so that the loss grows most."""
+    adversarial_steps: Annotated[int, at_least(1)] = 5
+    """Steps in which such a change is found; 1 is the fast gradient method, more are projected gradient descent."""
     non_finite: NonFinite = "stop"
     """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
     the batch and halve the learning rate."""
