@@ -205,6 +205,17 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class Layered(Protocol):
+    """A rule that trained a network layer by layer, and remembers what that came to."""
+
+    def after_each_layer(self, inputs: Tensor) -> list[Tensor]:
+        """Return what was left of inputs (batch, ...) after one layer there and back, two, and so on, in their shape.
+
+        Nothing where no layer was trained alone.
+        """
+
+
+@runtime_checkable
 class LatentModel(Protocol):
     """A network p(x) = integral p(x | z) p(z) dz whose latent z are standard normal, and a guess q(z | x) of them.
 

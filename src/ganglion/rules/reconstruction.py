@@ -69,12 +69,7 @@ class Reconstruction(LearningRule):
 
     def corrupt(self, inputs: Tensor) -> Tensor:
         """Return the inputs, (batch, ...), as the network sees them, in the same shape."""
-        if self.noise:
-            inputs = inputs + self.noise * torch.randn_like(inputs)
-        if self.masking:
-            # Dropout scales what is left up; here it keeps its size.
-            inputs = functional.dropout(inputs, self.masking) * (1 - self.masking)
-        return inputs
+        return corrupted(inputs, self.noise, self.masking)
 
     def judge(self, outputs: Tensor, inputs: Tensor) -> dict[str, Tensor]:
         """Return the loss of outputs that are already there, in the shape of the inputs."""
@@ -92,3 +87,13 @@ class Reconstruction(LearningRule):
             measured[name] = penalty(seen, codes)
             measured["loss"] = measured["loss"] + weight * measured[name]
         return measured
+
+
+def corrupted(inputs: Tensor, noise: float, masking: float) -> Tensor:
+    """Return inputs, (batch, ...), with Gaussian noise of a deviation added and a share of the values set to zero."""
+    if noise:
+        inputs = inputs + noise * torch.randn_like(inputs)
+    if masking:
+        # Dropout scales what is left up; here it keeps its size.
+        inputs = functional.dropout(inputs, masking) * (1 - masking)
+    return inputs

@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Decoder, Encoder, LearningRule, Measure
+from ganglion.core import Decoder, Encoder, Layered, LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
@@ -93,6 +94,7 @@ class Reconstruction(Task):
         "code_map": "Where the encoder puts the test samples; one point each",
         "picture_map": "The test samples themselves, where the encoder puts them",
         "reconstructions": "Test samples, what is left of them after the code, and the difference",
+        "layers": "Test samples, what was left of them through more and more layers trained alone, and in the end",
         "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate}
@@ -180,9 +182,19 @@ class Reconstruction(Task):
             shown = self._some("test", SHOWN)
             restored = self._images(_rebuilt(rule.home, shown))
             drawn["reconstructions"] = figures.reconstructions(self.preprocessing["inputs"].inverse(shown), restored)
+            if isinstance(rule, Layered) and (left := rule.after_each_layer(shown[:COLUMNS])):
+                drawn["layers"] = self._by_layer(shown[:COLUMNS], left, restored)
             if codes.shape[1] == 2:
                 drawn["code_plane"] = self._code_plane(rule.home, codes)
         return drawn
+
+    def _by_layer(self, shown: Tensor, left: Sequence[Tensor], restored: np.ndarray) -> "Figure":
+        """Draw samples, what was left of them after each layer that was trained alone, and what is left of them now."""
+        inverse = self.preprocessing["inputs"].inverse
+        rows = {"original": inverse(shown)}
+        for number, part in enumerate(left, 1):
+            rows[f"{number} layer{'s' * (number > 1)}"] = inverse(part)
+        return figures.strips({**rows, "fine-tuned": restored[: len(shown)]}, "Layer by layer", columns=len(shown))
 
     def sheet(self, home: nn.Module) -> np.ndarray | None:
         """Return held-out images, and below each row of them what is left of them after the code."""

@@ -130,7 +130,8 @@ def test_every_system_learns_the_same_bits_recorded_or_falls_back(system: System
     if system.name in FALLS_BACK:
         assert recorder.played == 0 and len(heard.notes) == 1 and FALLS_BACK[system.name] in heard.notes[0]
     else:
-        assert recorder.played >= 2 and recorder.recorded == 1 and heard.notes == []
+        assert recorder.played >= 2 and heard.notes == []
+        assert 1 <= recorder.recorded <= max(1, len(played.rule.phases))  # each phase is another step
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,14 @@ SYSTEMS = (
         tour={"epochs": 20},
     ),
     System(
+        name="stacked-autoencoder",
+        module="autoencoder.stacked_autoencoder",
+        tasks=("reconstruction",),
+        data="digits",
+        defaults={"epochs": 100, "batch_size": 64},
+        tour={},
+    ),
+    System(
         name="vae",
         module="autoencoder.vae",
         tasks=("variational",),

@@ -47,21 +47,16 @@ References:
     Rifai et al., Contractive auto-encoders: explicit invariance during feature extraction (2011).
 """
 
-from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import PlainActivation
-from ganglion.nn.activations import activation as make_activation
-from ganglion.nn.codes import CodingNetwork
-from ganglion.nn.linear import Linear
+from ganglion.nn.codes import DenseCoder
 from ganglion.rules.code_penalties import absolute_sum, contraction, divergence_from_rate
 from ganglion.rules.descend import Descent
 from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
@@ -112,22 +107,7 @@ class Config:
             )
 
 
-class TransposedLinear(nn.Module):
-    """A dense layer that goes back through another one by its transposed weights: W^T g + c.
-
-    Args:
-        out_features: inputs of the layer that is gone back through; width of the bias, which is all this layer owns.
-    """
-
-    def __init__(self, out_features: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(out_features))
-
-    def forward(self, inputs: Tensor, forth: nn.Linear) -> Tensor:
-        return functional.linear(inputs, forth.weight.T, self.bias)
-
-
-class Autoencoder(CodingNetwork):
+class Autoencoder(DenseCoder):
     """A dense encoder and its mirror image.
 
     Where the loss is the binary cross-entropy, reconstructions are squashed into (0, 1), and what `forward` returns
@@ -140,53 +120,9 @@ class Autoencoder(CodingNetwork):
     """
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
         widths = [config.in_features, *config.hidden_features, config.code_size]
-        back = list(pairwise(reversed(widths)))
-        self.logistic = config.loss == "binary-cross-entropy"
-        self.activation = make_activation(config.activation)
-        self.code_activation = make_activation(config.code_activation)
-        self.encoder = nn.ModuleList(Linear(width, narrow) for width, narrow in pairwise(widths))
-        self.decoder = nn.ModuleList(
-            TransposedLinear(wide) if config.tied else Linear(width, wide) for width, wide in back
-        )
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Return the codes (batch, code_size) of inputs (batch, ...)."""
-        hidden = inputs.flatten(1)
-        for layer, activation in self._encoding():
-            hidden = activation(layer(hidden))
-        return hidden
-
-    def encoder_jacobian(self, inputs: Tensor) -> Tensor:
-        """Return d code / d x, (batch, code_size, in_features), of inputs (batch, ...).
-
-        By the chain rule from the code back, as many rows as the code has numbers: J <- J diag(a') W.
-        """
-        hidden, slopes = inputs.flatten(1), []
-        for layer, activation in self._encoding():
-            before = layer(hidden)
-            before = before if before.requires_grad else before.requires_grad_()
-            hidden = activation(before)
-            slopes.append(torch.autograd.grad(hidden.sum(), before, create_graph=True)[0])
-        *earlier, (layer, slope) = zip(self.encoder, slopes, strict=True)
-        jacobian = slope[:, :, None] * layer.weight
-        for layer, slope in reversed(earlier):
-            jacobian = (jacobian * slope[:, None, :]) @ layer.weight
-        return jacobian
-
-    def _encoding(self) -> Iterator[tuple[nn.Module, nn.Module]]:
-        *layers, last = self.encoder
-        yield from ((layer, self.activation) for layer in layers)
-        yield last, self.code_activation
-
-    def outputs(self, codes: Tensor) -> Tensor:
-        """Return what codes (batch, code_size) stand for, (batch, in_features); its logits where it is logistic."""
-        hidden = codes
-        for number, (layer, forth) in enumerate(zip(self.decoder, reversed(self.encoder), strict=True)):
-            hidden = self.activation(hidden) if number else hidden
-            hidden = layer(hidden, forth) if isinstance(layer, TransposedLinear) else layer(hidden)
-        return hidden
+        logistic = config.loss == "binary-cross-entropy"
+        super().__init__(widths, config.activation, config.code_activation, tied=config.tied, logistic=logistic)
 
 
 SMALL = Config(hidden_features=(512, 256, 128), code_size=2)
