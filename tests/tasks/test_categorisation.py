@@ -20,6 +20,7 @@ from ganglion.models import find
 from ganglion.models.recurrent.sentiment import TINY, build
 from ganglion.runs.options import settle
 from ganglion.tasks.categorisation import Categorisation, bag_of_words_accuracy
+from ganglion.tasks.shared.classes import VERDICTS
 from ganglion.training.machine.seeding import seed_all
 from ganglion.training.trainer import Trainer
 from tests.tasks.asking import ask
@@ -51,7 +52,7 @@ def test_learns_what_word_counts_cannot(tmp_path: Path) -> None:
     assert measures["accuracy"] > 0.85 > measures["bag_of_words_accuracy"] > task.baseline()["accuracy"]
     for name, figure in task.figures(rule).items():
         save(figure, tmp_path / f"{name}.png")
-    assert {path.stem for path in tmp_path.iterdir()} == {"confusion_matrix", "evidence"}
+    assert {path.stem for path in tmp_path.iterdir()} == {*VERDICTS, "evidence"}
 
     answers = ask(
         task, rule.home, "predict", inputs=["the film is very good", "the film is not good", "the zebra seems dull"]

@@ -19,6 +19,7 @@ from ganglion.models import find
 from ganglion.rules.descend import Descent
 from ganglion.tasks.classification import Classification
 from ganglion.tasks.shared import prepared as shared
+from ganglion.tasks.shared.classes import VERDICTS
 from ganglion.tasks.shared.inputs import asked
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
@@ -118,7 +119,7 @@ def test_exam_marks(rule: str) -> None:
     assert task.evaluate(rule_, "test")["accuracy"] > task.baseline()["accuracy"]
     good, bad = ask(task, rule_.home, "predict", inputs=[[95, 90, 85], [20, 10, 15]])
     assert (good["label"], bad["label"]) == ("pass", "fail")
-    assert set(task.figures(rule_)) == {"confusion_matrix", "decision_regions"}
+    assert set(task.figures(rule_)) == {*VERDICTS, "decision_regions"}
 
 
 def test_regions_of_inputs_with_gaps_are_drawn() -> None:
@@ -196,7 +197,7 @@ def test_images_of_all_sizes_are_seen_by_answers_as_in_training(resize: Any, str
 def test_figures_of_images() -> None:
     task = prepared("lenet5", "digits", DataSettings(limit=50))
     drawn = task.figures(trained("lenet5", task, steps=1))
-    assert set(drawn) == {"confusion_matrix", "misclassified", "filters"}
+    assert set(drawn) == {*VERDICTS, "misclassified", "filters"}
 
 
 def test_without_a_validation_part() -> None:

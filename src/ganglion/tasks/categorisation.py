@@ -20,8 +20,9 @@ from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.classes import commonest, confusion, ranked
+from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
 from ganglion.tasks.shared.evaluation import ask, ask_sequences, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import Name, named_texts
@@ -59,9 +60,9 @@ class Categorisation(Task):
     reads = ("documents",)
     takes = "texts with labels: a table with a column of each, a folder for each class, or a file for each class"
     fields: ClassVar = {"inputs": ("texts",), "targets": ("classes",)}
-    measures = (ACCURACY, LOSS, BAG_OF_WORDS_ACCURACY)
+    measures = (ACCURACY, LOSS, BAG_OF_WORDS_ACCURACY, CALIBRATION, TOP_5)
     captions: ClassVar = {
-        "confusion_matrix": "What the test texts are (rows) and what the network answers (columns)",
+        **VERDICTS,
         "evidence": "How much of the answer to some test texts is lost when a word is unknown",
     }
     verbs: ClassVar = {"predict": Predict}
@@ -115,7 +116,8 @@ class Categorisation(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the network on a part; on the test part beside a linear model of word counts."""
-        measures = judged(rule, *self._answers(rule.home, part))
+        outputs, targets = self._answers(rule.home, part)
+        measures = judged(rule, outputs, targets) | measured(outputs, targets)
         if part == "test":
             measures["bag_of_words_accuracy"] = bag_of_words_accuracy(self.data["train"], self.data.nearest("test"))
         return measures
@@ -132,7 +134,7 @@ class Categorisation(Task):
         wrong = [place for place in short if said[place] != truth[place]][: SHOWN // 2]
         right = [place for place in short if said[place] == truth[place]][: SHOWN - len(wrong)]
         return {
-            "confusion_matrix": confusion(truth, said, self.label_names),
+            **verdicts(outputs, targets, self.label_names),
             "evidence": self._evidence(rule.home, [(texts[place], int(truth[place])) for place in right + wrong]),
         }
 

@@ -14,8 +14,9 @@ from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.classes import commonest, confusion, ranked
+from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.inputs import asked
 
@@ -42,9 +43,9 @@ class Classification(Task):
     reads = ("image", "tabular")
     takes = "images or rows of a table, with classes"
     fields: ClassVar = {"inputs": ("images", "rows"), "targets": ("classes",)}
-    measures = (ACCURACY, LOSS)
+    measures = (ACCURACY, LOSS, CALIBRATION, TOP_5)
     captions: ClassVar = {
-        "confusion_matrix": "What the test samples are (rows) and what the network answers (columns)",
+        **VERDICTS,
         "decision_regions": "What the network answers over two inputs, and the samples",
         "misclassified": "Test samples that the network gets wrong",
         "filters": "Weights of the first layer; blue is positive, orange negative",
@@ -72,7 +73,8 @@ class Classification(Task):
         rule.adversary = adversary
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        return judged(rule, *answers(rule.home, self.data.batches(part)))
+        outputs, targets = answers(rule.home, self.data.batches(part))
+        return judged(rule, outputs, targets) | measured(outputs, targets)
 
     def baseline(self) -> dict[str, float]:
         """Return what answering with the commonest class of the training part scores."""
@@ -86,7 +88,7 @@ class Classification(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.batches("test"))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
-        drawn = {"confusion_matrix": confusion(truth, said, self.label_names)}
+        drawn = verdicts(outputs, targets, self.label_names)
         preprocessing = self.preprocessing["inputs"]
         if isinstance(preprocessing, ImagePreprocessing):
             drawn |= self._misclassified(preprocessing, truth, said) | _filters(preprocessing, rule.home)

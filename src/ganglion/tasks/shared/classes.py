@@ -9,6 +9,8 @@ from torch import Tensor
 from ganglion import figures
 from ganglion.data.splits import Part
 from ganglion.nn import probabilities
+from ganglion.rules.losses import decisions
+from ganglion.tasks.measures.classes import reliability
 from ganglion.tasks.shared.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -39,12 +41,43 @@ def commonest(data: Prepared) -> dict[str, float]:
     return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
 
 
+def counted(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+    """Return how often each class was answered with each, (classes, classes), of truth and answers, (samples,).
+
+    What is of no class is left out.
+    """
+    judged = (truth >= 0) & (truth < classes)
+    return np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
+
+
 def confusion(truth: np.ndarray, said: np.ndarray, labels: Sequence[str]) -> "Figure":
     """Draw how often each class `(samples,)` was answered with each; what is of no class is left out."""
-    classes = len(labels)
-    judged = (truth >= 0) & (truth < classes)
-    counts = np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
-    return figures.confusion_matrix(counts, labels)
+    return figures.confusion_matrix(counted(truth, said, len(labels)), labels)
+
+
+VERDICTS = {
+    "confusion_matrix": "What the test samples are (rows) and what the network answers (columns)",
+    "classes": "Which classes are found (recall), and whether what is taken for them is so (precision); worst on top",
+    "reliability": "Whether answers are right as often as their probabilities say: points below the line promise too "
+    "much",
+}
+"""Captions of what `verdicts` draws."""
+
+
+def verdicts(outputs: Tensor, targets: Tensor, labels: Sequence[str]) -> "dict[str, Figure]":
+    """Draw confusion, recall and precision of each class, and the worth of probabilities.
+
+    Args:
+        outputs: logits (samples, classes), or (samples, 1) of two classes.
+        targets: classes (samples,).
+    """
+    counts = counted(targets.numpy(), decisions(outputs).numpy(), len(labels))
+    found = reliability(outputs, targets)
+    return {
+        "confusion_matrix": figures.confusion_matrix(counts, labels),
+        "classes": figures.by_class(counts, labels),
+        "reliability": figures.reliability(*found, found.error),
+    }
 
 
 def classes_at(data: Prepared, part: Part, most: int) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -1,0 +1,63 @@
+"""Answers with classes, looked at closely: class by class, and as probabilities."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ganglion.figures.style import BLUE, FAINT, GREY, MUTED, ORANGE, empty, panels, styled
+
+MOST_CLASSES = 30
+"""Classes that are drawn: of more, those that are found worst."""
+
+
+@styled
+def by_class(matrix: np.ndarray, labels: Sequence[object] = ()) -> Figure:
+    """Draw recall and precision of every class from counts `(classes, classes)`, truth by row; the worst on top.
+
+    Recall is the share of a class that is found, precision the share of what is taken for it that is of it.
+    """
+    counts = np.asarray(matrix, dtype=float)
+    there, taken, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
+    known = np.flatnonzero(there + taken)
+    if not len(known):
+        return empty("no classes")
+    recall, precision = (right / np.maximum(total, 1) for total in (there, taken))
+    order = known[np.argsort((recall + precision)[known], kind="stable")][:MOST_CLASSES]
+    names = list(labels) if len(labels) else list(range(len(counts)))
+    figure, (panel,) = panels(1, width=6.2, height=float(1.3 + 0.36 * len(order)))
+    for shift, shares, colour, name in ((0.19, recall, BLUE, "recall"), (-0.19, precision, ORANGE, "precision")):
+        panel.barh(-np.arange(len(order)) + shift, shares[order], height=0.34, color=colour, label=name)
+    panel.set_yticks(-np.arange(len(order)), [f"{names[place]} ({there[place]:.0f})" for place in order])
+    panel.set_xlim(0, 1)
+    panel.grid(axis="x", color=FAINT)
+    panel.set_axisbelow(True)
+    left_out = f": the worst {len(order)} of {len(known)}" if len(order) < len(known) else ""
+    panel.set_title(f"Class by class{left_out}")
+    panel.set_xlabel("share; samples of the class in brackets")
+    panel.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return figure
+
+
+@styled
+def reliability(confidence: np.ndarray, accuracy: np.ndarray, count: np.ndarray, error: float) -> Figure:
+    """Draw what answers hold against what they promise, by intervals of confidence, all `(intervals,)`.
+
+    Points on the line keep their promise, those below it promise too much; a point's area is its share of all answers.
+    """
+    if not len(count):
+        return empty("no answers")
+    figure, (panel,) = panels(1, width=4.6, height=4.4)
+    panel.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+    panel.vlines(confidence, accuracy, confidence, color=GREY, linewidth=1)
+    panel.scatter(
+        confidence, accuracy, s=20 + 600 * count / count.sum(), color=BLUE, alpha=0.75, linewidths=0, zorder=3
+    )
+    panel.set_xlim(0, 1.05)
+    panel.set_ylim(0, 1.05)
+    panel.grid(color=FAINT)
+    panel.set_axisbelow(True)
+    panel.set_xlabel("probability of the answer")
+    panel.set_ylabel("share of such answers that is right")
+    panel.set_title(f"Promised and kept: off by {error:.1%} on average")
+    return figure
