@@ -168,6 +168,25 @@ class Hardened(Protocol):
 
 
 @runtime_checkable
+class ManyHeaded(Protocol):
+    """A network that answers at several depths, so that the gradient enters there too while it trains."""
+
+    auxiliary: nn.ModuleList
+    """What answers beside the last layer."""
+
+    def heads(self, inputs: Tensor) -> list[Tensor]:
+        """Return the network's outputs `(batch, outputs)` for inputs `(batch, ...)`, and then those of other heads."""
+
+
+@runtime_checkable
+class Published(Protocol):
+    """A network whose weights others publish under names of their own."""
+
+    def published_names(self) -> dict[str, dict[str, str]]:
+        """Return, by the package that publishes them, what each of the network's layers is called there."""
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """A network that gives samples a code."""
 

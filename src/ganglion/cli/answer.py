@@ -1,11 +1,13 @@
 """Commands that put a question to a run."""
 
+from pathlib import Path
 from typing import Literal
 
 from ganglion.cli.arguments import (
     Folder,
     OptionalText,
     Switch,
+    refuse_unwritable,
 )
 from ganglion.cli.output import answer, print_scores
 
@@ -41,4 +43,31 @@ def evaluate(
         document | {"metrics": metrics, "baseline_metrics": baseline},
         json,
         lambda: print_scores(run.system.name, part, score, metrics, baseline),
+    )
+
+
+def weights(
+    folder: Folder,
+    *,
+    out: Path,
+    names: Literal["ganglion", "torchvision", "timm"] = "ganglion",
+    json: Switch = False,
+) -> None:
+    """Write the best weights of a run as a safetensors file, which `train NAME --start-from FILE` reads.
+
+    Args:
+        folder: Folder of the run.
+        out: File to write, FILE.safetensors.
+        names: Whose names the tensors get: our own, or those of a package that publishes weights of this network.
+        json: Print one JSON object.
+    """
+    from ganglion.runs.run import open_run
+    from ganglion.runs.weights import write
+
+    refuse_unwritable(out)
+    count = write(open_run(folder).network, out, None if names == "ganglion" else names)
+    answer(
+        {"run": folder, "file": str(out), "names": names, "tensors": count},
+        json,
+        lambda: print(f"{out}  {count} tensors by the names of {names}"),
     )

@@ -6,7 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from ganglion.core import Adversary, Batch, LearningRule
+from ganglion.core import Adversary, Batch, LearningRule, ManyHeaded
 from ganglion.errors import DataError
 from ganglion.nn.modes import evaluation_mode
 from ganglion.rules.descend import Descent, descend
@@ -22,6 +22,7 @@ class Supervised(LearningRule):
         descent: how the gradient becomes an update.
         loss: L, by name or as a function of outputs and `batch["targets"]` that is a mean over samples.
         measures: further functions of outputs and targets to report beside the loss, by name.
+        auxiliary: share that the loss of each further head counts, of a network with several `heads`.
 
     >>> import torch
     >>> network = nn.Linear(2, 1)
@@ -43,6 +44,7 @@ class Supervised(LearningRule):
         *,
         loss: str | Loss = "cross-entropy",
         measures: Mapping[str, Loss] | None = None,
+        auxiliary: float = 0.0,
     ) -> None:
         self.networks = {"network": network}
         self.optimizers = {"network": descent.make_optimizer(network)}
@@ -51,6 +53,7 @@ class Supervised(LearningRule):
         self.descent = descent
         self.loss = find_loss(loss)
         self.measures = dict(measures or {})
+        self.auxiliary = auxiliary
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         if self.adversary is not None and "targets" in batch:
@@ -80,16 +83,25 @@ class Supervised(LearningRule):
                 found="samples without targets",
                 remedy="give targets, or choose a system that needs none",
             )
-        return self.judge(self.home(batch["inputs"]), batch["targets"], batch.get("weights"))
+        targets, weights = batch["targets"], batch.get("weights")
+        if not (self.auxiliary and isinstance(self.home, ManyHeaded)):
+            return self.judge(self.home(batch["inputs"]), targets, weights)
+        outputs, *others = self.home.heads(batch["inputs"])
+        measured = self.judge(outputs, targets, weights)
+        beside = sum(self.judge(other, targets, weights)["loss"] for other in others)
+        return measured | {"loss": measured["loss"] + self.auxiliary * beside}
 
 
-def classifier(network: nn.Module, descent: Descent, label_smoothing: float = 0.0) -> Supervised:
+def classifier(
+    network: nn.Module, descent: Descent, label_smoothing: float = 0.0, *, auxiliary: float = 0.0
+) -> Supervised:
     """Return the rule by which a network that puts out logits of classes learns: cross-entropy, accuracy beside it.
 
     Args:
         network: from inputs to logits, (batch, classes).
         descent: how the gradient becomes an update.
         label_smoothing: share of the target's probability that is spread over all classes.
+        auxiliary: share that the loss of each further head counts, of a network with several.
     """
     loss = partial(cross_entropy, label_smoothing=label_smoothing)
-    return Supervised(network, descent, loss=loss, measures={"accuracy": accuracy})
+    return Supervised(network, descent, loss=loss, measures={"accuracy": accuracy}, auxiliary=auxiliary)

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ganglion.core import LearningRule
+from ganglion.core import LearningRule, ManyHeaded, Published
 from ganglion.errors import DataError, UsageError
 from ganglion.files import named, regular, unreadable
 from ganglion.training import checkpoint
@@ -30,8 +30,8 @@ def start(rule: LearningRule, settings: TrainerSettings) -> list[str]:
     """
     if settings.start_from is None:
         return []
-    weights = read_weights(settings.start_from)
     home, adapted = rule.home, []
+    weights, origin = with_our_names(home, read_weights(settings.start_from))
     copies = list(_copies(rule))
     if settings.adapt_channels and (name := first_convolution(home)) in weights:
         wanted = home.state_dict()[name]
@@ -45,9 +45,68 @@ def start(rule: LearningRule, settings: TrainerSettings) -> list[str]:
         copied.load_state_dict(original.state_dict())
     unused = [name for name in weights if name not in own]
     notes = [f"starts from {settings.start_from}: {len(loaded)} of {len(own)} tensors taken over"]
+    notes += [f"its names are those of {origin}"] if origin else []
     notes += [f"adapted: {', '.join(adapted)}"] if adapted else []
     notes += [f"left out, being of another size or not there: {', '.join(left_out)}"] if left_out else []
     return notes + ([f"not used: {_shortened(unused)}"] if unused else [])
+
+
+def with_our_names(home: nn.Module, weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """Return weights by the names that the network knows them under, and the package whose names they had, if any.
+
+    What another package has and the network has not keeps its name.
+    """
+    if not isinstance(home, Published):
+        return weights, ""
+    known = {"": {name: name for name in home.state_dict()}, **_published(home)}
+    origin = max(known, key=lambda origin: len(weights.keys() & set(known[origin].values())))
+    ours = {name: own for own, name in known[origin].items()}
+    return {ours.get(name, name): value for name, value in weights.items()}, origin
+
+
+def with_published_names(home: nn.Module, origin: str) -> dict[str, Tensor]:
+    """Return the weights and statistics of a network by the names that they have in a package.
+
+    Raises:
+        UsageError: the package publishes no weights of this network.
+    """
+    known = _published(home) if isinstance(home, Published) else {}
+    if origin not in known:
+        raise UsageError(
+            f"{origin} has no names for the layers of this network",
+            expected=" or ".join(known) or "a network that a package has weights of, in the form that it has there",
+            found=type(home).__name__,
+            remedy="leave --names out: the file then has our own names",
+        )
+    return {known[origin][name]: value for name, value in home.state_dict().items()}
+
+
+def _published(home: Published) -> dict[str, dict[str, str]]:
+    """Return what each tensor of a network is called, by package: its layer's name there, and its own in the layer."""
+    assert isinstance(home, nn.Module)
+    split = {name: name.rpartition(".") for name in home.state_dict()}
+    return {
+        origin: {name: f"{layers[layer]}.{leaf}" for name, (layer, _, leaf) in split.items()}
+        for origin, layers in home.published_names().items()
+    }
+
+
+def write(network: nn.Module, path: Path, origin: str | None = None) -> int:
+    """Write the weights of a network as a `.safetensors` file, and return how many tensors there are.
+
+    Args:
+        network: whose weights and statistics are written.
+        path: the file.
+        origin: package whose names the tensors get; our own when not given.
+
+    Raises:
+        UsageError: the package publishes no weights of this network, or the file has another ending.
+    """
+    if path.suffix != ".safetensors":
+        raise UsageError("weights are written as safetensors", where=str(path), expected="FILE.safetensors")
+    tensors = network.state_dict() if origin is None else with_published_names(network, origin)
+    safetensors.torch.save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    return len(tensors)
 
 
 def read_weights(source: str) -> dict[str, Tensor]:
@@ -119,6 +178,10 @@ def last_layers(home: nn.Module) -> set[str]:
     parts = [f"{role}." for role in home] if isinstance(home, nn.ModuleDict) else [""]
     names = [name for name, _ in home.named_parameters()]
     last = [[name for name in names if name.startswith(part)][-1:] for part in parts]
+    if isinstance(home, ManyHeaded):
+        last += [
+            list(dict(head.named_parameters(f"auxiliary.{number}")))[-1:] for number, head in enumerate(home.auxiliary)
+        ]
     return {name.rpartition(".")[0] for found in last for name in found}
 
 

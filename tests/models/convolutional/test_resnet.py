@@ -106,6 +106,6 @@ def test_the_shortcut_without_weights(side: int) -> None:
 
 
 def test_strides_become_one_from_the_front() -> None:
-    assert fitting_strides(33, (2, 2, 2), least=5) == (2, 2, 2)
-    assert fitting_strides(32, (2, 2, 2), least=5) == (1, 2, 2)
+    assert fitting_strides(40, (2, 2, 2), least=5) == (2, 2, 2)
+    assert fitting_strides(39, (2, 2, 2), least=5) == (1, 2, 2)
     assert fitting_strides(3, (2, 2, 2), least=5) == (1, 1, 1)

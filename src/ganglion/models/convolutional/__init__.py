@@ -1,6 +1,29 @@
 """Networks that look at images through small kernels shared over all places."""
 
+from typing import Any
+
 from ganglion.models.system import System
+
+RECIPE: dict[str, Any] = {
+    "batch_size": 32,
+    "augment": "shift",
+    "schedule": "cosine",
+    "monitor": "loss",
+    "standardise": True,
+}
+"""What the networks for photographs start from, but for the number of passes."""
+
+
+def classifier(name: str, epochs: int) -> System:
+    """Return the row of a network that says what an image shows."""
+    return System(
+        name=name,
+        module=f"convolutional.{name.replace('-', '_')}",
+        tasks=("classification",),
+        data="digits",
+        defaults={"epochs": epochs, **RECIPE},
+    )
+
 
 SYSTEMS = (
     System(
@@ -26,20 +49,12 @@ SYSTEMS = (
         defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
         tour={},
     ),
-    System(
-        name="resnet",
-        module="convolutional.resnet",
-        tasks=("classification",),
-        data="digits",
-        defaults={
-            "epochs": 15,
-            "batch_size": 32,
-            "augment": "shift",
-            "schedule": "cosine",
-            "monitor": "loss",
-            "standardise": True,
-        },
-    ),
+    classifier("alexnet", epochs=20),
+    classifier("vgg", epochs=20),
+    classifier("googlenet", epochs=12),
+    classifier("resnet", epochs=15),
+    classifier("xception", epochs=10),
+    classifier("efficientnet", epochs=8),
     System(
         name="unet",
         module="convolutional.unet",

@@ -41,7 +41,8 @@ References:
     He, Zhang, Ren, Sun: Deep residual learning for image recognition. CVPR (2016), sections 3.3, 4.1, 4.2.
 """
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -206,6 +207,21 @@ class ResNet(nn.Module):
         maps = self.pool(self.stem(images))  # (batch, 64, 56, 56)
         maps = self.stages(maps)  # (batch, 2048, 7, 7)
         return self.output(self.mean(maps).flatten(1))
+
+    def published_names(self) -> dict[str, dict[str, str]]:
+        """Return what torchvision calls the layers; nothing for the form for small images, which it does not have."""
+        if len(self.stages) == len(SMALL_WIDTHS):
+            return {}
+        names = NormalisedConvolution.named("stem", "conv1", "bn1") | {"output": "fc"}
+        for stage, blocks in enumerate(self.stages):
+            for number, block in enumerate(cast(Iterable[Block], blocks)):
+                ours, theirs = f"stages.{stage}.{number}", f"layer{stage + 1}.{number}"
+                for place in range(len(block.residual)):
+                    both = f"{theirs}.conv{place + 1}", f"{theirs}.bn{place + 1}"
+                    names |= NormalisedConvolution.named(f"{ours}.residual.{place}", *both)
+                both = f"{theirs}.downsample.0", f"{theirs}.downsample.1"
+                names |= NormalisedConvolution.named(f"{ours}.shortcut", *both)
+        return {"torchvision": names}
 
 
 SMALL = Config(depth=20)

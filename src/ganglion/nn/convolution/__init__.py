@@ -24,4 +24,5 @@ from ganglion.nn.convolution.sizes import cropped as cropped
 from ganglion.nn.convolution.sizes import fitting_strides as fitting_strides
 from ganglion.nn.convolution.sizes import output_size as output_size
 from ganglion.nn.convolution.sizes import same_padding as same_padding
+from ganglion.nn.convolution.sizes import scaled_channels as scaled_channels
 from ganglion.nn.convolution.sizes import transposed_size as transposed_size

@@ -73,8 +73,7 @@ class NormalisedConvolution(nn.Module):
         stride: step between windows.
         groups: parts into which the channels fall; as many as there are channels make a depthwise convolution.
         detector: name of the activation g; `linear` for none.
-        epsilon: added to the variance.
-        momentum: share of the newest batch in the running mean and variance.
+        norm: what is added to the variance, and the share of the newest batch in the running mean and variance.
         padding: positions on every side; half of the kernel when not given.
 
     Source: Ioffe and Szegedy, Batch normalization (2015), section 3.2.
@@ -93,18 +92,26 @@ class NormalisedConvolution(nn.Module):
         *,
         groups: int = 1,
         detector: ActivationName = "relu",
-        epsilon: float = 1e-5,
-        momentum: float = 0.1,
+        norm: tuple[float, float] = (1e-5, 0.1),
         padding: int | None = None,
     ) -> None:
         super().__init__()
         border = kernel_size // 2 if padding is None else padding
         self.convolution = nn.Conv2d(in_channels, out_channels, kernel_size, stride, border, groups=groups, bias=False)
-        self.normalisation = nn.BatchNorm2d(out_channels, epsilon, momentum)
+        self.normalisation = nn.BatchNorm2d(out_channels, *norm)
         self.detector = activation(detector)
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.detector(self.normalisation(self.convolution(inputs)))
+
+    @staticmethod
+    def named(place: str, convolution: str, normalisation: str) -> dict[str, str]:
+        """Return what both layers of the one at `place` in a network are called elsewhere.
+
+        >>> NormalisedConvolution.named("stem", "conv1", "bn1")
+        {'stem.convolution': 'conv1', 'stem.normalisation': 'bn1'}
+        """
+        return {f"{place}.convolution": convolution, f"{place}.normalisation": normalisation}
 
 
 class Parallel(nn.Module):

@@ -80,9 +80,22 @@ def fitting_strides(size: int, strides: Sequence[int], least: int) -> tuple[int,
     """
     for skipped in range(len(strides) + 1):
         left = strides[skipped:]
-        if -(-size // math.prod(left)) >= least:
+        if size // math.prod(left) >= least:
             return (*(1 for _ in range(skipped)), *left)
     return (1,) * len(strides)
+
+
+def scaled_channels(channels: int, width: float, divisor: int = 1) -> int:
+    """Return a number of channels times `width`, as the nearest multiple of `divisor` that is at most 10 % below it.
+
+    Source: the released code of Tan and Le, EfficientNet (2019).
+
+    >>> scaled_channels(728, 0.125), scaled_channels(24, 1.1, divisor=8), scaled_channels(20, 0.5, divisor=8)
+    (91, 24, 16)
+    """
+    wanted = channels * width
+    nearest = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+    return nearest if nearest >= 0.9 * wanted else nearest + divisor
 
 
 def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
