@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from ganglion.cli.levers import LEVERS
 from ganglion.models import find
@@ -69,6 +70,19 @@ def test_evaluate_repeats_the_result_of_training(command: Command, runs: Runs) -
     assert document["baseline_metrics"] == pytest.approx(result["baseline_metrics"])
     assert "baseline" in command("evaluate", run).out
     assert command("evaluate", run, "--part", "train", "--json").json["part"] == "train"
+
+
+def test_weights_are_written_by_the_names_of_another_package(command: Command, tmp_path: Path) -> None:
+    run, file = tmp_path / "run", tmp_path / "theirs.safetensors"
+    narrow = ["--width", "0.02", "--middle-blocks", "1", "--steps", "2", "--limit", "60", "--threads", "1"]
+    assert command("train", "xception", *narrow, "--out", run).code == 0
+    document = command("weights", run, "--out", file, "--names", "timm", "--json").json
+    names = set(load_file(file))
+    assert document["tensors"] == len(names) and {"conv1.weight", "block2.rep.1.pointwise.weight", "fc.bias"} <= names
+    again = command("train", "xception", *narrow, "--start-from", file, "--out", tmp_path / "again")
+    assert again.code == 0 and "its names are those of timm" in again.err
+    refused = command("weights", run, "--out", file, "--names", "torchvision")
+    assert refused.code == 2 and "try: --names timm" in refused.err
 
 
 def test_predict_reads_images(command: Command, runs: Runs, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def with_published_names(home: nn.Module, origin: str) -> dict[str, Tensor]:
             f"{origin} has no names for the layers of this network",
             expected=" or ".join(known) or "a network that a package has weights of, in the form that it has there",
             found=type(home).__name__,
-            remedy="leave --names out: the file then has our own names",
+            remedy=f"--names {next(iter(known))}" if known else "leave --names out: the file then has our own names",
         )
     return {known[origin][name]: value for name, value in home.state_dict().items()}
 

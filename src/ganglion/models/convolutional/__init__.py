@@ -49,6 +49,13 @@ SYSTEMS = (
         defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
         tour={},
     ),
+    System(
+        name="tiled-convnet",
+        module="convolutional.tiled_convnet",
+        tasks=("classification",),
+        data="digits",
+        defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+    ),
     classifier("alexnet", epochs=20),
     classifier("vgg", epochs=20),
     classifier("googlenet", epochs=12),
