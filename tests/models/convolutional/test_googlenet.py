@@ -15,7 +15,7 @@ ROW = Row(
     steps=60,
     measure=share_of_right_answers("digits", side=SIDE),
     threshold=0.9,
-    options={"limit": 100, "test": 0.1},
+    options={"limit": 60, "test": 0.1, "batch_size": 8},
     counts=(
         ({}, "network", 6_998_552),
         ({"auxiliary": True}, "network", 13_378_280),
