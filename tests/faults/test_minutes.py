@@ -31,7 +31,7 @@ def recorded(folder: Path) -> tuple[int, int] | None:
     if last is None:
         return None
     found = checkpoint.load(last)["trainer"]["settled_length"]
-    return tuple(found) if found else None
+    return tuple(found[0]) if found else None
 
 
 def unbroken(folder: Path, record: tuple[int, int], **fields: object) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def unbroken(folder: Path, record: tuple[int, int], **fields: object) -> tuple[s
     total, at = record
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timetable, "WARM_UP", at - timetable.FEWEST)
-        patch.setattr(timetable.Timetable, "steps_left", lambda self: total - at)
+        patch.setattr(timetable.Timetable, "steps_left", lambda self, done, share: total - at)
         train(folder, **fields)
     assert recorded(folder) == record
     return outcome(folder)

@@ -8,13 +8,15 @@ import pytest
 from ganglion.errors import ConfigurationError
 from ganglion.models import find
 from ganglion.runs.options import settle
+from ganglion.training.callback import Training
 from ganglion.training.machine.seeding import seed_all
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.schedule import learning_rate_factor
 from ganglion.training.settings import TrainerSettings
-from ganglion.training.timetable import FEWEST, WARM_UP
-from ganglion.training.trainer import Trainer
+from ganglion.training.timetable import CONCLUSION, FEWEST, WARM_UP
+from ganglion.training.trainer import Callback, Trainer
 from tests.training.phased import Climber, CopiedPoints
+from tests.training.test_trainer import KillAt
 from tests.training.toys import Line, Points, error
 
 
@@ -53,7 +55,8 @@ def test_minutes_take_the_place_of_the_epochs_of_the_index() -> None:
 def test_the_number_of_steps_is_what_fits() -> None:
     trainer = trainer_of({"minutes": 5.0})
     trainer.fit()
-    assert trainer.phases.settled_at == WARM_UP + FEWEST
+    ((_, settled_at),) = trainer.phases.settled
+    assert settled_at == WARM_UP + FEWEST
     # Each step is a second from begin to end; 300 seconds, 3 of them for the report. The watch is read twice a step,
     # where an epoch ends, and at last.
     spent = WARM_UP + 2 * FEWEST + 1 + 1
@@ -117,20 +120,66 @@ def test_a_schedule_begins_once_the_length_is_known() -> None:
     assert rates[-1] < 0.001
 
 
-def test_phases_share_out_what_was_measured() -> None:
-    trainer = trainer_of({"minutes": 5.0}, Climber())
-    shares = [phase.share for phase in trainer.rule.phases]
-    begun: list[int] = []
-    begin = trainer._begin_phase
+def climbing(minutes: float, seconds: tuple[float, ...], **others: Any) -> tuple[Trainer, list[float]]:
+    """Return a trainer whose steps take so many seconds in each phase, and where the seconds of the phases come to."""
+    trainer, spent = trainer_of({"minutes": minutes}, Climber(), pace=0.0, **others), [0.0] * len(seconds)
+    step = trainer.rule.step
 
-    def watched() -> None:
-        begun.append(trainer.iteration)
-        begin()
+    def timed(batch: Any) -> Any:
+        trainer.timetable.clock.now += seconds[trainer.phases.number]  # type: ignore[attr-defined]
+        spent[trainer.phases.number] += seconds[trainer.phases.number]
+        return step(batch)
 
-    trainer._begin_phase = watched  # type: ignore[method-assign]
+    trainer.rule.step = timed  # type: ignore[method-assign]
+    return trainer, spent
+
+
+@pytest.mark.parametrize("seconds", [(1.0, 1.0, 1.0), (0.5, 2.0, 4.0), (3.0, 1.0, 0.2)])
+def test_each_phase_takes_its_share_of_the_minutes_whatever_its_steps_take(seconds: tuple[float, ...]) -> None:
+    trainer, spent = climbing(20.0, seconds)
     trainer.fit()
+    shares = [phase.share for phase in trainer.rule.phases]
+    for share, taken in zip(shares, spent, strict=True):
+        assert taken == pytest.approx((20 * 60 - CONCLUSION) * share / sum(shares), abs=max(seconds) + 0.1)
     assert trainer.total_steps == trainer.iteration
-    assert begun[0] == round(trainer.iteration * shares[0] / sum(shares))
+
+
+def test_until_all_phases_are_measured_the_length_of_the_run_is_an_estimate() -> None:
+    totals = []
+
+    class Watch(Callback):
+        def on_step(self, trainer: Training) -> None:
+            totals.append(trainer.total_steps)
+
+    trainer, _ = climbing(20.0, (1.0, 1.0, 2.0), callbacks=(Watch(),))
+    trainer.fit()
+    assert totals[:10] == [None] * 10
+    assert totals[50] == pytest.approx(1197, abs=3) and totals[800] == pytest.approx(1197, abs=3)
+    assert totals[-1] == trainer.iteration == pytest.approx(1197 - 150, abs=3)
+
+
+def test_a_phase_that_runs_out_of_patience_leaves_its_time_to_the_others() -> None:
+    trainer, spent = climbing(20.0, (1.0, 1.0, 1.0))
+    patience = property(lambda best: trainer.phases.number == 0 and trainer.iteration == 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(trainer.best), "patience_is_used_up", patience)
+        trainer.fit()
+    assert spent[0] == 20.0
+    assert sum(spent) == pytest.approx(20 * 60 - CONCLUSION, abs=3)
+    assert spent[1] == pytest.approx(2 * spent[2], abs=3)
+
+
+@pytest.mark.parametrize("kill", [5, 150, 300, 308, 315, 700, 905, 1000])
+def test_what_was_measured_of_each_phase_is_kept_by_whoever_resumes(kill: int, tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", "climber", {})
+    with pytest.raises(ConnectionResetError):
+        climbing(20.0, (1.0, 1.0, 1.0), run=run, callbacks=(KillAt(kill),))[0].fit()
+    slower, _ = climbing(20.0, (2.0, 2.0, 2.0), run=run)
+    slower.resume()
+    known = list(slower.phases.settled)
+    assert len(known) == sum(kill > begin + 10 for begin in (0, 299, 897))
+    slower.fit()
+    assert slower.phases.settled[: len(known)] == known and len(slower.phases.settled) == 3
 
 
 def test_phases_to_come_have_a_step_each_when_time_is_up() -> None:

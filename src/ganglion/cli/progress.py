@@ -111,6 +111,8 @@ class Progress(Callback):
         done = max(1, trainer.iteration - self._first)
         if (total := trainer.total_steps) is not None:
             left, share = spent / done * (total - trainer.iteration), trainer.iteration / max(1, total)
+            if trainer.settings.minutes:  # steps of phases to come may take longer, but not the run
+                left = max(0.0, 60 * trainer.settings.minutes - trainer.timetable.spent)
         else:  # of minutes whose steps are still being measured
             whole = 60 * (trainer.settings.minutes or 0)
             left = max(0.0, whole - trainer.timetable.spent)
@@ -156,7 +158,8 @@ def estimate(trainer: Training, first: int = 0) -> str:
     seconds = remaining(trainer) + trainer.timetable.spent
     if settings.minutes is not None:
         epochs = f", {steps / period:.3g} epochs," if period else ""
-        return f"time: {steps:,} steps{epochs} fit into {span(60 * settings.minutes)} on this machine"
+        roughly = "" if trainer.phases.is_last else "about "
+        return f"time: {roughly}{steps:,} steps{epochs} fit into {span(60 * settings.minutes)} on this machine"
     if first:
         return f"time: {about(seconds)} for the {steps - first:,} steps that are left, on this machine"
     asked, count = ("steps", settings.steps) if settings.steps else ("epochs", settings.epochs or 1)

@@ -21,9 +21,9 @@ class TrainerSettings:
     steps: Annotated[int, at_least(1)] | None = None
     """Iterations to train for, instead of epochs."""
     minutes: Annotated[float, above(0)] | None = None
-    """Minutes to train for, instead of epochs, evaluations, checkpoints and the report included. The first steps are
-    timed, and the number of steps that fits is kept, so that a run that is resumed ends at the same step. Until then
-    the learning rate stays where its schedule starts."""
+    """Minutes to train for, instead of epochs, evaluations, checkpoints and the report included. The first steps of
+    each phase are timed, and the number of steps that fits is kept, so that a run that is resumed ends at the same
+    step. Until then the learning rate stays where its schedule starts."""
     seed: int = 0
     """Decides initial weights, order of the data, splits and noise."""
     device: str = "auto"

@@ -60,6 +60,7 @@ class Timetable:
         self.evaluation = self.checkpoint = 0.0
         """Seconds of the longest evaluation and checkpoint so far."""
         self._begun = self._started = self._before = 0.0
+        self._warms_up = True
         self._steps, self._measured = 0, 0.0
 
     def due(self, every: int | None, iteration: int, total: int | None) -> bool:
@@ -92,12 +93,23 @@ class Timetable:
             return
         self._steps += 1
         if self._steps <= WARM_UP:
-            self._started = self._now() - self._before
+            if self._warms_up:
+                self._started = self._now() - self._before
             return
         self._measured += self._now() - self._begun
         if self._measured >= self._enough and self._steps >= WARM_UP + FEWEST:
             self.seconds_per_step = self._measured / (self._steps - WARM_UP)
-            self._started -= WARM_UP * self.seconds_per_step
+            if self._warms_up:
+                self._started -= WARM_UP * self.seconds_per_step
+
+    def measure_anew(self) -> float:
+        """Measure steps and evaluations again, those of another phase, and return the seconds that are left for it.
+
+        All that the first steps of this phase take is counted.
+        """
+        self.seconds_per_step, self.evaluation, self._warms_up = None, 0.0, False
+        self._steps, self._measured = 0, 0.0
+        return self.left
 
     def _now(self) -> float:
         if self._waits:
@@ -111,13 +123,23 @@ class Timetable:
         yield
         setattr(self, what, max(getattr(self, what), self.clock() - begun))
 
-    def steps_left(self) -> int:
-        """Return the iterations that fit into what is left of the minutes, with what belongs to them."""
+    @property
+    def left(self) -> float:
+        """Seconds of the minutes that are left for training."""
         assert self.settings.minutes is not None
         whole = self.settings.minutes * 60
-        left = whole - self.spent - min(CONCLUSION, whole / 10) - self.evaluation  # the last is of the test part
+        return whole - self.spent - min(CONCLUSION, whole / 10) - self.evaluation  # the last is of the test part
+
+    def steps_left(self, done: int = 0, share: float = 1.0) -> int:
+        """Return the iterations that fit into what is left of a phase, with what belongs to them.
+
+        Args:
+            done: iterations of the phase so far.
+            share: what the phase takes of the time that was left when it began.
+        """
         once, each = self._costs()
-        return max(0, math.floor((left - once) / each)) if each else 0
+        left = share * (self.left - once) - (1 - share) * done * (self.seconds_per_step or 0.0)
+        return max(0, math.floor(left / each)) if each else 0
 
     def seconds_for(self, iterations: int) -> float:
         """Return how long so many iterations take, with their evaluations and checkpoints as far as these are known."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, final
 
 from ganglion.core import Batch, LearningRule, Loader, Measure
@@ -29,7 +30,6 @@ from ganglion.training.stopwatch import Stopwatch
 from ganglion.training.timetable import Timetable
 
 Evaluate = Callable[[LearningRule], dict[str, float]]
-
 LOSS = Measure(name="loss", higher_is_better=False, meaning="what is descended on")
 
 
@@ -150,10 +150,11 @@ class Trainer:
         """Leave the phase that is over; the checkpoint of its end has been written."""
         self.phases.advance(self.iteration)
         self._begin_phase()
+        if not self.phases.is_settled and self.timetable.measure_anew() <= 0:
+            self.phases.settle(1, self.iteration)  # there is no time left for it
         if self.run and self.phases.current:
             self.run.unpoint("best")
-            of = f"phase {self.phases.number + 1} of {len(self.phases.declared)}, {self.phases.current.name}"
-            self.run.log(f"{of}: from step {self.iteration} to {self.phases.end}")
+            self.run.log(str(self.phases))
 
     def _begin_phase(self) -> None:
         """Make anew what belongs to a phase, once rule and loader have been told of it."""
@@ -179,7 +180,7 @@ class Trainer:
             self._iterate(batch)
             self.timetable.step_ended()
             self._announce("on_step")
-            if self.total_steps is None and self.timetable.seconds_per_step is not None:
+            if not self.phases.is_settled and self.timetable.seconds_per_step is not None:
                 self._settle_length()
             self._after_step()
             if self._stop.number is not None:
@@ -188,16 +189,17 @@ class Trainer:
                 self.run.check_now_and_then()
 
     def _settle_length(self) -> None:
-        """Turn the minutes of the run into iterations, and save the number: whoever resumes ends at the same one."""
+        """Turn the minutes of a phase into iterations, and save the number: whoever resumes ends at the same one."""
         self._stopwatch.stop()
         if self._evaluate and not self.timetable.evaluation:
             self._judge_or_leave()
         self._stopwatch.start()
         if self.run:
             self.save()  # in order to know how long that takes
-        self.phases.settle(self.iteration + self.timetable.steps_left(), self.iteration)
+        done = self.iteration - self.phases.start
+        self.phases.settle(done + self.timetable.steps_left(done, self.phases.share), self.iteration)
         if self.run:
-            self.run.log(f"{self.settings.minutes:g} minutes are {self.total_steps} steps here")
+            self.run.log(f"{self.phases}, measured in a run of {self.settings.minutes:g} minutes")
             self.save()
 
     def _next(self, batches: Iterator[Batch]) -> Batch | None:
@@ -212,7 +214,7 @@ class Trainer:
     def _iterate(self, batch: Batch) -> None:
         self._learning = self.iteration + 1
         phases, halvings = self.phases, self.learner.recovery.roll_backs
-        done, length = self.iteration - phases.start, None if phases.total is None else phases.length
+        done, length = self.iteration - phases.start, phases.length if phases.is_settled else None
         keep_schedule(self.rule.optimizers.values(), self.settings, done, length, halvings, phases.held)
         measured = self.learner.learn(batch, self._learning)
         self.iteration += 1
@@ -240,18 +242,16 @@ class Trainer:
     def _after_step(self) -> None:
         """Evaluate, report and save when it is time."""
         settings, last, improved = self.settings, self._phase_is_over, False
-        evaluating = self._evaluate is not None and (last or self._due(settings.evaluate_every))
-        if evaluating or last or self._due(settings.report_every):
+        due = partial(self.timetable.due, iteration=self.iteration, total=self.total_steps)
+        evaluating = self._evaluate is not None and (last or due(settings.evaluate_every))
+        if evaluating or last or due(settings.report_every):
             improved = self._report(evaluating)
             last = self._phase_is_over
         self._settled = True
         if improved and not self.run:
             self.best.weights = {name: tensor.clone() for name, tensor in self.learner.home_weights().items()}
-        if self.run and (last or improved or self._due(settings.checkpoint_every)):
+        if self.run and (last or improved or due(settings.checkpoint_every)):
             self.save(improved)
-
-    def _due(self, every: int | None) -> bool:
-        return self.timetable.due(every, self.iteration, self.total_steps)
 
     def _report(self, evaluating: bool) -> bool:
         """Average the measurements since the last report, judge the networks, log one row; return whether it is best.
