@@ -14,9 +14,10 @@ from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.settings import DataSettings
-from ganglion.errors import DataError
+from ganglion.errors import DataError, UsageError
 from ganglion.models import find
 from ganglion.rules.descend import Descent
+from ganglion.runs.session import train
 from ganglion.tasks.classification import Classification
 from ganglion.tasks.shared import prepared as shared
 from ganglion.tasks.shared.classes import VERDICTS
@@ -219,3 +220,19 @@ def test_without_a_validation_part() -> None:
 def test_data_that_does_not_suit(name: str, data: str, settings: DataSettings, message: str) -> None:
     with pytest.raises(DataError, match=message):
         prepared(name, data, settings)
+
+
+def test_mirrored_answers_are_the_mean_of_an_image_and_its_mirror_image(tmp_path: Path) -> None:
+    run = train("convnet", "digits", out=tmp_path / "run", steps=3, limit=64, threads=1)
+    images = np.random.default_rng(0).integers(0, 256, (3, 18, 18), dtype=np.uint8)
+
+    def shares(found: list[dict[str, Any]]) -> list[dict[str, float]]:
+        return [{one["label"]: one["probability"] for one in row["top"]} for row in found]
+
+    plain, turned = (shares(run.predict(each)) for each in (images, images[:, :, ::-1].copy()))
+    for one, other, both in zip(plain, turned, shares(run.predict(images, mirrored=True)), strict=True):
+        for label in set(one) & set(other) & set(both):
+            assert both[label] == pytest.approx((one[label] + other[label]) / 2, abs=1e-6)
+    rows = train("mlp", "iris", out=tmp_path / "rows", steps=2, threads=1)
+    with pytest.raises(UsageError, match="mirror"):
+        rows.predict(np.zeros((1, 4)), mirrored=True)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import Hardened, LearningRule
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.errors import UsageError
+from ganglion.nn import probabilities
 from ganglion.nn.attacks import adversarial_examples
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
@@ -33,6 +35,8 @@ class Predict:
 
     inputs: Given
     """Image files or folders of them, CSV or NPZ files, or arrays."""
+    mirrored: bool = False
+    """Ask about each image and about its mirror image, and answer with the mean of both."""
 
 
 @final
@@ -83,7 +87,13 @@ class Classification(Task):
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sample its likeliest class and probability, and those of the next in order."""
         found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
-        return found.answer(ranked(ask(network, samples), self.label_names))
+        outputs = ask(network, samples)
+        if question.mirrored:
+            if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
+                raise UsageError("only images have a mirror image", where="mirrored", remedy="leave it out")
+            turned = ask(network, samples.flip(-1))
+            outputs = ((probabilities(outputs) + probabilities(turned)) / 2).log()
+        return found.answer(ranked(outputs, self.label_names))
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.batches("test"))
