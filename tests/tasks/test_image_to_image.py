@@ -41,6 +41,25 @@ def test_noise_is_drawn_afresh_for_learning_and_stays_for_judging() -> None:
     assert task.baseline()["psnr"] == pytest.approx(20 * np.log10(255 / 50), abs=0.05)
 
 
+@pytest.mark.parametrize("kind", ["masking", "salt-and-pepper", "poisson"])
+def test_each_kind_of_noise_does_what_it_says_afresh_in_every_epoch(kind: Any) -> None:
+    config = replace(TINY, noise_kind=kind, lost=0.4, photons=20.0)
+    task = ImageToImage.prepare(PHOTOGRAPHS, config, DataSettings(batch_size=200), seed=0)
+    loader = task.loader(build(task.config), seed=0)
+    (first,), (second,) = list(loader), list(loader)
+    order = first["index"].argsort(), second["index"].argsort()
+    assert not torch.equal(first["inputs"][order[0]], second["inputs"][order[1]])
+    noisy, clean = first["inputs"], first["targets"]
+    if kind == "poisson":
+        counts = noisy * 20
+        torch.testing.assert_close(counts, counts.round(), atol=1e-4, rtol=0)
+        assert float((noisy - clean).square().mean()) == pytest.approx(float(clean.mean()) / 20, rel=0.03)
+    else:
+        taken = noisy != clean
+        assert set(noisy[taken].unique().tolist()) == ({0.0} if kind == "masking" else {0.0, 1.0})
+        assert 0.35 < float(taken.float().mean()) < 0.41  # some values were black or white before
+
+
 def test_pairs_are_learnt_from_as_they_are() -> None:
     """The network that must be learnt turns black into white; both images of a pair are moved together."""
     pixels = np.asarray(PHOTOGRAPHS.inputs)

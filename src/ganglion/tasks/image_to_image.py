@@ -11,7 +11,7 @@ from ganglion import figures
 from ganglion.core import LearningRule, Local
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.image_folders import sizes_of
-from ganglion.data.loaders.derived import GaussianNoise
+from ganglion.data.loaders.derived import Derived, GaussianNoise, MaskingNoise, PoissonNoise, SaltAndPepperNoise
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.rules.losses import LOSS
@@ -51,7 +51,7 @@ class ImageToImage(Task):
     """Make one image of another, judged by how near it comes to the one that it should be.
 
     Data are pairs of images, fields `source` and `target`, or images alone: then the source is the image with noise
-    of the configuration's deviation `noise`, drawn afresh for every (seed, epoch, sample) and always the same where
+    of the configuration's kind, drawn afresh for every (seed, epoch, sample) and always the same where
     it is judged. The baseline hands the source back as it is. All pixels are in [0, 1]; noise may leave that range,
     answers may not.
     """
@@ -89,8 +89,7 @@ class ImageToImage(Task):
         }
         data = cls.prepared(dataset, config, settings, seed, {"inputs": options, "targets": options})
         if "inputs" not in data.chosen:  # they are made of the targets
-            noise = GaussianNoise(of="targets", deviation=config.noise / WHITE)
-            data = replace(data, derived={"inputs": noise})
+            data = replace(data, derived={"inputs": _noise(config)})
         images = {"inputs": data.preprocessing["targets"], **data.preprocessing}
         return cls(adapt(config, **sizes(images)), images).holding(data)
 
@@ -149,6 +148,18 @@ def compare(images: Tensor, truth: Tensor) -> dict[str, float]:
         measure.name: float(function(images, truth).mean())
         for measure, function in zip(MEASURES, (psnr, ssim, l1), strict=True)
     }
+
+
+def _noise(config: Any) -> Derived:
+    """Return what is done to clean pictures, by a configuration's fields `noise_kind`, `noise`, `lost`, `photons`."""
+    match getattr(config, "noise_kind", "gaussian"):
+        case "masking":
+            return MaskingNoise(of="targets", share=config.lost)
+        case "salt-and-pepper":
+            return SaltAndPepperNoise(of="targets", share=config.lost)
+        case "poisson":
+            return PoissonNoise(of="targets", peak=config.photons)
+    return GaussianNoise(of="targets", deviation=config.noise / WHITE)
 
 
 TASK = ImageToImage

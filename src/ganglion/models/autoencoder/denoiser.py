@@ -7,7 +7,10 @@ Idea:
     value: what was learnt on small pieces works on pictures of any size.
 
 Equations:
-    y = x + s n,  n drawn from N(0, 1)                             picture x, noise of deviation s
+    y = x + s n,  n drawn from N(0, 1)                             picture x, Gaussian noise of deviation s
+    or y = 0 with chance p, else x                                 masking
+    or y = 0 and y = 1 with chance p / 2 each, else x              salt and pepper
+    or y = c / k,  c drawn from Poisson(k x)                       k photons where the picture is white
     h_1 = relu(W_1 * y + b_1)
     h_k = relu(batchnorm(W_k * h_{k-1})),  k = 2 ... depth - 1     3 x 3 windows
     f(y) = y - W_depth * h_{depth-1}                               the last layer gives the noise
@@ -20,11 +23,15 @@ Learning rule:
     Supervised, squared error, Adam.
 
 Data it expects:
-    Pictures without noise, which it adds itself; or pairs of pictures, noisy and clean. Pixels in [0, 1].
+    Pictures without noise, which it adds itself, of one of four kinds (`noise_kind`); or pairs of pictures, noisy and
+    clean. Pixels in [0, 1].
 
 What to expect:
     On the bundled photographs at noise of deviation 25 of 255 (20.2 dB) 28 to 30 dB within a minute on two cores
-    of a CPU in the small form. A picture of any size is then cleaned in overlapping tiles.
+    of a CPU in the small form. A picture of any size is then cleaned in overlapping tiles. Lost values are harder to
+    learn from a few photographs: at a rate of 1e-3, with which the small form does not fall into a mean, three in ten
+    values black bring 13.6 dB to 20.4, black or white 9.6 dB to 19.8, after 336 updates.
+    For small images of one size a dense denoiser is the autoencoder with its `noise` or `masking`.
 
 Departures from the paper:
     1. Adam with a falling rate instead of gradient descent with momentum.
@@ -36,7 +43,7 @@ References:
     Vincent et al., Extracting and composing robust features with denoising autoencoders (2008).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +51,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, at_least, between, settings
+from ganglion.settings import Count, Share, at_least, between, settings
 
 KERNEL = 3
 
@@ -63,8 +70,14 @@ class Config:
     """Maps between them."""
     normalised: bool = True
     """Normalise the maps of each batch; without, a short training comes further."""
+    noise_kind: Literal["gaussian", "masking", "salt-and-pepper", "poisson"] = "gaussian"
+    """What is done to pictures: noise added, values blanked out, made black or white, or few photons counted."""
     noise: Annotated[float, between(0, 255)] = 25.0
-    """Standard deviation of the noise that is added, where white is 255."""
+    """Standard deviation of Gaussian noise, where white is 255."""
+    lost: Share = 0.3
+    """Share of the values that masking, or salt and pepper, take."""
+    photons: Annotated[float, between(0.1, 500)] = 30.0
+    """Photons that a white value is counted from on average, for Poisson noise."""
     descent: Descent = Descent(optimizer="adam", learning_rate=3e-3)
     """How a gradient becomes an update."""
 
