@@ -307,6 +307,9 @@ class BinaryModel(Protocol):
     def free_energy(self, visible: Tensor) -> Tensor:
         """Return F(v), log p(v) but for the sign and a constant, of every row `(batch,)`."""
 
+    def hidden_probabilities(self, visible: Tensor) -> Tensor:
+        """Return p(h_j = 1 | v) of every row `(batch, hidden)`, what the network finds in it."""
+
     def conditional_log_likelihood(self, visible: Tensor, units: Tensor) -> Tensor:
         """Return log p(v_i | all other units) for the chosen units `(batch, asked)` of every row."""
 

@@ -1,6 +1,9 @@
 """The density task: binarising, honest scores against enumeration, and answers of a restored task."""
 
+import csv
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +17,9 @@ from ganglion.errors import DataError
 from ganglion.models.energy.rbm import TINY, Config, build
 from ganglion.nn.energy import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
+from ganglion.runs.writing import write
 from ganglion.tasks import density
-from ganglion.tasks.density import Density, pseudo_log_likelihood
+from ganglion.tasks.density import Density, Predict, pseudo_log_likelihood
 from tests.tasks.asking import ask
 
 
@@ -44,6 +48,22 @@ def trained(dataset: Dataset, steps: int = 600) -> tuple[Density, LearningRule]:
     return task, rule
 
 
+def test_codes_are_probabilities_of_the_hidden_units_and_stand_beside_the_users_columns(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (40, 3)).astype(np.float32)
+    table = Dataset.of(name="units", kind="tabular", inputs=rows, column_names=("a", "b", "c"))
+    task = Density.prepare(table, replace(TINY, in_features=3, hidden_units=2), DataSettings(), seed=0)
+    machine = build(task.config).home
+    (tmp_path / "asked.csv").write_text("a,own,b,c\n1,hello,0,1\n0,there,0,0\n")
+    answer = task.ask("predict", machine, Predict(inputs=[tmp_path / "asked.csv"]))
+    write(answer, tmp_path / "answers.csv")
+    with (tmp_path / "answers.csv").open(encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [row["own"] for row in written] == ["hello", "there"]
+    expected = torch.sigmoid(torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]) @ machine.weight.T + machine.hidden_bias)
+    found = [[float(row[f"code {number}"]) for number in (1, 2)] for row in written]
+    assert found == pytest.approx(expected.detach().numpy(), abs=1e-6)
+
+
 def test_fills_in_the_units_and_binarises_at_half_brightness() -> None:
     pixels = np.array([0, 127, 128, 255], dtype=np.uint8).reshape(1, 2, 2, 1).repeat(10, 0)
     pixels[::2, 0, 0] = 255
@@ -58,7 +78,7 @@ def test_rows_are_on_above_their_training_mean() -> None:
     task = Density.prepare(Dataset.of(name="x", kind="tabular", inputs=rows), TINY, DataSettings(), seed=0)
     assert 0.4 < task.visible["train"].mean() < 0.6
     (answer,) = ask(task, build(task.config).home, "predict", inputs=rows[:1])
-    assert set(answer) == {"free_energy", "reconstruction_error"}
+    assert set(answer) == {"free_energy", "reconstruction_error", "code"}
 
 
 def test_large_and_coloured_images_are_shrunk_and_made_grey() -> None:

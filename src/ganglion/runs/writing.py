@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import wave
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,21 @@ def _with_own_columns(answer: Rows) -> list[dict[str, Any]]:
     taken = {name for row in answer.beside for name in row}
     rows = []
     for own, row in zip(answer.beside, answer.rows, strict=True):
-        said = {name: value for name, value in row.items() if name not in NAMING and not isinstance(value, list)}
+        said = {name: value for one in row.items() if one[0] not in NAMING for name, value in _columns(*one)}
         rows.append({**own, **{f"predicted {name}" if name in taken else name: value for name, value in said.items()}})
     return rows
+
+
+def _columns(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a cell holds as columns: each number of a list has its own, and other lists stay out.
+
+    >>> list(_columns("code", [0.5, -1.0])), list(_columns("unknown", ["zebra"]))
+    ([('code 1', 0.5), ('code 2', -1.0)], [])
+    """
+    if not isinstance(value, list):
+        yield name, value
+    elif all(isinstance(one, int | float) for one in value):
+        yield from ((f"{name} {place}", one) for place, one in enumerate(value, 1))
 
 
 def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -197,14 +197,19 @@ class Density(Task):
         return figures.sheet(self._pictures(self._dreams(home, Generate(count=SHOWN), settling=SOON)))
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
-        """Return the free energy of each input, lower for what is more probable, and how badly it is reconstructed."""
+        """Return of each input the free energy, lower for what is more probable, how badly it is reconstructed, and its
+        code: the probability of each hidden unit.
+        """
         machine = _machine(network)
         found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
         visible = _units(self.preprocessing["inputs"], samples)
         energies = ask(network, visible, by=machine.free_energy).tolist()
         errors = (visible - ask(network, visible, by=machine.reconstruct)).square().mean(1).tolist()
-        rows = zip(energies, errors, strict=True)
-        return found.answer([{"free_energy": energy, "reconstruction_error": error} for energy, error in rows])
+        codes = ask(network, visible, by=machine.hidden_probabilities).tolist()
+        rows = zip(energies, errors, codes, strict=True)
+        return found.answer(
+            [{"free_energy": energy, "reconstruction_error": error, "code": code} for energy, error, code in rows]
+        )
 
     def generate(self, network: nn.Module, question: Generate) -> Images | Rows:
         """Return samples as pictures, or as rows of the columns' units; of each what a last step expects."""
