@@ -76,6 +76,10 @@ class DataSettings:
     )
     """Random changes to training images, a function of (seed, epoch, sample): shifted, mirrored left to right, in both
     directions (`flips`), bent like rubber."""
+    colour_jitter: Annotated[float, SHARE] = 0.0
+    """How much brightness, contrast and saturation of training images vary: by factors from 1 - x to 1 + x."""
+    cutout: Annotated[float, SHARE] = 0.0
+    """Side of a square of each training image that is made grey, as a share of the image's shorter side."""
     resize: Literal["stretch", "crop", "letterbox", "none"] | None = None
     """How images come to the size that the network sees: stretched; `crop`, scaled and what is too long cut off; whole
     between grey borders; or with `none` not scaled at all, the middle of each as it is. Stretched when not given, but

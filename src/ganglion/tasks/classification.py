@@ -12,6 +12,7 @@ from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import UsageError
 from ganglion.nn import probabilities
 from ganglion.nn.attacks import adversarial_examples
+from ganglion.nn.convolution import LocallyConnected2d, TiledConvolution2d
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
@@ -133,13 +134,13 @@ class Classification(Task):
 
 
 def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> "dict[str, Figure]":
-    """Draw the weights that look at pixels: the first convolution, or the first dense layer."""
-    layers = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear))
-    first = next(layers, None)
+    """Draw the weights that look at pixels: the first convolution, whoever shares its kernels, or dense layer."""
+    kinds = nn.Conv2d | TiledConvolution2d | LocallyConnected2d | nn.Linear
+    first = next((layer for layer in network.modules() if isinstance(layer, kinds)), None)
     if first is None:
         return {}
     shape = (-1, preprocessing.channels, *preprocessing.size)
-    weights = first.weight if isinstance(first, nn.Conv2d) else first.weight.reshape(shape)
+    weights = first.weight.reshape(shape) if isinstance(first, nn.Linear) else first.weight.flatten(0, -4)
     return {"filters": figures.filters(weights[:SHOWN].detach().cpu().numpy(), "Filters of the first layer")}
 
 

@@ -121,6 +121,8 @@ def test_a_channel_is_standardised_by_its_own_numbers() -> None:
     ("settings", "word"),
     [
         (DataSettings(augment="flip"), "augmented"),
+        (DataSettings(colour_jitter=0.4), "changed in colour"),
+        (DataSettings(cutout=0.5), "cut out of"),
         (DataSettings(resize="crop"), "resized"),
         (DataSettings(standardise=True), "standardised"),
     ],
@@ -128,6 +130,18 @@ def test_a_channel_is_standardised_by_its_own_numbers() -> None:
 def test_what_concerns_images_is_refused_for_rows(settings: DataSettings, word: str) -> None:
     with pytest.raises(DataError, match=word):
         prepared("tabular", settings)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_colours_change_in_training_only(standardise: bool) -> None:
+    data = prepared("image", DataSettings(batch_size="all", cutout=0.5, colour_jitter=0.2, standardise=standardise))
+    (seen,) = list(data.loader(0))
+    whole = data.columns("train")
+    plain = whole["inputs"][torch.searchsorted(whole["index"], seen["index"])]
+    black, white = data.preprocessing["inputs"].ends
+    grey = ((seen["inputs"] - black) / (white - black) - 0.5).abs() < 1e-5
+    assert 0.1 < grey.float().mean() < 0.4 and not torch.equal(seen["inputs"], plain)
+    assert torch.equal(next(data.batches("validation"))["inputs"], data.columns("validation")["inputs"])
 
 
 def test_derived_fields_are_the_same_wherever_they_are_judged() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganglion.core import Batch
 from ganglion.data.loaders.bending import bent, displacements
+from ganglion.data.loaders.colours import Colours
 from ganglion.data.loaders.columns import IMAGES, Kinds
 from ganglion.data.loaders.noise import named_stream, uniforms
 from ganglion.data.preprocessing.placement import Size
@@ -117,9 +118,16 @@ class Augment:
     """Which fields of a batch are images, masks and boxes; others stay as they are."""
     windows: Windows | None = None
     """What is cut out of the images before anything else."""
+    colours: Colours | None = None
+    """What is done to the colours of the images after all else."""
 
     def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
         """Return the batch with changed images `(batch, channels, height, width)`, masks and boxes."""
+        moved = self._moved(batch, seed, epoch)
+        return moved if self.colours is None else self.colours(moved, seed, epoch)
+
+    def _moved(self, batch: Batch, seed: int, epoch: int) -> Batch:
+        """Return the batch with the pixels of its images, masks and boxes at other places."""
         named = {name: kind for name, kind in self.kinds.items() if name in batch}
         if (self.kind == "none" and self.windows is None) or not named:
             return batch

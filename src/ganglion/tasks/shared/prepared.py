@@ -12,14 +12,16 @@ from ganglion.core import Batch
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 from ganglion.data.loaders.augment import Augment, Windows
+from ganglion.data.loaders.colours import Colours
 from ganglion.data.loaders.columns import Columns, Kinds
 from ganglion.data.loaders.derived import Derived, derive
 from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.streaming import StreamingLoader
-from ganglion.data.preprocessing import Ragged, apply
+from ganglion.data.preprocessing import ImagePreprocessing, Ragged, apply
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS, Part, Samples, split
+from ganglion.errors import DataError
 from ganglion.tasks.shared.evaluation import EVALUATION_BATCH
 from ganglion.tasks.shared.fitting import Options, fit_fields, refuse_apart
 from ganglion.tasks.shared.weighting import weigh
@@ -117,11 +119,27 @@ class Prepared:
     def loader(self, seed: int) -> EpochLoader:
         """Return the shuffled, augmented batches of the training part."""
         kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
-        changes = self.settings.augment != "none" or self.windows is not None
-        augment = Augment(self.settings.augment, kinds, self.windows) if changes else None
+        colours = self._colours(kinds)
+        changes = self.settings.augment != "none" or self.windows is not None or colours is not None
+        augment = Augment(self.settings.augment, kinds, self.windows, colours) if changes else None
         more = {"derived": self.derived, "kinds": kinds}
         beside = {} if self.weights is None else {"weights": self.weights}
         return self._batches("train", self.settings.batch_size, seed, augment, beside, shuffle=True, **more)
+
+    def _colours(self, kinds: Kinds) -> Colours | None:
+        """Return what changes the colours of the images that a network is given, if that was asked for."""
+        jitter, cutout = self.settings.colour_jitter, self.settings.cutout
+        if not (jitter or cutout):
+            return None
+        preprocessing = self.preprocessing.get("inputs")
+        if not isinstance(preprocessing, ImagePreprocessing):
+            raise DataError(
+                "colours are changed only where images are what a network is given",
+                expected="images as inputs",
+                found=", ".join(f"{name}: {kind}" for name, kind in kinds.items()),
+                remedy="leave colour_jitter and cutout out",
+            )
+        return Colours("inputs", jitter, cutout, preprocessing.black, preprocessing.white)
 
     def batches(self, part: Part) -> Iterator[Batch]:
         """Yield all batches of the nearest part in order, unchanged.
