@@ -27,7 +27,8 @@ def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSetting
     for name, value in {**defaults, **options}.items():
         if name == "form":
             continue
-        path = name if name in homes or "descent" not in _fields(cls) else f"descent.{name}"
+        is_known = name.partition(".")[0] in homes
+        path = name if is_known or "descent" not in _fields(cls) else f"descent.{name}"
         first, _, rest = path.partition(".")
         if first not in homes or (rest and first == "descent" and rest not in _fields(Descent)):
             known = ["form", *homes, *(_fields(Descent) if "descent" in homes else ())]
