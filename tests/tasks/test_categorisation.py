@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.document_folders import read_document_folder
+from ganglion.data.formats.texts.document_folders import read_document_folder
 from ganglion.data.preprocessing.vocabulary import words
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate

@@ -216,7 +216,7 @@ def _read_named(name: str, settings: DataSettings, kind: Kind | None) -> Dataset
 def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     """Read a folder by what lies in it, or as what is wanted."""
     if kind == "documents":
-        from ganglion.data.formats.document_folders import read_document_folder
+        from ganglion.data.formats.texts.document_folders import read_document_folder
 
         return read_document_folder(folder, settings)
     if kind == "text":
@@ -320,7 +320,7 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 
 def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     if kind == "series":
-        from ganglion.data.formats.series import read_series
+        from ganglion.data.formats.series.reading import read_series
 
         return read_series(path, settings)
     from ganglion.data.formats.tabular import read_tabular
@@ -343,13 +343,13 @@ def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 
 def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.formats.documents import read_documents
+    from ganglion.data.formats.texts.documents import read_documents
 
     return read_documents(path, settings)
 
 
 def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.formats.tagged import read_tagged
+    from ganglion.data.formats.texts.tagged import read_tagged
 
     return read_tagged(path, settings)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.documents import read_texts_of
+from ganglion.data.formats.texts.documents import read_texts_of
 from ganglion.data.preprocessing import TextPreprocessing, words
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Samples

@@ -7,7 +7,7 @@ import pytest
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.documents import read_texts_of
+from ganglion.data.formats.texts.documents import read_texts_of
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, DataError, GanglionError, UsageError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganglion.data.formats.encodings import decode_text, find_encoding
+from ganglion.data.formats.texts.encodings import decode_text, find_encoding
 from ganglion.errors import DataError, UsageError
 
 TEXTS = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.encodings import Encoding, decode_text
 from ganglion.data.formats.folder_layout import describes
+from ganglion.data.formats.texts.encodings import Encoding, decode_text
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ganglion.data.formats.encodings import find_encoding
 from ganglion.data.formats.tables.cells import (
     LONGEST_CELL,
     Column,
@@ -30,6 +29,7 @@ from ganglion.data.formats.tables.evidence import Evidence
 from ganglion.data.formats.tables.header import header_rows, joined, unique
 from ganglion.data.formats.tables.table import Table, few
 from ganglion.data.formats.tables.words import words_for_missing
+from ganglion.data.formats.texts.encodings import find_encoding
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.files import unreadable

@@ -7,11 +7,11 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.encodings import decode_text
 from ganglion.data.formats.roles import TARGET_NAMES
 from ganglion.data.formats.tables import read_table
 from ganglion.data.formats.targets import MOST_CLASSES
 from ganglion.data.formats.text import MOST_BYTES, read_text
+from ganglion.data.formats.texts.encodings import decode_text
 from ganglion.data.formats.weights import array_of_weights
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError

@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from ganglion.data.clock import Clock
-from ganglion.data.formats.dates import NAMES, Dates, read_dates, read_numbers
+from ganglion.data.formats.series.dates import NAMES, Dates, read_dates, read_numbers
 from ganglion.data.formats.tables import Table, is_numeric
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError

@@ -7,7 +7,7 @@ import numpy as np
 from ganglion.data.clock import Clock
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.series_order import choose_series, find_times, refuse_several
+from ganglion.data.formats.series.order import choose_series, find_times, refuse_several
 from ganglion.data.formats.tables import Table, is_numeric, read_table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
-from ganglion.data.formats.alphabets import ALPHABETS
+from ganglion.data.formats.texts.alphabets import ALPHABETS
 from ganglion.errors import DataError, UsageError
 from ganglion.files import regular, unreadable
 

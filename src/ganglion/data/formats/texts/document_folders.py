@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.documents import TABLES, by_number, dataset_of, labelled_lines, read_documents
 from ganglion.data.formats.folder_layout import PART_NAMES, describes, readable
 from ganglion.data.formats.text import read_text
+from ganglion.data.formats.texts.documents import TABLES, by_number, dataset_of, labelled_lines, read_documents
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 

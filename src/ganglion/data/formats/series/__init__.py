@@ -1,0 +1,1 @@
+"""Series in files: how they are read, in which order, and what their dates say."""
