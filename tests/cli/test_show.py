@@ -26,6 +26,7 @@ def test_list_of_a_family_has_a_line_for_each_system(command: Command) -> None:
     lines = command("list", "convolutional").out.splitlines()
     known = [system.name for system in INDEX if system.family == "convolutional"]
     assert [line.split()[0] for line in lines[1:]] == known
+    assert all(len(line.split()) > 3 for line in lines[1:])  # what it is stands beside its name and size
     assert "60,000" in lines[1] and max(map(len, lines)) <= 80
     assert {row["family"] for row in command("list", "adversarial", "--json").json} == {"adversarial"}
     done = command("list", "convolutonal")

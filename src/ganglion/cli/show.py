@@ -48,7 +48,8 @@ def _print_systems(systems: list[System]) -> None:
     for system in systems:
         facts = known_facts(system)
         start = f"{facts['name']:<{width}}{facts['parameters']:>13,}  "
-        print(start + textwrap.shorten(facts["summary"].partition(": ")[2], WIDTH - len(start), placeholder=" ..."))
+        said = facts["summary"].partition(": ")[2] or facts["summary"]
+        print(start + textwrap.shorten(said, WIDTH - len(start), placeholder=" ..."))
 
 
 def info(words: list[str]) -> None:

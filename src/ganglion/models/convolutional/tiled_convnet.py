@@ -24,9 +24,9 @@ Data it expects:
     Square images, grey or colour, scaled to [0, 1]; the local form takes those of one size only.
 
 What to expect:
-    scikit-learn's digits: about 97 % of the test part in the default run. Parameters on grey images of 28 x 28 with ten
-    classes: 18,378 shared, 58,122 with two tiles in each direction, 1,065,994 local. Shared kernels need fewest images;
-    where objects always stand at the same place, local ones gain most.
+    scikit-learn's digits after the default run: about 98 % of the test part shared or tiled, 96 % local. Parameters on
+    grey images of 28 x 28 with ten classes: 18,378 shared, 58,122 with two tiles in each direction, 1,065,994 local.
+    Shared kernels need fewest images; where objects always stand at the same place, local ones gain most.
 
 Departures from the paper:
     The paper pools the square root of the sum of squares (`--pooling l2`), and learns its tiles without labels first.
@@ -79,7 +79,7 @@ class Config:
     """What is kept of a window: the largest, the mean, or the length."""
     label_smoothing: Share = 0.0
     """Share of the target's probability that is spread over all classes."""
-    descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
+    descent: Descent = Descent(optimizer="adam", learning_rate=4e-3)
     """How the gradient becomes an update."""
 
     smallest_image: ClassVar[int] = 16

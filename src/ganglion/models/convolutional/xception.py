@@ -1,4 +1,4 @@
-"""Xception, which tells places from channels: each map is looked at by itself, and mixed with the others afterwards.
+"""Xception, which looks at each map by itself before it mixes them, and so needs far fewer weights.
 
 Idea:
     An inception block looks through windows at few mixtures of the maps. Taken to the extreme, every map has a window
