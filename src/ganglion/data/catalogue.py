@@ -54,6 +54,7 @@ ENTRIES = (
     Entry(
         "cells", "image-masks", "generated", "160 drawn pictures of cells, 64 x 64 pixels, grey, with a mask for each"
     ),
+    Entry("shapes", "image-boxes", "generated", "120 pictures of discs, squares and triangles, with a box around each"),
     Entry("tales", "text", "generated", "6000 sentences of a small grammar, with clauses within clauses"),
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),
@@ -243,7 +244,8 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     if find_idx(folder):
         known = PUBLISHED.get(folder.name)
         return read_idx_folder(folder, known.label_names if known else ())
-    together = _images_together(folder, settings, kind) if any(content.values()) or kind in TOGETHER else None
+    beside = any(content.values()) or any(name.lower().endswith((".xml", ".json")) for name in content)
+    together = _images_together(folder, settings, kind) if beside or kind in TOGETHER else None
     if together is not None:
         return together
     has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
@@ -269,7 +271,8 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
 
 
 def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset | None:
-    """Read images with their masks, pairs of images or two domains, where the folder or what is wanted says so."""
+    """Read images with their masks or boxes, pairs or two domains, where the folder or what is wanted says so."""
+    from ganglion.data.formats.image_boxes import find_boxed, read_boxed
     from ganglion.data.formats.image_masks import find_masked, read_masked
     from ganglion.data.formats.image_pairs import find_pairs, read_halves, read_two_folders
 
@@ -278,6 +281,8 @@ def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) ->
         masked = find_masked(folder, settings, asked=kind == "image-masks")
         if masked is not None:
             return read_masked(folder, masked, settings)
+    if kind in (None, "image-boxes") and (files := find_boxed(folder)):
+        return read_boxed(folder, files, settings)
     if kind is None or asked:
         pairs = find_pairs(folder, settings, asked)
         if pairs is not None:
@@ -354,7 +359,7 @@ def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_tagged(path, settings)
 
 
-TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks")
+TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
     from ganglion.figures.answers import scatter as scatter
+    from ganglion.figures.boxes import precision_recall as precision_recall
     from ganglion.figures.classes import by_class as by_class
     from ganglion.figures.classes import reliability as reliability
     from ganglion.figures.explanations import heat_over as heat_over
@@ -48,6 +49,7 @@ _DRAWINGS = {
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
     "classes": ("by_class", "reliability"),
+    "boxes": ("precision_recall",),
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
     "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),

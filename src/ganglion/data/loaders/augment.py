@@ -206,31 +206,35 @@ def _moved_masks(masks: Tensor, moved: Moved) -> Tensor:
 
 
 def _moved_boxes(boxes: Tensor, moved: Moved) -> Tensor:
-    """Return boxes `(batch, boxes, 5)` where their images have moved to, cut at the border; NO_BOX where none is left.
+    """Return boxes `(batch, boxes, 5)` where their images have moved to, cut at the border, NO_BOX where gone."""
+    if moved.bending is not None:
+        raise ConfigurationError(
+            "boxes cannot be bent", expected="flip, flips, shift or shift-flip", remedy="choose one of these as augment"
+        )
+    left, top, right, bottom, classes = boxes.unbind(2)
+    left, right = _moved_edges(left, right, moved.columns)
+    top, bottom = _moved_edges(top, bottom, moved.rows)
+    corners = torch.stack([left, top, right, bottom, classes], dim=2)
+    gone = (classes < 0) | (left >= right) | (top >= bottom)
+    return torch.where(gone.unsqueeze(2), torch.full_like(corners, -1.0), corners)
+
+
+def _moved_edges(before: Tensor, after: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both edges of boxes (batch, boxes) along an axis of which each pixel says where it is taken from.
 
     A column that is taken from `first + step x` shows at x what stood there, so an edge at e comes to
-    `(e - first) / step`, where step is 1, or -1 in a mirrored image, whose left and right edges then change places.
+    `(e - first) / step`, where step is 1, or -1 in a mirrored image, whose edges then change places.
+
+    Args:
+        places: (batch, pixels).
     """
-    if moved.bending is not None:
-        raise ConfigurationError("boxes cannot be bent", remedy="augment flip, shift or shift-flip")
-    height, width = moved.rows.shape[1], moved.columns.shape[1]
-    first_row, first_column = moved.rows[:, :1], moved.columns[:, :1]
-    mirrored = moved.columns[:, 1:2] < first_column if width > 1 else torch.zeros_like(first_column, dtype=torch.bool)
-    left, top, right, bottom, classes = boxes.unbind(2)
-    ahead = left - first_column, right - first_column
-    back = first_column + 1 - right, first_column + 1 - left
-    corners = torch.stack(
-        [
-            torch.where(mirrored, back[0], ahead[0]).clamp(0, width),
-            (top - first_row).clamp(0, height),
-            torch.where(mirrored, back[1], ahead[1]).clamp(0, width),
-            (bottom - first_row).clamp(0, height),
-            classes,
-        ],
-        dim=2,
-    )
-    gone = (classes < 0) | (corners[..., 0] >= corners[..., 2]) | (corners[..., 1] >= corners[..., 3])
-    return torch.where(gone.unsqueeze(2), torch.full_like(corners, -1.0), corners)
+    first, size = places[:, :1], places.shape[1]
+    mirrored = places[:, 1:2] < first if size > 1 else torch.zeros_like(first, dtype=torch.bool)
+    edges = [
+        torch.where(mirrored, first + 1 - other, one - first).clamp(0, size)
+        for one, other in ((before, after), (after, before))
+    ]
+    return edges[0], edges[1]
 
 
 CHANGES: dict[str, Callable[[Tensor, Moved], Tensor]] = {

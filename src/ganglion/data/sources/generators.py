@@ -11,6 +11,7 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.sources.cells import cells
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
+from ganglion.data.sources.shapes import shapes
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
 
@@ -129,6 +130,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "bars-and-stripes": bars_and_stripes,
     "faces": faces,
     "cells": cells,
+    "shapes": shapes,
     "tales": tales,
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,

@@ -70,4 +70,12 @@ SYSTEMS = (
         defaults={"epochs": 20, "batch_size": 4, "augment": "flips-elastic", "schedule": "cosine", "monitor": "iou"},
         tour={"epochs": 7},
     ),
+    System(
+        name="fast-rcnn",
+        module="convolutional.fast_rcnn",
+        tasks=("detection",),
+        data="shapes",
+        defaults={"epochs": 20, "batch_size": 4, "augment": "flips", "schedule": "cosine", "monitor": "map_50"},
+        tour={"epochs": 6},
+    ),
 )

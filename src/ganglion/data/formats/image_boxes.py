@@ -1,0 +1,225 @@
+"""Pictures with boxes around what they show: Pascal VOC's XML files and COCO's JSON."""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
+from ganglion.data.fields import Boxes, Field
+from ganglion.data.formats.files_together import read_together
+from ganglion.data.formats.folder_layout import folders_in, readable, walk
+from ganglion.data.formats.image_files import in_threads, read_header
+from ganglion.data.formats.text import read_text
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+from ganglion.files import parse_json, read_bytes
+
+MOST_XML_BYTES = 16 << 20
+HELD_BACK = ("test", "val")
+"""Words in the name of a COCO file whose pictures are the test part, the first that there is."""
+
+
+@dataclass
+class Found:
+    """Objects by picture, as files name them, before it is known where the pictures lie."""
+
+    objects: dict[str, list[tuple[str, tuple[float, ...]]]] = field(default_factory=dict)
+    """Name of each object and its box in pixels, by the name of the picture."""
+    part: dict[str, str] = field(default_factory=dict)
+    """`train` or `test`, by the name of the picture."""
+    names: tuple[str, ...] = ()
+    """What the classes are called, where the files say so; else in the order of the alphabet."""
+    notes: list[str] = field(default_factory=list)
+
+
+def find_boxed(folder: Path) -> list[Path]:
+    """Return the files with the boxes of pictures in a folder: VOC's or COCO's; none where there are no such."""
+    below = folders_in(folder)
+    for place in filter(None, (below.get("annotations"), folder, below.get("labels"))):
+        xml = sorted(path for path in place.glob("*.xml") if path.is_file())
+        if xml and _starts(xml[0], b"<annotation"):
+            return xml
+        coco = [path for path in sorted(place.glob("*.json")) if path.is_file() and _starts(path, b'"annotations"')]
+        if coco:
+            return coco
+    return []
+
+
+def _starts(path: Path, word: bytes) -> bool:
+    """Whether a word stands in a file; of XML and of COCO's JSON this is enough to tell them from others."""
+    return word in read_bytes(path, 1 << 30)
+
+
+def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> Dataset:
+    """Read pictures with their boxes; those without an inside are dropped, what lies outside of pictures is cut off.
+
+    Raises:
+        DataError: a file is broken, a picture is missing, or there is no box.
+    """
+    found = _read_voc(folder, files) if files[0].suffix == ".xml" else _read_coco(files)
+    paths = _pictures(folder, found)
+    sizes = dict(zip(paths.values(), in_threads(read_header, list(paths.values())), strict=True))
+    names = found.names or tuple(sorted({name for objects in found.objects.values() for name, _ in objects}))
+    notes, dropped = found.notes, {"zero": 0, "outside": 0, "cut": 0}
+    boxes = {
+        paths[picture]: _boxes(objects, names, (sizes[paths[picture]].height, sizes[paths[picture]].width), dropped)
+        for picture, objects in found.objects.items()
+    }
+    if not any(len(one.classes) for one in boxes.values()):
+        raise DataError(
+            "there is no object in these pictures", where=str(folder), expected="boxes", found="none with an inside"
+        )
+    notes += [
+        f"{count} {'box' if count == 1 else 'boxes'} {said}"
+        for count, said in zip(
+            dropped.values(),
+            ("without an inside dropped", "outside of the picture dropped", "cut off at the border of the picture"),
+            strict=True,
+        )
+        if count
+    ]
+    sides = [
+        [path for picture, path in paths.items() if found.part.get(picture, "train") == part]
+        for part in ("train", "test")
+    ]
+    train, test = ({"inputs": side, "boxes": side} if side else {} for side in sides)
+    parts = read_together(train, test, settings, notes, beside=("boxes",))
+    fields = [
+        {
+            "inputs": Field(kind="images", values=read["inputs"]),
+            "boxes": Field(kind="boxes", values=[boxes[path] for path in read["boxes"]], names=names),
+        }
+        if read
+        else {}
+        for read in parts
+    ]
+    counts = np.bincount(
+        np.concatenate([one.classes for one in boxes.values()]).astype(int), minlength=len(names)
+    ).tolist()
+    notes.append("objects: " + ", ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True)))
+    return Dataset(
+        name=readable(folder.name),
+        fields=fields[0],
+        test_fields=fields[1],
+        source=str(folder),
+        fingerprint=fingerprint(*(one.values for part in fields for one in part.values())),
+        notes=tuple(notes),
+    )
+
+
+def _boxes(
+    objects: Sequence[tuple[str, tuple[float, ...]]],
+    names: tuple[str, ...],
+    size: tuple[int, int],
+    dropped: dict[str, int],
+) -> Boxes:
+    """Return the boxes of a picture within it, and count what was wrong with them."""
+    height, width = size
+    corners, classes = [], []
+    for name, box in objects:
+        if not (box[0] < box[2] and box[1] < box[3]):
+            dropped["zero"] += 1
+            continue
+        inside = np.clip(box, 0, [width, height, width, height])
+        if not (inside[0] < inside[2] and inside[1] < inside[3]):
+            dropped["outside"] += 1
+            continue
+        dropped["cut"] += bool(np.abs(inside - box).max() > 1)
+        corners.append(inside)
+        classes.append(names.index(name))
+    return Boxes(np.array(corners, np.float32).reshape(-1, 4), np.array(classes, np.int64), size)
+
+
+def _pictures(folder: Path, found: Found) -> dict[str, Path]:
+    """Return the file of each picture that has boxes, by what they call it: with its ending or without."""
+    known: dict[str, Path] = {}
+    for path in walk(folder)[0]:
+        known.setdefault(path.name, path)
+        known.setdefault(path.stem, path)
+    missing = [name for name in found.objects if name not in known and Path(name).stem not in known]
+    if missing:
+        raise DataError(
+            "boxes are of a picture that is not there",
+            where=str(folder),
+            expected=f"a picture {missing[0]}",
+            found=f"{len(missing)} of {len(found.objects)} pictures are missing",
+            remedy="put the pictures into the folder, or take their boxes away",
+        )
+    return {name: known.get(name) or known[Path(name).stem] for name in found.objects}
+
+
+def _read_voc(folder: Path, files: Sequence[Path]) -> Found:
+    """Read Pascal VOC's files, one a picture: corners count from 1, and the last row and column lie inside."""
+    found = Found()
+    for path in files:
+        objects: list[tuple[str, tuple[float, ...]]] = []
+        for item in _tree(path).iter("object"):
+            name, box = (item.findtext("name") or "").strip(), item.find("bndbox")
+            values = [None if box is None else box.findtext(side) for side in ("xmin", "ymin", "xmax", "ymax")]
+            try:
+                left, top, right, bottom = (float(str(value)) for value in values)
+            except ValueError as error:
+                raise _broken(path, f"an object {name!r} with the corners {values}") from error
+            if not name:
+                raise _broken(path, "an object without a name")
+            empty = left >= right or top >= bottom
+            objects.append((name, (left, top, left, top) if empty else (left - 1, top - 1, right, bottom)))
+        found.objects[path.stem] = objects
+    lists = folders_in(folder).get("imagesets")
+    test = lists / "Main" / "test.txt" if lists else None
+    if test is not None and test.is_file():
+        listed = {line.split()[0] for line in read_text(test).split("\n") if line.strip()}
+        found.part = {name: "test" if name in listed else "train" for name in found.objects}
+        found.notes.append("the pictures that ImageSets/Main/test.txt names are the test part")
+    return found
+
+
+def _tree(path: Path) -> ElementTree.Element:
+    content = read_bytes(path, MOST_XML_BYTES)
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise _broken(path, "a declaration of entities, which is not read")
+    try:
+        return ElementTree.fromstring(content)
+    except ElementTree.ParseError as error:
+        raise _broken(path, str(error)) from error
+
+
+def _read_coco(files: Sequence[Path]) -> Found:
+    """Read COCO's files: left, top, width and height of each box."""
+    found, names = Found(), dict[Any, str]()
+    word = next((word for word in HELD_BACK if 0 < sum(word in path.stem for path in files) < len(files)), None)
+    for path in files:
+        try:
+            content = parse_json(read_bytes(path, 1 << 30).decode("utf-8"))
+            names |= {one["id"]: str(one["name"]) for one in content["categories"]}
+            pictures = {one["id"]: str(one["file_name"]) for one in content["images"]}
+            part = "test" if word is not None and word in path.stem else "train"
+            for picture in pictures.values():
+                found.objects.setdefault(picture, [])
+                found.part[picture] = part
+            for one in content["annotations"]:
+                left, top, wide, high = map(float, one["bbox"])
+                box = left, top, left + wide, top + high
+                found.objects[pictures[one["image_id"]]].append((names[one["category_id"]], box))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _broken(path, f"{type(error).__name__}: {error}") from error
+    used = {name for objects in found.objects.values() for name, _ in objects}
+    found.names = tuple(dict.fromkeys(name for _, name in sorted(names.items()) if name in used))
+    if word is not None:
+        found.notes.append(f"the pictures of the file with {word!r} in its name are the test part")
+    return found
+
+
+def _broken(path: Path, found: str) -> DataError:
+    return DataError(
+        "this file of boxes cannot be read",
+        where=str(path),
+        expected="Pascal VOC's XML or COCO's JSON",
+        found=found,
+        remedy="repair the file, or take it and its picture away",
+    )
