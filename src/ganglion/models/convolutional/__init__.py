@@ -76,6 +76,6 @@ SYSTEMS = (
         tasks=("detection",),
         data="shapes",
         defaults={"epochs": 20, "batch_size": 4, "augment": "flips", "schedule": "cosine", "monitor": "map_50"},
-        tour={"epochs": 6},
+        tour={"epochs": 10},
     ),
 )

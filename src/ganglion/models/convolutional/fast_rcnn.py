@@ -29,8 +29,8 @@ Data it expects:
     merges regions of like colour and texture (needs scikit-image), `both` takes those of both.
 
 What to expect:
-    The small form finds most of the drawn `shapes` within a minute on two cores. How many objects some proposal covers
-    is printed before training: no more can be found.
+    The small form on the drawn `shapes`: mean average precision at an overlap of one half above 0.8 in about half a
+    minute. How many objects some proposal covers is printed before training: no more can be found.
 
 Departures from the paper:
     1. The network is not trained on another task before; there is no such network in this package.
