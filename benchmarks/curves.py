@@ -64,7 +64,8 @@ def main() -> None:
 def samples_of(workload: Workload, count: int, time_steps: int = 60) -> Batch:
     """Return random samples of a workload's shape; how fast they are learnt from does not depend on what they are."""
     shapes = {
-        "images": (1, 28, 28), "images32": (1, 32, 32), "rows": (784,), "binary": (784,), "windows": (time_steps, 1)
+        "images": (1, 28, 28), "images32": (1, 32, 32), "rows": (784,), "binary": (784,), "windows": (time_steps, 1),
+        "photographs": (3, 32, 32)
     }  # fmt: skip
     targets = torch.rand(count, 1) if workload.data == "windows" else torch.randint(10, (count,))
     return {"inputs": torch.rand(count, *shapes[workload.data]), "targets": targets}

@@ -67,6 +67,18 @@ WORKLOADS = {
             {"torch": 2.0},
         ),
         Workload(
+            "resnet20",
+            "resnet",
+            {**ADAM, "depth": 20, "in_channels": 3, "image_size": 32, "num_classes": 10},
+            128,
+            "photographs",
+            2560,
+            2,
+            "accuracy",
+            0.1,
+            {"torch": 1.2},
+        ),
+        Workload(
             "lstm-forecaster",
             "lstm-forecaster",
             {},
@@ -131,6 +143,8 @@ def arrays(workload: Workload) -> dict[str, np.ndarray]:
     """Return `inputs` and `targets` for training and `test_inputs` and `test_targets`, as 32-bit numbers."""
     if workload.data == "windows":
         inputs, targets = _windows(workload.size)
+    elif workload.data == "photographs":
+        inputs, targets = _photographs(workload.size)
     else:
         images, targets = _digits(workload.size)
         inputs = FORMS[workload.data](images)
@@ -161,6 +175,21 @@ def _digits(count: int) -> tuple[np.ndarray, np.ndarray]:
     images = np.kron(bundle.images[chosen] / 16, np.ones((1, 3, 3)))  # (samples, 24, 24)
     images = np.pad(images, ((0, 0), (2, 2), (2, 2))) + generator.normal(0, 0.1, (count, 28, 28))
     return images.clip(0, 1).astype(np.float32), bundle.target[chosen].astype(np.int64)
+
+
+def _photographs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return images `(samples, 3, 32, 32)` in [0, 1]: CIFAR-10 where it is, else digits in colours of their class."""
+    if os.environ.get("GANGLION_DATA"):
+        from ganglion.data.catalogue import read
+        from ganglion.data.settings import DataSettings
+
+        dataset = read("cifar-10", DataSettings())
+        places = np.random.default_rng(0).permutation(len(dataset.inputs))[:count].tolist()
+        images = np.stack([np.asarray(dataset.inputs[place], dtype=np.float32) / 255 for place in places])
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), np.asarray(dataset.targets)[places].astype(np.int64)
+    images, targets = _digits(count)
+    colours = np.random.default_rng(1).uniform(0.5, 1, (10, 3, 1, 1)).astype(np.float32)
+    return np.pad(images, ((0, 0), (2, 2), (2, 2)))[:, None] * colours[targets], targets
 
 
 def _windows(count: int, window: int = 60) -> tuple[np.ndarray, np.ndarray]:

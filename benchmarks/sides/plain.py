@@ -1,6 +1,7 @@
 """Plain PyTorch as the tutorials write it: TensorDataset, DataLoader, an eager loop; optionally `torch.compile`."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -59,8 +60,37 @@ def autoencoder() -> nn.Module:
     return nn.Sequential(*layers)
 
 
+class Block(nn.Module):
+    """Two convolutions and what they were given, of which every second pixel is taken where there are more maps."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.stride, self.more = after // before, after - before
+        self.conv1 = nn.Conv2d(before, after, 3, self.stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(after)
+        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(after)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(inputs)))))
+        if self.more:
+            half = self.more // 2
+            inputs = F.pad(inputs[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.more - half))
+        return F.relu(outputs + inputs)
+
+
+def resnet20() -> nn.Module:
+    widths = [16, 16, 16, 16, 32, 32, 32, 64, 64, 64]
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+        *(Block(before, after) for before, after in pairwise(widths)),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10),
+    )  # fmt: skip
+
+
 NETWORKS = {
-    "convnet": convnet, "lenet5": lenet5, "mlp": mlp, "autoencoder": autoencoder, "lstm-forecaster": Forecaster
+    "convnet": convnet, "lenet5": lenet5, "mlp": mlp, "autoencoder": autoencoder, "lstm-forecaster": Forecaster,
+    "resnet": resnet20,
 }  # fmt: skip
 
 
