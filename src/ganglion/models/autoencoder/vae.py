@@ -31,7 +31,9 @@ Data it expects:
     outputs. Labels are needed only where `conditional` is set; elsewhere they colour the map.
 
 What to expect:
-    A bound on the likelihood in nats, to be compared with pixels that know nothing of each other (206 on MNIST).
+    A bound on the likelihood in nats, to be compared with pixels that know nothing of each other (206 on MNIST). The
+    published form has 100.3 there after 20 passes; two layers of 500 and 40 latents have 93.5 after 55 passes,
+    and by importance sampling with 200 draws 90.1.
     Pictures that are smooth and a little blurred, and morphs between any two of them. With two latents the whole of
     what the network knows can be drawn as one sheet.
 
