@@ -48,7 +48,7 @@ def _in_picture(image: np.ndarray, propose: Callable[[np.ndarray], np.ndarray], 
 
 
 def blobs(image: np.ndarray) -> np.ndarray:
-    """Return boxes around what differs in light or colour from its surroundings, the clearest first (boxes, 4).
+    """Return boxes around what differs from its surroundings, the clearest of each size first (boxes, 4).
 
     Blobs are extrema, over places and sizes, of s^2 times the Laplacian of the picture smoothed by s; one of radius r
     answers most to s = r / sqrt(2).
@@ -66,23 +66,31 @@ def blobs(image: np.ndarray) -> np.ndarray:
     count = int(np.log(largest / SMALLEST_RADIUS) / np.log(SCALES)) + 1
     radii = SMALLEST_RADIUS * SCALES ** np.arange(count)
     boxes: list[np.ndarray] = []
-    strengths: list[np.ndarray] = []
+    ranks: list[np.ndarray] = []
     for channel in channels:
         answers = np.stack([np.abs(_laplacian(gaussian_laplace, channel, radius)) for radius in radii])
         peaks = (answers == maximum_filter(answers, size=3, mode="nearest")) & (answers > LIGHT)
+        for number, radius in enumerate(radii):  # of a plateau, which a coarser picture leaves, one place
+            step = _step(radius)
+            middle = (np.arange(height) % step == step // 2)[:, None] & (np.arange(width) % step == step // 2)
+            peaks[number] &= middle
         scale, row, column = np.nonzero(peaks)
+        rank = np.empty(len(scale), np.int64)  # among those of a size, of which small ones are many
+        for number in range(len(radii)):
+            own = np.flatnonzero(scale == number)
+            rank[own[np.argsort(-answers[number, row[own], column[own]], kind="stable")]] = np.arange(len(own))
         for tall, wide in SHAPES:
             half = np.stack([wide * radii[scale], tall * radii[scale]], axis=1)
             centre = np.stack([column, row], axis=1) + 0.5
             boxes.append(np.concatenate([centre - half, centre + half], axis=1))
-            strengths.append(answers[scale, row, column])
-    order = np.argsort(-np.concatenate(strengths), kind="stable")
+            ranks.append(rank)
+    order = np.argsort(np.concatenate(ranks), kind="stable")
     return np.concatenate(boxes)[order]
 
 
 def _laplacian(laplace: Callable[..., np.ndarray], channel: np.ndarray, radius: float) -> np.ndarray:
     """Return s^2 times the Laplacian at the scale of a radius (height, width); large scales on a smaller picture."""
-    step = max(1, int(radius / 8))
+    step = _step(radius)
     height, width = channel.shape
     rows, columns = -(-height // step) * step, -(-width // step) * step
     padded = np.pad(channel, ((0, rows - height), (0, columns - width)), mode="edge")
@@ -90,6 +98,11 @@ def _laplacian(laplace: Callable[..., np.ndarray], channel: np.ndarray, radius: 
     deviation = radius / step / np.sqrt(2)
     found = deviation**2 * laplace(small, deviation, mode="nearest", truncate=3)
     return found.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
+
+
+def _step(radius: float) -> int:
+    """Return how many pixels of a picture are one where blobs of a radius are looked for."""
+    return max(1, int(radius / 8))
 
 
 def _opponents(image: np.ndarray) -> list[np.ndarray]:
