@@ -1,6 +1,5 @@
 """Variational: a network of latent variables, which says how likely data is, explains it and draws more of it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
@@ -9,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Batch, LatentModel, LearningRule, Measure
+from ganglion.core import LatentModel, LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.derived import Binarised, derive
-from ganglion.data.loaders.noise import named_stream, normals
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, UsageError
@@ -20,6 +18,14 @@ from ganglion.rules import variational
 from ganglion.settings import at_least, settings, unknown_name
 from ganglion.tasks.answers import Film, Images, Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.likelihood import (
+    ACTIVE_LATENTS,
+    DIVERGENCE,
+    NEGATIVE_ELBO,
+    NEGATIVE_LOG_LIKELIHOOD,
+    RECONSTRUCTION,
+    judged,
+)
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.drawing import as_pictures, generators, numbered
@@ -45,32 +51,6 @@ ACTIVE = 0.01
 """Variance of its mean over samples from which on a latent counts as used."""
 FILM_RATE = 12.0
 """Pictures a second of a morph."""
-
-NEGATIVE_ELBO = Measure(
-    name="negative_elbo",
-    higher_is_better=False,
-    meaning="Upper bound of -log p of a sample in nats: reconstruction and divergence together.",
-)
-NEGATIVE_LOG_LIKELIHOOD = Measure(
-    name="negative_log_likelihood",
-    higher_is_better=False,
-    meaning="-log p of a sample in nats, by importance sampling, which never lies below the truth on average.",
-)
-RECONSTRUCTION = Measure(
-    name="reconstruction",
-    higher_is_better=False,
-    meaning="-log p(sample | latents) in nats, for latents as the encoder guesses them.",
-)
-DIVERGENCE = Measure(
-    name="divergence",
-    higher_is_better=False,
-    meaning="Nats by which the guess of the latents of a sample differs from the normal distribution.",
-)
-ACTIVE_LATENTS = Measure(
-    name="active_latents",
-    higher_is_better=True,
-    meaning="Latents whose mean differs between samples; the others say nothing.",
-)
 
 
 @settings
@@ -168,7 +148,7 @@ class Variational(Task):
         with evaluating(rule.home) as device:
             for batch in self.data.batches(part):
                 placed = {name: values.to(device) for name, values in batch.items()}
-                parts.append(_judged(network, placed, self.config.importance_samples if part == "test" else 0))
+                parts.append(judged(network, placed, self.config.importance_samples if part == "test" else 0))
         found = {name: torch.cat([one[name] for one in parts]).double() for name in parts[0]}
         means = found.pop("means")
         measures = {name: float(values.mean()) for name, values in found.items()}
@@ -326,29 +306,6 @@ class Variational(Task):
             bounds = [_asked(network, _bounds(model), rows, one.expand(len(rows), -1))[:, 0] for one in classes]
             condition = classes[torch.stack(bounds).argmin(dim=0)]
         return _asked(network, model.posterior, rows, condition)[:, : model.latent_features], condition
-
-
-def _judged(network: LatentModel, batch: Batch, draws: int) -> dict[str, Tensor]:
-    """Return of each sample of a batch its mean latents and what is measured of it, (batch,), on the CPU."""
-    inputs, condition = batch["inputs"], variational.condition_of(network, batch)
-    mean, log_variance = network.posterior(inputs, condition)
-    latent = variational.drawn(mean, log_variance, next(_noise(network, batch, 1)))
-    found = {
-        "means": mean,
-        "reconstruction": -network.log_likelihood(network.outputs(latent, condition), inputs),
-        "divergence": variational.divergence_from_normal(mean, log_variance),
-    }
-    if draws:
-        noise = _noise(network, batch, draws)
-        found["negative_log_likelihood"] = -variational.importance_sampled(network, inputs, noise, condition)
-    return {name: values.float().cpu() for name, values in found.items()}
-
-
-def _noise(network: LatentModel, batch: Batch, draws: int) -> Iterator[Tensor]:
-    """Yield so many times standard normal noise (batch, latents), a function of the places of samples in their set."""
-    stream = named_stream("latents")
-    for number in range(draws):
-        yield normals(0, number, batch["index"], network.latent_features, stream)
 
 
 def _bounds(network: LatentModel) -> Any:
