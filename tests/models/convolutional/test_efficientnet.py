@@ -22,7 +22,7 @@ ROW = Row(
     steps=40,
     measure=share_of_right_answers("digits", side=SIDE),
     threshold=0.9,
-    options={"limit": 60, "test": 0.1, "batch_size": 8},
+    options={"limit": 60, "test": 0.1, "batch_size": 4},
     counts=(
         ({"variant": "b0"}, "network", 5_288_548),
         ({"variant": "b7"}, "network", 66_347_960),
@@ -99,7 +99,7 @@ def test_a_depthwise_convolution_looks_at_one_map() -> None:
     torch.testing.assert_close(block.look.convolution(maps)[:, 5:6], alone)
 
 
-@pytest.mark.parametrize(("size", "channels"), [(8, 1), (17, 3), (32, 3), (96, 1)])
+@pytest.mark.parametrize(("size", "channels"), [(17, 1), (96, 3)])
 def test_other_images(size: int, channels: int) -> None:
     with torch.device("meta"):
         network = EfficientNet(Config(in_channels=channels, image_size=size, num_classes=7))
