@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from ganglion.core import LearningRule, Loader
+from ganglion.data.dataset import Dataset
 from ganglion.models import System
+from ganglion.settings import to_dict
 
 Count = tuple[dict[str, Any], str | None, int]
 """Fields of `Config`, a role or None for all networks together, and the trainable parameters that they have."""
@@ -30,8 +32,8 @@ class Row:
     """Parameters that receive no gradient, as role.name."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of `ganglion.train` that make a run of a few seconds on `data`, beside the fields of `TINY`."""
-    data: str = "digits"
-    """Bundled or generated data for that run."""
+    data: str | Dataset = "digits"
+    """Bundled or generated data for that run, or some of it."""
     exempt: dict[str, str] = field(default_factory=dict)
     """Promises that this system cannot keep, by the name of their test without `test_`, and why."""
 
@@ -41,3 +43,16 @@ def row_of(system: System) -> Row:
     family, name = system.module.split(".")
     row: Row = import_module(f"tests.models.{family}.test_{name}").ROW
     return row
+
+
+SIZES = (
+    *("in_features", "out_features", "image_height", "image_width", "in_channels"),
+    *("num_classes", "vocabulary_size", "num_actions"),
+)
+"""Sizes that follow from the data, and are refused where they do not."""
+
+
+def tiny_fields(system: System) -> dict[str, Any]:
+    """Return the fields of `TINY` that do not follow from the data, as options of `ganglion.train`."""
+    tiny = to_dict(system.load().TINY)
+    return {name: value for name, value in tiny.items() if value is not None and name not in SIZES}

@@ -19,15 +19,12 @@ from ganglion.models import INDEX, System, find
 from ganglion.runs.opening import without_numbers
 from ganglion.runs.run import open_run
 from ganglion.runs.session import Session, prepare_resume, train
-from ganglion.settings import to_dict
 from ganglion.training import checkpoint
 from ganglion.training.run_folder import RunFolder
-from tests.contract.rows import Row, row_of
+from tests.contract.rows import Row, row_of, tiny_fields
 from tests.warm import WarmProcess
 
 STEPS, KILLED_AT = 40, 20
-SIZES = "in_features out_features image_height image_width num_classes vocabulary_size num_actions"
-"""Sizes that follow from the data, and are refused where they do not."""
 # One worker has all tests of a system, which share what they make.
 systems = pytest.mark.parametrize(
     "system", [pytest.param(system, id=system.name, marks=pytest.mark.xdist_group(system.name)) for system in INDEX]
@@ -252,8 +249,7 @@ def whole(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(system: System) -> dict[str, Any]:
-    tiny = to_dict(system.load().TINY)
-    fields = {name: value for name, value in tiny.items() if value is not None and name not in SIZES.split()}
+    fields = tiny_fields(system)
     every = {"steps": STEPS, "checkpoint_every": KILLED_AT, "evaluate_every": 15, "report_every": 7, "threads": 1}
     return {**fields, "batch_size": 16, **every, "ema_decay": 0.9, **row_of(system).options}
 

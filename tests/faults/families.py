@@ -3,7 +3,7 @@
 from typing import Any
 
 from ganglion.models import find
-from ganglion.settings import to_dict
+from tests.contract.rows import tiny_fields
 
 STEPS = 12
 EVERY_STEP = {"steps": STEPS, "checkpoint_every": 1, "evaluate_every": 5, "report_every": 2, "threads": 1}
@@ -28,5 +28,4 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def request(variant: str) -> tuple[str, str, dict[str, Any]]:
     """Return the system, the data and the options of a variant, for `ganglion.train`."""
     name, data, options = VARIANTS[variant]
-    fields = {name: value for name, value in to_dict(find(name).load().TINY).items() if name != "in_features"}
-    return name, data, {**fields, "batch_size": 16, **EVERY_STEP, **options}
+    return name, data, {**tiny_fields(find(name)), "batch_size": 16, **EVERY_STEP, **options}

@@ -41,7 +41,7 @@ COMMANDS = (
     Command("resume", "train:resume", "continue a run that was stopped, bit for bit", "Train"),
     Command("evaluate", "answer:evaluate", "score a run on its test data, beside a baseline", "Use a run"),
     Command(
-        "weights", "answer:weights", "write the best weights of a run, by the names of other packages too", "Use a run"
+        "weights", "answer:weights", "write the weights of a run, by the names of torchvision or timm", "Use a run"
     ),
     Command("inspect", "inspect:LOOK", "look inside: backpropagation, layers, features, gradients", "Look"),
     Command("data", "data:DATA", "list the data sets, check your own data", "Look"),

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
     from ganglion.figures.answers import scatter as scatter
-    from ganglion.figures.boxes import precision_recall as precision_recall
     from ganglion.figures.classes import by_class as by_class
+    from ganglion.figures.classes import precision_recall as precision_recall
     from ganglion.figures.classes import reliability as reliability
     from ganglion.figures.explanations import heat_over as heat_over
     from ganglion.figures.explanations import under_attack as under_attack
@@ -48,8 +48,7 @@ if TYPE_CHECKING:
 _DRAWINGS = {
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
-    "classes": ("by_class", "reliability"),
-    "boxes": ("precision_recall",),
+    "classes": ("by_class", "precision_recall", "reliability"),
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
     "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),

@@ -1,16 +1,14 @@
 """Boxes drawn into pictures, without matplotlib, and how precision falls as recall rises."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from ganglion.figures.overlays import COLOURS
 from ganglion.figures.pixels import enlarge, to_bytes
-from ganglion.figures.style import colours, panels, styled
 
 RIGHT, MISSED, INVENTED = (0, 158, 115), (213, 94, 0), (0, 114, 178)
 WIDEST = 480
@@ -56,20 +54,3 @@ def with_boxes(image: np.ndarray, boxes: Sequence[Marked], widest: int = WIDEST)
             draw.rectangle((place[0], place[1] + down - 3, place[2] + 4, place[3] + down), fill=colour)
             draw.text((left + 2, top + down - 2), words, font=font, anchor="ls", fill=(255, 255, 255))
     return np.asarray(picture)
-
-
-@styled
-def precision_recall(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
-    """Draw the precision of each class over its recall.
-
-    Args:
-        curves: recall and precision `(boxes,)` of each class, the surest box first.
-        title: one line.
-    """
-    figure, (axes,) = panels(1, width=5.6, height=3.6)
-    for (name, (recall, precision)), colour in zip(curves.items(), colours(len(curves)), strict=True):
-        axes.step(np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), label=name, color=colour)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall: share of the objects that are found", title=title)
-    axes.set_ylabel("precision: share of the boxes that are right")
-    axes.legend(loc="lower left")
-    return figure

@@ -1,11 +1,12 @@
 """Answers with classes, looked at closely: class by class, and as probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganglion.figures.style import BLUE, FAINT, GREY, MUTED, ORANGE, empty, panels, styled
+from ganglion.figures.style import BLUE, FAINT, GREY, MUTED, ORANGE, colours, empty, panels, styled
+from ganglion.figures.words import text
 
 MOST_CLASSES = 30
 """Classes that are drawn: of more, those that are found worst."""
@@ -28,7 +29,7 @@ def by_class(matrix: np.ndarray, labels: Sequence[object] = ()) -> Figure:
     figure, (panel,) = panels(1, width=6.2, height=float(1.3 + 0.36 * len(order)))
     for shift, shares, colour, name in ((0.19, recall, BLUE, "recall"), (-0.19, precision, ORANGE, "precision")):
         panel.barh(-np.arange(len(order)) + shift, shares[order], height=0.34, color=colour, label=name)
-    panel.set_yticks(-np.arange(len(order)), [f"{names[place]} ({there[place]:.0f})" for place in order])
+    panel.set_yticks(-np.arange(len(order)), [f"{text(names[place])} ({there[place]:.0f})" for place in order])
     panel.set_xlim(0, 1)
     panel.grid(axis="x", color=FAINT)
     panel.set_axisbelow(True)
@@ -60,4 +61,21 @@ def reliability(confidence: np.ndarray, accuracy: np.ndarray, count: np.ndarray,
     panel.set_xlabel("probability of the answer")
     panel.set_ylabel("share of such answers that is right")
     panel.set_title(f"Promised and kept: off by {error:.1%} on average")
+    return figure
+
+
+@styled
+def precision_recall(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
+    """Draw the precision of each class over its recall.
+
+    Args:
+        curves: recall and precision `(boxes,)` of each class, the surest box first.
+        title: one line.
+    """
+    figure, (axes,) = panels(1, width=5.6, height=3.6)
+    for (name, (recall, precision)), colour in zip(curves.items(), colours(len(curves)), strict=True):
+        axes.step(np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), label=name, color=colour)
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall: share of the objects that are found", title=title)
+    axes.set_ylabel("precision: share of the boxes that are right")
+    axes.legend(loc="lower left")
     return figure

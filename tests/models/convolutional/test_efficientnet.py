@@ -48,7 +48,7 @@ def test_counts_of_the_other_variants(variant: str) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == COUNTS[variant]
 
 
-@pytest.mark.parametrize("variant", ["b0", "b7"])
+@pytest.mark.parametrize("variant", ["b0", pytest.param("b7", marks=pytest.mark.full)])
 def test_published_blocks_and_statistics(variant: str) -> None:
     with torch.device("meta"):
         network = EfficientNet(Config(variant=variant))

@@ -50,8 +50,8 @@ ROW = Row(
     measure=share_of_objects_before_background,
     threshold=0.9,
     counts=(({}, "network", 134_690_729),),
-    options={"batch_size": 8, "limit": 16, "validation": 0.05, "test": 0.05},
-    data="shapes",
+    options={"batch_size": 2},
+    data=generate("shapes", count=16),  # proposals are made for each
 )
 
 

@@ -14,11 +14,11 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models import find
 from ganglion.rules.descend import Descent
 from ganglion.runs.session import train
-from ganglion.settings import to_dict
 from ganglion.training import checkpoint
 from ganglion.training.machine.device import place, settle_precision, tf32, to_device
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
+from tests.contract.rows import tiny_fields
 from tests.training.toys import Points
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -40,7 +40,7 @@ def test_a_run_records_what_auto_came_to_so_that_resuming_elsewhere_keeps_it(
     units: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ganglion.training.machine.device.has_bf16_units", lambda device: units)
-    tiny = to_dict(find("convnet").load().TINY)
+    tiny = tiny_fields(find("convnet"))
     run = train("convnet", "digits", out=tmp_path / "run", steps=2, precision="auto", **tiny)
     recorded = json.loads((run.folder / "config.json").read_text())["trainer"]["precision"]
     assert recorded == ("bf16" if units else "fp32")

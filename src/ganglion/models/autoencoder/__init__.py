@@ -17,7 +17,6 @@ SYSTEMS = (
         tasks=("reconstruction",),
         data="digits",
         defaults={"epochs": 60, "batch_size": 64, "schedule": "cosine"},
-        tour={"epochs": 20},
     ),
     System(
         name="stacked-autoencoder",
@@ -25,7 +24,6 @@ SYSTEMS = (
         tasks=("reconstruction",),
         data="digits",
         defaults={"epochs": 100, "batch_size": 64},
-        tour={},
     ),
     System(
         name="vae",
