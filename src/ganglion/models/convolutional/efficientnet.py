@@ -292,7 +292,7 @@ class EfficientNet(nn.Module):
 SMALL = Config(width=0.25, depth=0.5, momentum=0.1, descent=Descent(learning_rate=5e-3))
 TINY = Config(
     width=0.2,
-    depth=0.3,
+    depth=0.1,
     in_channels=1,
     image_size=8,
     num_classes=3,
