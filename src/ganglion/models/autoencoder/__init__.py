@@ -39,6 +39,6 @@ SYSTEMS = (
         tasks=("image_to_image",),
         data="photographs",
         defaults={"epochs": 16, "batch_size": 4, "augment": "flip", "schedule": "cosine"},
-        tour={"epochs": 10},
+        tour={"epochs": 8},
     ),
 )

@@ -39,7 +39,7 @@ SYSTEMS = (
             "monitor": "loss",
             "threads": 1,
         },
-        tour={"epochs": 12},
+        tour={"epochs": 8},
     ),
     System(
         name="convnet",
@@ -47,7 +47,7 @@ SYSTEMS = (
         tasks=("classification",),
         data="digits",
         defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
-        tour={},
+        tour={"epochs": 8},
     ),
     System(
         name="tiled-convnet",

@@ -9,7 +9,7 @@ SYSTEMS = (
         tasks=("forecasting",),
         data="mackey-glass",
         defaults={"epochs": 6, "batch_size": 64},
-        tour={"epochs": 3},
+        tour={"epochs": 2},
     ),
     System(
         name="char-rnn",
@@ -25,7 +25,7 @@ SYSTEMS = (
         tasks=("categorisation",),
         data="opinions",
         defaults={"epochs": 8, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
-        tour={"epochs": 5},
+        tour={"epochs": 4},
     ),
     System(
         name="elman-tagger",
