@@ -9,7 +9,6 @@ SYSTEMS = (
         tasks=("generation",),
         data="digits",
         defaults={"epochs": 125, "batch_size": 64, "ema_decay": 0.99},
-        tour={"epochs": 35},
     ),
     System(
         name="dcgan",

@@ -39,7 +39,6 @@ SYSTEMS = (
             "monitor": "loss",
             "threads": 1,
         },
-        tour={"epochs": 8},
     ),
     System(
         name="convnet",
