@@ -43,8 +43,8 @@ class Outcome:
     def refused_within_bounds(self) -> bool:
         return self.error is not None and not self.defect and self.is_bounded()
 
-    def is_bounded(self) -> bool:
-        return self.seconds < MOST_SECONDS and self.bytes < MOST_BYTES
+    def is_bounded(self, attempts: int = 1) -> bool:
+        return self.seconds < attempts * MOST_SECONDS and self.bytes < MOST_BYTES
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, patience: float = PATIENCE) -> Outcome:

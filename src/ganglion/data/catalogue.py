@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.reading import obeyed
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
@@ -132,7 +133,7 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     """
     entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
     dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
-    is_text = entry is None and not str(source).lower().endswith((".npz", ".npy", ".parquet"))
+    is_text = entry is None and not dataset.source.lower().endswith((".npz", ".npy", ".parquet"))
     return obeyed(dataset, settings, is_text and dataset.kind in ("tabular", "series", "text", "documents", "tagged"))
 
 
@@ -251,7 +252,7 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
     readable = (name for name in sorted(content) if name.lower().endswith(tuple(READERS)) and not describes(name))
     files = [folder / name for name in readable]
-    tables = {path.stem.lower(): path for path in files if path.suffix.lower() in TABLES}
+    tables = {path.stem.lower(): path for path in files if path.suffix.lower() in SUFFIXES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.formats.tabular import read_tabular
 
@@ -306,19 +307,13 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
             where=str(path),
             remedy="save plain arrays with numpy.savez, or a network's weights with safetensors",
         )
-    if suffix in (".xls", ".ods", ".numbers"):
-        raise DataError(
-            "files of this kind cannot be read as a data set",
-            where=str(path),
-            expected="a table as .csv, .xlsx or .parquet",
-            remedy="save the sheet as CSV or as .xlsx",
-        )
     if suffix not in READERS:
+        is_sheet = suffix in (".xls", ".ods", ".numbers")
         raise DataError(
             "files of this kind cannot be read as a data set",
             where=str(path),
             expected=f"a folder, or a file ending in {', '.join(READERS)}",
-            remedy="for images give the folder they lie in",
+            remedy="save the sheet as CSV or as .xlsx" if is_sheet else "for images give the folder they lie in",
         )
     return READERS[suffix](path, settings, kind)
 
@@ -366,9 +361,8 @@ PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
 TEXTS: dict[Kind | None, Reader] = {"text": _text, "documents": _documents, "tagged": _tagged}
 """How a file of any ending is read for those who want its text."""
-TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
 READERS: dict[str, Reader] = {
-    **dict.fromkeys(TABLES, _table),
+    **dict.fromkeys(SUFFIXES, _table),
     **dict.fromkeys((".npz", ".npy"), _arrays),
     **dict.fromkeys((".txt", ".md"), _text),
 }

@@ -11,6 +11,8 @@ from ganglion.errors import DataError
 Range = tuple[float, float]
 """The values of black and white."""
 
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in grey, ITU-R BT.601."""
 BYTES: Range = (0.0, 255.0)
 WHITES = (1, 16, 255, 1023, 4095, 16383, 65535)
 """What white is in the usual scales: 1 bit or fractions, scikit-learn's digits, 8, 10, 12, 14 and 16 bits."""

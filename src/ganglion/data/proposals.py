@@ -7,6 +7,7 @@ import numpy as np
 
 from ganglion.data.fields import Boxes, Field
 from ganglion.data.formats.image_files import in_threads
+from ganglion.data.pixels import LUMA
 from ganglion.errors import UsageError
 
 Method = Literal["blobs", "selective-search", "both"]
@@ -18,7 +19,6 @@ SMALLEST_RADIUS = 4.0
 """Pixels, of the smallest blobs that are looked for."""
 SHAPES = ((1.0, 1.0), (1.3, 1.3), (1.3, 0.9), (0.9, 1.3))
 """Height and width of the boxes around a blob, in its own."""
-LUMA = (0.299, 0.587, 0.114)
 LIGHT = 0.02
 """Contrast below which a blob is noise."""
 

@@ -26,14 +26,13 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
     """
     is_image = any(field.kind == "images" for field in dataset.fields.values())
     others = () if is_text else (*OF_TEXT, *(() if dataset.kind == "tabular" or is_image else OF_COLUMNS))
-    for name in (*others, *(() if is_image else OF_IMAGES), *(("drop",) if is_image else ())):
-        if getattr(settings, name) != getattr(DataSettings(), name):
-            raise UsageError(
-                "this data has nothing that could be read so",
-                where=f"--{name}",
-                found=f"{dataset.kind} data that is not read from text" if not is_image else "images",
-                remedy="leave it out",
-            )
+    for name in settings.given((*others, *(("drop",) if is_image else OF_IMAGES))):
+        raise UsageError(
+            "this data has nothing that could be read so",
+            where=f"--{name}",
+            found=f"{dataset.kind} data that is not read from text" if not is_image else "images",
+            remedy="leave it out",
+        )
     if is_text or is_image or dataset.kind != "tabular" or not (settings.columns or settings.drop):
         return dataset
     return _only(dataset, settings)

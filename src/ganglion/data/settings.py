@@ -1,5 +1,6 @@
 """How data is read, split and batched; no torch here, so that the command line can show it at once."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from ganglion.errors import ConfigurationError
@@ -111,3 +112,8 @@ class DataSettings:
             )
         if self.fold is not None and self.fold > (self.folds or 0):
             raise ConfigurationError("fold must be one of the folds", found=f"fold {self.fold} of {self.folds or 0}")
+
+    def given(self, names: Sequence[str]) -> list[str]:
+        """Return which of these settings differ from what stands when nothing is said."""
+        usual = DataSettings()
+        return [name for name in names if getattr(self, name) != getattr(usual, name)]

@@ -73,12 +73,12 @@ class Detection(LearningRule):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         boxes = torch.cat([batch["proposals"], batch["targets"]], dim=1)
         chance = torch.rand(boxes.shape[:2], device=boxes.device)
-        return descend(self.optimizers["network"], {**batch, "chance": chance}, self.objective, self.descent)
+        batch = {**batch, "boxes": boxes, "chance": chance}
+        return descend(self.optimizers["network"], batch, self.objective, self.descent)
 
     def objective(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss of a batch whose boxes are sampled by `batch["chance"]` (batch, proposals + objects)."""
-        boxes = torch.cat([batch["proposals"], batch["targets"]], dim=1)
-        sample = sampled(boxes, batch["targets"], batch["chance"], self.sampling)
+        """Return the loss of a batch whose `batch["boxes"]` are sampled by `batch["chance"]`, a number each."""
+        sample = sampled(batch["boxes"], batch["targets"], batch["chance"], self.sampling)
         answer = self.home(batch["inputs"], sample.boxes)
         return detection_loss(answer[..., 0], answer[..., 1:], sample)
 

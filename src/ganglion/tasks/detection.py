@@ -18,7 +18,6 @@ from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
 from ganglion.data.proposals import proposed
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError
 from ganglion.figures.boxes import INVENTED, MISSED, RIGHT, Marked, of_class, with_boxes
 from ganglion.nn.boxes import kept, moved
 from ganglion.rules.detection import DEVIATIONS
@@ -36,6 +35,7 @@ from ganglion.tasks.measures.detections import (
     proposal_recall,
 )
 from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.classes import class_names, known_names
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import far_from_training, raw
@@ -47,6 +47,8 @@ LARGEST_SIDE = 320
 """Longer side that pictures are brought to, unless the user says otherwise."""
 SURE = 0.5
 """Probability from which on a box is drawn in the figures."""
+HALF = 0.5
+"""Overlap with an object from which on a box shows it."""
 LOWEST = 0.02
 """Probability from which on a box counts as found at all."""
 SAME = 0.3
@@ -106,7 +108,7 @@ class Detection(Task):
         classes = data.preprocessing["targets"].num_classes
         side = max(data.preprocessing["inputs"].size)
         config = adapt(config, **{**sizes(data.preprocessing), "num_classes": classes, "image_size": side})
-        names = data.raw("train", "targets").names or tuple(f"class {number}" for number in range(classes))
+        names = class_names(data)
         task = cls(config, data.preprocessing)
         task.label_names = names
         held = data.nearest("train").fields
@@ -120,17 +122,7 @@ class Detection(Task):
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         task = super().restore(state, config)
-        names = state.get("classes")
-        classes = task.preprocessing["targets"].num_classes
-        if not isinstance(names, list) or len(names) != classes:
-            raise CheckpointError(
-                "this run does not say what its classes are called",
-                where="state of config.json",
-                expected=f"{classes} classes",
-                found=f"{names!r:.60}",
-                remedy="put the original file back, or train again",
-            )
-        task.label_names = tuple(map(str, names))
+        task.label_names = known_names(state, task.preprocessing["targets"].num_classes)
         return task
 
     label_names: tuple[str, ...] = ()
@@ -163,7 +155,7 @@ class Detection(Task):
         ]
         curves = {}
         for number, name in enumerate(self.label_names):
-            _, precision, recall, objects = curve(found, truth, number, SURE)
+            _, precision, recall, objects = curve(found, truth, number, HALF)
             if objects:
                 curves[f"{name} ({objects})"] = recall, precision
         return {
@@ -255,7 +247,7 @@ class Detection(Task):
         for number, name in enumerate(self.label_names):
             own = found.corners[sure & (found.classes == number)]
             there = truth.corners[truth.classes == number]
-            taken = matched(own, there, SURE)
+            taken = matched(own, there, HALF)
             said = name if words else ""
             marks += [Marked(box, MISSED, said) for place, box in enumerate(there) if place not in taken]
             marks += [Marked(box, RIGHT if hit >= 0 else INVENTED, said) for box, hit in zip(own, taken, strict=True)]

@@ -23,19 +23,20 @@ from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.classes import counted
 from ganglion.tasks.measures.segments import (
     DICE,
     IOU,
     PIXEL_ERROR,
     V_RAND,
     best_threshold,
-    counted,
     dice,
     iou,
     pixel_error,
     rand_score,
 )
 from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.classes import class_names, known_names
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import evaluating, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
@@ -114,9 +115,9 @@ class Segmentation(Task):
         data = replace(_weighted(data, config, counts), windows=Windows(side, config.margin))
         fields = {name: data.preprocessing[name] for name in cls.fields}
         shares = ", ".join(
-            f"{name} {share:.1%}" for name, share in zip(_names(data), counts / max(1, counts.sum()), strict=True)
+            f"{name} {share:.1%}" for name, share in zip(class_names(data), counts / max(1, counts.sum()), strict=True)
         )
-        return cls(config, fields).holding(data, f"pixels to learn from: {shares}")._named(_names(data))
+        return cls(config, fields).holding(data, f"pixels to learn from: {shares}")._named(class_names(data))
 
     def _named(self, names: tuple[str, ...]) -> Self:
         self.label_names = names
@@ -125,18 +126,17 @@ class Segmentation(Task):
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         task = super().restore(state, config)
-        names, threshold = state.get("classes"), state.get("threshold")
-        classes = task.preprocessing["targets"].num_classes
-        if not (isinstance(names, list) and len(names) == classes and isinstance(threshold, float)):
+        threshold = state.get("threshold")
+        if not (isinstance(threshold, float) and 0 <= threshold <= 1):
             raise CheckpointError(
-                "this run does not say what its classes are called",
+                "this run does not say from which probability on a pixel is of an object",
                 where="state of config.json",
-                expected=f"{classes} classes and a threshold",
-                found=f"{names!r:.60}, {threshold!r:.20}",
+                expected="a threshold from 0 to 1",
+                found=f"{threshold!r:.20}",
                 remedy="put the original file back, or train again",
             )
         task.threshold = threshold
-        return task._named(tuple(map(str, names)))
+        return task._named(known_names(state, task.preprocessing["targets"].num_classes))
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "classes": list(self.label_names), "threshold": self.threshold}
@@ -303,11 +303,6 @@ def _said(logits: Tensor) -> np.ndarray:
     return logits.argmax(0).numpy()
 
 
-def _names(data: Prepared) -> tuple[str, ...]:
-    field, classes = data.raw("train", "targets"), data.preprocessing["targets"].num_classes
-    return field.names or tuple(f"class {number}" for number in range(classes))
-
-
 def _weighted(data: Prepared, config: Any, counts: np.ndarray) -> Prepared:
     """Return the data with the weights of pixels beside the masks, where the configuration asks for any."""
     if not config.balanced and not config.border_weight:
@@ -346,7 +341,7 @@ def _refuse_unknown_classes(data: Prepared, counts: np.ndarray) -> None:
             raise DataError(
                 f"the {part} part has classes that no training mask has",
                 where=where,
-                found=", ".join(_names(data)[number] for number in strange),
+                found=", ".join(class_names(data)[number] for number in strange),
                 remedy="give training pictures of these classes, a higher limit, or another seed",
             )
 

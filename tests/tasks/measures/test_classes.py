@@ -6,8 +6,8 @@ import torch
 from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
 from ganglion.figures.classes import by_class
-from ganglion.tasks.measures.classes import BINS, measured, reliability
-from ganglion.tasks.shared.classes import counted, verdicts
+from ganglion.tasks.measures.classes import BINS, counted, measured, reliability
+from ganglion.tasks.shared.classes import verdicts
 
 RANDOM = torch.Generator().manual_seed(0)
 

@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from ganglion.data.preprocessing.pixel_weights import connected
-from ganglion.tasks.measures.segments import best_threshold, counted, dice, iou, pixel_error, rand_score
+from ganglion.tasks.measures.classes import counted
+from ganglion.tasks.measures.segments import best_threshold, dice, iou, pixel_error, rand_score
 
 
 @pytest.fixture

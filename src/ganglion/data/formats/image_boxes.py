@@ -1,5 +1,6 @@
 """Pictures with boxes around what they show: Pascal VOC's XML files and COCO's JSON."""
 
+import mmap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from ganglion.data.formats.image_files import in_threads, read_header
 from ganglion.data.formats.text import read_text
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
-from ganglion.files import parse_json, read_bytes
+from ganglion.files import parse_json, read_bytes, unreadable
 
 MOST_XML_BYTES = 16 << 20
 HELD_BACK = ("test", "val")
@@ -42,17 +43,24 @@ def find_boxed(folder: Path) -> list[Path]:
     below = folders_in(folder)
     for place in filter(None, (below.get("annotations"), folder, below.get("labels"))):
         xml = sorted(path for path in place.glob("*.xml") if path.is_file())
-        if xml and _starts(xml[0], b"<annotation"):
+        if xml and _holds(xml[0], b"<annotation"):
             return xml
-        coco = [path for path in sorted(place.glob("*.json")) if path.is_file() and _starts(path, b'"annotations"')]
+        coco = [path for path in sorted(place.glob("*.json")) if path.is_file() and _holds(path, b'"annotations"')]
         if coco:
             return coco
     return []
 
 
-def _starts(path: Path, word: bytes) -> bool:
+def _holds(path: Path, word: bytes) -> bool:
     """Whether a word stands in a file; of XML and of COCO's JSON this is enough to tell them from others."""
-    return word in read_bytes(path, 1 << 30)
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return False  # which cannot be mapped
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return content.find(word) >= 0
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> Dataset:

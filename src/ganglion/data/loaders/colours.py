@@ -7,10 +7,9 @@ from torch import Tensor
 
 from ganglion.core import Batch
 from ganglion.data.loaders.noise import named_stream, uniforms
+from ganglion.data.pixels import LUMA
 
 STREAM = named_stream("colours")
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in how bright a pixel looks (ITU-R BT.601)."""
 DRAWN = 5
 """Numbers for each sample: brightness, contrast, saturation, row and column."""
 

@@ -14,11 +14,10 @@ from torch.nn import functional
 
 from ganglion.core import Batch
 from ganglion.data.loaders.noise import named_stream, normals, uniforms
+from ganglion.data.pixels import LUMA
 from ganglion.errors import ConfigurationError
 from ganglion.settings import SHARE, above, at_least, between, from_dict, settings, to_dict
 
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in grey, ITU-R BT.601."""
 SURE = 12
 """Standard deviations above its mean that no Poisson count of ours exceeds."""
 

@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganglion.data.pixels import BYTES
+from ganglion.data.pixels import BYTES, LUMA
 from ganglion.data.preprocessing.placement import Resize, Size, into_frame, out_of_frame
 from ganglion.errors import ConfigurationError, DataError, ShapeError
 from ganglion.settings import above, settings
 
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in grey, ITU-R BT.601."""
 CHUNK = 1024
 """Images converted at a time, so that a large set needs little memory beside its result."""
 BORDER = 0.5

@@ -39,6 +39,20 @@ class Reliability(NamedTuple):
         return float(np.sum(self.answers * np.abs(self.accuracy - self.confidence)) / self.answers.sum())
 
 
+def counted(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+    """Return n_ts, how often each class was answered with each, (classes, classes).
+
+    Args:
+        truth: class numbers of any shape; what is of no class, below 0 or too large, is not judged.
+        said: likewise, of the same shape.
+
+    >>> counted(np.array([0, 0, 1, -100]), np.array([0, 1, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    judged = (truth >= 0) & (truth < classes)
+    return np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
+
+
 def reliability(outputs: Tensor, targets: Tensor) -> Reliability:
     """Compare the probability of each answer with how often such answers are right, in 15 intervals of equal width.
 

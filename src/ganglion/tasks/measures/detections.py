@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 
 from ganglion.core import Measure
 from ganglion.data.fields import Boxes
+from ganglion.nn.boxes import overlaps
 
 MAP_50 = Measure(
     name="map_50",
@@ -54,12 +56,7 @@ def overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     >>> overlap(np.array([[0, 0, 2, 2]]), np.array([[0, 1, 2, 3], [5, 5, 6, 6]])).round(3).tolist()
     [[0.333, 0.0]]
     """
-    boxes, others = np.asarray(boxes, np.float64), np.asarray(others, np.float64)
-    upper = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    lower = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = (lower - upper).clip(0).prod(-1)
-    areas = [(one[:, 2:] - one[:, :2]).prod(-1) for one in (boxes, others)]
-    return shared / np.maximum(areas[0][:, None] + areas[1] - shared, 1e-300)
+    return overlaps(*(torch.as_tensor(one, dtype=torch.float64) for one in (boxes, others))).numpy()
 
 
 def matched(corners: np.ndarray, objects: np.ndarray, level: float, *, once: bool = False) -> np.ndarray:

@@ -25,20 +25,6 @@ V_RAND = Measure(
 )
 
 
-def counted(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
-    """Return how many pixels of each class were said to be of each `(classes, classes)`: n_ts.
-
-    Args:
-        truth: class numbers of any shape; what is below 0 is not judged.
-        said: likewise, of the same shape.
-
-    >>> counted(np.array([0, 0, 1, -100]), np.array([0, 1, 1, 1]), 2).tolist()
-    [[1, 1], [0, 1]]
-    """
-    judged = truth >= 0
-    return np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
-
-
 def iou(counts: np.ndarray) -> np.ndarray:
     """Return n_cc / (n_c. + n_.c - n_cc) of each class (classes,); NaN for one that neither is nor is said.
 

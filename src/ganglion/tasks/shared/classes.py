@@ -1,6 +1,6 @@
 """What tasks that tell classes apart share: a ranking of answers, the commonest class, the confusion of classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,9 +8,10 @@ from torch import Tensor
 
 from ganglion import figures
 from ganglion.data.splits import Part
+from ganglion.errors import CheckpointError
 from ganglion.nn import probabilities
 from ganglion.rules.losses import decisions
-from ganglion.tasks.measures.classes import reliability
+from ganglion.tasks.measures.classes import counted, reliability
 from ganglion.tasks.shared.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -18,6 +19,26 @@ if TYPE_CHECKING:
 
 TOP = 5
 """Classes that are named for each sample at most."""
+
+
+def class_names(data: Prepared) -> tuple[str, ...]:
+    """Return what the classes of the targets are called, numbers where the data does not say."""
+    classes = data.preprocessing["targets"].num_classes
+    return data.raw("train", "targets").names or tuple(f"class {number}" for number in range(classes))
+
+
+def known_names(state: Mapping[str, Any], classes: int) -> tuple[str, ...]:
+    """Return what the classes are called by the state of a task; raise `CheckpointError` where it is damaged."""
+    names = state.get("classes")
+    if isinstance(names, list) and len(names) == classes:
+        return tuple(map(str, names))
+    raise CheckpointError(
+        "this run does not say what its classes are called",
+        where="state of config.json",
+        expected=f"{classes} classes",
+        found=f"{names!r:.60}",
+        remedy="put the original file back, or train again",
+    )
 
 
 def ranked(outputs: Tensor, labels: Sequence[str]) -> list[dict[str, Any]]:
@@ -39,15 +60,6 @@ def commonest(data: Prepared) -> dict[str, float]:
     """Return what answering with the commonest class of the training part scores on the test part."""
     train, test = (np.asarray(data.raw(part, "targets").values) for part in ("train", "test"))
     return {"accuracy": float(np.mean(test == np.bincount(train).argmax()))}
-
-
-def counted(truth: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
-    """Return how often each class was answered with each, (classes, classes), of truth and answers, (samples,).
-
-    What is of no class is left out.
-    """
-    judged = (truth >= 0) & (truth < classes)
-    return np.bincount(truth[judged] * classes + said[judged], minlength=classes**2).reshape(classes, classes)
 
 
 def confusion(truth: np.ndarray, said: np.ndarray, labels: Sequence[str]) -> "Figure":

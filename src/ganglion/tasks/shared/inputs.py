@@ -11,6 +11,7 @@ from torch import Tensor
 from ganglion.data.formats.asked_rows import read_rows
 from ganglion.data.formats.image_files import decode, in_threads, picture_files
 from ganglion.data.formats.npz import read_array
+from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.pixels import asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
@@ -19,7 +20,7 @@ from ganglion.files import named
 from ganglion.tasks.answers import Rows
 
 ARRAYS = (".npz", ".npy")
-TEXT_FILES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx", ".xlsm")
+TEXT_FILES = (".txt", ".md", ".json", ".jsonl", *SUFFIXES)
 """Endings by which a word that names nothing is a file that is missing, and no text."""
 
 FAR = 4.0

@@ -113,19 +113,15 @@ def random_state_kept() -> Iterator[None]:
 def surroundings(threads: int | None, deterministic: bool) -> Iterator[None]:
     """Set the number of threads and the choice of algorithms, and put both back afterwards; one thread at a time."""
     with alone():
-        yield from _surroundings(threads, deterministic)
-
-
-def _surroundings(threads: int | None, deterministic: bool) -> Iterator[None]:
-    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
-    if threads:
-        torch.set_num_threads(threads)
-    # The same switch as `use_deterministic_algorithms`, which would also import torch's compiler to tell it.
-    torch.set_deterministic_debug_mode("warn" if deterministic else "default")
-    fill = torch.utils.deterministic
-    fill.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # would cost time: nothing reads such memory
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.set_deterministic_debug_mode(before[1])
+        before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+        if threads:
+            torch.set_num_threads(threads)
+        # The same switch as `use_deterministic_algorithms`, which would also import torch's compiler to tell it.
+        torch.set_deterministic_debug_mode("warn" if deterministic else "default")
+        fill = torch.utils.deterministic
+        fill.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs time: nothing reads such memory
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            torch.set_deterministic_debug_mode(before[1])

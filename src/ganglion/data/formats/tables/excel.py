@@ -28,11 +28,10 @@ def read_excel(path: Path, settings: DataSettings, types: Mapping[str, ColumnTyp
     Formulas count as what Excel computed last. Raises `DataError` for a damaged file, `UsageError` where several
     sheets hold cells and none is named, and `MissingExtraError` without openpyxl.
     """
-    for name in OF_TEXT:
-        if getattr(settings, name) != getattr(DataSettings(), name):
-            raise UsageError(
-                "cells of Excel have types of their own", where=f"--{name}", found=str(path), remedy="leave it out"
-            )
+    for name in settings.given(OF_TEXT):
+        raise UsageError(
+            "cells of Excel have types of their own", where=f"--{name}", found=str(path), remedy="leave it out"
+        )
     sheet, rows = _sheet(path, settings)
     plain = replace(settings, delimiter=",", quoting="yes", encoding="utf-8", decimal=".", thousands="none")
     with tempfile.TemporaryDirectory() as folder:

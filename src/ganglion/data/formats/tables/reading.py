@@ -12,6 +12,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
+"""Endings of the names of tables."""
 
 
 def read_table(

@@ -9,8 +9,9 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.folder_layout import PART_NAMES, describes, readable
+from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.formats.text import read_text
-from ganglion.data.formats.texts.documents import TABLES, by_number, dataset_of, labelled_lines, read_documents
+from ganglion.data.formats.texts.documents import by_number, dataset_of, labelled_lines, read_documents
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 
@@ -31,7 +32,7 @@ def read_document_folder(folder: Path, settings: DataSettings) -> Dataset:
     """
     files = [Path(entry.path) for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
     files = sorted(path for path in files if not describes(path.name))
-    tables = [path for path in files if path.suffix.lower() in TABLES]
+    tables = [path for path in files if path.suffix.lower() in SUFFIXES]
     if tables:
         if len(tables) > 1:
             raise _several(folder, [path.name for path in tables])

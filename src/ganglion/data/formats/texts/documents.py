@@ -8,7 +8,7 @@ import numpy as np
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.formats.roles import TARGET_NAMES
-from ganglion.data.formats.tables import read_table
+from ganglion.data.formats.tables import SUFFIXES, read_table
 from ganglion.data.formats.targets import MOST_CLASSES
 from ganglion.data.formats.text import MOST_BYTES, read_text
 from ganglion.data.formats.texts.encodings import decode_text
@@ -20,7 +20,6 @@ from ganglion.settings import unknown_name
 
 TEXT_NAMES = ("text", "sentence", "review", "comment", "content", "body", "message", "document", "description", "title")
 LABEL_NAMES = (*TARGET_NAMES, "sentiment", "polarity", "category", "topic", "labels")
-TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
 JSON_LINES = (".jsonl", ".ndjson")
 Columns = dict[str, list[str | None]]
 """The cells of every column as text, None where one is missing."""
@@ -65,7 +64,7 @@ def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple
 
     They are those of a column of a table or of JSON lines, or the lines of a text file.
     """
-    if path.suffix.lower() not in (*TABLES, *JSON_LINES):
+    if path.suffix.lower() not in (*SUFFIXES, *JSON_LINES):
         texts: Sequence[str | None] = read_text(path, settings.encoding).split("\n")
     else:
         columns = _columns(path, settings)
@@ -81,7 +80,7 @@ def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple
 def _columns(path: Path, settings: DataSettings) -> Columns:
     if path.suffix.lower() in JSON_LINES:
         return _json_columns(path, settings.encoding)
-    if path.suffix.lower() not in TABLES:
+    if path.suffix.lower() not in SUFFIXES:
         lines = labelled_lines(path, settings.encoding)
         return {"text": [text for text, _ in lines], "label": [label for _, label in lines]}
     table = read_table(path, settings, as_text=True)
@@ -101,7 +100,7 @@ def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, s
         raise DataError(
             "labelled texts cannot be read from a file of this kind",
             where=str(path),
-            expected=f"a file ending in {', '.join((*TABLES, *JSON_LINES))}, lines that begin with their label, or a "
+            expected=f"a file ending in {', '.join((*SUFFIXES, *JSON_LINES))}, lines that begin with their label, or a "
             "folder of classes",
             found=f"{len(parts)} lines that begin with {len(labels)} different words",
         )
