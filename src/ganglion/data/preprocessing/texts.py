@@ -1,21 +1,25 @@
 """Texts as numbers of words or characters, and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from typing import Annotated, Literal, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.data.preprocessing.pieces import Cutter, as_text, learn_pieces
 from ganglion.data.preprocessing.ragged import Ragged
-from ganglion.data.preprocessing.vocabulary import UNKNOWN, Vocabulary, words
+from ganglion.data.preprocessing.vocabulary import JOINED, UNKNOWN, Vocabulary, joined_words, words
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.settings import at_least, settings
 
-Unit = Literal["words", "characters", "spaced"]
-"""`words` are words and signs in small letters, `spaced` is whatever stands between spaces."""
+Unit = Literal["words", "characters", "spaced", "joined", "pieces"]
+"""`words` are words and signs in small letters, `spaced` is whatever stands between spaces. What is to be written again
+as it was is `joined`: words and signs that know whether a space stands before them; or `pieces` of words."""
+MOST_PIECES = 8000
+"""Pieces that are learnt where nothing is said."""
 BEGIN, END = "\N{START OF TEXT}", "\N{END OF TEXT}"
 """Control characters that no text contains, for where a text that is written begins and ends."""
 PADDING = 0
@@ -28,7 +32,8 @@ class TextPreprocessing:
 
     0 pads and the next number is whatever training has not seen often enough; where nothing is ever padded, as in one
     long text, that is 0. With `marked`, each text begins with 2 and ends with 3, for networks that write texts. Of
-    known characters `inverse` gives back exactly the text, of other tokens the text with one space between them.
+    known characters and of pieces `inverse` gives back exactly the text, of joined words the text with single spaces,
+    of other tokens the text with one space between them.
 
     >>> reader = TextPreprocessing.fit(["to be", "or not to be"], least=1)
     >>> reader(["be it"])[0].tolist(), reader.inverse(torch.tensor([[3, 2, 0]]))
@@ -45,6 +50,8 @@ class TextPreprocessing:
     """Whether beginning and end have numbers of their own."""
     window: Annotated[int, at_least(1)] | None = None
     """Tokens of a text that are read at most, without the marks; all where none is given."""
+    lower: bool = False
+    """Whether capitals are read as small letters; words always are."""
 
     def __post_init__(self) -> None:
         if self.marked and (self.tokens[1:3] != (BEGIN, END) or not self.padded):
@@ -63,16 +70,22 @@ class TextPreprocessing:
         window: int | None = None,
         least: int = 2,
         most: int | None = None,
+        lower: bool = False,
     ) -> Self:
-        """Number the tokens of the training texts, the commonest first.
+        """Number the tokens of the training texts, the commonest first; pieces in the order in which they were joined.
 
         Args:
-            least: how often one must occur.
+            least: how often one must occur; pieces are at least all bytes.
             most: how many are kept at most, the unknown among them.
         """
-        known = Vocabulary.fit(chain.from_iterable(_split(text, unit) for text in texts), least=least, most=most)
-        tokens = (UNKNOWN, BEGIN, END, *known.tokens[1:]) if marked else known.tokens
-        return cls(tokens=tokens, unit=unit, padded=padded, marked=marked, window=window)
+        read = (text.lower() for text in texts) if lower else texts
+        if unit == "pieces":
+            known = (UNKNOWN, *learn_pieces(read, (most or MOST_PIECES) - 1))
+        else:
+            split = chain.from_iterable(SPLIT[unit](text) for text in read)
+            known = Vocabulary.fit(split, least=least, most=most).tokens
+        tokens = (UNKNOWN, BEGIN, END, *known[1:]) if marked else known
+        return cls(tokens=tokens, unit=unit, padded=padded, marked=marked, window=window, lower=lower)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -89,7 +102,12 @@ class TextPreprocessing:
 
     def split(self, text: str) -> Sequence[str]:
         """Return the tokens of a text, as far as it is read."""
-        return _split(text, self.unit)[: self.window]
+        read = text.lower() if self.lower else text
+        return (self._cutter if self.unit == "pieces" else SPLIT[self.unit])(read)[: self.window]
+
+    @cached_property
+    def _cutter(self) -> Cutter:
+        return Cutter(self.tokens[3 if self.marked else 1 :])
 
     def encode(self, text: str) -> np.ndarray:
         """Return the numbers of one text `(tokens,)` int64."""
@@ -117,7 +135,30 @@ class TextPreprocessing:
         if self.marked:
             kept = kept[: kept.index(3)] if 3 in kept else kept
             kept = [number for number in kept if number != 2]
-        return ("" if self.unit == "characters" else " ").join(self.named(kept))
+        return self.joined(self.named(kept))
+
+    def joined(self, tokens: Sequence[str]) -> str:
+        """Return the text that is made of tokens.
+
+        >>> reader = TextPreprocessing.fit(["Don't, please!"], unit="joined", least=1)
+        >>> reader.joined(reader.split("Don't,  please!"))
+        "Don't, please!"
+        """
+        match self.unit:
+            case "characters":
+                return "".join(tokens)
+            case "pieces":
+                runs = groupby(tokens, key=lambda token: token == UNKNOWN)  # a letter may be several pieces
+                return "".join("".join(run) if unknown else as_text("".join(run)) for unknown, run in runs)
+            case "joined":
+                return "".join(f" {token}" for token in tokens).replace(f" {JOINED}", "").removeprefix(" ")
+        return " ".join(tokens)
+
+    def shown(self, tokens: Iterable[str]) -> list[str]:
+        """Return what tokens are called for a reader: without marks of joining, bytes of pieces as their letters."""
+        if self.unit == "pieces":
+            return [token if token == UNKNOWN else as_text(token) for token in tokens]
+        return [token.removeprefix(JOINED) for token in tokens] if self.unit == "joined" else list(tokens)
 
     def named(self, numbers: Iterable[int]) -> list[str]:
         """Return the token of each number, padding left out."""
@@ -126,10 +167,17 @@ class TextPreprocessing:
         return self.vocabulary.decode(number - 1 for number in numbers if number != PADDING)
 
 
-def _split(text: str, unit: Unit) -> Sequence[str]:
-    if unit == "characters":
-        return text
-    return words(text) if unit == "words" else text.split()
+def _characters(text: str) -> str:
+    return text
+
+
+SPLIT: dict[Unit, Callable[[str], Sequence[str]]] = {
+    "words": words,
+    "characters": _characters,
+    "spaced": str.split,
+    "joined": joined_words,
+}
+"""How a text is cut into tokens of every unit but pieces, which have to be learnt."""
 
 
 @final

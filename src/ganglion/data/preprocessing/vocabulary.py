@@ -13,6 +13,8 @@ from ganglion.errors import DataError
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """How an unknown character or word is written; its number is always 0."""
+JOINED = "\N{WORD JOINER}"
+"""Stands before a word or sign that has no space before it, where a text is to be written again as it was."""
 CODE_POINTS = 0x110000
 SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese, which are written without spaces between words."""
@@ -100,3 +102,16 @@ def words(text: str) -> list[str]:
     ["don't", 'you', 'like', 'it', '?', 'i', 'do', '!']
     """
     return WORD.findall(text.lower())
+
+
+def joined_words(text: str) -> list[str]:
+    """Return the words and signs of a text as they are written, each with `JOINED` before it if it has no space there.
+
+    >>> [word.replace(JOINED, "+") for word in joined_words("A T-shirt, please.")]
+    ['A', 'T', '+-', '+shirt', '+,', 'please', '+.']
+    """
+    found, end = [], -1
+    for match in WORD.finditer(text.replace(JOINED, "")):
+        found.append(JOINED + match.group() if match.start() == end else match.group())
+        end = match.end()
+    return found
