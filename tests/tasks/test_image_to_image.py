@@ -72,7 +72,7 @@ def test_pairs_are_learnt_from_as_they_are() -> None:
 
 
 def test_pictures_are_learnt_from_at_their_own_scale() -> None:
-    """What is learnt from is the middle of each picture, pixel for pixel, whatever the sizes of the others."""
+    """What is learnt from is a piece of each picture, pixel for pixel, whatever the sizes of the others."""
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, size, dtype=np.uint8) for size in ((40, 60, 1), (24, 31, 1), (50, 50, 1))]
     inputs = [random.permutation(picture) for picture in pictures * 4]
@@ -80,9 +80,8 @@ def test_pictures_are_learnt_from_at_their_own_scale() -> None:
     assert task.preprocessing["targets"].size == (24, 24)
     for batch in task.loader(build(task.config), seed=0):
         for place, seen in zip(batch["index"].tolist(), batch["targets"], strict=True):
-            top, left = ((side - 23) // 2 for side in inputs[place].shape[:2])  # of two middles the later
-            middle = inputs[place][top : top + 24, left : left + 24, 0]
-            assert np.array_equal((seen[0] * 255).round().numpy(), middle)
+            pieces = np.lib.stride_tricks.sliding_window_view(inputs[place][..., 0], (24, 24))
+            assert (pieces == (seen[0] * 255).round().numpy()).all(axis=(2, 3)).sum() == 1
 
 
 @pytest.mark.parametrize(("resize", "refused"), [(None, "differ in size"), ("crop", None), ("stretch", None)])
@@ -141,3 +140,88 @@ def test_a_run_makes_pictures_cleaner(tmp_path: Path) -> None:
     assert run.metrics["psnr"] > run.result["baseline"] + 2
     assert run.metrics["ssim"] > run.result["baseline_metrics"]["ssim"]
     assert "before_after" in run.figures
+
+
+class Recording(nn.Module):
+    """Gives back what it is shown, and remembers how large that was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reach, self.seen, self.weight = 0, [], nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(images.shape[2:]))
+        return images + self.weight
+
+
+def pairs_of_many_sizes(count: int = 12) -> dict[str, Field]:
+    """Pictures whose every pixel says where it is, and their negatives."""
+    places = [np.indices((50 + 7 * (number % 3), 90 - 9 * (number % 4))) for number in range(count)]
+    source = [np.stack([rows, columns, 0 * rows], axis=2).astype(np.uint8) for rows, columns in places]
+    return {
+        "source": Field(kind="images", values=source),
+        "target": Field(kind="images", values=[255 - picture for picture in source]),
+    }
+
+
+def test_large_pairs_are_learnt_from_in_pieces_at_random_places_and_judged_whole() -> None:
+    fields = pairs_of_many_sizes()
+    dataset = Dataset(name="pairs", fields=fields)
+    task = ImageToImage.prepare(dataset, replace(TINY, image_size=16), DataSettings(batch_size=4), seed=0)
+    assert "learns from pieces of 16 x 16 pixels at random places (--image-size)" in task.notes
+    rule, corners = build(task.config), set()
+    loader = task.loader(rule, seed=0)
+    for batch in [*loader, *loader]:
+        assert batch["inputs"].shape[1:] == (3, 16, 16)
+        torch.testing.assert_close(batch["inputs"], 1 - batch["targets"])  # one place for both
+        for piece, place in zip((batch["inputs"] * 255).round().long(), batch["index"].tolist(), strict=True):
+            top, left = piece[:2, 0, 0].tolist()
+            assert torch.equal(piece[0], torch.arange(top, top + 16)[:, None].expand(16, 16))
+            assert torch.equal(piece[1], torch.arange(left, left + 16).expand(16, 16))
+            corners.add((place, top, left))
+    assert len(corners) > 1.8 * len(task.data["train"])
+    again = task.loader(rule, seed=0)
+    assert torch.equal(next(iter(again))["inputs"], next(iter(task.loader(rule, seed=0)))["inputs"])
+    whole = [(fields["source"].values[place].shape[:2]) for place in task.data["test"].index]
+    judged = [tuple(picture.shape[1:]) for batch in task._judged("test") for picture in batch["inputs"]]
+    assert sorted(judged) == sorted(whole)
+
+
+def test_pictures_smaller_than_a_piece_go_on_by_reflection() -> None:
+    task = ImageToImage.prepare(
+        Dataset(name="pairs", fields=pairs_of_many_sizes()), replace(TINY, image_size=80), DataSettings(), seed=0
+    )
+    batch = next(iter(task.loader(build(task.config), seed=0)))
+    rows = (batch["inputs"][:, 0, :, 0] * 255).round()
+    assert float(rows.max()) <= 63 and float((rows[:, 1:] - rows[:, :-1]).abs().max()) == 1
+
+
+def test_pieces_come_out_of_files_with_the_same_bits(tmp_path: Path) -> None:
+    for folder, field in zip(("source", "target"), pairs_of_many_sizes().values(), strict=True):
+        (tmp_path / folder).mkdir()
+        for number, picture in enumerate(field.values):
+            Image.fromarray(picture).save(tmp_path / folder / f"{number:02}.png")
+    seen = []
+    for stream, workers in (("no", 0), ("yes", 0), ("yes", 1)):
+        settings = DataSettings(stream=stream, workers=workers, batch_size=5, augment="flips")
+        task = ImageToImage.prepare(str(tmp_path), replace(TINY, image_size=24), settings, seed=1)
+        batches = list(task.loader(build(task.config), seed=1))
+        index, pieces = (torch.cat([batch[name] for batch in batches]) for name in ("index", "inputs"))
+        seen.append(dict(zip(index.tolist(), pieces, strict=True)))
+    for other in seen[1:]:
+        both = other.keys() & seen[0].keys()  # files are divided into parts by what they hold, pictures by pixels
+        assert len(both) > 5 and all(torch.equal(seen[0][place], other[place]) for place in both)
+
+
+def test_what_is_judged_is_what_predict_makes() -> None:
+    """Of test pictures, whole and clean: a network that hands back what it is given is as good as the baseline."""
+    task = ImageToImage.prepare(
+        Dataset(name="pairs", fields=pairs_of_many_sizes()), replace(TINY, image_size=16), DataSettings(), seed=0
+    )
+    batches = list(task._judged("test"))
+    network = Recording()
+    for batch in batches:
+        assert torch.equal(task._made(network, batch["inputs"]), batch["inputs"])
+    raw = [task.data.raw("test", "inputs").values[place] for place in range(len(task.data["test"]))]
+    for picture, made in zip(raw, task.transform(network, raw), strict=True):
+        assert np.array_equal(picture, made)

@@ -170,10 +170,10 @@ class Augment:
             moved = replace(
                 moved, bending=displacements(seed, epoch, index, moved.rows.shape[1], moved.columns.shape[1])
             )
-        return moved if size == frame else Moved(_finer(moved.rows, size[0]), _finer(moved.columns, size[1]))
+        return moved if size == frame else Moved(finer(moved.rows, size[0]), finer(moved.columns, size[1]))
 
 
-def _finer(places: Tensor, size: int) -> Tensor:
+def finer(places: Tensor, size: int) -> Tensor:
     """Return the places `(batch, size)` of an image some whole times larger, of which a pixel stands for several."""
     factor = size // places.shape[1]
     if factor * places.shape[1] != size:

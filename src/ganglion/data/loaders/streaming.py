@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -20,6 +20,7 @@ from ganglion.data.formats.image_folders import ImageFiles
 from ganglion.data.loaders.columns import IMAGES, Columns, Kinds, gather
 from ganglion.data.loaders.derived import Derived
 from ganglion.data.loaders.epochs import Augmentation, EpochLoader
+from ganglion.data.loaders.pieces import Pieces
 from ganglion.errors import DataError, GanglionError
 
 WORKER_ERRORS = (RuntimeError, OSError, EOFError)
@@ -33,6 +34,8 @@ LOOK_AFTER_WORKERS = 4.0
 
 Transform = Callable[[Any], Tensor]
 """Decoded images or masks, in one array or in a list, to one tensor."""
+Files = ImageFiles | Sequence[np.ndarray]
+"""Pictures that are decoded when asked for, or that are decoded already."""
 
 
 @final
@@ -40,7 +43,8 @@ class StreamingLoader(EpochLoader):
     """Batches decoded from files while training, by worker processes that read ahead; the same bits for any number.
 
     Args:
-        files: images that are decoded when asked for: those of `inputs`, or of several fields by name.
+        files: images that are decoded when asked for: those of `inputs`, or of several fields by name. Decoded
+            pictures do as well, where pieces are cut out of them.
         transform: makes a tensor of a list of decoded images, in the worker; by name where files are.
         tensors: further fields with one row per file, such as `targets`.
         workers: processes; 0 decodes in this one.
@@ -49,11 +53,12 @@ class StreamingLoader(EpochLoader):
             `InMemoryLoader`.
         derived: fields that are made of others, by name.
         kinds: which fields are images, masks and boxes.
+        pieces: what is cut out of decoded images before they are transformed, in every epoch at another place.
     """
 
     def __init__(
         self,
-        files: ImageFiles | Mapping[str, ImageFiles],
+        files: Files | Mapping[str, Files],
         transform: Transform | Mapping[str, Transform],
         tensors: Columns,
         batch_size: int | Literal["all"],
@@ -66,6 +71,7 @@ class StreamingLoader(EpochLoader):
         unpaired: tuple[str, ...] = (),
         derived: Mapping[str, Derived] | None = None,
         kinds: Kinds = IMAGES,
+        pieces: Pieces | None = None,
     ) -> None:
         files = files if isinstance(files, Mapping) else {"inputs": files}
         transforms = transform if isinstance(transform, Mapping) else dict.fromkeys(files, transform)
@@ -76,8 +82,10 @@ class StreamingLoader(EpochLoader):
         self.unpaired = {name: len(files[name]) for name in unpaired}
         self.timeout = timeout
         progress = torch.zeros(max(1, workers), 4, dtype=torch.int64).share_memory_()
-        self._decoder = _Decoder(dict(files), dict(transforms), progress)
-        self._plan: list[dict[str, Tensor]] = []
+        apart = [(name,) for name in files if name in unpaired]
+        cut = [tuple(name for name in files if name not in unpaired), *apart] if pieces else []
+        self._decoder = _Decoder(dict(files), dict(transforms), progress, seed, pieces, cut)
+        self._plan: list[_Plan] = []
         self._source: DataLoader = DataLoader(
             self._decoder,
             batch_size=None,
@@ -98,18 +106,21 @@ class StreamingLoader(EpochLoader):
         decoded = self._begin()
         for plan, places in zip(tuple(self._plan), parts, strict=True):
             batch = {**gather(self.tensors, places), **self._next(decoded)}
-            batch |= {f"{name}_index": plan[name] for name in self.unpaired}
+            batch |= {f"{name}_index": plan.places[name] for name in self.unpaired}
             batch = self.finished(batch, epoch)
             self.advance()
             yield batch
 
-    def _places(self, places: Tensor, epoch: int, first: int) -> dict[str, Tensor]:
+    def _places(self, places: Tensor, epoch: int, first: int) -> "_Plan":
         """Return which file of every field stands at each row of the batch that begins at `first`."""
         own = {
             name: self.unpaired_places(name, length, epoch, first, len(places))
             for name, length in self.unpaired.items()
         }
-        return {name: own.get(name, places) for name in self._decoder.files}
+        index = self.tensors["index"]
+        assert isinstance(index, Tensor)
+        known = {name: own.get(name, index[places]) for name in self._decoder.files}
+        return _Plan(epoch, {name: own.get(name, places) for name in known}, known)
 
     def _begin(self) -> Iterator[Any]:
         try:
@@ -148,37 +159,65 @@ class StreamingLoader(EpochLoader):
         )
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """Of what a batch is decoded."""
+
+    epoch: int
+    places: dict[str, Tensor]
+    """Of the files of each field, for every sample."""
+    index: dict[str, Tensor]
+    """Places of the samples in the whole set, which their random numbers come from."""
+
+
 @dataclass
 class _Decoder(MapDataset):
     """What runs in the workers: from places to tensors; a damaged file becomes an error that can cross processes."""
 
-    files: dict[str, ImageFiles]
+    files: dict[str, Files]
     transforms: dict[str, Transform]
     progress: Tensor
     """Process, field and place of the file that it is at, and whether it is at one, of every worker, shared."""
+    seed: int
+    pieces: Pieces | None
+    together: list[tuple[str, ...]]
+    """Fields whose pieces are cut at one place."""
 
-    def __getitem__(self, plan: dict[str, Tensor]) -> Batch | GanglionError:
+    def __getitem__(self, plan: _Plan) -> Batch | GanglionError:
         worker = get_worker_info()
         number = worker.id if worker else 0
         row = self.progress[number]
         row[0] = os.getpid()
-        batch: Batch = {}
-        for field, name in enumerate(self.files):
-            images = []
-            for place in plan[name].tolist():
+        images: dict[str, list[np.ndarray]] = {name: [] for name in self.files}
+        for sample in range(len(next(iter(plan.places.values())))):
+            for field, name in enumerate(self.files):
+                place = int(plan.places[name][sample])
                 row[1], row[2], row[3] = field, place, 1
                 try:
-                    images.append(self.files[name][place])
+                    images[name].append(self.files[name][place])
                 except GanglionError as error:
                     return error
                 except Exception as error:  # Errors of any kind cross to the trainer as one that names the file.
                     return self._cannot("decode an image", error, self._where(number, field, place))
+            self._cut(images, plan, sample)
+        batch: Batch = {}
+        for field, name in enumerate(self.files):
+            row[1] = field
             try:
-                batch[name] = self.transforms[name](_stacked(images))
+                batch[name] = self.transforms[name](_stacked(images[name]))
             except Exception as error:
-                return self._cannot("prepare a batch of images", error, self._where(number, field, place))
+                where = self._where(number, field, int(plan.places[name][-1]))
+                return self._cannot("prepare a batch of images", error, where)
         row[3] = 0
         return batch
+
+    def _cut(self, images: dict[str, list[np.ndarray]], plan: _Plan, sample: int) -> None:
+        """Leave of the pictures of a sample the pieces that are learnt from."""
+        for names in filter(None, self.together):
+            assert self.pieces is not None
+            pictures, index = {name: images[name][sample] for name in names}, int(plan.index[names[0]][sample])
+            for name, piece in self.pieces.cut(pictures, self.seed, plan.epoch, index).items():
+                images[name][sample] = piece
 
     def _cannot(self, what: str, error: Exception, where: str) -> DataError:
         return DataError(
@@ -189,7 +228,8 @@ class _Decoder(MapDataset):
         )
 
     def _where(self, worker: int, field: int, place: int) -> str:
-        return f"{tuple(self.files.values())[field].paths[place]} (sample {place}, worker {worker})"
+        paths = getattr(tuple(self.files.values())[field], "paths", None)
+        return f"{paths[place]} (sample {place}, worker {worker})" if paths else f"sample {place}"
 
     def end_workers(self) -> None:
         """End the processes, which may not answer: each would be waited for when the loader goes."""

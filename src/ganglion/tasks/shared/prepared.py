@@ -1,7 +1,7 @@
 """A data set as networks take it: split, the fields that a task takes each prepared, and handed out in batches."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +17,10 @@ from ganglion.data.loaders.columns import Columns, Kinds
 from ganglion.data.loaders.derived import Derived, derive
 from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.loaders.streaming import StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing, Ragged, apply
+from ganglion.data.preprocessing.placement import Size
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS, Part, Samples, split
 from ganglion.errors import DataError
@@ -59,7 +61,9 @@ class Prepared:
     weights: Tensor | None = None
     """How much each training sample counts in the loss `(samples,)`; None where all count alike."""
     windows: Windows | None = None
-    """What training cuts out of images and of what belongs to them."""
+    """What training cuts out of images in their frame, and of what belongs to them."""
+    pieces: Pieces | None = None
+    """What training cuts out of pictures of any size before they are prepared; then every field is pictures."""
     _columns: dict[Part, Columns] = field(default_factory=dict)
     """Fields in memory of the parts that were prepared already."""
 
@@ -122,7 +126,7 @@ class Prepared:
         colours = self._colours(kinds)
         changes = self.settings.augment != "none" or self.windows is not None or colours is not None
         augment = Augment(self.settings.augment, kinds, self.windows, colours) if changes else None
-        more = {"derived": self.derived, "kinds": kinds}
+        more: dict[str, Any] = {"derived": self.derived, "kinds": kinds, "pieces": self.pieces}
         beside = {} if self.weights is None else {"weights": self.weights}
         return self._batches("train", self.settings.batch_size, seed, augment, beside, shuffle=True, **more)
 
@@ -154,6 +158,19 @@ class Prepared:
         (batch,) = self._batches(part, "all")
         return derive(batch, self.derived, self.seed, NO_EPOCH)
 
+    def in_full(self, part: Part, places: np.ndarray, sizes: Mapping[str, Size]) -> Batch:
+        """Return samples of the nearest part as `batches` does, each of their pictures at its own scale.
+
+        Args:
+            places: of the samples `(samples,)`.
+            sizes: height and width by field: that of the pictures, or of their middle that is wanted.
+        """
+        batch: Batch = {"index": torch.from_numpy(self.nearest(part).index[places])}
+        for name in self.chosen:
+            own = replace(self.preprocessing[name], image_size=sizes[name], resize="none")
+            batch[name] = own(self.raw(part, name).take(places).values[:])
+        return derive(batch, self.derived, self.seed, NO_EPOCH)
+
     def _batches(
         self,
         part: Part,
@@ -163,17 +180,20 @@ class Prepared:
         beside: Columns | None = None,
         *,
         shuffle: bool = False,
+        pieces: Pieces | None = None,
         **more: Any,
     ) -> EpochLoader:
         fields = {name: self.raw(part, name) for name in self.chosen}
         unpaired = tuple(name for name, one in fields.items() if not one.paired)
         together = {"index"} if len(unpaired) < len(fields) else set()  # of nothing that is paired there is no order
-        columns = {name: one for name, one in self.columns(part).items() if name in {*fields, *together}}
+        files: dict[str, Any] = {name: one.values for name, one in fields.items() if one.in_files or pieces}
+        own = {"index": torch.from_numpy(self.nearest(part).index)} if pieces else self.columns(part)
+        columns = {name: one for name, one in own.items() if name in {*fields, *together}}
         columns |= beside or {}
-        files: dict[str, Any] = {name: one.values for name, one in fields.items() if one.in_files}
         if files:
             transforms = {name: self.preprocessing[name] for name in files}
-            workers, patience = self.settings.workers, self.settings.worker_timeout
+            in_files = any(one.in_files for one in fields.values())
+            workers, patience = self.settings.workers if in_files else 0, self.settings.worker_timeout
             return StreamingLoader(
                 files,
                 transforms,
@@ -185,6 +205,7 @@ class Prepared:
                 shuffle,
                 patience,
                 unpaired=unpaired,
+                pieces=pieces,
                 **more,
             )
         first = next(iter(fields))
