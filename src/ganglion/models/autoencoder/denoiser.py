@@ -63,7 +63,7 @@ class Config:
     in_channels: Count = 1
     """Channels of a picture: 1 grey, 3 colour; decided by the data."""
     image_size: Annotated[int, at_least(8)] | None = None
-    """Side of the pieces that it learns from, cut at random places; the smallest picture's, at most 128, if not given."""
+    """Side of the pieces that it learns from; the smallest side of any picture, at most 128, if not given."""
     depth: Annotated[int, at_least(2)] = 17
     """Convolutions."""
     channels: Count = 64
