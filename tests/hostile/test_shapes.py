@@ -1,6 +1,7 @@
 """Inputs that do not fit a network: the layer, what it expects, what it got, and what would fit."""
 
 import copy
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -9,17 +10,36 @@ from ganglion.errors import ShapeError
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import INDEX, System
 
-SYSTEMS = pytest.mark.parametrize(
-    "system", [system for system in INDEX if system.name != "fast-rcnn"], ids=lambda system: system.name
-)
-"""Those that take one tensor; regions come beside the images of the other."""
+SYSTEMS = pytest.mark.parametrize("system", INDEX, ids=lambda system: system.name)
 
 
-def taken_home(system: System) -> tuple[torch.nn.Module, tuple[int, ...], torch.dtype]:
-    """Return a network as a user gets it, with the shape and the type of the inputs that it takes."""
+@dataclass
+class Taken:
+    """A network as a user gets it, and inputs that it takes; the first of them is what is varied."""
+
+    network: torch.nn.Module
+    examples: tuple[torch.Tensor, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.examples[0].shape[1:])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.examples[0].dtype
+
+    def beside(self, samples: int) -> list[torch.Tensor]:
+        """Return the other inputs, of as many samples."""
+        return [one.expand(samples, *one.shape[1:]) for one in (each[:1] for each in self.examples[1:])]
+
+    def ask(self, first: torch.Tensor) -> torch.Tensor:
+        return self.network(first, *self.beside(len(first) if first.dim() else 1))
+
+
+def taken_home(system: System) -> Taken:
     module = system.load()
-    (inputs,) = next(iter(module.examples(module.TINY).values()))
-    return with_clear_shapes(module.build(module.TINY).home.eval(), inputs), tuple(inputs.shape[1:]), inputs.dtype
+    examples = next(iter(module.examples(module.TINY).values()))
+    return Taken(with_clear_shapes(module.build(module.TINY).home.eval(), *examples), tuple(examples))
 
 
 def some(count: int, shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
@@ -29,54 +49,56 @@ def some(count: int, shape: tuple[int, ...], kind: torch.dtype) -> torch.Tensor:
 
 @SYSTEMS
 def test_a_shape_that_does_not_fit_is_named_with_the_one_that_does(system: System) -> None:
-    network, shape, kind = taken_home(system)
+    taken = taken_home(system)
+    shape = taken.shape
     fits = f"(batch, {', '.join(map(str, shape))})"
     wrong: list[tuple[int, ...]] = [(3, *shape, 2), (), (2, 5, 7, 9, 3)]
-    if kind.is_floating_point:  # a text may have any length
+    if taken.dtype.is_floating_point:  # a text may have any length
         wrong += [(3, *(size + 1 for size in shape)), (3, *(size - 1 for size in shape))]
     for size in wrong:
         with pytest.raises(ShapeError) as caught:
-            network(torch.zeros(size, dtype=kind))
+            taken.ask(torch.zeros(size, dtype=taken.dtype))
         error = caught.value
         assert str(tuple(size)) in error.what
         assert error.where and error.expected and error.found and fits in error.remedy
         path = error.where.removeprefix("layer ").partition(" (")[0]
-        assert "layer" not in error.where or network.get_submodule(path)
+        assert "layer" not in error.where or taken.network.get_submodule(path)
 
 
 @SYSTEMS
 def test_numbers_of_another_type_are_named(system: System) -> None:
-    network, shape, kind = taken_home(system)
+    taken = taken_home(system)
     with pytest.raises(ShapeError, match=r"(?s)torch.float64.*inputs.to"):
-        network(torch.zeros(2, *shape, dtype=torch.float64))
-    with pytest.raises(ShapeError, match="a network takes a tensor"):
-        network(torch.zeros(2, *shape).numpy())
-    if kind.is_floating_point and system.name != "dqn":  # which converts bytes, as observations are often stored
+        taken.ask(torch.zeros(2, *taken.shape, dtype=torch.float64))
+    with pytest.raises(ShapeError, match=r"a network takes (a tensor|tensors)"):
+        taken.network(torch.zeros(2, *taken.shape).numpy(), *taken.beside(2))
+    if taken.dtype.is_floating_point and system.name != "dqn":  # converts bytes, as observations are often stored
         with pytest.raises(ShapeError, match=r"(?s)torch.int64.*inputs.to"):
-            network(torch.zeros(2, *shape, dtype=torch.int64))
+            taken.ask(torch.zeros(2, *taken.shape, dtype=torch.int64))
 
 
 @SYSTEMS
 def test_what_fits_is_answered_as_without_the_check(system: System) -> None:
-    network, shape, kind = taken_home(system)
-    plain = copy.deepcopy(network)
+    taken = taken_home(system)
+    plain = copy.deepcopy(taken.network)
     plain._forward_pre_hooks.clear()
-    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    inputs = some(4, shape, kind)
+    state = {name: tensor.clone() for name, tensor in taken.network.state_dict().items()}
+    inputs = some(4, taken.shape, taken.dtype)
     torch.manual_seed(0)
-    expected = plain(inputs)
+    expected = plain(inputs, *taken.beside(4))
     with pytest.raises(ShapeError):
-        network(torch.zeros(3, *shape, 2, dtype=kind))
+        taken.ask(torch.zeros(3, *taken.shape, 2, dtype=taken.dtype))
     torch.manual_seed(0)
-    assert torch.equal(network(inputs), expected)
-    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+    assert torch.equal(taken.ask(inputs), expected)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in taken.network.state_dict().items())
 
 
 def test_a_network_of_any_length_stays_one() -> None:
     system = next(system for system in INDEX if system.name == "lstm-forecaster")
-    network, (window, features), _ = taken_home(system)
+    taken = taken_home(system)
+    window, features = taken.shape
     for length in (1, window - 1, window + 5):
-        assert torch.isfinite(network(torch.zeros(2, length, features))).all()
+        assert torch.isfinite(taken.ask(torch.zeros(2, length, features))).all()
 
 
 def test_a_failure_that_is_not_of_the_shape_is_left_alone() -> None:
@@ -89,7 +111,8 @@ def test_a_failure_that_is_not_of_the_shape_is_left_alone() -> None:
 
 
 def test_the_check_survives_copies_and_export() -> None:
-    network, shape, _ = taken_home(INDEX[1])
+    taken = taken_home(INDEX[1])
+    network, shape = taken.network, taken.shape
     with pytest.raises(ShapeError):
         copy.deepcopy(network)(torch.zeros(2, *(size + 1 for size in shape)))
     inputs = torch.rand(2, *shape)
@@ -117,7 +140,8 @@ def test_each_of_several_inputs_is_looked_at() -> None:
 
 
 def test_a_network_in_another_precision_takes_numbers_of_that_precision() -> None:
-    network, shape, _ = taken_home(INDEX[1])
+    taken = taken_home(INDEX[1])
+    network, shape = taken.network, taken.shape
     network.double()
     assert network(torch.zeros(2, *shape, dtype=torch.float64)).dtype == torch.float64
     with pytest.raises(ShapeError, match=r"torch\.float32"):
