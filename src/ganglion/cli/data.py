@@ -16,7 +16,7 @@ from ganglion.settings import unknown_name
 AS = {
     "table": "tabular",
     **{kind: kind for kind in ("series", "text", "documents", "tagged", "image")},
-    **{kind: kind for kind in ("image-pairs", "image-domains", "image-masks")},
+    **{kind: kind for kind in ("image-pairs", "image-domains", "image-masks", "image-boxes")},
 }
 """What data can be checked as, and the name of that kind."""
 
@@ -68,7 +68,7 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
         source: Name of a data set, or path of your own data.
         reading: How the data is to be read; what is not given is found out.
         kind: What to read the data as: table, series, text, documents, tagged, image, image-pairs,
-            image-domains, image-masks.
+            image-domains, image-masks, image-boxes.
         json: Print one JSON object.
     """
     from ganglion.data.card import card

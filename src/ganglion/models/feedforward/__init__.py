@@ -25,6 +25,5 @@ SYSTEMS = (
         tasks=("classification",),
         data="faces",
         defaults={"epochs": 40, "batch_size": 1, "monitor": "loss", "threads": 1},
-        tour={"epochs": 12},
     ),
 )

@@ -25,7 +25,7 @@ SYSTEMS = (
         tasks=("categorisation",),
         data="opinions",
         defaults={"epochs": 8, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
-        tour={"epochs": 4},
+        tour={"epochs": 5},
     ),
     System(
         name="elman-tagger",
@@ -41,6 +41,5 @@ SYSTEMS = (
         tasks=("tagging",),
         data="lift",
         defaults={"epochs": 30, "batch_size": 16, "monitor": "loss"},
-        tour={"epochs": 15, "threads": 1},
     ),
 )
