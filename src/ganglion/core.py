@@ -195,6 +195,21 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class CentredUnits(Protocol):
+    """A network whose units answer around a point each, and whose output adds them up."""
+
+    centres: Tensor
+    """Where each unit answers most, (units, inputs)."""
+    widths: Tensor
+    """How far from there it answers, (units,)."""
+    output: nn.Linear
+    """What adds up the answers."""
+
+    def responses(self, inputs: Tensor) -> Tensor:
+        """Return what every unit answers, (batch, units), to inputs (batch, ...)."""
+
+
+@runtime_checkable
 class Local(Protocol):
     """A network that makes images of images of any size, each pixel from those around it."""
 

@@ -140,7 +140,8 @@ class Task(ABC):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         """Read and split the data, fit preprocessing on the training part, and adapt `config` to what was found."""
         data = cls.prepared(source, config, settings, seed)
-        return cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
+        found = {**sizes(data.preprocessing), "num_samples": len(data["train"])}
+        return cls(adapt(config, **found), data.preprocessing).holding(data)
 
     @classmethod
     def prepared(

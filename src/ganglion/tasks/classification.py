@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Hardened, LearningRule
+from ganglion.core import CentredUnits, Hardened, LearningRule
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import UsageError
 from ganglion.nn import probabilities
@@ -54,6 +54,7 @@ class Classification(Task):
         "decision_regions": "What the network answers over two inputs, and the samples",
         "misclassified": "Test samples that the network gets wrong",
         "filters": "Weights of the first layer; blue is positive, orange negative",
+        "centres": "The centres around which units answer, the widest first",
     }
     verbs: ClassVar = {"predict": Predict}
     next_step = "ganglion predict {run} INPUT"
@@ -119,11 +120,14 @@ class Classification(Task):
 
     def _decision_regions(self, preprocessing: TabularPreprocessing, network: nn.Module) -> "Figure":
         """Draw the answers over the two inputs that the first layer weighs most; what is missing stands at the mean."""
-        first = next(layer for layer in network.modules() if isinstance(layer, nn.Linear))
-        heaviest = first.weight.detach().norm(dim=0).topk(2).indices.sort().values.tolist()
+        units = network if isinstance(network, CentredUnits) else None
+        first = next(layer for layer in network.modules() if isinstance(layer, nn.Linear)).weight.detach()
+        heaviest = (
+            (first if units is None else units.centres.detach()).norm(dim=0).topk(2).indices.sort().values.tolist()
+        )
         fields = self.data.dataset.fields
         inputs = np.asarray(fields["inputs"].values, dtype=np.float32)
-        return figures.decision_regions(
+        figure = figures.decision_regions(
             lambda points: decisions(ask(network, preprocessing(points))).numpy(),
             np.where(np.isnan(inputs), preprocessing.means, inputs),
             np.asarray(fields["targets"].values),
@@ -131,15 +135,27 @@ class Classification(Task):
             preprocessing.columns,
             (heaviest[0], heaviest[1]),
         )
+        if units is not None:
+            means, deviations = (np.asarray(one)[heaviest] for one in (preprocessing.means, preprocessing.deviations))
+            centres, widths = (one.detach().cpu().numpy() for one in (units.centres, units.widths))
+            radii = np.abs(widths)[:, None] * deviations
+            figures.add_circles(figure.axes[0], centres[:, heaviest] * deviations + means, radii)
+        return figure
 
 
 def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> "dict[str, Figure]":
-    """Draw the weights that look at pixels: the first convolution, whoever shares its kernels, or dense layer."""
+    """Draw the weights that look at pixels: the first convolution, whoever shares its kernels, or dense layer; or the
+    centres of units that have some.
+    """
+    shape = (-1, preprocessing.channels, *preprocessing.size)
+    if isinstance(network, CentredUnits):
+        order = network.widths.detach().abs().argsort(descending=True)[:SHOWN]
+        images = preprocessing.inverse(network.centres.detach()[order].cpu().reshape(shape))
+        return {"centres": figures.image_grid(images, title="Centres of the widest units")}
     kinds = nn.Conv2d | TiledConvolution2d | LocallyConnected2d | nn.Linear
     first = next((layer for layer in network.modules() if isinstance(layer, kinds)), None)
     if first is None:
         return {}
-    shape = (-1, preprocessing.channels, *preprocessing.size)
     weights = first.weight.reshape(shape) if isinstance(first, nn.Linear) else first.weight.flatten(0, -4)
     return {"filters": figures.filters(weights[:SHOWN].detach().cpu().numpy(), "Filters of the first layer")}
 

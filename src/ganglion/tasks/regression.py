@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
+import torch
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Measure
+from ganglion.core import CentredUnits, LearningRule, Measure
+from ganglion.data.preprocessing import TabularPreprocessing
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
@@ -19,6 +21,8 @@ from ganglion.tasks.shared.inputs import asked
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DRAWN = 500
+"""Points of a drawn curve."""
 
 R2 = Measure(
     name="r2",
@@ -51,6 +55,7 @@ class Regression(Task):
     measures = (R2, RMSE, MAE, LOSS)
     captions: ClassVar = {
         "predictions": "Predicted against true values of the test samples",
+        "fit": "The values over the one input, and what each unit adds where the output is a sum of units",
     }
     verbs: ClassVar = {"predict": Predict}
     next_step = "ganglion predict {run} INPUT"
@@ -73,7 +78,29 @@ class Regression(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.batches("test"))
-        return {"predictions": figures.scatter(self._in_units(targets), self._in_units(outputs), self.target_names)}
+        drawn = {"predictions": figures.scatter(self._in_units(targets), self._in_units(outputs), self.target_names)}
+        preprocessing = self.preprocessing["inputs"]
+        if (
+            isinstance(preprocessing, TabularPreprocessing)
+            and len(preprocessing.features) == 1
+            and targets.shape[1] == 1
+        ):
+            drawn["fit"] = self._fit(preprocessing, rule.home)
+        return drawn
+
+    @torch.no_grad()
+    def _fit(self, preprocessing: TabularPreprocessing, network: nn.Module) -> "Figure":
+        """Draw the values over the one input there is."""
+        seen, known = (np.asarray(self.data.raw("test", name).values, dtype=float) for name in ("inputs", "targets"))
+        across = np.linspace(np.nanmin(seen), np.nanmax(seen), DRAWN)[:, None]
+        points, parts = preprocessing(across), None
+        if isinstance(network, CentredUnits):
+            answers = network.responses(points.to(network.centres)).cpu()
+            scale = float(self.preprocessing["targets"].deviations[0])
+            parts = scale * (answers * network.output.weight.detach().cpu()[0]).T.numpy()
+        names = (preprocessing.features[0], self.target_names[0])
+        curve = self._in_units(ask(network, points)).ravel()
+        return figures.fit(across.ravel(), curve, (seen.ravel(), known.ravel()), parts, names)
 
     @property
     def target_names(self) -> tuple[str, ...]:

@@ -20,6 +20,13 @@ SYSTEMS = (
         tour={},
     ),
     System(
+        name="rbf",
+        module="feedforward.rbf",
+        tasks=("classification", "regression"),
+        data="digits",
+        defaults={"epochs": 40, "batch_size": "all", "monitor": "loss"},
+    ),
+    System(
         name="face-pose",
         module="feedforward.face_pose",
         tasks=("classification",),
