@@ -30,6 +30,7 @@ TINY = {
     "gan": ["--steps", "2", "--limit", "64", "--generator-features", "8", "--discriminator-features", "8"],
     "dqn": ["--steps", "4", "--learning-starts", "32", "--hidden-features", "8", "--evaluate-every", "4"],
     "lenet5": ["--steps", "2", "--limit", "64", "--data", "digits"],
+    "unet": ["--steps", "2", "--batch-size", "2", "--width", "2", "--depth", "1"],
 }
 
 

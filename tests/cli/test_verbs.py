@@ -57,6 +57,13 @@ def test_a_thousand_pictures_are_a_thousand_files(command: Command, runs: Runs, 
     assert len(names) == 1000 and names[0] == "0000-seed7.png" and names[-1] == "0999-seed7.png"
 
 
+def test_json_has_one_row_for_each_picture_that_two_are_made_of(command: Command, runs: Runs, tmp_path: Path) -> None:
+    for number in range(2):
+        Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / f"{number}.png")
+    found = command("predict", runs("unet"), tmp_path, "--json", "--out", tmp_path / "masks.png").json
+    assert [row["input"] for row in found["rows"]] == [str(tmp_path / f"{number}.png") for number in range(2)]
+
+
 def test_a_sheet_says_how_many_of_how_many_are_on_it(
     command: Command, runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

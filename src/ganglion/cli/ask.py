@@ -147,7 +147,10 @@ def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: 
     elif isinstance(found, Text):
         answer({**description, "text": found.text}, as_json, lambda: print(found.text))
     else:
-        rows = {"rows": list(found.rows)} if isinstance(found, Images | Strokes) and found.rows else {}
+        known = next((form.value for form in found.also if isinstance(form, Rows)), None)
+        if known is None and isinstance(found, Images | Strokes):
+            known = [dict(row) for row in found.rows]
+        rows = {"rows": known} if known else {}
         answer({**description, "out": str(path), **rows}, as_json, lambda: print(path))
     if path:
         note(f"wrote {path}: {remark}")

@@ -180,7 +180,7 @@ def _write_each(
     if rows:
         known = zip(_file_names(names), rows, strict=True)
         write_table([{"file": f"{name}{ending}", **row} for name, row in known], folder / "rows.csv")
-    return f"{len(names):,} files"
+    return "1 file" if len(names) == 1 else f"{len(names):,} files"
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

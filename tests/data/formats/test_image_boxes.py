@@ -11,6 +11,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Boxes
 from ganglion.data.settings import DataSettings
+from ganglion.data.splits import split
 from ganglion.errors import DataError
 
 Objects = list[tuple[str, tuple[float, float, float, float]]]
@@ -89,6 +90,23 @@ def test_a_list_or_a_name_says_what_is_the_test_part(tmp_path: Path) -> None:
     coco(tmp_path / "coco" / "instances_val.json", {"b": TWO["b"]})
     other = read(str(tmp_path / "coco"), DataSettings())
     assert len(other) == 2 and len(other.test_fields["boxes"]) == 1
+    assert "the file for validation is used as the test part" in other.notes
+
+
+@pytest.mark.parametrize("form", ["voc", "coco"])
+def test_a_part_for_validation_beside_one_for_testing_chooses_the_weights(tmp_path: Path, form: str) -> None:
+    part_of = {"a": "train", "b": "val", "c": "test"}
+    if form == "voc":
+        (voc(tmp_path, TWO) / "ImageSets" / "Main").mkdir(parents=True)
+        for name, part in part_of.items():
+            (tmp_path / "ImageSets" / "Main" / f"{part}.txt").write_text(f"{name}\n")
+    for number, (name, part) in enumerate(part_of.items() if form == "coco" else ()):
+        picture(tmp_path / f"{name}.png", number)
+        coco(tmp_path / f"instances_{part}2017.json", {name: TWO[name]})
+    dataset = read(str(tmp_path), DataSettings())
+    assert len(dataset) == 2 and len(dataset.test_fields["boxes"]) == 1
+    parts = split(dataset, DataSettings(), seed=0)
+    assert {part: held.index.tolist() for part, held in parts.items()} == {"train": [0], "validation": [1], "test": [0]}
 
 
 def test_boxes_without_an_inside_go_and_others_are_cut_off_at_the_border(tmp_path: Path) -> None:

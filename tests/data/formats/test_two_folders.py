@@ -1,5 +1,6 @@
 """Folders of pairs, of two domains, of images with masks: told apart, paired by name, and refused where unclear."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ganglion.data.fields import UNJUDGED
 from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.image_masks import MaskFiles
 from ganglion.data.settings import DataSettings
+from ganglion.data.splits import split
 from ganglion.errors import DataError, GanglionError
 
 RANDOM = np.random.default_rng(0)
@@ -66,7 +68,7 @@ def test_parts_of_pairs(tmp_path: Path, layout: str) -> None:
     assert domains.kind == "image-domains" and not domains.is_paired
 
 
-def test_a_validation_part_is_the_test_part_or_learnt_from(tmp_path: Path) -> None:
+def test_a_validation_part_is_the_test_part_where_there_is_no_other(tmp_path: Path) -> None:
     for part, count in (("train", 4), ("val", 2)):
         for side in ("source", "target"):
             for number in range(count):
@@ -74,7 +76,11 @@ def test_a_validation_part_is_the_test_part_or_learnt_from(tmp_path: Path) -> No
     assert (len(reading(tmp_path)), len(reading(tmp_path).test_fields["source"])) == (4, 2)
     for side in ("source", "target"):
         save(tmp_path / "test" / side / "0.png")
-    assert (len(reading(tmp_path)), len(reading(tmp_path).test_fields["source"])) == (6, 1)
+    dataset = reading(tmp_path)
+    assert (len(dataset), len(dataset.test_fields["source"])) == (6, 1)
+    assert "is used as the validation part" in " ".join(dataset.notes)
+    parts = split(dataset, DataSettings(), seed=0)
+    assert parts["validation"].index.tolist() == [4, 5] and len(parts["train"]) == 4
 
 
 def test_folders_called_a_and_b_are_classes_unless_pairs_are_wanted(tmp_path: Path) -> None:
@@ -145,6 +151,10 @@ def test_images_side_by_side_are_halved(tmp_path: Path) -> None:
     assert (len(dataset), len(dataset.test_fields["source"])) == (3, 2)
     assert (value(dataset, "source", 1), value(dataset, "target", 1)) == (11, 101)
     assert value(reading(tmp_path, "image-pairs", target="left"), "target", 1) == 11
+    shutil.copytree(tmp_path / "train", tmp_path / "test")
+    dataset = reading(tmp_path, "image-pairs")
+    assert (len(dataset), len(dataset.test_fields["source"])) == (5, 3)
+    assert dataset.validation is not None and dataset.validation.tolist() == [3, 4]
     save(tmp_path / "odd" / "0.png", (6, 7))
     with pytest.raises(DataError, match="side by side"):
         reading(tmp_path / "odd", "image-pairs")

@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -204,12 +205,22 @@ def _parts(folder: Path, files: list[Path], notes: list[str]) -> list[tuple[str,
     # A class may be called `test` as well: parts are only what stands beside training images and nothing else.
     if "train" not in roles.values() or "" in roles.values():
         return [("train", folder, files)]
-    use = {"train": "train", "test": "test", "validation": "validation"}
-    if "validation" in roles.values() and "test" not in roles.values():
-        use["validation"] = "test"
-        notes.append("the validation folder is used as the test part")
-    elif "validation" in roles.values():
-        notes.append("the validation folder is used as the validation part; --validation 0 learns from it instead")
+    use = uses(roles.values(), notes)
     return [
         (use[roles[top]], folder / top, [path for path in files if path.is_relative_to(folder / top)]) for top in tops
     ]
+
+
+def uses(parts: Iterable[str], notes: list[str], what: str = "the validation folder") -> dict[str, str]:
+    """Return what each part that a set is divided into is used for, and note it of the one for validation.
+
+    >>> uses(["train", "validation"], [])
+    {'train': 'train', 'validation': 'test'}
+    """
+    use = {part: part for part in parts}
+    if "validation" in use and "test" not in use:
+        use["validation"] = "test"
+        notes.append(f"{what} is used as the test part")
+    elif "validation" in use:
+        notes.append(f"{what} is used as the validation part; --validation 0 learns from it instead")
+    return use

@@ -1,6 +1,7 @@
 """Pictures with boxes around what they show: Pascal VOC's XML files and COCO's JSON."""
 
 import mmap
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Boxes, Field
 from ganglion.data.formats.files_together import read_together
-from ganglion.data.formats.folder_layout import folders_in, readable, walk
+from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses, walk
 from ganglion.data.formats.image_files import in_threads, read_header
 from ganglion.data.formats.text import read_text
 from ganglion.data.settings import DataSettings
@@ -21,8 +22,8 @@ from ganglion.errors import DataError
 from ganglion.files import parse_json, read_bytes, unreadable
 
 MOST_XML_BYTES = 16 << 20
-HELD_BACK = ("test", "val")
-"""Words in the name of a COCO file whose pictures are the test part, the first that there is."""
+LISTS = {"test": "test", "validation": "val"}
+"""Files of Pascal VOC's `ImageSets/Main` that name the pictures of a part."""
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Found:
     objects: dict[str, list[tuple[str, tuple[float, ...]]]] = field(default_factory=dict)
     """Name of each object and its box in pixels, by the name of the picture."""
     part: dict[str, str] = field(default_factory=dict)
-    """`train` or `test`, by the name of the picture."""
+    """`train`, `validation` or `test`, by the name of the picture."""
     names: tuple[str, ...] = ()
     """What the classes are called, where the files say so; else in the order of the alphabet."""
     notes: list[str] = field(default_factory=list)
@@ -91,10 +92,8 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
         )
         if count
     ]
-    sides = [
-        [path for picture, path in paths.items() if found.part.get(picture, "train") == part]
-        for part in ("train", "test")
-    ]
+    part_of = {path: found.part.get(picture, "train") for picture, path in paths.items()}
+    sides = [[path for path, part in part_of.items() if (part == "test") == tested] for tested in (False, True)]
     train, test = ({"inputs": side, "boxes": side} if side else {} for side in sides)
     parts = read_together(train, test, settings, notes, beside=("boxes",))
     fields = [
@@ -106,6 +105,7 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
         else {}
         for read in parts
     ]
+    validated = [place for place, path in enumerate(parts[0]["boxes"]) if part_of[path] == "validation"]
     counts = np.bincount(
         np.concatenate([one.classes for one in boxes.values()]).astype(int), minlength=len(names)
     ).tolist()
@@ -117,6 +117,7 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
         source=str(folder),
         fingerprint=fingerprint(*(one.values for part in fields for one in part.values())),
         notes=tuple(notes),
+        validation=np.array(validated) if validated else None,
     )
 
 
@@ -179,12 +180,18 @@ def _read_voc(folder: Path, files: Sequence[Path]) -> Found:
             objects.append((name, (left, top, left, top) if empty else (left - 1, top - 1, right, bottom)))
         found.objects[path.stem] = objects
     lists = folders_in(folder).get("imagesets")
-    test = lists / "Main" / "test.txt" if lists else None
-    if test is not None and test.is_file():
-        listed = {line.split()[0] for line in read_text(test).split("\n") if line.strip()}
-        found.part = {name: "test" if name in listed else "train" for name in found.objects}
-        found.notes.append("the pictures that ImageSets/Main/test.txt names are the test part")
+    named = {part: lists / "Main" / f"{name}.txt" for part, name in LISTS.items()} if lists else {}
+    listed = {part: _listed(path) & found.objects.keys() for part, path in named.items() if path.is_file()}
+    parts = {part: names for part, names in listed.items() if 0 < len(names) < len(found.objects)}
+    for part, use in uses(parts, found.notes, "what ImageSets/Main/val.txt names").items():
+        found.part |= dict.fromkeys(parts[part], use)
+        if part == "test":
+            found.notes.append("the pictures that ImageSets/Main/test.txt names are the test part")
     return found
+
+
+def _listed(path: Path) -> set[str]:
+    return {line.split()[0] for line in read_text(path).split("\n") if line.strip()}
 
 
 def _tree(path: Path) -> ElementTree.Element:
@@ -200,16 +207,16 @@ def _tree(path: Path) -> ElementTree.Element:
 def _read_coco(files: Sequence[Path]) -> Found:
     """Read COCO's files: left, top, width and height of each box."""
     found, names = Found(), dict[Any, str]()
-    word = next((word for word in HELD_BACK if 0 < sum(word in path.stem for path in files) < len(files)), None)
+    parts = {path: _part_of(path) for path in files}
+    use = uses(parts.values(), found.notes, "the file for validation") if "train" in parts.values() else {}
     for path in files:
         try:
             content = parse_json(read_bytes(path, 1 << 30).decode("utf-8"))
             names |= {one["id"]: str(one["name"]) for one in content["categories"]}
             pictures = {one["id"]: str(one["file_name"]) for one in content["images"]}
-            part = "test" if word is not None and word in path.stem else "train"
             for picture in pictures.values():
                 found.objects.setdefault(picture, [])
-                found.part[picture] = part
+                found.part[picture] = use.get(parts[path], "train")
             for one in content["annotations"]:
                 left, top, wide, high = map(float, one["bbox"])
                 box = left, top, left + wide, top + high
@@ -218,9 +225,19 @@ def _read_coco(files: Sequence[Path]) -> Found:
             raise _broken(path, f"{type(error).__name__}: {error}") from error
     used = {name for objects in found.objects.values() for name, _ in objects}
     found.names = tuple(dict.fromkeys(name for _, name in sorted(names.items()) if name in used))
-    if word is not None:
-        found.notes.append(f"the pictures of the file with {word!r} in its name are the test part")
+    if "test" in use:
+        found.notes.append("the pictures of the file for testing are the test part")
     return found
+
+
+def _part_of(path: Path) -> str:
+    """Return the part whose name is a word in the name of a file.
+
+    >>> _part_of(Path("instances_val2017.json")), _part_of(Path("latest.json"))
+    ('validation', 'train')
+    """
+    words = re.findall(r"[a-z]+", path.stem.lower())
+    return next((part for part, names in PART_NAMES.items() if set(names) & set(words)), "train")
 
 
 def _broken(path: Path, found: str) -> DataError:

@@ -111,7 +111,7 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
     Raises:
         DataError: an image has no mask or one of another size, or masks hold more values than there can be classes.
     """
-    notes: list[str] = []
+    notes = list(found.notes)
     parts = [_pairs(images_in(found.train[0]), images_in(found.train[1]), found.names, folder)]
     if found.test:
         parts.append(_pairs(images_in([found.test[0]]), images_in([found.test[1]]), found.names, folder))
@@ -122,8 +122,10 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
     sides = [{"inputs": [image for image, _ in part], "masks": [mask for _, mask in part]} for part in parts]
     sides = [without_damaged(side, damaged, settings, notes) for side in sides]
     values, unjudged = _classes(found_values, len(names), str(folder))
+    image_of = {mask: image for image, mask in parts[0]}
     read = read_together(sides[0], sides[1] if len(sides) > 1 else {}, settings, notes, beside=("masks",))
     class_names = _named(names, values)
+    validation = found.validated([image_of[mask] for mask in read[0]["masks"]])
     fields = [_fields(part, found.names, class_names, values, unjudged) if part else {} for part in read]
     notes.append(f"{len(values)} classes of pixels: {', '.join(class_names[:10])}")
     if unjudged is not None:
@@ -135,6 +137,7 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
         source=str(folder),
         fingerprint=fingerprint(*(field.values for part in fields for field in part.values())),
         notes=tuple(notes),
+        validation=validation,
     )
 
 

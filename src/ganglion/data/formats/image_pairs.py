@@ -9,7 +9,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Field
 from ganglion.data.formats.files_together import read_together
-from ganglion.data.formats.folder_layout import folders_in, readable
+from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses
 from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.two_folders import PAIRS, TwoFolders, find_two_folders, images_in, partners
 from ganglion.data.settings import DataSettings
@@ -18,6 +18,8 @@ from ganglion.settings import unknown_name
 
 SIDES = ("source", "target")
 HALVES = ("left", "right")
+FILE = "file"
+"""What the files of samples are called while they are read."""
 
 
 def find_pairs(folder: Path, settings: DataSettings, asked: bool) -> TwoFolders | None:
@@ -46,7 +48,7 @@ def read_two_folders(folder: Path, found: TwoFolders, settings: DataSettings, pa
     Raises:
         DataError: pairs are wanted, and files have none; or images cannot be read.
     """
-    notes: list[str] = []
+    notes = list(found.notes)
     first, second = (images_in(folders) for folders in found.train)
     pairs = None if paired is False else partners(first, second, found.names)
     if pairs is None and paired:
@@ -64,12 +66,15 @@ def read_two_folders(folder: Path, found: TwoFolders, settings: DataSettings, pa
     test = partners(images_in([found.test[0]]), images_in([found.test[1]]), found.names) if found.test else []
     if test is None:
         raise DataError("the images of the test part are no pairs", where=str(folder), remedy="name the files alike")
-    values, test_values = read_together(_by_side(pairs), _by_side(test), settings, notes)
-    return _dataset(folder, values, test_values, found.names, notes, paired=True)
+    values, test_values = read_together(_by_side(pairs), _by_side(test), settings, notes, beside=(FILE,))
+    validation = found.validated(list(values[FILE]))
+    return _dataset(folder, values, test_values, found.names, notes, paired=True, validation=validation)
 
 
 def _by_side(pairs: Sequence[tuple[Path, Path]]) -> dict[str, list[Path]]:
-    return {side: [pair[number] for pair in pairs] for number, side in enumerate(SIDES)} if pairs else {}
+    """Return the files of both sides, and beside them the files of the first, by which samples are known later."""
+    columns = {**dict(zip(SIDES, (0, 1), strict=True)), FILE: 0}
+    return {name: [pair[number] for pair in pairs] for name, number in columns.items()} if pairs else {}
 
 
 def _domains(
@@ -87,19 +92,26 @@ def _domains(
 def read_halves(folder: Path, settings: DataSettings) -> Dataset:
     """Read a folder of images of which the left half is what the right half is made of, or the other way round.
 
-    Parts may lie in folders called train and test. Raises `DataError` for images that are not twice as wide as high.
+    Parts may lie in folders called train, val and test. Raises `DataError` where images are not twice as wide as high.
     """
     notes: list[str] = []
     inside = folders_in(folder)
-    train, test = inside.get("train"), inside.get("test") or inside.get("val")
-    paths = {"both": images_in([train or folder])}
-    test_paths = {"both": images_in([test])} if train and test else {}
-    both, test_both = read_together(paths, test_paths, settings, notes)
+    parts = {part: inside[name] for part, names in PART_NAMES.items() for name in names if name in inside}
+    use = {use: parts[part] for part, use in uses(parts, notes).items()} if "train" in parts else {"train": folder}
+    learnt = [use[part] for part in ("train", "validation") if part in use]
+    files = images_in(learnt)
+    test = images_in([use["test"]]) if "test" in use else []
+    both, test_both = read_together(
+        {"both": files, FILE: files}, {"both": test, FILE: test} if test else {}, settings, notes, beside=(FILE,)
+    )
     order = HALVES if settings.target != HALVES[0] else HALVES[::-1]
     notes.append(f"each image is a pair: the {order[1]} half is learnt from the {order[0]} half")
     values = _halves(both["both"], order, str(folder))
     test_values = _halves(test_both["both"], order, str(folder)) if test_both else {}
-    return _dataset(folder, values, test_values, order, notes, paired=True)
+    validation = None
+    if "validation" in use:
+        validation = np.flatnonzero([path.is_relative_to(use["validation"]) for path in both[FILE]])
+    return _dataset(folder, values, test_values, order, notes, paired=True, validation=validation)
 
 
 def _halves(images: np.ndarray | Sequence, order: Sequence[str], where: str) -> dict[str, np.ndarray | Sequence]:
@@ -125,6 +137,7 @@ def _dataset(
     names: Sequence[str],
     notes: list[str],
     paired: bool,
+    validation: np.ndarray | None = None,
 ) -> Dataset:
     called = dict(zip(SIDES, names, strict=True))
 
@@ -142,4 +155,5 @@ def _dataset(
         source=str(folder),
         fingerprint=fingerprint(*values.values(), *test_values.values()),
         notes=tuple(notes),
+        validation=validation,
     )

@@ -3,10 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable
+import numpy as np
+
+from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses
 from ganglion.data.formats.image_files import is_image
 from ganglion.errors import DataError
 from ganglion.settings import unknown_name
@@ -27,11 +29,14 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class TwoFolders:
-    """Two folders of images, and maybe two more as the test part."""
+    """Two folders of images, and maybe two more as the test part, and as the validation part."""
 
     train: tuple[tuple[Path, ...], tuple[Path, ...]]
-    """The folders of each side; several where a validation part is joined to the training part."""
+    """The folders of each side; several where a validation part lies beside the training part."""
     test: tuple[Path, Path] | None
+    validation: tuple[Path, Path] | None = None
+    """Those of the training folders that hold the validation part."""
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, str]:
@@ -40,7 +45,18 @@ class TwoFolders:
         return readable(first[0].name), readable(second[0].name)
 
     def swapped(self) -> "TwoFolders":
-        return TwoFolders(self.train[::-1], self.test and self.test[::-1])
+        return replace(
+            self,
+            train=self.train[::-1],
+            test=self.test and self.test[::-1],
+            validation=self.validation and self.validation[::-1],
+        )
+
+    def validated(self, paths: Sequence[Path]) -> np.ndarray | None:
+        """Return the places of the validation part among training files of the first side; None without such."""
+        if self.validation is None:
+            return None
+        return np.flatnonzero([path.is_relative_to(self.validation[0]) for path in paths])
 
 
 def find_two_folders(
@@ -100,12 +116,14 @@ def _prefixed(inside: dict[str, Path], first: str, second: str) -> TwoFolders | 
 
 
 def _in_parts(found: dict[str, tuple[Path, Path]]) -> TwoFolders | None:
-    """Return folders by part: that of validation is the test part where there is none, else learnt from as well."""
+    """Return folders by part: that of validation is the test part where there is none."""
     if "train" not in found:
         return None
-    learnt = [found["train"], *([found["validation"]] if "validation" in found and "test" in found else [])]
-    first, second = zip(*learnt, strict=True)
-    return TwoFolders((first, second), found.get("test") or found.get("validation"))
+    notes: list[str] = []
+    by_use = {use: found[part] for part, use in uses(found, notes).items()}
+    validation = by_use.get("validation")
+    first, second = zip(*filter(None, (by_use["train"], validation)), strict=True)
+    return TwoFolders((first, second), by_use.get("test"), validation, tuple(notes))
 
 
 def images_in(folders: Sequence[Path]) -> list[Path]:
