@@ -53,7 +53,7 @@ class TwoFolders:
         )
 
     def validated(self, paths: Sequence[Path]) -> np.ndarray | None:
-        """Return the places of the validation part among training files of the first side; None without such."""
+        """Return which of the training files of the first side are the validation part (count,); None without such."""
         if self.validation is None:
             return None
         return np.flatnonzero([path.is_relative_to(self.validation[0]) for path in paths])
