@@ -6,6 +6,7 @@ from functools import cache
 CYRILLIC = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё"
 WESTERN = "éäöüàèáñçóêíßåøãæâôúëîùûœïõÿð"
 CENTRAL = "ąęćłńóśźżáčéěíňřšťúůýžőűöüôäăâîşţđ"
+TURKISH = "ıüşğçöİâîûé"
 GREEK = "αοιετσνηυρπκμλςωδγχθφβξζψάέήίόύώϊϋΐΰ"
 HEBREW = "יוהלאמרתשבנדעםקחפכטסגןצזךףץ"
 ARABIC = "اليمنوترةبعدسفهكقحجشصخطذزضثغئءأإآىؤظ،؟"
@@ -88,6 +89,8 @@ ALPHABETS: dict[str, Alphabet] = {
     "cp932": Alphabet(HIRAGANA + KATAKANA + KANJI, (0x88, 0x97, 0x40, 0xFC), prior=2.0, name="cp932"),
     "latin-1": Alphabet(WESTERN, latin=True),
     "cp1250": Alphabet(CENTRAL, latin=True, prior=1.0),
+    "iso8859_2": Alphabet(CENTRAL, latin=True),
+    "cp1254": Alphabet(TURKISH, latin=True),
     "koi8_r": Alphabet(CYRILLIC),
     "euc_jp": Alphabet(HIRAGANA + KATAKANA + KANJI, (0xB0, 0xCF, 0xA1, 0xFE), name="euc_jp"),
     "cp949": Alphabet(HANGUL, (0xB0, 0xC8, 0xA1, 0xFE), prior=1.0, name="cp949"),
@@ -96,5 +99,9 @@ ALPHABETS: dict[str, Alphabet] = {
     "cp1255": Alphabet(HEBREW),
     "cp1256": Alphabet(ARABIC),
     "cp874": Alphabet(THAI),
+    "cp850": Alphabet(WESTERN, latin=True, prior=-1.0),
+    "cp852": Alphabet(CENTRAL, latin=True, prior=-1.0),
+    "cp866": Alphabet(CYRILLIC, prior=-1.0),
+    "mac_roman": Alphabet(WESTERN, latin=True, prior=-2.0),
 }
 """The encodings that a guess chooses from, UTF-8 and UTF-16 aside, the commonest first."""

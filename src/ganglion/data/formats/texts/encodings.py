@@ -34,12 +34,16 @@ MARKS = (
 )
 RUBBISH = frozenset([*range(9), *range(14, 27), *range(28, 32)])
 """Control characters that no text has."""
+SWITCHES = (b"\x1b$B", b"\x1b$@")
+"""What begins Japanese letters in mail and old files; all bytes are plain ones there."""
 ZEROS = 0.3
 """Share of zero bytes at every second place that makes bytes UTF-16 without a mark."""
 RARE = math.log(1e-7)
 """What a letter costs that an alphabet does not have."""
 MIXED = -3.0
 """What two neighbours cost that no word has beside each other, such as a Latin and a Cyrillic letter."""
+JOINING = "’‘·–—…\xad"
+"""Signs that may stand between two letters."""
 WELL_FORMED = 4
 """Times that valid letters of UTF-8 outnumber broken ones in a text that was meant as UTF-8 and is damaged."""
 NOISE = -6.0
@@ -107,7 +111,7 @@ def _find(file: IO[bytes], path: Path, asked: str | None) -> Encoding:
         return Encoding(name)
     start = file.read(BLOCK)
     marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
-    for name in [marked] if marked else ["utf-8", *_wide(start)]:
+    for name in [marked] if marked else [*_switching(start), "utf-8", *_wide(start)]:
         if _reads(file, name):
             _refuse_rubbish(file, name, path)
             return Encoding(name)
@@ -175,7 +179,14 @@ def _likelihood(text: str, name: str) -> float:
             total += MIXED * (run > 1) + MIXED * (beyond and right.isupper() and left.islower())
         elif left.isalpha() and right.isalpha() and (left > "\x7f") != (right > "\x7f"):
             total += MIXED
+    if alphabet.latin:
+        total += MIXED * sum(map(_splits_a_word, text, text[1:], text[2:]))
     return total
+
+
+def _splits_a_word(left: str, sign: str, right: str) -> bool:
+    """Whether a sign such as ± or ” stands between two letters, as none but an apostrophe, a dot or a dash does."""
+    return sign > "\x7f" and not sign.isalpha() and sign not in JOINING and left.isalpha() and right.isalpha()
 
 
 PLAIN = math.log(1 / 40)
@@ -212,6 +223,11 @@ def _example(text: str) -> str:
     """Return a word of a text that shows how it was read."""
     words = text.replace(",", " ").replace(";", " ").split()
     return next((word for word in words if not word.isascii()), text)[:20]
+
+
+def _switching(start: bytes) -> list[str]:
+    """Return the encoding of plain bytes that escape signs switch to Japanese letters, where they do."""
+    return ["iso2022_jp"] if any(sign in start for sign in SWITCHES) and start.isascii() else []
 
 
 def _wide(start: bytes) -> list[str]:
