@@ -1,5 +1,6 @@
 """What is wrong with data, found before it is trained on."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,8 @@ LARGEST_IMBALANCE = 10
 LARGEST_OVERLAP = 0.1
 """Share of the test part that may also be in the training part before a score says nothing."""
 MOST_MISSING = 0.5
+FEWEST_STAND_INS = 2
+"""Times that a number occurs which may stand for missing ones."""
 LARGEST = float(np.finfo(np.float32).max)
 """Of the numbers that a network computes with."""
 EXAMPLES = 5
@@ -112,6 +115,11 @@ def _classes(dataset: Dataset) -> Iterator[Finding]:
     if absent:
         message = f"classes without a sample: {len(absent)}"
         yield _warn(name="empty-classes", message=message, value=len(absent), where=_few(absent))
+    alike = [group for group in _groups(names) if len(group) > 1]
+    if alike:
+        message, remedy = f"classes that differ only in capitals or spaces: {len(alike)}", "spell each class in one way"
+        where = _few([" = ".join(map(repr, group)) for group in alike])
+        yield _warn(name="like-classes", message=message, value=len(alike), where=where, remedy=remedy)
     rare = int((counts < FEWEST_OF_A_CLASS).sum())
     if rare:
         message = f"classes of fewer than {FEWEST_OF_A_CLASS} samples: {rare}"
@@ -127,6 +135,14 @@ def _classes(dataset: Dataset) -> Iterator[Finding]:
             where=(said[0], said[-1]),
             remedy="--class-weight balanced makes all classes count alike",
         )
+
+
+def _groups(names: Sequence[str]) -> list[list[str]]:
+    """Return the names that are the same but for capitals and spaces together."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("".join(name.casefold().split()), []).append(name)
+    return list(groups.values())
 
 
 def _targets(dataset: Dataset) -> Iterator[Finding]:
@@ -160,6 +176,12 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
             infinite.append(name)
         if dataset.targets is not None and column.dtype != object and np.array_equal(column, dataset.targets):
             copies.append(name)
+    stand_ins = {name: value for name, column in zip(names, rows.T, strict=True) if (value := stand_in(column))}
+    if stand_ins:
+        message = f"columns in which a number seems to stand for a missing one: {len(stand_ins)}"
+        remedy = f"--missing {next(iter(stand_ins.values())):g} reads it so"
+        where = _few([f"{name}: {value:g}" for name, value in stand_ins.items()])
+        yield _warn(name="stand-ins", message=message, value=len(stand_ins), where=where, remedy=remedy)
     if infinite:
         message = f"columns with values that are infinite or as good as that: {len(infinite)}"
         yield _stop(name="infinite-columns", message=message, value=len(infinite), where=_few(infinite))
@@ -177,6 +199,23 @@ def _columns(dataset: Dataset) -> Iterator[Finding]:
     if copies:
         message, remedy = "a column is a copy of the target", "remove it: whatever learns will look at nothing else"
         yield _warn(name="copied-target", message=message, where=tuple(copies), remedy=remedy)
+
+
+def stand_in(column: np.ndarray) -> float | None:
+    """Return the number among those of a column `(rows,)` that stands for a missing one: -99, 999, -9999, far off.
+
+    >>> stand_in(np.array([1.5, -999.0, 3.0, -999.0, 12.0])), stand_in(np.array([97.0, 98.0, 99.0, 99.0]))
+    (-999.0, None)
+    """
+    present = column[np.isfinite(column)] if column.dtype != object else np.empty(0)
+    for value in np.unique(present)[[0, -1]] if len(present) else ():
+        others = present[present != value]
+        if not re.fullmatch(r"-?9{2,7}", f"{value:.0f}") or value % 1 or len(others) < 2:
+            continue
+        far = np.abs(others - value).min() > 2 * max(np.ptp(others), np.abs(others).max())
+        if far and len(present) - len(others) >= FEWEST_STAND_INS:
+            return float(value)
+    return None
 
 
 def _repetitions(dataset: Dataset) -> Iterator[Finding]:

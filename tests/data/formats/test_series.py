@@ -212,3 +212,39 @@ def test_large_numbers_keep_their_small_changes(tmp_path: Path) -> None:
     text = "minute,bytes\n" + "".join(f"{minute},{value}\n" for minute, value in enumerate(truth))
     dataset = series(tmp_path, text)
     assert dataset.inputs[:, 0].tolist() == truth and dataset.column_names == ("bytes",)
+
+
+@pytest.mark.parametrize(
+    ("dates", "first", "step"),
+    [
+        ([f"24-{n // 28 + 1:02d}-{n % 28 + 1:02d}" for n in range(84)], "2024-01-01", "1 day"),
+        ([f"{1990 + n // 2}H{n % 2 + 1}" for n in range(40)], "1990-01-01", "6 months"),
+        ([f"S{n % 2 + 1} {1990 + n // 2}" for n in range(40)], "1990-01-01", "6 months"),
+        ([f"2024-{n + 1:03d}" for n in range(60)], "2024-01-01", "1 day"),
+        ([f"{n + 1:02d}/01/24" for n in range(28)], "2024-01-01", "1 day"),
+    ],
+    ids=["short years first", "half years", "half years, behind", "days of the year", "short years last"],
+)
+def test_further_forms_of_dates(tmp_path: Path, dates: list[str], first: str, step: str) -> None:
+    for order in (slice(None), slice(None, None, -1)):
+        rows = [f"{date},{number}.5" for number, date in enumerate(dates)][order]
+        read = series(tmp_path, "when,a\n" + "\n".join(rows))
+        assert read.inputs[:, 0].tolist() == [number + 0.5 for number in range(len(dates))]
+        said = next(note for note in read.notes if note.startswith("series from"))
+        assert f"from {first}" in said and step in said
+
+
+@pytest.mark.parametrize("clock", ["{:02d}:00", "{:02d}.00.00", "{}h00", "{}"])
+def test_the_time_of_day_may_stand_in_a_column_of_its_own(tmp_path: Path, clock: str) -> None:
+    rows = [f"2024-01-{n // 24 + 1:02d},{clock.format(n % 24)},{n}.5" for n in range(96)]
+    read = series(tmp_path, "date,hour,a\n" + "\n".join(rows[::-1]))
+    assert read.inputs[:, 0].tolist() == [n + 0.5 for n in range(96)]
+    assert read.column_names == ("a",)
+    assert any("2024-01-01 00:00 to 2024-01-04 23:00, a step of 1 hour" in note for note in read.notes)
+
+
+def test_dates_of_an_unknown_form_that_run_backwards_are_refused(tmp_path: Path) -> None:
+    rows = [f"FY{1990 + n},{n}" for n in range(20)]
+    assert series(tmp_path, "when,a\n" + "\n".join(rows)).inputs[0, 0] == 0
+    with pytest.raises(DataError, match="backwards"):
+        series(tmp_path, "when,a\n" + "\n".join(rows[::-1]))

@@ -158,9 +158,10 @@ def only_counts(name: str, column: np.ndarray) -> bool:
     if not is_numeric(column):
         present = [cell for cell in column if cell is not None]
         return len(present) >= FEWEST_TEXTS and len(set(present)) >= DISTINCT * len(column)
-    if len(column) < 3 or not np.isfinite(column).all() or (column != np.round(column)).any():
+    present = column[np.isfinite(column)]
+    if len(column) < 3 or len(present) < DISTINCT * len(column) or (present != np.round(present)).any():
         return False
-    values = np.unique(column)
+    values = np.unique(present)
     if len(values) < DISTINCT * len(column):
         return False
     steps = np.diff(values)

@@ -74,9 +74,15 @@ FORMS: dict[str, str] = {
     "quarter year": r"[qt](?P<q>[1-4])[-/ .:']*" + _YEAR,
     "year week": r"(?P<y>\d{4})[-/ ]?(?:w|kw|cw|week )\s?(?P<w>\d{1,2})(?:-(?P<wd>[1-7]))?",
     "week year": r"(?:w|kw|cw|week )\s?(?P<w>\d{1,2})[-/ ,]+(?P<y>\d{4})",
+    "year half": r"(?P<y>\d{4})[-/ ]?[hs](?P<half>[12])",
+    "half year": r"[hs](?P<half>[12])[-/ ]*" + _YEAR,
+    "year day-of-year": r"(?P<y>\d{4})[-/.](?P<yd>\d{3})",
     "year": r"(?P<y>\d{4})",
+    "short-year-month-day": r"(?P<y>\d{2})[-/.](?P<m>\d{2})[-/.](?P<d>\d{2})" + CLOCK,
 }
 """Patterns of dates in small letters without accents, by what they are called."""
+SHORT = "short-year-month-day"
+"""A rare form, which is taken only where it orders a column better than all others."""
 
 
 @final
@@ -107,15 +113,31 @@ def read_dates(cells: Sequence[object], order: Order | None = None) -> Dates | N
     skipped = {"day-first": "month day year", "month-first": "day month year"}.get(order or "", "")
     readings = []
     for form, pattern in FORMS.items():
-        if form != skipped:
+        if form not in (skipped, SHORT if order else ""):
             readings += _readings(texts, form, re.compile(pattern))
     best = max((_count(reading) for reading in readings), default=0)
     if best < MOSTLY * present:
         return None
     first, *others = sorted((reading for reading in readings if _count(reading) == best), key=_unevenness)
-    return Dates(
-        first.seconds, first.form, tuple(one for one in others if _unevenness(one) <= _unevenness(first) + 0.5)
-    )
+    rivals = [one for one in others if one.form != SHORT and _unevenness(one) <= _unevenness(first) + 0.5]
+    return Dates(first.seconds, first.form, tuple(rivals))
+
+
+def read_clock(cells: Sequence[object]) -> np.ndarray | None:
+    """Return a column of times of day as seconds since midnight `(rows,)`, or None where most cells are none.
+
+    >>> read_clock(["23:30", "12:15 am"]).tolist(), read_clock(["23", "7"])
+    ([84600.0, 900.0], None)
+    """
+    texts = ["" if cell is None else str(cell).strip() for cell in cells]
+    if not any(texts) or sum(map(_has_minutes, texts)) < MOSTLY * sum(map(bool, texts)):
+        return None
+    found = read_dates([text and f"1970-01-01 {text}" for text in texts])
+    return None if found is None else found.seconds
+
+
+def _has_minutes(text: str) -> bool:
+    return re.match(r"\d{1,2}[:.h]\d{2}", text) is not None
 
 
 def read_numbers(column: np.ndarray, called_date: bool) -> Dates | None:
@@ -197,6 +219,13 @@ EPOCH = date(1970, 1, 1)
 def _day(parts: Parts, year: int) -> date:
     if quarter := parts.get("q"):
         return date(year, 3 * int(quarter) - 2, 1)
+    if half := parts.get("half"):
+        return date(year, 6 * int(half) - 5, 1)
+    if count := parts.get("yd"):
+        moment = date(year, 1, 1) + timedelta(days=int(count) - 1)
+        if moment.year != year:
+            raise ValueError(f"no day {count} in {year}")
+        return moment
     if week := parts.get("w"):
         return date.fromisocalendar(year, int(week), int(parts.get("wd") or 1))
     month = MONTH_NUMBERS[parts["mon"]] if parts.get("mon") else int(parts.get("m") or 1)

@@ -10,13 +10,15 @@ from typing import final
 import numpy as np
 
 from ganglion.data.clock import Clock
-from ganglion.data.formats.series.dates import NAMES, Dates, read_dates, read_numbers
+from ganglion.data.formats.series.dates import DAY, NAMES, Dates, read_clock, read_dates, read_numbers
 from ganglion.data.formats.tables import Table, is_numeric
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 
 DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
 COUNTERS = re.compile(r"^(id|no\.?|nr\.?|index|row|step|unnamed: 0|column 1|#|n|number|rownames?)$")
+HOURS = re.compile(r"^(hours?|hr|hrs|h|stunde|heure|hora|ora|时|時)$")
+"""What columns of whole hours are called, in small letters."""
 FEW = 0.01
 """Share of rows whose date may occur again, as the hour does that a clock is set back."""
 SHOWN = 4
@@ -59,8 +61,10 @@ def find_times(table: Table, settings: DataSettings, notes: list[str]) -> Timed:
             _refuse_two_readings(found, name, table, settings)
             doubt = f" ({found.rivals[0].form} would do as well; --dates decides)" if found.rivals else ""
             notes.append(f"dates from the column {name!r}, as {found.form}{doubt}")
+            clock, found = _with_clock(table, name, found, wanted, notes)
             kept, seconds = _with_dates(table, name, found, settings, notes)
-            return Timed(_without_counters(kept.without([name]), wanted, notes), name, seconds)
+            dates = [name, *([clock] if clock else [])]
+            return Timed(_without_counters(kept.without(dates), wanted, notes), " and ".join(dates), seconds)
         if called and not is_numeric(column):
             unread.append(name)
     return _without_calendar(table, unread, wanted, settings, notes)
@@ -83,6 +87,8 @@ def _without_calendar(
         _refuse_backwards(table, name, [_digits(cell) for cell in _cells(table, name).tolist()], settings)
     if not unread:
         notes.append("no column of dates: rows are taken in the order of the file")
+    for name in _numbered(table, wanted):
+        _refuse_backwards(table, name, [_digits(cell) for cell in _cells(table, name).tolist()], settings)
     kept = table.without(unread) if len(unread) < len(table.names) else table
     for name in kept.names:
         if is_numeric(_cells(kept, name)) and name not in wanted and COUNTERS.match(name.lower()):
@@ -92,6 +98,40 @@ def _without_calendar(
 
 def _digits(cell: object) -> tuple[int, ...]:
     return tuple(int(digits) for digits in re.findall(r"\d+", str(cell)))
+
+
+def _with_clock(
+    table: Table, dates: str, found: Dates, wanted: set[str | None], notes: list[str]
+) -> tuple[str | None, Dates]:
+    """Return the column of the time of day that stands beside dates which recur, and both together."""
+    moments = found.seconds[np.isfinite(found.seconds)]
+    if (moments % DAY).any() or len(np.unique(moments)) > (1 - FEW) * len(moments):
+        return None, found
+    for name in table.names:
+        if name in wanted or name == dates:
+            continue
+        column = _cells(table, name)
+        if not is_numeric(column):
+            times = read_clock(column.tolist())
+        elif HOURS.match(name.lower()) and np.isin(column, np.arange(25)).all():
+            times = column * 3600
+        else:
+            continue
+        if times is not None and len(np.unique(found.seconds + times)) > len(np.unique(moments)):
+            notes.append(f"the time of day from the column {name!r}")
+            return name, replace(found, seconds=found.seconds + times)
+    return None, found
+
+
+def _numbered(table: Table, wanted: set[str | None]) -> list[str]:
+    """Return columns of text that differ in every row and have digits in each, as dates of an unknown form do."""
+    texts = [name for name in table.names if name not in wanted and not is_numeric(_cells(table, name))]
+    cells = {name: _cells(table, name).tolist() for name in texts}
+    return [
+        name
+        for name, column in cells.items()
+        if len(set(column)) == len(column) and all(cell and any(map(str.isdigit, cell)) for cell in column)
+    ]
 
 
 def _refuse_backwards(table: Table, name: str, values: Sequence, settings: DataSettings) -> None:

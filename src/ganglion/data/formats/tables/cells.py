@@ -24,6 +24,8 @@ MANY = 1_000
 PLAIN = np.zeros(256, dtype=bool)
 """Bytes that plain numbers are made of."""
 PLAIN[[0, *b"0123456789.-"]] = True
+LARGEST_EXACT = 2.0**53
+"""Up to here a number tells every whole one from the next."""
 GROUPED = re.compile(rb"-?[1-9]\d{0,2}\.\d{3}")
 """A number whose point may group its digits as well as part them from a fraction."""
 
@@ -53,8 +55,8 @@ class Column:
     def plain(self, missing: Collection[str] = (), points: bool = True) -> np.ndarray | None:
         """Return numbers `(rows,)` if all cells are digits with points and minus signs that nothing else could mean.
 
-        Zeros in front, points that may group digits, words for missing values, or few different cells of which some may
-        be codes, are left to a closer look.
+        Zeros in front, points that may group digits, more digits than a number holds, words for missing
+        values, or few different cells of which some may be codes, are left to a closer look.
 
         Args:
             missing: Words that stand for a missing value.
@@ -92,9 +94,10 @@ def _plain(block: np.ndarray) -> np.ndarray | None:
     if ((first == ord("0")) & (second >= ord("0")) & (second <= ord("9"))).any():
         return None
     try:
-        return block.astype(np.float64)
+        values: np.ndarray = block.astype(np.float64)
     except ValueError:
         return None
+    return None if (np.abs(values) > LARGEST_EXACT).any() else values
 
 
 def lines_of(file: TextIO, path: Path) -> Iterator[str]:

@@ -193,6 +193,7 @@ def _names(
         )
     width = width_of(rows)
     if len(rows) > 1 and len(rows[0]) == width - 1 and all(len(row) == width for row in rows[1:]):
+        _refuse_single_marks(rows, path)
         rows[0] = ["", *rows[0]]  # as R writes a table with names of rows
         return unique(rows[0]), 1, ["with a header that lacks the name of the first column"]
     even = [row[:width] for row in rows if len(row) in (width, width + 1)]
@@ -210,6 +211,19 @@ def _names(
     if count and renamed:
         notes.append(f"columns without a name, or with that of another one, are called {few(renamed)}")
     return names, count, notes
+
+
+def _refuse_single_marks(rows: Sequence[Sequence[str]], path: Path) -> None:
+    """Raise where what seems to be one cell more than there are names is one that single marks hold together."""
+    opened = [cell for row in rows[1:] for cell in row if cell.startswith("'") and not cell.endswith("'")]
+    if len(opened) >= len(rows) - 1:
+        raise DataError(
+            "the cells of this table stand between single quotation marks",
+            where=str(path),
+            expected='cells in marks of two strokes, "like this", or none that hold the delimiter',
+            found=f"{opened[0]!r:.60} as a cell",
+            remedy="write double quotation marks, or another delimiter",
+        )
 
 
 def _first_rows(lines: Sequence[str], dialect: Dialect, path: Path) -> list[list[str]]:

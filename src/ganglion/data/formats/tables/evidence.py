@@ -14,6 +14,16 @@ MOST_CODES = 20
 EXAMPLES = 3
 LEADING_ZERO = re.compile(r"0\d+")
 EXPONENT_CODE = re.compile(r"\d+[eE]\d+")
+EXACT_DIGITS = 15
+"""Digits that a number holds for certain."""
+MEASURES = frozenset(
+    [
+        *("k", "K", "M", "Mio", "Mrd", "mn", "bn", "kg", "g", "mg", "lb", "lbs", "oz", "t", "km", "m", "cm", "mm"),
+        *("ft", "in", "yd", "mi", "s", "ms", "min", "h", "hr", "hrs", "kB", "KB", "MB", "GB", "TB", "kW", "MW", "Hz"),
+        *("kHz", "MHz", "GHz", "mV", "mA", "°C", "°F"),
+    ]
+)
+"""Units that one number of a column may have and another may not."""
 DIGITS = re.compile(r"\d+")
 FRACTION = re.compile(r"\d+\.\d+")
 
@@ -44,7 +54,7 @@ class Evidence:
         missing = Counter({text: count for text, count in every.items() if text.lower() in words})
         counts = Counter({text: count for text, count in every.items() if text not in missing})
         numbers = {text: found for text in counts if (found := spelt(text)) is not None}
-        for text in _of_odd_units(numbers, len(counts)):
+        for text in [] if _are_measures(numbers, len(counts)) else _of_odd_units(numbers, len(counts)):
             del numbers[text]
         strange = tuple(text for text in counts if text not in numbers and text.lower() not in WORDS)
         return cls(counts, missing, numbers, strange, tuple(styles_of(numbers.values())))
@@ -83,6 +93,9 @@ class Evidence:
         exponents = [core for core in cores if EXPONENT_CODE.fullmatch(core)]
         if exponents and all(DIGITS.fullmatch(core) or EXPONENT_CODE.fullmatch(core) for core in cores):
             return f"they look like exponents, such as {exponents[0]!r}"
+        whole = {core for core in cores if len(core) > EXACT_DIGITS and DIGITS.fullmatch(core)}
+        if whole and len(set(map(float, whole))) < len(whole):
+            return f"a number does not hold all their digits, such as those of {min(whole)!r}"
         if len(cores) <= MOST_CATEGORIES:
             twins = next((core for core in cores if FRACTION.fullmatch(core) and f"{core}0" in cores), None)
             if twins:
@@ -112,6 +125,12 @@ class Evidence:
             line = f" from line {lines[cells.index(text)]} on" if count > 1 else f" in line {lines[cells.index(text)]}"
             parts.append(f"{text!r:.60}{f' {count} times' if count > 1 else ''}{line}")
         return ", ".join(parts) + (", ..." if len(texts) > EXAMPLES else "")
+
+
+def _are_measures(numbers: dict[str, Spelt], texts: int) -> bool:
+    """Whether all cells are numbers of known units, of which there are several: `900`, `1.2k`, `3M`."""
+    units = {number.unit for number in numbers.values()}
+    return len(units) > 1 and len(numbers) == texts and all(unit in MEASURES or is_common(unit) for unit in units)
 
 
 def _of_odd_units(numbers: dict[str, Spelt], texts: int) -> list[str]:

@@ -138,6 +138,9 @@ def joined(rows: Sequence[Sequence[str]]) -> list[str]:
     if len(rows) == 1:
         return [cell.strip() for cell in rows[0]]
     filled = []
+    first, second = rows[0], rows[1]
+    if first[0].strip() and not any(map(str.strip, first[1:])) and all(map(str.strip, second)):
+        return joined(rows[1:])  # a title, which a spreadsheet writes into the first cell of a row
     for row in rows[:-1]:
         left, full = "", []
         for cell in row:

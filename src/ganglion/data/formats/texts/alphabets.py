@@ -99,9 +99,9 @@ ALPHABETS: dict[str, Alphabet] = {
     "cp1255": Alphabet(HEBREW),
     "cp1256": Alphabet(ARABIC),
     "cp874": Alphabet(THAI),
-    "cp850": Alphabet(WESTERN, latin=True, prior=-1.0),
-    "cp852": Alphabet(CENTRAL, latin=True, prior=-1.0),
-    "cp866": Alphabet(CYRILLIC, prior=-1.0),
-    "mac_roman": Alphabet(WESTERN, latin=True, prior=-2.0),
+    "cp850": Alphabet(WESTERN, latin=True, prior=-3.0),
+    "cp852": Alphabet(CENTRAL, latin=True, prior=-3.0),
+    "cp866": Alphabet(CYRILLIC, prior=-3.0),
+    "mac_roman": Alphabet(WESTERN, latin=True, prior=-4.0),
 }
 """The encodings that a guess chooses from, UTF-8 and UTF-16 aside, the commonest first."""

@@ -44,6 +44,8 @@ MIXED = -3.0
 """What two neighbours cost that no word has beside each other, such as a Latin and a Cyrillic letter."""
 JOINING = "’‘·–—…\xad"
 """Signs that may stand between two letters."""
+TORN = -6.0
+"""What a sign within a word costs, and a letter within a number."""
 WELL_FORMED = 4
 """Times that valid letters of UTF-8 outnumber broken ones in a text that was meant as UTF-8 and is damaged."""
 NOISE = -6.0
@@ -179,14 +181,18 @@ def _likelihood(text: str, name: str) -> float:
             total += MIXED * (run > 1) + MIXED * (beyond and right.isupper() and left.islower())
         elif left.isalpha() and right.isalpha() and (left > "\x7f") != (right > "\x7f"):
             total += MIXED
-    if alphabet.latin:
-        total += MIXED * sum(map(_splits_a_word, text, text[1:], text[2:]))
+    if alphabet.block is None:
+        total += TORN * sum(map(_is_torn, text, text[1:], text[2:]))
     return total
 
 
-def _splits_a_word(left: str, sign: str, right: str) -> bool:
-    """Whether a sign such as ± or ” stands between two letters, as none but an apostrophe, a dot or a dash does."""
-    return sign > "\x7f" and not sign.isalpha() and sign not in JOINING and left.isalpha() and right.isalpha()
+def _is_torn(left: str, sign: str, right: str) -> bool:
+    """Whether a letter stands between two digits, or another sign than apostrophes, dots and dashes between letters."""
+    if sign <= "\x7f":
+        return False
+    if sign.isalpha():
+        return left.isdecimal() and right.isdecimal()
+    return sign not in JOINING and left.isalpha() and right.isalpha()
 
 
 PLAIN = math.log(1 / 40)
