@@ -222,10 +222,7 @@ def _day(parts: Parts, year: int) -> date:
     if half := parts.get("half"):
         return date(year, 6 * int(half) - 5, 1)
     if count := parts.get("yd"):
-        moment = date(year, 1, 1) + timedelta(days=int(count) - 1)
-        if moment.year != year:
-            raise ValueError(f"no day {count} in {year}")
-        return moment
+        return datetime.strptime(f"{year} {count}", "%Y %j").date()
     if week := parts.get("w"):
         return date.fromisocalendar(year, int(week), int(parts.get("wd") or 1))
     month = MONTH_NUMBERS[parts["mon"]] if parts.get("mon") else int(parts.get("m") or 1)
