@@ -6,8 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# Tests run beside each other, and networks are so small that a second thread of each only waits for the processor.
+# Before torch is imported, and for processes that tests start; routes and layers are tested with two threads as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
-import torch
 
 from ganglion.fast import applies, matrix_library
 from tests.budgets import Budgets
@@ -16,22 +19,6 @@ from tests.warm import WarmProcess
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Budgets())
-
-
-TINY_NETWORKS = ("contract", "models")
-"""Folders of tests of networks so small that a second thread only waits, at the cost of the processor."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give tests of tiny networks one thread."""
-    if not set(TINY_NETWORKS) & set(request.path.parts):
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
