@@ -25,6 +25,8 @@ LARGEST_SHEET = 3000
 """Pixels of a side of a sheet of pictures; more pictures are left out of it."""
 NAMING = ("input", "row", "id")
 """What names a row of an answer, which a user's own columns do better."""
+CLEAR = (".png", ".webp")
+"""Endings of the formats that know transparency; in the others white is behind it."""
 QUALITY = 95
 """Of pictures in formats that lose something."""
 STROKES_PER_ROW = 8
@@ -126,17 +128,31 @@ def _cell(value: Any) -> Any:
 
 def _write_images(answer: Images, path: Path) -> str:
     if _ending(path) == ".npz":
-        np.savez_compressed(path, images=np.stack(list(answer.pixels)), names=np.array(answer.names))
+        np.savez_compressed(path, images=_stacked(answer.pixels, path), names=np.array(answer.names))
         return f"{len(answer.pixels):,} pictures"
     if _ending(path) in (FOLDER, NO_ENDING):
-        return _write_each(path, answer.names, ".png", answer.pixels, _save_picture, answer.rows)
+        pictures = list(zip(answer.pixels, answer.kept or [{}] * len(answer.pixels), strict=True))
+        return _write_each(path, answer.names, ".png", pictures, _save_picture, answer.rows)
     if len(answer.pixels) == 1:
-        _save_picture(answer.pixels[0], path)
+        _save_picture((answer.pixels[0], answer.kept[0] if answer.kept else {}), path)
         return "1 picture"
     pixels, shown = sheet_of(answer.pixels, answer.columns)
-    _save_picture(pixels, path)
+    _save_picture((pixels, {}), path)
     rest = f"; --out {path.with_suffix('')}/ writes one file each" if shown < len(answer.pixels) else ""
     return f"{shown} of {len(answer.pixels):,} pictures{rest}"
+
+
+def _stacked(pictures: Sequence[np.ndarray] | np.ndarray, path: Path) -> np.ndarray:
+    """Return pictures as one array `(count, height, width, channels)`; raise `UsageError` where they differ."""
+    shapes = sorted({picture.shape for picture in pictures})
+    if len(shapes) > 1:
+        raise UsageError(
+            "pictures of different sizes do not fit into one array",
+            where=str(path),
+            found=", ".join(" x ".join(map(str, shape)) for shape in shapes[:3]),
+            remedy=f"--out {path.with_suffix('')}/ writes one file each",
+        )
+    return np.stack(list(pictures))
 
 
 def sheet_of(pictures: Sequence[np.ndarray] | np.ndarray, columns: int | None = None) -> tuple[np.ndarray, int]:
@@ -156,13 +172,25 @@ def sheet_of(pictures: Sequence[np.ndarray] | np.ndarray, columns: int | None = 
 def _on_paper(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return a picture in colour at the upper left of white paper."""
     paper = np.full((height, width, 3), 255, np.uint8)
-    paper[: picture.shape[0], : picture.shape[1]] = picture
+    paper[: picture.shape[0], : picture.shape[1]] = _before_white(picture)
     return paper
 
 
-def _save_picture(picture: np.ndarray, path: Path) -> None:
-    pixels = picture[..., 0] if picture.shape[-1] == 1 else picture
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path, quality=QUALITY)  # which formats without loss leave alone
+def _before_white(picture: np.ndarray) -> np.ndarray:
+    """Return a picture without its transparency, white behind it."""
+    if picture.shape[-1] in (1, 3):
+        return picture
+    share = picture[..., -1:] / 255
+    return (picture[..., :-1] * share + 255 * (1 - share)).round().astype(np.uint8)
+
+
+def _save_picture(one: tuple[np.ndarray, Mapping[str, Any]], path: Path) -> None:
+    """Save a picture `(height, width, channels)` with what its file holds beside it."""
+    picture, kept = one
+    pixels = picture if path.suffix.lower() in CLEAR else _before_white(picture)
+    pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.save(path, quality=QUALITY, **kept)  # formats without loss leave the quality alone
 
 
 def _write_each(

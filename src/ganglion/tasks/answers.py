@@ -39,6 +39,8 @@ class Rows:
 class Images:
     """Pictures, uint8 `(count, height, width, channels)`, or as many of different sizes `(height, width, channels)`.
 
+    Channels are 1 for grey or 3 for colour, and one more where pictures are partly transparent.
+
     >>> Images(np.zeros((2, 4, 4, 1), dtype=np.uint8), ["0000-seed0", "0001-seed0"]).value.shape
     (2, 4, 4, 1)
     """
@@ -51,6 +53,8 @@ class Images:
     title: str = ""
     columns: int | None = None
     """Pictures in a row of a sheet; as many as make it square if not given."""
+    kept: Sequence[Mapping[str, bytes]] = ()
+    """What the file of each picture holds beside its pixels, `icc_profile` and `exif`; nothing if not given."""
     notes: tuple[str, ...] = ()
     also: tuple["Answer", ...] = ()
 

@@ -41,4 +41,11 @@ SYSTEMS = (
         defaults={"epochs": 16, "batch_size": 4, "augment": "flip", "schedule": "cosine"},
         tour={"epochs": 8},
     ),
+    System(
+        name="upscaler",
+        module="autoencoder.upscaler",
+        tasks=("upscaling",),
+        data="photographs",
+        defaults={"epochs": 60, "batch_size": 16, "augment": "flips", "schedule": "cosine"},
+    ),
 )

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganglion.data.formats.asked_rows import read_rows
 from ganglion.data.formats.image_files import decode, in_threads, picture_files
 from ganglion.data.formats.npz import read_array
+from ganglion.data.formats.photographs import Photograph, read_photograph
 from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.pixels import asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
@@ -126,6 +127,36 @@ def raw(
         return Asked(inputs, [{}] * len(inputs))
     samples = list(inputs) if table is None else np.stack([np.asarray(item) for item in inputs])
     return Asked(samples, [{}] * len(inputs))
+
+
+def photographs(inputs: Sequence[Any]) -> Asked:
+    """Return pictures that a user asks about as `Photograph`s, with what their files hold beside the colours."""
+    if not all(isinstance(item, str | Path) for item in inputs):
+        return Asked([Photograph(_in_channels(np.asarray(item))) for item in inputs], [{}] * len(inputs))
+    samples: list[Photograph] = []
+    names: list[Name] = []
+    for path in map(existing, inputs):
+        if path.suffix.lower() in ARRAYS:
+            arrays = read_array(path)
+            samples += [Photograph(_in_channels(array)) for array in arrays]
+            names += [{"input": str(path), "row": row} for row in range(1, len(arrays) + 1)]
+        else:
+            files = picture_files([path])
+            samples += in_threads(read_photograph, files, together=1)
+            names += [{"input": str(file)} for file in files]
+    return Asked(samples, names)
+
+
+def _in_channels(image: np.ndarray) -> np.ndarray:
+    """Return an array as a picture `(height, width, channels)`; raise `ShapeError` where it is none."""
+    picture = image[..., None] if image.ndim == 2 else image
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3) or not picture.size:
+        raise ShapeError(
+            "this is no picture",
+            expected="(height, width) or (height, width, channels) with 1 or 3 channels",
+            found=str(image.shape),
+        )
+    return picture
 
 
 def existing(item: str | Path) -> Path:
