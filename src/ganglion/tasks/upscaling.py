@@ -154,21 +154,24 @@ class Upscaling(Task):
 
     def _shown(self, raw: np.ndarray, enlarging: "_Enlarging") -> tuple[np.ndarray, ...]:
         """Return the part of a picture in which interpolation errs most, in the four states of the figure."""
-        scale = self.config.scale
-        picture = _as_tensor(raw)
+        scale, picture = self.config.scale, _as_tensor(raw)
         height, width = (side // scale * scale for side in picture.shape[1:])
-        picture = picture[:, :height, :width].expand(3, -1, -1)
-        small = self._shrunk(picture)
+        whole = picture[:, :height, :width]
+        errors = (enlarged(self._shrunk(whole)[None], scale)[0] - whole).square().sum(0, keepdim=True)
+        side = self._side_shown()
+        top, left = _worst(errors, side, LEAST * scale)
+        part = raw[top : top + side, left : left + side]
+        colour, luma = _as_tensor(part).expand(3, -1, -1), self._shrunk(self._luma(part))
+        small = self._shrunk(colour)
         smooth = enlarged(small[None], scale)[0]
-        luma = self._luma(raw)[:, :height, :width]
-        given = self._shrunk(luma)
-        made = _in_colour(smooth, enlarging(given), enlarged(given[None], scale)[0])
+        made = _in_colour(smooth, enlarging(luma), enlarged(luma[None], scale)[0])
         coarse = small.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-        errors = (smooth - picture).square().sum(0, keepdim=True)
-        side = min(SIDE, *_shape_of_shown(self.data.raw("test", "targets").values, scale))
-        top, left = _worst(errors, side)
-        states = (coarse, smooth, made, picture)
-        return tuple(_as_bytes(state[:, top : top + side, left : left + side]) for state in states)
+        return tuple(map(_as_bytes, (coarse, smooth, made, colour)))
+
+    def _side_shown(self) -> int:
+        """Return the side of the parts of pictures that are shown, all of one size."""
+        least = min(int(np.min(sizes_of(self.data.raw(part, "targets").values))) for part in ("validation", "test"))
+        return min(SIDE, least) // self.config.scale * self.config.scale
 
     def sheet(self, home: nn.Module) -> np.ndarray:
         """Return held-out pictures: a row interpolated, a row that the network made, and a row as they were."""
@@ -239,16 +242,11 @@ def _as_bytes(picture: Tensor) -> np.ndarray:
     return (picture * 255).round().clamp(0, 255).to(torch.uint8).movedim(0, 2).numpy()
 
 
-def _shape_of_shown(values: Any, scale: int) -> list[int]:
-    """Return the smallest height and width of pictures, each cut to a multiple of the scale."""
-    return [int(side) // scale * scale for side in np.min(sizes_of(values), axis=0)]
-
-
-def _worst(errors: Tensor, side: int) -> tuple[int, int]:
-    """Return the upper left corner of the square of a side in which errors `(1, height, width)` are largest."""
-    sums = nn.functional.avg_pool2d(errors[None], side, stride=1)[0, 0]
+def _worst(errors: Tensor, side: int, step: int) -> tuple[int, int]:
+    """Return the upper left corner, by steps, of the square in which errors `(1, height, width)` are largest."""
+    sums = nn.functional.avg_pool2d(errors[None], side, stride=step)[0, 0]
     top, left = divmod(int(sums.argmax()), sums.shape[1])
-    return top, left
+    return top * step, left * step
 
 
 def _refuse_small(smallest: np.ndarray, side: int, scale: int, dataset: Dataset) -> None:
