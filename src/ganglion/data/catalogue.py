@@ -133,8 +133,10 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     """
     entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
     dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
+    told = dataset.kind == "image" and bool(dataset.target_names)  # by a table beside the pictures
     is_text = entry is None and not dataset.source.lower().endswith((".npz", ".npy", ".parquet"))
-    return obeyed(dataset, settings, is_text and dataset.kind in ("tabular", "series", "text", "documents", "tagged"))
+    of_text = told or dataset.kind in ("tabular", "series", "text", "documents", "tagged")
+    return obeyed(dataset, settings, is_text and of_text)
 
 
 def _read_entry(entry: Entry, settings: DataSettings) -> Dataset:
@@ -252,6 +254,12 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
     has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
     readable = (name for name in sorted(content) if name.lower().endswith(tuple(READERS)) and not describes(name))
     files = [folder / name for name in readable]
+    if has_images and kind in (None, "image"):
+        from ganglion.data.formats.labelled_pictures import find_labelled
+
+        labelled = find_labelled(folder, settings)
+        if labelled is not None:
+            return labelled
     tables = {path.stem.lower(): path for path in files if path.suffix.lower() in SUFFIXES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.formats.tabular import read_tabular

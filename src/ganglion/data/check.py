@@ -15,7 +15,7 @@ from ganglion.data.field_findings import field_findings
 from ganglion.data.formats.folder_layout import walk
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
-from ganglion.data.leaks import leak_findings
+from ganglion.data.leaks import leak_findings, series_leaks, text_leaks
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import divides_rows, sample_keys
 from ganglion.errors import DataError
@@ -50,10 +50,13 @@ def check(dataset: Dataset) -> list[Finding]:
     findings = [*dataset.findings, *_count(dataset), *_classes(dataset), *_targets(dataset), *field_findings(dataset)]
     if dataset.kind in ("tabular", "series"):
         findings += _columns(dataset)
-    if dataset.kind == "tabular" and dataset.targets is not None:
-        rows = np.asarray(dataset.inputs)
-        names = dataset.column_names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
-        findings += leak_findings(dict(zip(names, map(typed, rows.T), strict=True)), dataset.targets)
+        columns = dict(zip(_names(dataset), map(typed, np.asarray(dataset.inputs).T), strict=True))
+        if dataset.kind == "series":
+            findings += series_leaks(columns)
+        elif dataset.targets is not None:
+            findings += leak_findings(columns, dataset.targets)
+    if dataset.kind == "documents" and dataset.targets is not None:
+        findings += text_leaks(list(dataset.inputs), dataset.targets)
     if dataset.kind not in REPEATING and len(dataset):
         findings += _repetitions(dataset)
     return worst_first(findings)
@@ -158,10 +161,16 @@ def _targets(dataset: Dataset) -> Iterator[Finding]:
         yield _stop(name="constant-target", message="all targets are the same")
 
 
+def _names(dataset: Dataset) -> tuple[str, ...]:
+    """Return what the columns of rows or of a series are called."""
+    width = np.asarray(dataset.inputs).shape[1]
+    return dataset.column_names or tuple(f"column {number + 1}" for number in range(width))
+
+
 def _columns(dataset: Dataset) -> Iterator[Finding]:
     """Look for columns that say nothing, or that say the target."""
     rows = np.asarray(dataset.inputs)
-    names = dataset.column_names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
+    names = _names(dataset)
     constant, copies, infinite, gappy = [], [], [], {}
     for name, column in zip(names, rows.T, strict=True):
         missing = (

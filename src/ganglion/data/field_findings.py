@@ -29,10 +29,21 @@ def field_findings(dataset: Dataset) -> list[Finding]:
     for part, fields in (("", dataset.fields), ("test ", dataset.test_fields)):
         for name, field in fields.items():
             findings += CHECKS[field.kind](field, f"{part}field {name}".strip()) if field.kind in CHECKS else []
+    findings += _same_pairs(dataset)
     for name, field in list(dataset.fields.items())[1:]:
         if name in dataset.test_fields and field.kind in LEAKING:
             findings += _leaks(field, dataset.test_fields[name], name)
     return findings
+
+
+def _same_pairs(dataset: Dataset) -> Iterator[Finding]:
+    """Look for pairs of pictures whose second is the first, from which nothing can be learnt."""
+    if dataset.kind != "image-pairs" or len(dataset.fields["source"]) != len(dataset.fields["target"]):
+        return
+    same = np.flatnonzero(digests(dataset.fields["source"].values) == digests(dataset.fields["target"].values))
+    if len(same):
+        message = f"pairs whose two pictures are the same: {len(same)}"
+        yield _warn(name="same-pairs", message=message, value=len(same), where=_samples(same))
 
 
 def _leaks(field: Field, test: Field, name: str) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Columns that alone say what is to be predicted: whoever learns from them has learnt nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 import numpy as np
@@ -11,6 +11,10 @@ FEWEST_ROWS = 100
 MOST_ROWS = 5_000
 """Rows that are looked at."""
 MOST_COLUMNS = 1_000
+MOST_TEXTS = 20_000
+"""Texts that are looked at."""
+MOST_SERIES = 20
+"""Columns of a series that are compared."""
 ALMOST_ALL = 0.98
 """Share of what the commonest class, or the mean, gets wrong that one column gets right."""
 
@@ -44,6 +48,66 @@ def leak_findings(columns: Mapping[str, np.ndarray], targets: np.ndarray, order:
     if order and (share := foretold(np.arange(len(targets), dtype=np.float64), targets)) >= ORDERED:
         remedy = "a column that counts the rows would say it, too; such columns are left out"
         yield _finding("the order of the rows alone predicts the target almost perfectly", share, remedy, "info")
+
+
+def text_leaks(texts: Sequence[str], targets: np.ndarray) -> Iterator[Finding]:
+    """Name what of texts alone predicts the class almost perfectly: their length, their first or their last word.
+
+    Args:
+        targets: Class numbers `(texts,)` int64.
+
+    >>> texts = [f"{'ab'[n % 2]} {n}" for n in range(200)]
+    >>> [found.message for found in text_leaks(texts, np.arange(200) % 2)]
+    ['the first word of the texts alone predicts the target almost perfectly']
+    """
+    words = [text.split() or [""] for text in texts[:MOST_TEXTS]]
+    columns = {
+        "the length": np.array([float(len(text)) for text in texts[:MOST_TEXTS]]),
+        "the first word": np.array([each[0] for each in words], dtype=object),
+        "the last word": np.array([each[-1] for each in words], dtype=object),
+    }
+    remedy = "is it a part of what is asked about later? if not, remove it from the texts"
+    yield from _named({f"{name} of the texts": column for name, column in columns.items()}, targets, remedy)
+
+
+def picture_leaks(shapes: Mapping[str, np.ndarray], targets: np.ndarray) -> Iterator[Finding]:
+    """Name what of the files of pictures alone predicts the target almost perfectly, whatever they show.
+
+    Args:
+        shapes: What files are like, such as their heights `(pictures,)`, by what it is called.
+        targets: Class numbers `(pictures,)` int64, or quantities `(pictures,)` float64.
+    """
+    remedy = "save all pictures in one way, or a network may learn how they were made instead of what they show"
+    yield from _named({f"{name} of the pictures": column for name, column in shapes.items()}, targets, remedy)
+
+
+def series_leaks(columns: Mapping[str, np.ndarray]) -> Iterator[Finding]:
+    """Name columns of a series `(time,)` that say the next value of another one, which that one does not say itself.
+
+    >>> values = np.random.default_rng(0).normal(size=300)
+    >>> [found.message for found in series_leaks({"sales": values, "plan": np.roll(values, -1) + 5})]
+    ["column 'plan' alone predicts the next value of 'sales' almost perfectly"]
+    """
+    names = list(columns)[:MOST_SERIES]
+    for target in names:
+        following = columns[target][1:].astype(np.float64)
+        if len(following) < FEWEST_ROWS or not np.isfinite(following).all():
+            continue
+        if foretold(columns[target][:-1], following) >= ORDERED:
+            continue
+        for name in names:
+            if name != target and (share := foretold(columns[name][:-1], following)) >= ALMOST_ALL:
+                message = f"column {name!r} alone predicts the next value of {target!r} almost perfectly"
+                yield _finding(message, share, f"is it known by then? if not, leave it out with --drop {quote(name)}")
+
+
+def _named(columns: Mapping[str, np.ndarray], targets: np.ndarray, remedy: str) -> Iterator[Finding]:
+    targets = targets[: len(next(iter(columns.values())))]
+    if len(targets) < FEWEST_ROWS or targets.ndim != 1 or (targets == targets[0]).all():
+        return
+    for name, column in columns.items():
+        if (share := foretold(column, targets)) >= ALMOST_ALL:
+            yield _finding(f"{name} alone predicts the target almost perfectly", share, remedy)
 
 
 def _finding(message: str, share: float, remedy: str, level: str = "warn") -> Finding:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
+from ganglion.data.formats.roles import NO_TARGET
 from ganglion.data.settings import WRITTEN, DataSettings
 from ganglion.errors import UsageError
 from ganglion.settings import unknown_name
@@ -26,7 +27,11 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
     """
     is_image = any(field.kind == "images" for field in dataset.fields.values())
     others = () if is_text else (*OF_TEXT, *(() if dataset.kind == "tabular" or is_image else OF_COLUMNS))
-    for name in settings.given((*others, *(("drop",) if is_image else OF_IMAGES))):
+    if dataset.kind == "image" and not is_text:  # folders or arrays say what pictures show, not columns
+        others = (*others, "drop", "columns", *(() if settings.target == NO_TARGET else ("target",)))
+    elif is_image and not is_text:
+        others = (*others, "drop")
+    for name in settings.given((*others, *(() if is_image else OF_IMAGES))):
         raise UsageError(
             "this data has nothing that could be read so",
             where=f"--{name}",

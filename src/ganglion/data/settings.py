@@ -68,8 +68,9 @@ class DataSettings:
     """Rows that name the columns of a table."""
     missing: tuple[str, ...] | None = None
     """Words that stand for a missing value, in place of the usual ones; a blank cell always does."""
-    labels: Literal["folders", "names"] = "folders"
-    """Where the classes of pictures stand: in the names of folders, or before the number in those of files."""
+    labels: str = "auto"
+    """Where it stands what pictures show: `folders`, in their names; `names`, before the number in those of files; or
+    the name of a table beside them. Found out when not given."""
     pixels: tuple[float, float] | None = None
     """Values of pixels that are black and white; found out from all images when not given."""
     augment: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"] = (

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
 
 from ganglion.data.formats.image_files import UNREAD, is_image
 from ganglion.errors import DataError
+from ganglion.settings import unknown_name
 
 PART_NAMES = {
     "train": ("train", "training"),
@@ -59,17 +59,19 @@ NUMBERED = re.compile(r"(?P<label>.+?)[-._ ]+\(?\d+\)?|(?P<word>[^\W\d_]+)\d+")
 MOST_PREFIXES = 50
 
 
-def scan(folder: Path, labels: Literal["folders", "names"] = "folders") -> Folder:
+def scan(folder: Path, labels: str = "auto") -> Folder:
     """Find the image files of a folder: one folder per class or none, maybe inside folders of parts.
 
     A folder that holds nothing but one other, in which folders of classes lie, is looked through.
 
     Args:
-        labels: where the classes stand: in the names of folders, or in those of the files.
+        labels: where the classes stand: in the names of folders (also `auto`), or in those of the files (`names`).
 
     Raises:
         DataError: there are no images, some lie beside the folders of the classes, or a class has none.
     """
+    if labels not in ("auto", "folders", "names"):
+        raise unknown_name("way to label pictures", labels, ["folders", "names"], where="--labels")
     files, others = walk(folder)
     links = sum(path.is_symlink() for path in files)
     said = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in others.most_common(5))
@@ -87,7 +89,7 @@ def scan(folder: Path, labels: Literal["folders", "names"] = "folders") -> Folde
         found.notes.append(f"{links} images are links to files elsewhere, which were followed; linked folders are not")
     if others:
         found.notes.append(f"files that are no images left out: {said}{_how_to_read(others)}")
-    parts = _parts(folder, files, found.notes)
+    parts = parts_of(folder, files, found.notes)
     inside = {path: path.relative_to(root).parts for _, root, paths in parts for path in paths}
     classes = {steps[0] for steps in inside.values() if len(steps) > 1}
     stray = [path for path, steps in inside.items() if len(steps) == 1]
@@ -198,7 +200,7 @@ def walk(folder: Path) -> tuple[list[Path], Counter[str]]:
     return files, others
 
 
-def _parts(folder: Path, files: list[Path], notes: list[str]) -> list[tuple[str, Path, list[Path]]]:
+def parts_of(folder: Path, files: list[Path], notes: list[str]) -> list[tuple[str, Path, list[Path]]]:
     """Return what each folder of a part is used for, the folder and its files; one part where nothing is divided."""
     tops = sorted({path.relative_to(folder).parts[0] for path in files})
     roles = {top: next((role for role, names in PART_NAMES.items() if top.lower() in names), "") for top in tops}

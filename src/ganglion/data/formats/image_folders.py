@@ -15,9 +15,11 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Boxes
 from ganglion.data.formats.folder_layout import Folder, readable, scan
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
+from ganglion.data.leaks import picture_leaks
 from ganglion.data.pixels import BYTES, WHITES, Range, find_range, said, to_pixels
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.findings import Finding
 
 MOST_BYTES = 2 << 30
 """Decoded images larger than this are read while training unless the user decides otherwise."""
@@ -84,6 +86,15 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
         DataError: there are no images, or some are damaged and `settings.allow_problems` is not set.
     """
     found = scan(folder, settings.labels)
+    return read_found(found, folder, settings, _by_label)
+
+
+Answers = Callable[[Folder], dict[str, Any]]
+"""What `Dataset.of` is told of the targets of the files that are left."""
+
+
+def read_found(found: Folder, folder: Path, settings: DataSettings, answers: Answers) -> Dataset:
+    """Read the images that were found in a folder; `answers` says what they show once damaged ones are left out."""
     headers = []
     damaged = {}
     for path, result in zip(found.files, in_threads(partial(attempt, read_header), found.files), strict=False):
@@ -96,7 +107,7 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
     _leave_out(found, damaged, settings)
     own_sizes = keep_sizes(headers, settings)
     size, channels = common_shape(headers, found.notes, own_sizes)
-    classes, deep = found.classes, any(header.deep for header in headers)
+    deep = any(header.deep for header in headers)
     inputs: np.ndarray | Sequence
     test_inputs: np.ndarray | Sequence
     total = sum(one.height * one.width if own_sizes else size[0] * size[1] for one in headers) * channels
@@ -110,21 +121,48 @@ def read_images(folder: Path, settings: DataSettings) -> Dataset:
             inputs, test_inputs = inputs[:], test_inputs[:]
     else:
         inputs, test_inputs, pixels = _decoded(found, size, channels, deep, settings, str(folder))
-    targets, test_targets = (_targets(paths, found.labels, classes) for paths in (found.train, found.test))
+    told = answers(found)
+    told.setdefault("findings", tuple(_leaks(found, headers, told)))
+    targets, *others = (told.get(name) for name in ("targets", "test_targets", "weights"))
     return Dataset.of(
         name=readable(folder.name),
         kind="image",
         inputs=inputs,
-        targets=targets,
         test_inputs=test_inputs if found.test else None,
-        test_targets=test_targets if found.test else None,
-        label_names=tuple(classes),
         source=str(folder),
-        fingerprint=fingerprint(inputs, targets, test_inputs, test_targets),
+        fingerprint=fingerprint(inputs, targets, test_inputs, *others),
         notes=tuple(found.notes),
         pixels=pixels,
         validation=np.flatnonzero([path in found.validation for path in found.train]) if found.validation else None,
+        **{**told, "test_targets": told.get("test_targets") if found.test else None},
     )
+
+
+def _leaks(found: Folder, headers: Sequence[Header], told: dict[str, Any]) -> Iterator[Finding]:
+    """Look whether the size, the colour or the ending of training files says what they show."""
+    targets = told.get("targets")
+    if targets is None or len(headers) != len(found.files):
+        return
+    training = headers[: len(found.train)]
+    endings = np.array([path.suffix.lower() for path in found.train], dtype=object)
+    shapes = {
+        "the height": np.array([float(header.height) for header in training]),
+        "the width": np.array([float(header.width) for header in training]),
+        "the colour (grey or not)": np.array([float(header.grey) for header in training]),
+        "the ending of the files": endings,
+    }
+    yield from picture_leaks(shapes, targets)
+
+
+def _by_label(found: Folder) -> dict[str, Any]:
+    """Return the classes that files have by their folders or names."""
+    classes = found.classes
+    targets, test_targets = (_targets(paths, found.labels, classes) for paths in (found.train, found.test))
+    return {
+        "targets": targets,
+        "test_targets": test_targets,
+        "label_names": tuple(classes),
+    }
 
 
 def sizes_of(values: Any) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Texts with labels: tables and JSON lines with a column of each, folders of classes, files of classes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ganglion.data.formats.targets import MOST_CLASSES
 from ganglion.data.formats.text import MOST_BYTES, read_text
 from ganglion.data.formats.texts.encodings import decode_text
 from ganglion.data.formats.weights import array_of_weights
+from ganglion.data.leaks import leak_findings
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.files import parse_json
@@ -32,8 +34,7 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     the longest cells; that of labels the one named with `target`, or called label, class, sentiment and the like, or
     the one of the fewest classes. Rows that lack one of them are left out.
     """
-    columns = _columns(path, settings)
-    notes: list[str] = []
+    columns, notes = _columns(path, settings)
     label = _label_column(columns, settings, str(path))
     text = _text_column(columns, label, settings, str(path))
     notes.append(f"texts from the column {text!r}, labels from {label!r}")
@@ -56,7 +57,8 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
             remedy="choose another one with --target",
         )
     weights = None if settings.weights is None else array_of_weights(columns, settings.weights, path)[kept]
-    return dataset_of(path, names, rows, [], notes, (text,), weights)
+    dataset = dataset_of(path, names, rows, [], notes, (text,), weights)
+    return replace(dataset, findings=tuple(leak_findings({}, np.asarray(dataset.targets), order=True)))
 
 
 def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple[int, str]]:
@@ -67,7 +69,7 @@ def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple
     if path.suffix.lower() not in (*SUFFIXES, *JSON_LINES):
         texts: Sequence[str | None] = read_text(path, settings.encoding).split("\n")
     else:
-        columns = _columns(path, settings)
+        columns, _ = _columns(path, settings)
         if column not in columns and len(columns) > 1:
             raise unknown_name("column", column, list(columns), where=str(path))
         texts = columns.get(column) or next(iter(columns.values()))
@@ -77,14 +79,15 @@ def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple
     return found
 
 
-def _columns(path: Path, settings: DataSettings) -> Columns:
+def _columns(path: Path, settings: DataSettings) -> tuple[Columns, list[str]]:
+    """Return the cells of a file of texts, and what is to be said of how they were read."""
     if path.suffix.lower() in JSON_LINES:
-        return _json_columns(path, settings.encoding)
+        return _json_columns(path, settings.encoding), []
     if path.suffix.lower() not in SUFFIXES:
         lines = labelled_lines(path, settings.encoding)
-        return {"text": [text for text, _ in lines], "label": [label for _, label in lines]}
+        return {"text": [text for text, _ in lines], "label": [label for _, label in lines]}, []
     table = read_table(path, settings, as_text=True)
-    return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}
+    return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}, list(table.notes)
 
 
 def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, str]]:
