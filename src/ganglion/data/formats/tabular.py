@@ -36,12 +36,12 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
     notes.append(f"target column {target!r} ({reason})" if target else reason)
     inputs = find_inputs(table, target, settings, notes)
     findings: list[Finding] = []
-    kept = rows_with_target(table, target, settings, findings)
+    kept = _with_target(table, target, settings, findings)
     rows = table.only(inputs).rows()[kept]
     weights = None if settings.weights is None else weights_in(table[settings.weights], settings.weights, path)[kept]
     test_rows = test_kept = None
     if test is not None:
-        test_kept = rows_with_target(test, target, settings, findings)
+        test_kept = _with_target(test, target, settings, findings)
         test_rows = test.only(inputs).rows()[test_kept]
     targets = None
     if target:
@@ -108,7 +108,7 @@ def _without_answers(
     return dataclasses.replace(settings, target=target), None
 
 
-def rows_with_target(table: Table, target: str | None, settings: DataSettings, findings: list[Finding]) -> np.ndarray:
+def _with_target(table: Table, target: str | None, settings: DataSettings, findings: list[Finding]) -> np.ndarray:
     """Return the places of the rows that have a target; that others are left out is a finding."""
     if target is None:
         return np.arange(len(table))

@@ -34,10 +34,10 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     the longest cells; that of labels the one named with `target`, or called label, class, sentiment and the like, or
     the one of the fewest classes. Rows that lack one of them are left out.
     """
-    columns, notes = _columns(path, settings)
+    columns, said = _columns(path, settings)
     label = _label_column(columns, settings, str(path))
     text = _text_column(columns, label, settings, str(path))
-    notes.append(f"texts from the column {text!r}, labels from {label!r}")
+    notes = [f"texts from the column {text!r}, labels from {label!r}", *said]
     kept = [
         place
         for place, (words, name) in enumerate(zip(columns[text], columns[label], strict=True))
