@@ -5,7 +5,7 @@ values of the outputs' shape. One logit means a decision between two classes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,13 +13,19 @@ from torch import Tensor
 
 from ganglion.core import Measure
 from ganglion.errors import ShapeError
-from ganglion.settings import unknown_name
+from ganglion.settings import Bound, strictly_between, unknown_name
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="What training lowers, as a mean over samples.")
 ACCURACY = Measure(name="accuracy", higher_is_better=True, meaning="Share of the answers that are right, from 0 to 1.")
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A mean over samples of outputs and targets, as a scalar."""
+
+Quantiles = Annotated[
+    tuple[Annotated[float, strictly_between(0, 1)], ...],
+    Bound("rising numbers with 0.5 among them", lambda levels: not levels or sorted({*levels, 0.5}) == list(levels)),
+]
+"""Shares of the truth that are to lie below what is forecast, the median among them; none for the mean."""
 
 LossName = Literal["cross-entropy", "binary-cross-entropy", "squared-error", "half-squared-error", "perceptron"]
 

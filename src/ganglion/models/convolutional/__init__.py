@@ -77,4 +77,11 @@ SYSTEMS = (
         defaults={"epochs": 20, "batch_size": 4, "augment": "flips", "schedule": "cosine", "monitor": "map_50"},
         tour={"epochs": 10},
     ),
+    System(
+        name="series-convnet",
+        module="convolutional.series_convnet",
+        tasks=("forecasting",),
+        data="mackey-glass",
+        defaults={"epochs": 12, "batch_size": 64, "schedule": "cosine"},
+    ),
 )

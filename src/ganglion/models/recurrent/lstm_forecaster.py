@@ -71,14 +71,9 @@ from ganglion.errors import ConfigurationError
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
-from ganglion.rules.losses import quantile_loss
+from ganglion.rules.losses import Quantiles, quantile_loss
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Bound, Count, Share, at_least, settings, strictly_between
-
-Quantile = Annotated[float, strictly_between(0, 1)]
-RISING_AROUND_THE_MEDIAN = Bound(
-    "rising numbers with 0.5 among them", lambda levels: not levels or sorted({*levels, 0.5}) == list(levels)
-)
+from ganglion.settings import Count, Share, at_least, settings
 
 
 @settings
@@ -93,7 +88,7 @@ class Config:
     """Steps of the past that a forecast is made from."""
     horizon: Count = 1
     """Steps forecast at once."""
-    quantiles: Annotated[tuple[Quantile, ...], RISING_AROUND_THE_MEDIAN] = ()
+    quantiles: Quantiles = ()
     """Forecast these quantiles instead of the mean, the median 0.5 among them: 0.1 0.5 0.9 is a band of 80 percent."""
     cell: CellName = "lstm"
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
