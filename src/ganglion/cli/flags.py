@@ -18,14 +18,6 @@ COMMA = re.compile(r",(?![^(]*\))")
 """Between the values of a list, not within brackets: betas=(0.5,0.999)."""
 
 SWITCH = tyro.conf.FlagCreatePairsOff[bool]
-FORM = {
-    "name": "form",
-    "type": "Literal['small', 'published']",
-    "default": "small",
-    "optional": False,
-    "help": "What flags that are not given start from: the values shown here, or those of the literature, which "
-    "`ganglion info` shows.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +34,7 @@ class Request:
 def parse(system: System, words: list[str]) -> Request:
     """Read the words behind `train NAME`; `name=value` is accepted for `--name value`."""
     settings = {
-        system.name: [FORM, *with_defaults(known_facts(system)["fields"], system)],
+        system.name: [_form(system, "small"), *with_defaults(known_facts(system)["fields"], system)],
         "training": with_defaults(facts.fields(TrainerSettings()), system),
         "data": with_defaults(facts.fields(DataSettings()), system),
     }
@@ -52,7 +44,7 @@ def parse(system: System, words: list[str]) -> Request:
 
 def parse_info(system: System, words: list[str]) -> tuple[bool, dict[str, Any]]:
     """Read the words behind `info NAME`, and return whether JSON is asked for and the fields that were given."""
-    settings = {system.name: [FORM | {"default": "published"}, *known_facts(system)["fields"]]}
+    settings = {system.name: [_form(system, "published"), *known_facts(system)["fields"]]}
     json = ("json", _argument(SWITCH, "Print one JSON object."), dataclasses.field(default=False))
     command, options = _parse("info", system, make_dataclass("Command", [json]), settings, words)
     return command.json, options
@@ -109,6 +101,18 @@ def parse_flags(
 def known_facts(system: System) -> dict[str, Any]:
     """Return the facts of a system; one added since `make facts` last ran has them worked out on the spot."""
     return facts.load(system) or facts.make(system)
+
+
+def _form(system: System, default: str) -> dict[str, Any]:
+    """Return the field of the form that a configuration starts from."""
+    return {
+        "name": "form",
+        "type": f"Literal{known_facts(system).get('forms', ['small', 'published'])}",
+        "default": default,
+        "optional": False,
+        "help": "What flags that are not given start from: the values shown here, or those of the literature, which "
+        "`ganglion info` shows.",
+    }
 
 
 def with_defaults(fields: list[dict[str, Any]], system: System) -> list[dict[str, Any]]:

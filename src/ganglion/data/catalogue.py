@@ -47,6 +47,8 @@ ENTRIES = (
     Entry("spirals", "tabular", "generated", "1000 points of two spirals, one inside the other"),
     Entry("xor", "tabular", "generated", "400 points at the corners of a square, opposite ones alike"),
     Entry("circles", "tabular", "generated", "1000 points of a circle inside another"),
+    Entry("8-gaussians", "tabular", "generated", "4000 points in eight narrow clouds on a circle"),
+    Entry("25-gaussians", "tabular", "generated", "5000 points in narrow clouds on a grid of five by five"),
     Entry("sine", "series", "generated", "1000 steps of a sine of period 25 with a little noise"),
     Entry("mackey-glass", "series", "generated", "2000 steps of a chaotic equation with delay 17"),
     Entry("geometric-brownian-motion", "series", "generated", "2520 days of a share price that cannot be foreseen"),

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ganglion.settings import unknown_name
-
-Form = Literal["small", "published"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,11 +38,12 @@ class System:
         return self.tasks[0]
 
     def form(self, name: str) -> Any:
-        """Return the configuration that training starts from: a small one, or that of the literature."""
-        if name not in get_args(Form):
-            raise unknown_name("form", name, list(get_args(Form)), where=self.name)
+        """Return the configuration that training starts from: a small one, or one of those in the literature."""
         module = self.load()
-        return module.SMALL if name == "small" else module.Config()
+        forms = {"small": module.SMALL, "published": module.Config(), **getattr(module, "FORMS", {})}
+        if name not in forms:
+            raise unknown_name("form", name, list(forms), where=self.name)
+        return forms[name]
 
     def load(self) -> ModuleType:
         """Import the models file: `Config`, `SMALL`, `TINY`, `build`, `examples` and the networks."""

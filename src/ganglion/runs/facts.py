@@ -52,6 +52,7 @@ def make(system: System, config: Any = None) -> dict[str, Any]:
         "tasks": list(system.tasks),
         "summary": documentation.partition("\n")[0].rstrip("."),
         "data": system.data,
+        **({"forms": ["small", "published", *module.FORMS]} if hasattr(module, "FORMS") else {}),
         "defaults": dict(system.defaults),
         **counts(system, module.Config() if config is None else config),
         "fields": _fields_of_both_forms(module.Config(), module.SMALL),

@@ -63,6 +63,29 @@ def xor(random: np.random.Generator, count: int | None) -> Dataset:
     return _points((bits + random.normal(0, 0.1, bits.shape), bits[:, 0] ^ bits[:, 1]), ("equal", "different"))
 
 
+COMPASS = ("E", "NE", "N", "NW", "W", "SW", "S", "SE")
+
+
+def eight_gaussians(random: np.random.Generator, count: int | None) -> Dataset:
+    """Eight narrow clouds on a circle of radius 2, each with a deviation of 0.05; which one is the class.
+
+    A generator that collapses leaves some of them out. Source: Metz et al. 2017, section 3.2, there with 0.02.
+    """
+    mode = np.arange(count or 4000) % 8
+    angle = 2 * np.pi * mode / 8
+    return _clouds(random, 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1), mode, COMPASS)
+
+
+def twenty_five_gaussians(random: np.random.Generator, count: int | None) -> Dataset:
+    """Narrow clouds on a grid of five by five at distances of 2, each with a deviation of 0.05; which one is the class.
+
+    Source: Dumoulin et al. 2017, section 4.2.
+    """
+    mode = np.arange(count or 5000) % 25
+    names = tuple(f"row {place // 5 + 1} column {place % 5 + 1}" for place in range(25))
+    return _clouds(random, 2.0 * (np.stack([mode % 5, mode // 5], axis=1) - 2), mode, names)
+
+
 def circles(random: np.random.Generator, count: int | None) -> Dataset:
     """A disc's rim inside another's, with Gaussian noise of 0.05."""
     side, angle = _halves(count or 1000), random.uniform(0, 2 * np.pi, count or 1000)
@@ -124,6 +147,8 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "spirals": spirals,
     "xor": xor,
     "circles": circles,
+    "8-gaussians": eight_gaussians,
+    "25-gaussians": twenty_five_gaussians,
     "sine": sine,
     "mackey-glass": mackey_glass,
     "geometric-brownian-motion": geometric_brownian_motion,
@@ -143,7 +168,14 @@ def _halves(count: int) -> np.ndarray:
     return np.arange(count) % 2
 
 
-def _points(points: Points, label_names: tuple[str, str]) -> Dataset:
+def _clouds(
+    random: np.random.Generator, centres: np.ndarray, mode: np.ndarray, label_names: tuple[str, ...]
+) -> Dataset:
+    """Return points (samples, 2) around centres (samples, 2), the number of whose cloud is the class (samples,)."""
+    return _points((centres + random.normal(0, 0.05, centres.shape), mode), label_names)
+
+
+def _points(points: Points, label_names: tuple[str, ...]) -> Dataset:
     inputs, classes = points
     return Dataset.of(
         name="",

@@ -6,7 +6,7 @@ SYSTEMS = (
     System(
         name="gan",
         module="adversarial.gan",
-        tasks=("generation",),
+        tasks=("generation", "points"),
         data="digits",
         defaults={"epochs": 125, "batch_size": 64, "ema_decay": 0.99},
     ),
@@ -17,5 +17,12 @@ SYSTEMS = (
         data="digits",
         defaults={"epochs": 50, "batch_size": 64, "ema_decay": 0.99},
         tour={"epochs": 20},
+    ),
+    System(
+        name="wgan",
+        module="adversarial.wgan",
+        tasks=("generation", "points"),
+        data="digits",
+        defaults={"epochs": 100, "batch_size": 64, "ema_decay": 0.99},
     ),
 )

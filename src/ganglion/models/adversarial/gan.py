@@ -14,6 +14,7 @@ Equations:
 Networks:
     generator      latent vector, dense layers with ReLU, dense layer with tanh: an image in [-1, 1]
     discriminator  image, dense maxout layers, one logit
+    Where samples are rows of numbers, the generator ends without tanh.
     The small form has leaky ReLU in both.
 
 Learning rule:
@@ -23,7 +24,7 @@ Learning rule:
     wasserstein); the last wants a `game.penalty` or a `game.weight_clip`, and five discriminator steps.
 
 Data it expects:
-    Images of any size and channels, scaled to [-1, 1]; labels are not used.
+    Images of any size and channels, scaled to [-1, 1], or rows of numbers, standardised; labels are not used.
 
 What to expect:
     On scikit-learn's digits, without any flags, clean digits of all classes within a minute on two cores.
@@ -78,7 +79,10 @@ ADAM = Descent(learning_rate=1e-3, optimizer_arguments=("betas=(0.5, 0.999)",))
 
 
 class Generator(nn.Module):
-    """Latent vectors `(batch, latent_features)` to images `(batch, *image_shape)` in [-1, 1].
+    """Latent vectors `(batch, latent_features)` to samples `(batch, *shape)`: images in [-1, 1], or rows of any numbers.
+
+    Args:
+        bounded: let the output pass a tanh, as pixels need it.
 
     >>> import torch
     >>> Generator(16, (32, 64), (1, 8, 8))(torch.zeros(5, 16)).shape
@@ -89,16 +93,17 @@ class Generator(nn.Module):
         self,
         latent_features: int,
         hidden_features: Sequence[int],
-        image_shape: Sequence[int],
+        shape: Sequence[int],
         activation: HiddenActivation = "relu",
+        bounded: bool = True,
     ) -> None:
         super().__init__()
         self.latent_features = latent_features
         self.layers = nn.Sequential(
             *_hidden(latent_features, hidden_features, activation),
-            Linear([latent_features, *hidden_features][-1], prod(image_shape)),
-            nn.Tanh(),
-            nn.Unflatten(1, tuple(image_shape)),
+            Linear([latent_features, *hidden_features][-1], prod(shape)),
+            nn.Tanh() if bounded else nn.Identity(),
+            nn.Unflatten(1, tuple(shape)),
         )
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -106,27 +111,27 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `(batch, *image_shape)` to logits `(batch,)` of being real.
+    """Samples `(batch, *shape)`, images or rows, to logits `(batch,)` of being real.
 
     Args:
-        dropout: shares of the pixels and of the hidden values that are zeroed while training.
+        dropout: shares of the values and of the hidden values that are zeroed while training.
     """
 
     def __init__(
         self,
         hidden_features: Sequence[int],
-        image_shape: Sequence[int],
+        shape: Sequence[int],
         normalisation: Normalisation = "none",
         activation: HiddenActivation = "maxout",
         dropout: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         super().__init__()
-        pixels = prod(image_shape)
+        values = prod(shape)
         self.layers = nn.Sequential(
             nn.Flatten(),
             *_dropout(dropout[0]),
-            *_hidden(pixels, hidden_features, activation, dropout[1]),
-            Linear([pixels, *hidden_features][-1], 1),
+            *_hidden(values, hidden_features, activation, dropout[1]),
+            Linear([values, *hidden_features][-1], 1),
             nn.Flatten(0),
         )
         if normalisation == "spectral":
@@ -162,8 +167,10 @@ class Config:
     """Channels of the images; the data decides."""
     image_size: Count | None = None
     """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
+    in_features: Count | None = None
+    """Numbers in a sample where samples are rows; the data decides. None for images."""
     latent_features: Count = 100
-    """Length of the noise vector that an image is made from."""
+    """Length of the noise vector that a sample is made from."""
     generator_features: tuple[Count, ...] = (1200, 1200)
     """Widths of the generator's hidden layers."""
     generator_activation: HiddenActivation = "relu"
@@ -205,12 +212,13 @@ TINY = replace(SMALL, image_size=8, latent_features=16, generator_features=(64,)
 
 
 def build(config: Config) -> LearningRule:
-    size = config.image_size or STANDARD_SIZE
-    image_shape = (config.in_channels, size, size)
-    generator = Generator(config.latent_features, config.generator_features, image_shape, config.generator_activation)
+    shape, bounded = _shape(config), config.in_features is None
+    generator = Generator(
+        config.latent_features, config.generator_features, shape, config.generator_activation, bounded
+    )
     discriminator = Discriminator(
         config.discriminator_features,
-        image_shape,
+        shape,
         config.discriminator_normalisation,
         config.discriminator_activation,
         config.discriminator_dropout,
@@ -236,6 +244,11 @@ def _start_within(bound: float, network: nn.Module) -> None:
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
     """Return blank inputs of every network, by role."""
+    samples = torch.zeros(1, *_shape(config))
+    return {"generator": (torch.zeros(1, config.latent_features),), "discriminator": (samples,)}
+
+
+def _shape(config: Config) -> tuple[int, ...]:
+    """Return the shape of a sample: numbers of a row, or channels, height and width of an image."""
     size = config.image_size or STANDARD_SIZE
-    images = torch.zeros(1, config.in_channels, size, size)
-    return {"generator": (torch.zeros(1, config.latent_features),), "discriminator": (images,)}
+    return (config.in_channels, size, size) if config.in_features is None else (config.in_features,)
