@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ganglion.figures.classes import by_class as by_class
     from ganglion.figures.classes import precision_recall as precision_recall
     from ganglion.figures.classes import reliability as reliability
-    from ganglion.figures.densities import densities as densities
-    from ganglion.figures.densities import points_beside as points_beside
+    from ganglion.figures.distributions import densities as densities
+    from ganglion.figures.distributions import points_beside as points_beside
     from ganglion.figures.explanations import heat_over as heat_over
     from ganglion.figures.explanations import under_attack as under_attack
     from ganglion.figures.film import save_film as save_film
@@ -53,7 +53,7 @@ _DRAWINGS = {
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
     "classes": ("by_class", "precision_recall", "reliability"),
-    "densities": ("densities", "points_beside"),
+    "distributions": ("densities", "points_beside"),
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
     "fits": ("add_circles", "fit"),

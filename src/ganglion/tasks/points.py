@@ -79,7 +79,11 @@ class Points(Task):
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         data = cls.prepared(source, None, settings, seed)  # a system for images takes rows as they are
-        return cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
+        task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
+        game = getattr(config, "game", None)
+        if getattr(game, "penalty", "") == "none" and not game.weight_clip:
+            task.notes = (*task.notes, "few numbers are learnt better with --form points, whose slopes are penalised")
+        return task
 
     def _some(self, part: Part, most: int = JUDGED) -> np.ndarray:
         """Return at most `most` prepared rows of a part."""

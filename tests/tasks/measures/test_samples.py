@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
+from scipy.stats import wasserstein_distance
 
-from ganglion.tasks.measures.samples import density_and_coverage, frechet_distance
+from ganglion.tasks.measures.samples import (
+    density_and_coverage,
+    frechet_distance,
+    modes_and_quality,
+    sliced_wasserstein,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,3 +64,28 @@ def test_copies_of_one_sample_cover_nothing() -> None:
     real = RANDOM.normal(size=(100, 5))
     density, coverage = density_and_coverage(real, np.repeat(real[:1], 100, axis=0))
     assert coverage < 0.2 < density
+
+
+def test_sliced_wasserstein_is_that_of_scipy_on_each_line() -> None:
+    first, second = correlated(200, 3), correlated(200, 3, shift=0.7)
+    directions = np.random.default_rng(4).normal(size=(3, 10))
+    directions /= np.linalg.norm(directions, axis=0)
+    expected = np.mean([wasserstein_distance(first @ line, second @ line) for line in directions.T])
+    assert sliced_wasserstein(first, second, lines=10, seed=4) == pytest.approx(expected)
+
+
+def test_sliced_wasserstein_of_sets_of_different_sizes_is_near_that_of_equal_ones() -> None:
+    first, second = RANDOM.normal(size=(4000, 2)), RANDOM.normal(1, 1, (3000, 2))
+    assert sliced_wasserstein(first, second) == pytest.approx(sliced_wasserstein(first[:3000], second), rel=0.05)
+
+
+@pytest.mark.parametrize("features", [1, 2, 5])
+def test_modes_and_quality_of_draws_from_the_same_clouds(features: int) -> None:
+    centres, modes = 10.0 * np.arange(6)[:, None], np.arange(6000) % 6
+    samples = centres[modes] + RANDOM.normal(size=(6000, features))
+    drawn = centres[modes[:3000]] + RANDOM.normal(size=(3000, features))
+    reached, quality = modes_and_quality(samples, modes, drawn)
+    assert reached == 6 and quality == pytest.approx(0.989, abs=0.01)  # what three deviations hold in two dimensions
+    stray = np.concatenate([drawn[modes[:3000] < 4], drawn[modes[:3000] == 4][:1]])
+    assert modes_and_quality(samples, modes, stray)[0] == 4
+    assert modes_and_quality(samples, modes, drawn + 5)[1] < 0.05
