@@ -28,8 +28,8 @@ def points_beside(
         levels = np.linspace(said.min(), said.max() + 1e-12, 13)
         panel.contourf(across, up, said, levels, cmap=SIGNED, vmin=middle - spread, vmax=middle + spread, alpha=0.45)
         panel.contour(across, up, said, levels[::3], colors=INK, linewidths=0.4, alpha=0.5)
-    panel.scatter(*real.T, s=7, color=GREY, label="real", linewidth=0)
-    panel.scatter(*generated.T, s=7, color=RED, label="generated", linewidth=0, alpha=0.7)
+    panel.scatter(real[:, 0], real[:, 1], s=7, color=GREY, label="real", linewidth=0)
+    panel.scatter(generated[:, 0], generated[:, 1], s=7, color=RED, label="generated", linewidth=0, alpha=0.7)
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=2, handletextpad=0.2)
     panel.set_title("Real and generated" + (", and what the discriminator says of each place" if judged else ""))
     if len(names) == 2:
@@ -58,6 +58,7 @@ def densities(
     above.plot(places, generated, color=RED, label="generated")
     above.set_title("Densities")
     for panel in below:
+        assert learnt is not None
         panel.plot(places, learnt, color=BLUE, label="learnt")
         if best is not None:
             panel.plot(places, best, color=INK, linestyle="--", linewidth=1.2, label="best reply p / (p + q)")

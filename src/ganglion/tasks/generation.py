@@ -81,8 +81,8 @@ class Generation(Task):
         fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
         options = {**AS_THEY_ARE, "image_size": config.image_size or fitting, "low": LOW, "high": HIGH}
         data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
-        found = sizes(data.preprocessing) | {"in_features": None}  # which rows have instead of pixels
-        task = cls(adapt(config, **found), data.preprocessing).holding(data)
+        decided = sizes(data.preprocessing) | {"in_features": None}  # which rows have instead of pixels
+        task = cls(adapt(config, **decided), data.preprocessing).holding(data)
         task.training = task._some("train", FITTED)
         task.quality = SampleQuality.fit(task.training)
         task.real = {"train": task.training[:JUDGED]}

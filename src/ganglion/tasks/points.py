@@ -80,8 +80,8 @@ class Points(Task):
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         data = cls.prepared(source, None, settings, seed)  # a system for images takes rows as they are
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
-        game = getattr(config, "game", None)
-        if getattr(game, "penalty", "") == "none" and not game.weight_clip:
+        game: Any = getattr(config, "game", None)
+        if game and game.penalty == "none" and not game.weight_clip:
             task.notes = (*task.notes, "few numbers are learnt better with --form points, whose slopes are penalised")
         return task
 

@@ -80,7 +80,7 @@ ADAM = Descent(learning_rate=1e-3, optimizer_arguments=("betas=(0.5, 0.999)",))
 
 
 class Generator(nn.Module):
-    """Latent vectors `(batch, latent_features)` to samples `(batch, *shape)`: images in [-1, 1], or rows of any numbers.
+    """Latent vectors `(batch, latent_features)` to samples `(batch, *shape)`: images in [-1, 1], or rows.
 
     Args:
         bounded: let the output pass a tanh, as pixels need it.
