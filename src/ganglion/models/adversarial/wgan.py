@@ -52,7 +52,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.models.adversarial import dcgan, gan
+from ganglion.nn import convolutional_pair, dense_pair
 from ganglion.nn.stages import Stages
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent
@@ -166,7 +166,7 @@ class Config:
 
     def __post_init__(self) -> None:
         size = STANDARD_SIZE if self.image_size is None else self.image_size
-        (dcgan.factor if self.networks == "clipped" else halved)(size)
+        (convolutional_pair.factor if self.networks == "clipped" else halved)(size)
 
 
 STANDARD_SIZE = 64
@@ -232,10 +232,10 @@ def _networks(config: Config) -> tuple[nn.Module, nn.Module]:
     size, channels, features = config.image_size or STANDARD_SIZE, config.in_channels, config.features
     if config.in_features is not None:
         shape, hidden = (config.in_features,), config.hidden_features
-        generator = gan.Generator(config.latent_features, hidden, shape, "relu", bounded=False)
-        return generator, gan.Discriminator(hidden, shape, activation="leaky-relu")
-    kind = dcgan.Generator if config.networks == "clipped" else Generator
-    judge = dcgan.Discriminator if config.networks == "clipped" else Critic
+        generator = dense_pair.Generator(config.latent_features, hidden, shape, "relu", bounded=False)
+        return generator, dense_pair.Discriminator(hidden, shape, activation="leaky-relu")
+    kind = convolutional_pair.Generator if config.networks == "clipped" else Generator
+    judge = convolutional_pair.Discriminator if config.networks == "clipped" else Critic
     return kind(config.latent_features, features, channels, size), judge(features, channels, size)
 
 
