@@ -1,5 +1,6 @@
 """Every system of the index keeps the same promises; a system without a row fails."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -7,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -17,8 +20,10 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.models import INDEX, System, find
 from ganglion.runs.opening import without_numbers
-from ganglion.runs.run import open_run
+from ganglion.runs.run import Run, open_run
 from ganglion.runs.session import Session, prepare_resume, train
+from ganglion.runs.writing import NAMING
+from ganglion.tasks.answers import Answer, Images, Rows
 from ganglion.training import checkpoint
 from ganglion.training.run_folder import RunFolder
 from tests.contract.rows import Row, row_of, tiny_fields
@@ -184,6 +189,39 @@ def test_a_run_measures_only_what_its_task_declares(system: System, row: Row, wh
     judged = {name.removeprefix("validation_") for row in run.history for name in row if name.startswith("validation_")}
     assert run.result["score_name"] in declared
     assert set(run.metrics) | set(run.result["baseline_metrics"]) | judged <= declared
+
+
+@systems
+def test_answers_depend_on_nothing_else_that_is_asked(system: System, row: Row, whole: Path) -> None:
+    """Of pictures, and of what is drawn; of rows, texts and series in `tests/tasks/test_alone.py`."""
+    run = open_run(whole)
+    for verb, question in run.task.verbs.items():
+        fields = question.__dataclass_fields__
+        if "count" in fields and "seed" in fields and "start" not in fields:
+            assert said(run.answer(verb, count=5, seed=3))[:2] == said(run.answer(verb, count=2, seed=3))
+        if verb == "predict" and fields.get("inputs") and (pictures := pictures_of(run)):
+            alone = [said(run.answer(verb, inputs=[picture])) for picture in pictures]
+            assert sorted(said(run.answer(verb, inputs=pictures))) == sorted(chain(*alone))
+            assert sorted(said(run.answer(verb, inputs=pictures[1:3]))) == sorted(alone[1] + alone[2])
+
+
+def pictures_of(run: Run) -> list[np.ndarray]:
+    """Return the first test pictures of what a run learnt from; none where that is no pictures."""
+    held = run.prepared_task()
+    data = getattr(held, "data", None)
+    name = next((name for name in ("inputs", "targets") if data and name in data.chosen), None)
+    if data is None or name is None or data.raw("test", name).kind != "images":
+        return []
+    values = data.raw("test", name).values
+    return [values[place] for place in range(min(4, len(values)))]
+
+
+def said(answer: Answer) -> list[str]:
+    """Return what an answer says of each thing, without the number of its place."""
+    if isinstance(answer, Images):
+        return [hashlib.sha256(np.ascontiguousarray(picture)).hexdigest() for picture in answer.pixels]
+    assert isinstance(answer, Rows)
+    return [str({name: value for name, value in row.items() if name not in NAMING}) for row in answer.rows]
 
 
 def check_players(rule: LearningRule, loader: Callable[[], Any]) -> None:
