@@ -168,6 +168,13 @@ class Hardened(Protocol):
 
 
 @runtime_checkable
+class Mixing(Protocol):
+    """A rule that can learn from pairs of samples that are mixed with each other."""
+
+    mixup: float
+
+
+@runtime_checkable
 class ManyHeaded(Protocol):
     """A network that answers at several depths, so that the gradient enters there too while it trains."""
 

@@ -4,13 +4,14 @@ import copy
 
 import pytest
 import torch
+from scipy.stats import beta, kstest
 from torch import nn
 
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.nn.attacks import adversarial_examples
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
-from ganglion.rules.supervised import Supervised
+from ganglion.rules.supervised import Supervised, mixed
 
 
 def as_double(values: list) -> torch.Tensor:
@@ -125,3 +126,34 @@ def test_an_adversary_moves_the_inputs_and_a_plain_step_follows() -> None:
     plain.step({"inputs": changed, "targets": targets})
     for one, other in zip(hardened.home.state_dict().values(), plain.home.state_dict().values(), strict=True):
         torch.testing.assert_close(one, other)  # the statistics of batches, too, have seen one batch
+
+
+def test_the_loss_of_mixed_samples_is_that_of_mixed_targets() -> None:
+    """Which for cross-entropy is that of the mixed one-hot targets."""
+    torch.manual_seed(0)
+    network = nn.Linear(5, 3)
+    batch = {"inputs": torch.randn(8, 5), "targets": torch.randint(0, 3, (8,))}
+    found = mixed(batch, 0.4)
+    share = float(found["share"][0])
+    assert 0 < share < 1
+    pairs = [nn.functional.one_hot(found[name], 3).float() for name in ("targets", "partner_targets")]
+    expected = nn.functional.cross_entropy(network(found["inputs"]), share * pairs[0] + (1 - share) * pairs[1])
+    measured = Supervised(network, Descent())._objective(found)
+    assert measured["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_inputs_are_mixed_with_those_whose_targets_count() -> None:
+    torch.manual_seed(1)
+    batch = {"inputs": torch.eye(6), "targets": torch.arange(6), "weights": torch.arange(6.0)}
+    found = mixed(batch, 1.0)
+    share = found["share"][:, None]
+    assert torch.equal(found["partner_weights"], found["partner_targets"].float())
+    expected = share * torch.eye(6) + (1 - share) * torch.eye(6)[found["partner_targets"]]
+    torch.testing.assert_close(found["inputs"], expected)
+
+
+def test_shares_follow_the_beta_distribution() -> None:
+    torch.manual_seed(2)
+    batch = {"inputs": torch.zeros(1, 1), "targets": torch.zeros(1)}
+    shares = torch.stack([mixed(batch, 0.5)["share"][0] for _ in range(4000)]).numpy()
+    assert kstest(shares, beta(0.5, 0.5).cdf).pvalue > 1e-3

@@ -80,6 +80,8 @@ class DataSettings:
     directions (`flips`), bent like rubber."""
     colour_jitter: Annotated[float, SHARE] = 0.0
     """How much brightness, contrast and saturation of training images vary: by factors from 1 - x to 1 + x."""
+    lighting: Annotated[float, at_least(0)] = 0.0
+    """How much training images change along the directions in which their colours vary most: 0.1 as in AlexNet."""
     cutout: Annotated[float, SHARE] = 0.0
     """Side of a square of each training image that is made grey, as a share of the image's shorter side."""
     resize: Literal["stretch", "crop", "letterbox", "none"] | None = None

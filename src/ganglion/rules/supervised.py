@@ -1,9 +1,10 @@
 """Supervised learning: lower a loss between what a network says and what it should say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 from ganglion.core import Adversary, Batch, LearningRule, ManyHeaded
@@ -36,6 +37,8 @@ class Supervised(LearningRule):
     weighs = True
     adversary: Adversary | None = None
     """Changes the inputs of every batch so that the loss grows; the rule then learns from those."""
+    mixup: float = 0.0
+    """Parameter of the beta distribution that the shares of mixed pairs of samples follow; 0 where none are mixed."""
 
     def __init__(
         self,
@@ -56,6 +59,8 @@ class Supervised(LearningRule):
         self.auxiliary = auxiliary
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
+        if self.mixup and "targets" in batch:
+            batch = mixed(batch, self.mixup)
         if self.adversary is not None and "targets" in batch:
             batch = {**batch, "inputs": self._misleading(batch, self.adversary)}
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
@@ -83,13 +88,41 @@ class Supervised(LearningRule):
                 found="samples without targets",
                 remedy="give targets, or choose a system that needs none",
             )
-        targets, weights = batch["targets"], batch.get("weights")
-        if not (self.auxiliary and isinstance(self.home, ManyHeaded)):
-            return self.judge(self.home(batch["inputs"]), targets, weights)
-        outputs, *others = self.home.heads(batch["inputs"])
+        several = self.auxiliary and isinstance(self.home, ManyHeaded)
+        heads = self.home.heads(batch["inputs"]) if several else [self.home(batch["inputs"])]
+        measured = self._measured(heads, batch["targets"], batch.get("weights"))
+        if "partner_targets" not in batch:
+            return measured
+        partners = self._measured(heads, batch["partner_targets"], batch.get("partner_weights"))
+        share = batch["share"].mean()
+        return {name: share * one + (1 - share) * partners[name] for name, one in measured.items()}
+
+    def _measured(self, heads: Sequence[Tensor], targets: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+        """Return loss and measures of the outputs of the last head, with the share of the loss that the others have."""
+        outputs, *others = heads
         measured = self.judge(outputs, targets, weights)
         beside = sum(self.judge(other, targets, weights)["loss"] for other in others)
-        return measured | {"loss": measured["loss"] + self.auxiliary * beside}
+        return measured | {"loss": measured["loss"] + self.auxiliary * beside} if others else measured
+
+
+def mixed(batch: Batch, mixup: float) -> Batch:
+    """Return a batch whose inputs are `s x + (1 - s) x'` of two samples each, with the targets of both and the share s.
+
+    x' is another sample of the batch, drawn for each; s is drawn once for the batch, from Beta(mixup, mixup).
+
+    Source: Zhang, Cisse, Dauphin, Lopez-Paz, mixup: Beyond empirical risk minimization (2018), section 2.
+
+    >>> import torch
+    >>> found = mixed({"inputs": torch.eye(4), "targets": torch.arange(4)}, 0.2)
+    >>> sorted(found), bool((found["inputs"].sum(1) == 1).all())
+    (['inputs', 'partner_targets', 'share', 'targets'], True)
+    """
+    inputs = batch["inputs"]
+    order = torch.randperm(len(inputs)).to(inputs.device)
+    share = torch.distributions.Beta(mixup, mixup).sample().to(inputs)
+    partners = {f"partner_{name}": batch[name][order] for name in ("targets", "weights") if name in batch}
+    inputs = inputs.lerp(inputs[order], 1 - share)
+    return {**batch, **partners, "inputs": inputs, "share": share.expand(len(inputs))}
 
 
 def classifier(

@@ -81,6 +81,8 @@ class _Estimator(BaseEstimator):
             weights.start(rule, trainer_settings)
             if trainer_settings.adversarial_epsilon:
                 task.harden(rule, trainer_settings.adversarial_epsilon, trainer_settings.adversarial_steps)
+            if trainer_settings.mixup:
+                task.mix(rule, trainer_settings.mixup)
             trainer = Trainer(
                 rule,
                 task.loader(rule, seed),

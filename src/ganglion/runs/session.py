@@ -301,6 +301,8 @@ def _lay(system: System, task: Task, settings: TrainerSettings) -> tuple[Learnin
     rule = build(system, task.config)
     if settings.adversarial_epsilon:
         task.harden(rule, settings.adversarial_epsilon, settings.adversarial_steps)
+    if settings.mixup:
+        task.mix(rule, settings.mixup)
     return rule, task.loader(rule, settings.seed)
 
 

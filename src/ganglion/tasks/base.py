@@ -207,6 +207,21 @@ class Task(ABC):
             remedy="leave it out",
         )
 
+    def mix(self, rule: LearningRule, mixup: float) -> None:
+        """Let a rule learn from pairs of samples that are mixed. Raises `ConfigurationError` for those that cannot.
+
+        Args:
+            rule: is changed.
+            mixup: parameter of the beta distribution that the shares follow.
+        """
+        raise ConfigurationError(
+            "this system cannot learn from mixed samples",
+            where="mixup",
+            expected="a system that classifies images or rows, such as convnet",
+            found=f"{self.name} by {type(rule).__name__}",
+            remedy="leave it out",
+        )
+
     def calibrate(self, rule: LearningRule) -> None:
         """Measure on the validation part what answers need to know of the trained networks; `state` then holds it."""
         return

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import CentredUnits, Hardened, LearningRule
+from ganglion.core import CentredUnits, Hardened, LearningRule, Mixing
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import UsageError
 from ganglion.nn import probabilities
@@ -77,6 +77,12 @@ class Classification(Task):
             return adversarial_examples(loss, inputs, epsilon, steps=steps, black=low, white=high)
 
         rule.adversary = adversary
+
+    def mix(self, rule: LearningRule, mixup: float) -> None:
+        if not isinstance(rule, Mixing):
+            super().mix(rule, mixup)
+        else:
+            rule.mixup = mixup
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         outputs, targets = answers(rule.home, self.data.batches(part))

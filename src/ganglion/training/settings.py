@@ -70,6 +70,8 @@ class TrainerSettings:
     """Learn from images changed by at most this share of the way from black to white, so that the loss grows most."""
     adversarial_steps: Annotated[int, at_least(1)] = 5
     """Steps in which such a change is found; 1 is the fast gradient method, more are projected gradient descent."""
+    mixup: Annotated[float, at_least(0)] = 0.0
+    """Learn from pairs of samples, mixed in shares that follow Beta(mixup, mixup): 0.2 is usual, 0 mixes none."""
     non_finite: NonFinite = "stop"
     """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
     the batch and halve the learning rate."""

@@ -1,12 +1,15 @@
 """Brightness, contrast, saturation and squares cut out, against slow references; the same in any batch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from skimage.color import rgb2gray
+from sklearn.decomposition import PCA
 from torch import Tensor
 
-from ganglion.data.loaders.colours import Colours, cut_out, jittered
+from ganglion.data.loaders.colours import Colours, cut_out, jittered, lights
 
 images = torch.rand(6, 3, 9, 12, generator=torch.Generator().manual_seed(0))
 
@@ -77,3 +80,24 @@ def test_factors_fill_their_range() -> None:
     many = torch.full((4000, 1, 1, 1), 0.5)
     found = colours(jitter=0.4, channels=1)(batch(many), seed=0, epoch=0)["inputs"].flatten()
     assert 0.3 <= found.min() < 0.31 and 0.69 < found.max() <= 0.7 and abs(found.mean() - 0.5) < 0.01
+
+
+def test_lighting_follows_the_directions_in_which_colours_vary() -> None:
+    drawn = torch.Generator().manual_seed(0)
+    pixels = torch.rand(20, 3, 6, 6, generator=drawn) * torch.tensor([0.3, 0.6, 0.9])[:, None, None]
+    pixels = torch.cat([pixels, pixels.flip(1)])
+    found = PCA().fit(pixels.movedim(1, 3).reshape(-1, 3).numpy())
+    expected = 0.1 * found.explained_variance_[:, None] * found.components_
+    ours = np.array(lights(pixels, 0.1))[::-1]  # the largest first
+    signs = np.sign((ours * expected).sum(1, keepdims=True))
+    np.testing.assert_allclose(ours * signs, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_lighting_changes_the_colour_of_an_image_as_a_whole() -> None:
+    middle = torch.full((4000, 3, 2, 2), 0.5)
+    direction = (0.02, -0.01, 0.03)
+    found = replace(colours(), lighting=(direction,))(batch(middle), seed=0, epoch=0)["inputs"] - 0.5
+    assert torch.equal(found, found[..., :1, :1].expand_as(found))
+    amount = found[:, :, 0, 0] / torch.tensor(direction)
+    torch.testing.assert_close(amount, amount[:, :1].expand_as(amount), rtol=1e-3, atol=1e-4)
+    assert abs(float(amount[:, 0].mean())) < 0.06 and abs(float(amount[:, 0].std()) - 1) < 0.05

@@ -33,7 +33,8 @@ Departures from the paper:
     1. Units that stay are doubled while training, in place of halving all of them afterwards.
     2. The first convolution has a border of 2 pixels: 224 pixels without one do not give the 55 positions of the paper.
     3. The learning rate falls along half a cosine; the paper divides it by ten when the validation error stops falling.
-    4. Narrow networks start with variance 2 / fan-in: the paper's deviation of 0.01 is for its own widths.
+    4. The colours of training images change along their main directions only with `lighting`, 0.1 in the paper.
+    5. Narrow networks start with variance 2 / fan-in: the paper's deviation of 0.01 is for its own widths.
 
 References:
     Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks. NIPS 25 (2012),

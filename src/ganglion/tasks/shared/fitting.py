@@ -190,7 +190,7 @@ def _refuse_options_of_images(fields: Mapping[str, Field], settings: DataSetting
         return
     given = {
         "augmented": settings.augment != "none",
-        "changed in colour": settings.colour_jitter > 0,
+        "changed in colour": settings.colour_jitter > 0 or settings.lighting > 0,
         "cut out of": settings.cutout > 0,
         "resized": settings.resize is not None,
         "standardised by the channel": settings.standardise,

@@ -12,7 +12,7 @@ from ganglion.core import Batch
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 from ganglion.data.loaders.augment import Augment, Windows
-from ganglion.data.loaders.colours import Colours
+from ganglion.data.loaders.colours import Colours, lights
 from ganglion.data.loaders.columns import Columns, Kinds
 from ganglion.data.loaders.derived import Derived, derive
 from ganglion.data.loaders.epochs import EpochLoader
@@ -30,6 +30,8 @@ from ganglion.tasks.shared.weighting import weigh
 
 NO_EPOCH = -1
 """Epoch of random numbers that training never draws."""
+LIT = 500
+"""Images by which it is found out how colours vary, at most."""
 MOVED = ("images", "masks", "boxes")
 """Kinds of fields that augmentation moves together."""
 
@@ -132,8 +134,8 @@ class Prepared:
 
     def _colours(self, kinds: Kinds) -> Colours | None:
         """Return what changes the colours of the images that a network is given, if that was asked for."""
-        jitter, cutout = self.settings.colour_jitter, self.settings.cutout
-        if not (jitter or cutout):
+        jitter, cutout, lighting = self.settings.colour_jitter, self.settings.cutout, self.settings.lighting
+        if not (jitter or cutout or lighting):
             return None
         preprocessing = self.preprocessing.get("inputs")
         if not isinstance(preprocessing, ImagePreprocessing):
@@ -141,9 +143,14 @@ class Prepared:
                 "colours are changed only where images are what a network is given",
                 expected="images as inputs",
                 found=", ".join(f"{name}: {kind}" for name, kind in kinds.items()),
-                remedy="leave colour_jitter and cutout out",
+                remedy="leave colour_jitter, lighting and cutout out",
             )
-        return Colours("inputs", jitter, cutout, preprocessing.black, preprocessing.white)
+        colours = Colours("inputs", jitter, cutout, preprocessing.black, preprocessing.white)
+        if not lighting:
+            return colours
+        black, white = preprocessing.ends
+        some = (self.some("train", self.spread("train", LIT)) - black) / (white - black)
+        return replace(colours, lighting=lights(some, lighting))
 
     def batches(self, part: Part) -> Iterator[Batch]:
         """Yield all batches of the nearest part in order, unchanged.
