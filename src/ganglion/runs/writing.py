@@ -132,7 +132,7 @@ def _write_images(answer: Images, path: Path) -> str:
         return f"{len(answer.pixels):,} pictures"
     if _ending(path) in (FOLDER, NO_ENDING):
         pictures = list(zip(answer.pixels, answer.kept or [{}] * len(answer.pixels), strict=True))
-        return _write_each(path, answer.names, ".png", pictures, _save_picture, answer.rows)
+        return _write_each(path, answer.names, ".png", pictures, _save_picture, answer.rows, answer.groups)
     if len(answer.pixels) == 1:
         _save_picture((answer.pixels[0], answer.kept[0] if answer.kept else {}), path)
         return "1 picture"
@@ -200,13 +200,20 @@ def _write_each(
     items: Sequence[Any] | np.ndarray,
     save: Callable[[Any, Path], None],
     rows: Sequence[Mapping[str, Any]],
+    groups: Sequence[str] = (),
 ) -> str:
-    """Write one file each, and a table of what is known of each where anything is."""
+    """Write one file each, in the folder of its group, and a table of what is known of each where anything is."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, item in zip(_file_names(names), items, strict=True):
+    files = _file_names(names)
+    if groups:
+        folders = dict(zip(dict.fromkeys(groups), _file_names(list(dict.fromkeys(groups))), strict=True))
+        files = [f"{folders[group]}/{file}" for group, file in zip(groups, files, strict=True)]
+        for one in folders.values():
+            (folder / one).mkdir(exist_ok=True)
+    for name, item in zip(files, items, strict=True):
         save(item, folder / f"{name}{ending}")
     if rows:
-        known = zip(_file_names(names), rows, strict=True)
+        known = zip(files, rows, strict=True)
         write_table([{"file": f"{name}{ending}", **row} for name, row in known], folder / "rows.csv")
     return "1 file" if len(names) == 1 else f"{len(names):,} files"
 

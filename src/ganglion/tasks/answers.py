@@ -53,6 +53,8 @@ class Images:
     title: str = ""
     columns: int | None = None
     """Pictures in a row of a sheet; as many as make it square if not given."""
+    groups: Sequence[str] = ()
+    """Folder of each picture below that which they are written to, such as its class; none if not given."""
     kept: Sequence[Mapping[str, bytes]] = ()
     """What the file of each picture holds beside its pixels, `icc_profile` and `exif`; nothing if not given."""
     notes: tuple[str, ...] = ()

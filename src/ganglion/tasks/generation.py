@@ -1,5 +1,6 @@
-"""Generation: a network that draws new images like those of a set; no labels are needed."""
+"""Generation: a network that draws new images like those of a set, of a class if it was told classes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -11,13 +12,16 @@ from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.settings import at_least, settings
+from ganglion.errors import DataError, UsageError
+from ganglion.rules.adversarial.latent import Latent
+from ganglion.settings import at_least, settings, unknown_name
 from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.samples import MEASURES, NEIGHBOURS, SampleQuality
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
+from ganglion.tasks.shared.prepared import Prepared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +34,7 @@ JUDGED = 1000
 """Images at most of each kind that a judgement compares."""
 FITTED = 5000
 """Training images at most that the principal components are taken from."""
+MOST_COLUMNS = 12
 GRID = 8
 """Rows and columns of the pictures."""
 
@@ -42,6 +47,8 @@ class Generate:
     """Images to draw."""
     seed: int = 0
     """Decides what is drawn: image i is a function of the seed and i, however many are drawn."""
+    class_: str | None = None
+    """Class of what is drawn, by its name, of a run that was told classes; all in turn if not given."""
 
 
 @final
@@ -80,7 +87,10 @@ class Generation(Task):
         found = ImagePreprocessing.fit(dataset.fields["inputs"].values)
         fitting = next((size for size in SIZES if size >= max(found.size)), SIZES[-1])
         options = {**AS_THEY_ARE, "image_size": config.image_size or fitting, "low": LOW, "high": HIGH}
-        data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
+        chosen = {"inputs": "inputs"} | ({"targets": "targets"} if hasattr(config, "num_classes") else {})
+        if "targets" in chosen:
+            _refuse_without_classes(dataset)
+        data = Prepared.of(dataset, chosen, config, cls.settled(settings), seed, {"inputs": options})
         decided = sizes(data.preprocessing) | {"in_features": None}  # which rows have instead of pixels
         task = cls(adapt(config, **decided), data.preprocessing).holding(data)
         task.training = task._some("train", FITTED)
@@ -100,7 +110,7 @@ class Generation(Task):
         return images
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        generated = ask(rule.home, self._latent(JUDGED, seed=0))
+        generated = self._drawn(rule.home, self._latent(JUDGED, seed=0))
         return self.quality.compare(self.real[part], generated.numpy())
 
     def baseline(self) -> dict[str, float]:
@@ -110,8 +120,8 @@ class Generation(Task):
         return self.quality.compare(self.real["test"], (mean + deviation * noise).clip(LOW, HIGH))
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        count = GRID * GRID
-        generated = ask(rule.home, self._latent(count, seed=0))
+        count = GRID * self._columns
+        generated = self._drawn(rule.home, self._latent(count, seed=0))
         return {
             "generated": self._grid(generated, "Generated"),
             "real": self._grid(torch.from_numpy(self.real["test"][:count]), "Real"),
@@ -125,33 +135,99 @@ class Generation(Task):
 
     def sheet(self, home: nn.Module) -> np.ndarray:
         """Return what the network draws of the same latent vectors each time."""
-        drawn = ask(home, self._latent(GRID * GRID, seed=0))
-        return figures.sheet(self.preprocessing["inputs"].inverse(drawn), columns=GRID)
+        drawn = self._drawn(home, self._latent(GRID * self._columns, seed=0))
+        return figures.sheet(self.preprocessing["inputs"].inverse(drawn), columns=self._columns)
 
     def _interpolation(self, network: nn.Module) -> Tensor:
         """Draw images along great circles between pairs of latent vectors."""
+        columns = self._columns
         first, last = self._latent(2 * GRID, seed=1).unflatten(0, (2, GRID, 1))  # (rows, 1, features)
-        share = torch.linspace(0, 1, GRID)[:, None]  # (columns, 1)
-        return ask(network, great_circle(first, last, share).flatten(0, 1))
+        share = torch.linspace(0, 1, columns)[:, None]  # (columns, 1)
+        classes = None if self.labels is None else _in_turn(GRID, self.labels).repeat_interleave(columns)
+        return self._drawn(network, great_circle(first, last, share).flatten(0, 1), classes)
 
     def _beside_nearest(self, generated: Tensor) -> Tensor:
         """Put rows of training images between rows of generated ones: copies would show."""
-        shown = generated[: GRID * GRID // 2]
+        shown = generated[: GRID * self._columns // 2]
         training = torch.from_numpy(self.training)
         nearest = training[torch.cdist(shown.flatten(1), training.flatten(1)).argmin(dim=1)]
-        rows = torch.stack([part.unflatten(0, (-1, GRID)) for part in (shown, nearest)], dim=1)
+        rows = torch.stack([part.unflatten(0, (-1, self._columns)) for part in (shown, nearest)], dim=1)
         return rows.flatten(0, 2)
 
     def generate(self, network: nn.Module, question: Generate) -> Images:
-        drawn = self.preprocessing["inputs"].inverse(ask(network, self._latent(question.count, question.seed)))
-        return Images(drawn, numbered(question.count, question.seed), title="Generated")
+        latent, names = self._latent(question.count, question.seed), numbered(question.count, question.seed)
+        classes = self._asked_for(question)
+        drawn = self.preprocessing["inputs"].inverse(self._drawn(network, latent, classes))
+        if classes is None or self.labels is None:
+            return Images(drawn, names, title="Generated")
+        groups = [self.labels[number] for number in classes.tolist()]
+        columns = self._columns if question.class_ is None else None
+        return Images(drawn, names, title="Generated", columns=columns, groups=groups)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the classes that the network is told; None where it is told none."""
+        told = self.preprocessing.get("targets")
+        return None if told is None else told.labels
+
+    @property
+    def _columns(self) -> int:
+        """Pictures in a row: one of each class, if that is not too many."""
+        return len(self.labels) if self.labels is not None and 4 <= len(self.labels) <= MOST_COLUMNS else GRID
+
+    def _asked_for(self, question: Generate) -> Tensor | None:
+        """Return the class of each image, (count,): one, or all in turn; None where the network is told none."""
+        if self.labels is None:
+            if question.class_ is not None:
+                raise UsageError(
+                    "this run was told no classes",
+                    found=f"class {question.class_}",
+                    remedy="leave the class out, or train cgan on images with classes",
+                )
+            return None
+        if question.class_ is None:
+            return _in_turn(question.count, self.labels)
+        if question.class_ not in self.labels:
+            raise unknown_name("class", question.class_, list(self.labels))
+        return torch.full((question.count,), self.labels.index(question.class_))
+
+    def _drawn(self, network: nn.Module, latent: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Return images (count, channels, height, width) of noise (count, features) and classes (count,).
+
+        Where a network is told classes and none are given, they come in turn.
+        """
+        if self.labels is None:
+            return ask(network, latent)
+        classes = _in_turn(len(latent), self.labels) if classes is None else classes
+        together = torch.cat([latent, classes[:, None].to(latent.dtype)], dim=1)
+        return ask(network, together, by=lambda block: network(block[:, :-1], block[:, -1].long()))
 
     def _latent(self, count: int, seed: int) -> Tensor:
-        """Return `count` normal vectors, each a function of the seed and its number alone."""
-        return torch.stack([torch.randn(self.config.latent_features, generator=one) for one in generators(count, seed)])
+        """Return `count` noise vectors, each a function of the seed and its number alone."""
+        draw = Latent(getattr(self.config, "latent", "normal"), (self.config.latent_features,))
+        return torch.cat([draw(1, generator=one) for one in generators(count, seed)])
 
     def _grid(self, images: Tensor, title: str = "") -> "Figure":
-        return figures.image_grid(self.preprocessing["inputs"].inverse(images), columns=GRID, title=title)
+        return figures.image_grid(self.preprocessing["inputs"].inverse(images), columns=self._columns, title=title)
+
+
+def _in_turn(count: int, labels: Sequence[str]) -> Tensor:
+    """Return class numbers (count,): each in turn."""
+    return torch.arange(count) % len(labels)
+
+
+def _refuse_without_classes(dataset: Dataset) -> None:
+    """Raise where there are not two classes that a network could be told."""
+    targets = dataset.fields.get("targets")
+    found = 0 if targets is None or targets.kind != "classes" else len(np.unique(np.asarray(targets.values)))
+    if found < 2:
+        raise DataError(
+            "a network that is told classes needs some",
+            where=dataset.source or dataset.name,
+            expected="images of two classes or more, such as a folder with a folder for each",
+            found=f"{found} class" + "es" * (found != 1),
+            remedy="choose dcgan or wgan, which need none",
+        )
 
 
 def great_circle(first: Tensor, last: Tensor, share: Tensor) -> Tensor:

@@ -19,6 +19,13 @@ SYSTEMS = (
         tour={"epochs": 20},
     ),
     System(
+        name="cgan",
+        module="adversarial.cgan",
+        tasks=("generation",),
+        data="digits",
+        defaults={"epochs": 50, "batch_size": 64, "ema_decay": 0.99},
+    ),
+    System(
         name="wgan",
         module="adversarial.wgan",
         tasks=("generation", "points"),
