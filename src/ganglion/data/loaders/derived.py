@@ -49,6 +49,11 @@ class Draw:
         """Return numbers of mean 0 and deviation 1 in the shape of a batch `(batch, ...)`."""
         return self._shaped(normals, like)
 
+    def levels(self, like: Tensor) -> Tensor:
+        """Return a number in [0, 1) for each sample of a batch `(batch, ...)`, in a shape that goes with it."""
+        seed, epoch, index = self._where
+        return uniforms(seed, epoch, index, 1, self._stream + 1).reshape(-1, *(1,) * (like.dim() - 1))
+
     def _shaped(self, numbers: Any, like: Tensor) -> Tensor:
         seed, epoch, index = self._where
         return numbers(seed, epoch, index, like[0].numel(), self._stream).reshape(like.shape)
@@ -57,7 +62,7 @@ class Draw:
 @final
 @settings
 class GaussianNoise(Derived):
-    """`x' = x + deviation z`, not clipped.
+    """`x' = x + s z`, not clipped; s is the deviation, or anew for each sample between that and `most`.
 
     >>> batch = {"inputs": torch.rand(4, 1, 8, 8), "index": torch.arange(4)}
     >>> derive(batch, {"noisy": GaussianNoise(deviation=0.1)}, seed=0, epoch=0)["noisy"].shape
@@ -68,11 +73,16 @@ class GaussianNoise(Derived):
     """Field that it is made of."""
     deviation: Annotated[float, at_least(0)] = 0.1
     """Standard deviation of the noise, as a share of the way from black to white."""
+    most: Annotated[float, at_least(0)] | None = None
+    """Largest deviation, if it differs from sample to sample."""
     span: Annotated[float, above(0)] = 1.0
     """Way from black to white in the tensors."""
 
     def make(self, source: Tensor, draw: Draw) -> Tensor:
-        return source + self.deviation * self.span * draw.normals(source)
+        deviation: float | Tensor = self.deviation
+        if self.most is not None:
+            deviation = self.deviation + (self.most - self.deviation) * draw.levels(source)
+        return source + deviation * self.span * draw.normals(source)
 
 
 @final

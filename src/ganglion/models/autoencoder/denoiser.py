@@ -14,6 +14,8 @@ Equations:
     h_1 = relu(W_1 * y + b_1)
     h_k = relu(batchnorm(W_k * h_{k-1})),  k = 2 ... depth - 1     3 x 3 windows
     f(y) = y - W_depth * h_{depth-1}                               the last layer gives the noise
+    with fold 2, y is first cut into squares of 2 x 2 pixels whose values become maps, and these are put back at the end
+    with most_noise, s is drawn for each picture between noise and most_noise
     L = mean (f(y) - x)^2
 
 Networks:
@@ -74,6 +76,10 @@ class Config:
     """What is done to pictures: noise added, values blanked out, made black or white, or few photons counted."""
     noise: Annotated[float, between(0, 255)] = 25.0
     """Standard deviation of Gaussian noise, where white is 255."""
+    most_noise: Annotated[float, between(0, 255)] | None = None
+    """Largest standard deviation: learn from levels between `noise` and this, for pictures whose noise is unknown."""
+    fold: Literal[1, 2] = 1
+    """Side of the squares of pixels that become maps before the first layer; with 2 it sees twice as far."""
     lost: Share = 0.3
     """Share of the values that masking, or salt and pepper, take."""
     photons: Annotated[float, between(0.1, 500)] = 30.0
