@@ -226,6 +226,15 @@ class Local(Protocol):
 
 
 @runtime_checkable
+class Blocked(Protocol):
+    """A network that takes blocks of pixels together, so that it matters where in its block a pixel lies."""
+
+    @property
+    def block(self) -> int:
+        """Height and width of a block."""
+
+
+@runtime_checkable
 class Segmenter(Protocol):
     """A network that says of every pixel of images of any size what it belongs to."""
 

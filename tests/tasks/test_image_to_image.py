@@ -17,7 +17,10 @@ from ganglion.data.fields import Field
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.models.autoencoder.denoiser import TINY, Config, Denoiser, build
+from ganglion.runs.writing import write
+from ganglion.tasks import image_to_image
 from ganglion.tasks.image_to_image import ImageToImage, Predict
+from ganglion.tasks.shared.tiles import Tiling
 
 PHOTOGRAPHS = read("photographs", DataSettings())
 
@@ -122,7 +125,70 @@ def test_pictures_come_back_at_their_own_size_and_under_their_name(tmp_path: Pat
     assert list(answer.names) == ["a", "b", "c"]
     for name, picture in zip(answer.names, answer.pixels, strict=True):
         np.testing.assert_array_equal(picture, 255 - np.asarray(Image.open(tmp_path / f"{name}.png")))
-    assert answer.rows[1] == {"input": str(tmp_path / "b.png"), "height": 7, "width": 9}
+    assert answer.rows[1] == {"input": str(tmp_path / "b.png"), "height": 7, "width": 9, "noise": None}
+
+
+def test_noise_of_unknown_strength_differs_from_picture_to_picture() -> None:
+    config = replace(TINY, noise=10.0, most_noise=60.0)
+    task = ImageToImage.prepare(PHOTOGRAPHS, config, DataSettings(batch_size=200), seed=0)
+    (batch,) = list(task.loader(build(task.config), seed=0))
+    levels = (batch["inputs"] - batch["targets"]).flatten(1).std(1) * 255
+    assert 8 < float(levels.min()) < 14 and 55 < float(levels.max()) < 63
+    assert float(levels.mean()) == pytest.approx(35, abs=4)
+
+
+def with_noise(deviation: float) -> np.ndarray:
+    """Return a grey picture of four neighbouring photographs with noise, (128, 128, 1)."""
+    rows = [np.concatenate(list(np.asarray(PHOTOGRAPHS.inputs[row : row + 2])), 1) for row in (60, 70)]
+    grey = 90 + 0.3 * np.concatenate(rows)[..., :1]  # so that noise is hardly cut off
+    return (grey + np.random.default_rng(0).normal(0, deviation, grey.shape)).round().clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("strength", "said"), [(5, "detail may be lost"), (25, None), (60, "some of it will stay")])
+def test_noise_is_estimated_and_compared_with_what_was_learnt(strength: float, said: str | None) -> None:
+    task = ImageToImage.restore(prepared().state(), replace(TINY, noise=25.0))
+    answer = task.predict(Negative(), Predict(inputs=[with_noise(strength)]))
+    assert answer.rows[0]["noise"] == pytest.approx(strength, rel=0.15, abs=1.5)
+    assert bool(said) == bool(answer.notes) and (said or "") in "".join(answer.notes)
+    wide = ImageToImage.restore(prepared().state(), replace(TINY, noise=4.0, most_noise=65.0))
+    assert not wide.predict(Negative(), Predict(inputs=[with_noise(strength)])).notes
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_without_noise_a_picture_has_the_colours_it_had(channels: int) -> None:
+    """Whatever pictures were learnt from, grey ones stay grey and coloured ones coloured."""
+    images = np.asarray(PHOTOGRAPHS.inputs)[..., :channels]
+    task = prepared(Dataset(name="some", fields={"inputs": Field(kind="images", values=images)}))
+    for shape in ((9, 12, 1), (9, 12, 3)):
+        picture = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+        (made,) = task.predict(Negative(), Predict(inputs=[picture])).pixels
+        np.testing.assert_array_equal(made, 255 - picture)
+
+
+def test_a_folder_comes_back_with_what_its_files_hold(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (9, 12, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    Image.fromarray(picture).save(tmp_path / "in" / "a.png", exif=exif)
+    deep = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
+    Image.fromarray(deep).save(tmp_path / "in" / "deep.png")
+    task = ImageToImage.restore(prepared().state(), TINY)
+    write(task.predict(Negative(), Predict(inputs=[tmp_path / "in"])), f"{tmp_path / 'out'}/")
+    with Image.open(tmp_path / "out" / "a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image)[..., 3], picture[..., 3])
+        assert image.mode == "RGBA" and image.getexif()[0x010F] == "Maker"
+    with Image.open(tmp_path / "out" / "deep.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), 255 - (deep / 257).round())
+
+
+def test_in_tiles_that_fit_its_blocks_a_picture_is_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    task, network = prepared(), Denoiser(Config(in_channels=3, depth=3, channels=4, block=2, normalised=False))
+    picture = np.random.default_rng(0).integers(0, 256, (91, 120, 3), dtype=np.uint8)
+    whole = task.transform(network, [picture])[0]
+    monkeypatch.setattr(image_to_image, "fitting", lambda *given, **named: Tiling(side=40, **named))
+    np.testing.assert_array_equal(task.transform(network, [picture])[0], whole)
 
 
 def test_no_answer_depends_on_the_others() -> None:
@@ -139,7 +205,7 @@ def test_a_run_makes_pictures_cleaner(tmp_path: Path) -> None:
     assert run.result["score_name"] == "psnr"
     assert run.metrics["psnr"] > run.result["baseline"] + 2
     assert run.metrics["ssim"] > run.result["baseline_metrics"]["ssim"]
-    assert "before_after" in run.figures
+    assert {"before_after", "methods"} <= set(run.figures)
 
 
 class Recording(nn.Module):

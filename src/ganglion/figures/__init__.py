@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
     from ganglion.figures.answers import scatter as scatter
+    from ganglion.figures.classes import bars as bars
     from ganglion.figures.classes import by_class as by_class
     from ganglion.figures.classes import precision_recall as precision_recall
     from ganglion.figures.classes import reliability as reliability
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 _DRAWINGS = {
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
-    "classes": ("by_class", "precision_recall", "reliability"),
+    "classes": ("bars", "by_class", "precision_recall", "reliability"),
     "distributions": ("densities", "points_beside"),
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),

@@ -41,6 +41,25 @@ def by_class(matrix: np.ndarray, labels: Sequence[object] = ()) -> Figure:
 
 
 @styled
+def bars(values: Mapping[str, float], title: str, marked: str = "") -> Figure:
+    """Draw a bar for each value, with its name and number; the one that is `marked` in another colour."""
+    if not values:
+        return empty("no values")
+    figure, (panel,) = panels(1, width=6.2, height=float(1.0 + 0.36 * len(values)))
+    places = -np.arange(len(values))
+    shades = [BLUE if name == marked else GREY for name in values]
+    panel.barh(places, list(values.values()), height=0.62, color=shades)
+    panel.set_yticks(places, [text(name) for name in values])
+    for place, value in zip(places, values.values(), strict=True):
+        panel.annotate(f"{value:.4g}", (value, place), (4, 0), textcoords="offset points", va="center", size=8.5)
+    panel.set_xlim(0, max(1e-9, 1.12 * max(values.values())))
+    panel.grid(axis="x", color=FAINT)
+    panel.set_axisbelow(True)
+    panel.set_title(text(title))
+    return figure
+
+
+@styled
 def reliability(confidence: np.ndarray, accuracy: np.ndarray, count: np.ndarray, error: float) -> Figure:
     """Draw what answers hold against what they promise, by intervals of confidence, all `(intervals,)`.
 

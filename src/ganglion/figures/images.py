@@ -106,7 +106,7 @@ def _bands(images: Mapping[str, np.ndarray], title: str, columns: int) -> Figure
     count, *shape = next(iter(images.values())).shape[:3]
     columns, kinds = min(columns, count), len(images)
     bands = math.ceil(count / columns)
-    sheet = Tiles(columns, kinds * bands, tuple(shape), title, left=1.15)
+    sheet = Tiles(columns, kinds * bands, tuple(shape), title, left=1.15, sharp=True)
     for number, (name, pixels) in enumerate(images.items()):
         for band in range(bands):
             sheet.name_row(kinds * band + number, name)

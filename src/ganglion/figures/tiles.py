@@ -22,6 +22,8 @@ class Tiles:
     left: float = 0.12
     widest: float = 1.3
     """Of a tile, where there are several columns."""
+    sharp: bool = False
+    """Let a pixel be a whole number of dots, where tiles are no smaller than their images."""
     figure: Figure = field(init=False)
     axes: Axes = field(init=False)
 
@@ -35,6 +37,8 @@ class Tiles:
         tallest = max(9.6 / self.rows - self.caption - 0.06, 0.24)
         if self.height > tallest:  # one page, not many
             self.height, self.width = tallest, max(tallest * width / height, 0.05)
+        if self.sharp and (times := int(self.width * DOTS_PER_INCH / width + 1e-6)):
+            self.width, self.height = times * width / DOTS_PER_INCH, times * height / DOTS_PER_INCH
         self.top = 0.42 if self.title else 0.12
         page_width = max(self.left + self.columns * (self.width + 0.06) + 0.1, 0.085 * len(self.title) + 0.3)
         page_height = self.top + self.rows * (self.height + self.caption + 0.06) + 0.08

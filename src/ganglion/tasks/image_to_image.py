@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Batch, LearningRule, Local
+from ganglion.core import Batch, Blocked, LearningRule, Local
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.image_folders import sizes_of
-from ganglion.data.loaders.derived import Derived, GaussianNoise, MaskingNoise, PoissonNoise, SaltAndPepperNoise
+from ganglion.data.formats.photographs import Photograph
 from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.placement import Size
@@ -22,11 +22,13 @@ from ganglion.settings import settings
 from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import MEASURES, l1, psnr, ssim
+from ganglion.tasks.measures.noise import estimated_noise
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import ask, evaluating, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, RESIZED, adapt, sizes
-from ganglion.tasks.shared.inputs import raw
+from ganglion.tasks.shared.inputs import photographs
+from ganglion.tasks.shared.noisy import WHITE, filtered, noise_of, remark
 from ganglion.tasks.shared.tiles import Tiling, fitting, in_tiles
 
 if TYPE_CHECKING:
@@ -40,14 +42,15 @@ JUDGED_TOGETHER = 1 << 22
 """Pixels of pictures that are judged at a time."""
 SHOWN = 6
 """Test pictures in the figure."""
+COMPARED = 12
+"""Test pictures on which a denoiser is set beside filters."""
 COLUMNS = 6
 """Pictures in a row of a sheet."""
-WHITE = 255
 
 
 @settings
 class Predict:
-    """Make a picture of each one that is given, at its own size."""
+    """Make a picture of each one that is given, at its own size, with its transparency, colour profile and EXIF."""
 
     inputs: Given
     """Image files or folders of them, NPZ files, or arrays."""
@@ -71,10 +74,14 @@ class ImageToImage(Task):
     measures = (*MEASURES, LOSS)
     verbs: ClassVar = {"predict": Predict}
     captions: ClassVar = {
-        "before_after": "Test images: what the network is given, what it makes of it, and what it should make",
+        "before_after": "Test images: what the network is given, what it makes of it, and what it should make; where "
+        "noise was added, also what filters make of it that learn nothing and are told how strong it is",
+        "methods": "How near test images come to what they were before noise was added",
     }
     resize = "none"  # noise and edges are learnt at their own scale
     next_step = "ganglion predict {run} INPUT --out after/"
+    noisy: bool = False
+    """Whether what is given are the targets with noise, and not pictures of their own."""
 
     @classmethod
     def wanted(cls) -> None:
@@ -96,14 +103,25 @@ class ImageToImage(Task):
         options = {name: {**AS_THEY_ARE, "image_size": side, "channels": found.channels} for name in cls.fields}
         data = cls.prepared(dataset, config, settings, seed, options)
         if "inputs" not in data.chosen:  # they are made of the targets
-            data = replace(data, derived={"inputs": _noise(config)})
+            data = replace(data, derived={"inputs": noise_of(config)})
         notes = []
         if data.settings.resize == "none" and given != {(side, side)}:
             kept = tuple(note for note in data.notes if RESIZED["none"] not in note)
             data = replace(data, pieces=Pieces(dict.fromkeys(data.chosen, side)), notes=kept)
             notes = [f"learns from pieces of {side} x {side} pixels at random places (--image-size)"]
         images = {"inputs": data.preprocessing["targets"], **data.preprocessing}
-        return cls(adapt(config, **sizes(images)), images).holding(data, *notes)
+        task = cls(adapt(config, **sizes(images)), images).holding(data, *notes)
+        task.noisy = "inputs" not in data.chosen
+        return task
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], config: Any) -> Self:
+        task = super().restore(state, config)
+        task.noisy = state.get("noisy") is True
+        return task
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "noisy": self.noisy}
 
     def _judged(self, part: Part) -> Iterator[Batch]:
         """Yield inputs and targets of a part, pictures of one size together; their noise is always the same.
@@ -156,14 +174,21 @@ class ImageToImage(Task):
         return _mean([compare(b["inputs"], b["targets"]) for b in batches], [len(b["targets"]) for b in batches])
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
-        batch = self._shown("test", SHOWN)
+        batch = self._shown("test", COMPARED)
+        others = filtered(batch, self.config) if self.noisy else {}
         states = {
             "given": batch["inputs"],
-            "made of it": ask(rule.home, batch["inputs"]),
+            **others,
+            "made of it": ask(rule.home, batch["inputs"]).clamp(0, 1),
             "should be": batch["targets"],
         }
-        pixels = {name: self.preprocessing["targets"].inverse(images) for name, images in states.items()}
-        return {"before_after": figures.strips(pixels, "Before and after", columns=3)}
+        pixels = {name: self.preprocessing["targets"].inverse(part[:SHOWN]) for name, part in states.items()}
+        drawn = {"before_after": figures.strips(pixels, "Before and after", columns=SHOWN if others else 3)}
+        if others:
+            decibels = {name: float(psnr(states[name], states["should be"]).mean()) for name in list(states)[:-1]}
+            title = f"Decibels (PSNR), {len(batch['inputs'])} test pictures"
+            drawn["methods"] = figures.bars(decibels, title, marked="made of it")
+        return drawn
 
     def sheet(self, home: nn.Module) -> np.ndarray:
         """Return held-out images: a row of what is given, what is made of it, and what it should be."""
@@ -174,10 +199,35 @@ class ImageToImage(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Images:
         """Return what the network makes of each picture, under the name of its file."""
-        found = raw(question.inputs)
-        made = self.transform(network, list(found.samples))
-        sizes = [{"height": picture.shape[0], "width": picture.shape[1]} for picture in made]
-        return Images(made, found.titles, rows=found.name(sizes))
+        found = photographs(question.inputs)
+        made = [self._of(photograph, network) for photograph in found.samples]
+        rows: list[dict[str, Any]] = [{"height": one.shape[0], "width": one.shape[1]} for one in made]
+        notes: tuple[str, ...] = ()
+        if self.noisy:
+            levels = [self._level(photograph) for photograph in found.samples]
+            rows = [row | {"noise": level} for row, level in zip(rows, levels, strict=True)]
+            notes = remark(dict(zip(found.titles, levels, strict=True)), self.config)
+        kept = [photograph.kept() for photograph in found.samples]
+        return Images(made, found.titles, rows=found.name(rows), kept=kept, notes=(*found.notes, *notes))
+
+    def _level(self, photograph: Photograph) -> float | None:
+        """Return the estimated standard deviation of the noise of a picture, where white is 255."""
+        height, width, channels = photograph.pixels.shape
+        own = ImagePreprocessing(image_size=(height, width), channels=channels)
+        level = estimated_noise(own([photograph.pixels])[0])
+        return None if level is None else round(level * WHITE, 1)
+
+    def _of(self, photograph: Photograph, network: nn.Module) -> np.ndarray:
+        """Return what a network makes of a picture `(height, width, channels)`, as transparent as it was.
+
+        Without its noise a picture has the colours that it had: a network for grey ones sees each channel alone.
+        """
+        pixels, channels = photograph.pixels, self.preprocessing["inputs"].channels
+        given = np.split(pixels, pixels.shape[2], axis=2) if self.noisy and channels == 1 else [pixels]
+        made = np.concatenate(self.transform(network, given), axis=2)
+        if self.noisy and pixels.shape[2] == 1 and channels == 3:
+            made = made.mean(axis=2, keepdims=True).round().astype(np.uint8)
+        return made if photograph.alpha is None else np.concatenate([made, photograph.alpha], axis=2)
 
     def transform(self, network: nn.Module, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return what a network makes of raw images of any size, each `(height, width, channels)` uint8.
@@ -209,19 +259,8 @@ def _mean(found: Sequence[Mapping[str, float]], counts: Sequence[int]) -> dict[s
 
 def _tiling(network: nn.Module, channels: int) -> Tiling:
     """Return the tiles in which a network is shown large pictures."""
-    return fitting(network, channels, margin=network.reach if isinstance(network, Local) else 0)
-
-
-def _noise(config: Any) -> Derived:
-    """Return what is done to clean pictures, by a configuration's fields `noise_kind`, `noise`, `lost`, `photons`."""
-    match getattr(config, "noise_kind", "gaussian"):
-        case "masking":
-            return MaskingNoise(of="targets", share=config.lost)
-        case "salt-and-pepper":
-            return SaltAndPepperNoise(of="targets", share=config.lost)
-        case "poisson":
-            return PoissonNoise(of="targets", peak=config.photons)
-    return GaussianNoise(of="targets", deviation=config.noise / WHITE)
+    margin = network.reach if isinstance(network, Local) else 0
+    return fitting(network, channels, margin=margin, multiple=network.block if isinstance(network, Blocked) else 1)
 
 
 TASK = ImageToImage

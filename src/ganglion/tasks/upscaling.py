@@ -13,8 +13,8 @@ from ganglion.core import LearningRule, Local
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.photographs import Photograph
-from ganglion.data.loaders.augment import Windows
 from ganglion.data.loaders.derived import Shrunk
+from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -27,7 +27,7 @@ from ganglion.tasks.measures.images import MEASURES, l1, psnr, ssim
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import evaluating, judged
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, RESIZED, adapt
 from ganglion.tasks.shared.inputs import photographs
 from ganglion.tasks.shared.tiles import Tiling, fitting, in_tiles
 
@@ -42,7 +42,7 @@ LEAST = 4
 """Small pixels that a side of a picture must have at least."""
 SHOWN = 4
 """Test pictures in the figure."""
-SIDE = 96
+SIDE = 128
 """Pixels of the side of the part of each that is shown."""
 COLUMNS = 6
 """Pictures in a row of a sheet."""
@@ -92,13 +92,14 @@ class Upscaling(Task):
         scale, smallest = config.scale, np.min(sizes_of(dataset.main.values), axis=0)
         side = config.image_size or min(PIECE * scale, int(smallest.min()) // scale * scale)
         _refuse_small(smallest, side, scale, dataset)
-        frame = tuple((smallest // scale * scale).tolist())
-        options = {**AS_THEY_ARE, **LUMA, "image_size": frame}
+        options = {**AS_THEY_ARE, **LUMA, "image_size": side}
         data = cls.prepared(dataset, config, settings, seed, {"targets": options})
-        small = replace(data.preprocessing["targets"], image_size=(frame[0] // scale, frame[1] // scale))
-        small_side = Shrunk(of="targets", factor=scale)
-        data = replace(data, derived={"inputs": small_side}, windows=Windows(side))
-        return cls(adapt(config, image_size=side), {"inputs": small, **data.preprocessing}).holding(data)
+        kept = tuple(note for note in data.notes if RESIZED["none"] not in note)
+        made = {"inputs": Shrunk(of="targets", factor=scale)}
+        data = replace(data, derived=made, pieces=Pieces({"targets": side}), notes=kept)
+        small = replace(data.preprocessing["targets"], image_size=side // scale)
+        said = f"learns from pieces of {side} x {side} pixels at random places (--image-size)"
+        return cls(adapt(config, image_size=side), {"inputs": small, **data.preprocessing}).holding(data, said)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         found = []

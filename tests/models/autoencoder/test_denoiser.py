@@ -3,9 +3,10 @@
 from functools import cache
 
 import numpy as np
+import pytest
 import torch
 
-from ganglion.core import LearningRule, Local
+from ganglion.core import Blocked, LearningRule, Local
 from ganglion.data.catalogue import read
 from ganglion.data.loaders.derived import GaussianNoise, derive
 from ganglion.data.loaders.in_memory import InMemoryLoader
@@ -56,3 +57,19 @@ def test_it_starts_near_the_picture_itself() -> None:
     image = torch.rand(1, 3, 20, 20)
     network = Denoiser(Config(in_channels=3, depth=3, channels=8, normalised=False))
     assert float((network(image) - image).detach().abs().max()) < 0.5
+
+
+@pytest.mark.parametrize("size", [(20, 24), (21, 33), (1, 1)])
+def test_in_blocks_it_takes_any_size_and_sees_twice_as_far(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = Denoiser(Config(depth=3, channels=8, block=2, normalised=False)).eval()
+    assert isinstance(network, Blocked) and network.reach == 7
+    image = torch.rand(1, 1, *size, requires_grad=True)
+    made = network(image)
+    assert made.shape == image.shape
+    if min(size) > 20:
+        made[0, 0, 10, 17].backward()
+        assert image.grad is not None
+        rows, columns = torch.nonzero(image.grad[0, 0], as_tuple=True)
+        assert (int(rows.min()), int(rows.max())) == (4, 17)
+        assert (int(columns.min()), int(columns.max())) == (10, 23)

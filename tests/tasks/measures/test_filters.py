@@ -26,7 +26,8 @@ def whole() -> torch.Tensor:
 @pytest.mark.parametrize("deviation", [0.0, 5.0, 15.0, 25.0, 50.0])
 def test_noise_is_estimated_near_what_it_is(deviation: float) -> None:
     found = estimated_noise(noisy(deviation / 255, whole()))
-    assert found is not None and found * 255 == pytest.approx(deviation, abs=1.5 if deviation else 2.5)  # the photograph has some
+    off = 1.5 if deviation else 2.5  # the photograph has some
+    assert found is not None and found * 255 == pytest.approx(deviation, abs=off)
 
 
 def test_of_a_picture_too_small_nothing_is_said() -> None:

@@ -14,7 +14,7 @@ Equations:
     h_1 = relu(W_1 * y + b_1)
     h_k = relu(batchnorm(W_k * h_{k-1})),  k = 2 ... depth - 1     3 x 3 windows
     f(y) = y - W_depth * h_{depth-1}                               the last layer gives the noise
-    with fold 2, y is first cut into squares of 2 x 2 pixels whose values become maps, and these are put back at the end
+    with block 2, y is first cut into blocks of 2 x 2 pixels whose values become maps, and in the end put back
     with most_noise, s is drawn for each picture between noise and most_noise
     L = mean (f(y) - x)^2
 
@@ -38,16 +38,19 @@ What to expect:
 Departures from the paper:
     1. Adam with a falling rate instead of gradient descent with momentum.
     2. The small form that training starts from has 7 layers of 32 maps, not normalised, instead of 17 of 64.
+    3. `block` is FFDNet's; its map of noise levels is not there, a network learns from many levels instead.
 
 References:
     Zhang, Zuo, Chen, Meng and Zhang, Beyond a Gaussian denoiser: residual learning of deep CNN for image denoising
     (2017).
+    Zhang, Zuo and Zhang, FFDNet: toward a fast and flexible solution for CNN-based image denoising (2018).
     Vincent et al., Extracting and composing robust features with denoising autoencoders (2008).
 """
 
 from typing import Annotated, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
@@ -78,8 +81,8 @@ class Config:
     """Standard deviation of Gaussian noise, where white is 255."""
     most_noise: Annotated[float, between(0, 255)] | None = None
     """Largest standard deviation: learn from levels between `noise` and this, for pictures whose noise is unknown."""
-    fold: Literal[1, 2] = 1
-    """Side of the squares of pixels that become maps before the first layer; with 2 it sees twice as far."""
+    block: Literal[1, 2] = 1
+    """Side of the blocks of pixels that become maps before the first layer; with 2 it sees twice as far."""
     lost: Share = 0.3
     """Share of the values that masking, or salt and pepper, take."""
     photons: Annotated[float, between(0.1, 500)] = 30.0
@@ -100,18 +103,24 @@ class Denoiser(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        width, normalised = config.channels, config.normalised
-        layers: list[nn.Module] = [nn.Conv2d(config.in_channels, width, KERNEL, padding="same"), nn.ReLU()]
+        width, normalised, values = config.channels, config.normalised, config.in_channels * config.block**2
+        layers: list[nn.Module] = [nn.Conv2d(values, width, KERNEL, padding="same"), nn.ReLU()]
         for _ in range(config.depth - 2):
             layers.append(nn.Conv2d(width, width, KERNEL, padding="same", bias=not normalised))
             layers += [nn.BatchNorm2d(width), nn.ReLU()] if normalised else [nn.ReLU()]
-        layers.append(nn.Conv2d(width, config.in_channels, KERNEL, padding="same", bias=False))
+        layers.append(nn.Conv2d(width, values, KERNEL, padding="same", bias=False))
         self.layers = nn.Sequential(*layers)
-        self.reach = config.depth * (KERNEL // 2)
+        self.block = config.block
+        self.reach = self.block * config.depth * (KERNEL // 2) + self.block - 1
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the pictures (batch, channels, height, width) without what the network takes for noise."""
-        return images - self.layers(images)
+        if self.block == 1:
+            return images - self.layers(images)
+        height, width = images.shape[2:]
+        whole = F.pad(images, (0, width % self.block, 0, height % self.block), mode="replicate")
+        noise = F.pixel_shuffle(self.layers(F.pixel_unshuffle(whole, self.block)), self.block)
+        return images - noise[..., :height, :width]
 
 
 SMALL = Config(depth=7, channels=32, normalised=False)
