@@ -286,12 +286,15 @@ def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) ->
     from ganglion.data.formats.image_boxes import find_boxed, read_boxed
     from ganglion.data.formats.image_masks import find_masked, read_masked
     from ganglion.data.formats.image_pairs import find_pairs, read_halves, read_two_folders
+    from ganglion.data.formats.outlines import read_outlined
 
     asked = kind in ("image-pairs", "image-domains")
     if kind in (None, "image-masks"):
         masked = find_masked(folder, settings, asked=kind == "image-masks")
         if masked is not None:
             return read_masked(folder, masked, settings)
+    if kind == "image-masks" and (files := find_boxed(folder)) and files[0].suffix == ".json":
+        return read_outlined(folder, files, settings)
     if kind in (None, "image-boxes") and (files := find_boxed(folder)):
         return read_boxed(folder, files, settings)
     if kind is None or asked:

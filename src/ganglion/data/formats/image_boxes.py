@@ -3,7 +3,7 @@
 import mmap
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,18 @@ LISTS = {"test": "test", "validation": "val"}
 """Files of Pascal VOC's `ImageSets/Main` that name the pictures of a part."""
 
 
+Outline = Sequence[Sequence[float]] | Mapping[str, Any]
+"""Polygons, or runs of pixels inside and outside."""
+
+
 @dataclass
 class Found:
     """Objects by picture, as files name them, before it is known where the pictures lie."""
 
     objects: dict[str, list[tuple[str, tuple[float, ...]]]] = field(default_factory=dict)
     """Name of each object and its box in pixels, by the name of the picture."""
+    outlines: dict[str, list[Outline]] = field(default_factory=dict)
+    """What each object covers, in the same order, of COCO's files; empty where that is not said."""
     part: dict[str, str] = field(default_factory=dict)
     """`train`, `validation` or `test`, by the name of the picture."""
     names: tuple[str, ...] = ()
@@ -70,8 +76,8 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
     Raises:
         DataError: a file is broken, a picture is missing, or there is no box.
     """
-    found = _read_voc(folder, files) if files[0].suffix == ".xml" else _read_coco(files)
-    paths = _pictures(folder, found)
+    found = _read_voc(folder, files) if files[0].suffix == ".xml" else read_coco(files)
+    paths = pictures_of(folder, found)
     sizes = dict(zip(paths.values(), in_threads(read_header, list(paths.values())), strict=True))
     names = found.names or tuple(sorted({name for objects in found.objects.values() for name, _ in objects}))
     notes, dropped = found.notes, {"zero": 0, "outside": 0, "cut": 0}
@@ -144,8 +150,11 @@ def _boxes(
     return Boxes(np.array(corners, np.float32).reshape(-1, 4), np.array(classes, np.int64), size)
 
 
-def _pictures(folder: Path, found: Found) -> dict[str, Path]:
-    """Return the file of each picture that has boxes, by what they call it: with its ending or without."""
+def pictures_of(folder: Path, found: Found) -> dict[str, Path]:
+    """Return the file of each picture that has boxes, by what they call it: with its ending or without.
+
+    Raises `DataError` where one is missing.
+    """
     known: dict[str, Path] = {}
     for path in walk(folder)[0]:
         known.setdefault(path.name, path)
@@ -204,8 +213,8 @@ def _tree(path: Path) -> ElementTree.Element:
         raise _broken(path, str(error)) from error
 
 
-def _read_coco(files: Sequence[Path]) -> Found:
-    """Read COCO's files: left, top, width and height of each box."""
+def read_coco(files: Sequence[Path]) -> Found:
+    """Read COCO's files: left, top, width and height of each box, and outlines. Raises `DataError` for a broken one."""
     found, names = Found(), dict[Any, str]()
     parts = {path: _part_of(path) for path in files}
     use = uses(parts.values(), found.notes, "the file for validation") if "train" in parts.values() else {}
@@ -216,11 +225,14 @@ def _read_coco(files: Sequence[Path]) -> Found:
             pictures = {one["id"]: str(one["file_name"]) for one in content["images"]}
             for picture in pictures.values():
                 found.objects.setdefault(picture, [])
+                found.outlines.setdefault(picture, [])
                 found.part[picture] = use.get(parts[path], "train")
             for one in content["annotations"]:
                 left, top, wide, high = map(float, one["bbox"])
                 box = left, top, left + wide, top + high
-                found.objects[pictures[one["image_id"]]].append((names[one["category_id"]], box))
+                picture = pictures[one["image_id"]]
+                found.objects[picture].append((names[one["category_id"]], box))
+                found.outlines[picture].append(one.get("segmentation") or ())
         except (KeyError, TypeError, ValueError) as error:
             raise _broken(path, f"{type(error).__name__}: {error}") from error
     used = {name for objects in found.objects.values() for name, _ in objects}
