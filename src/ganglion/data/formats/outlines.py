@@ -62,16 +62,14 @@ class DrawnMasks(Sequence):
         return replace(self, paths=tuple(path for path, _ in kept), objects=tuple(objects for _, objects in kept))
 
     def _drawn(self, place: int, size: tuple[int, int]) -> np.ndarray:
+        where = f"object of {self.paths[place]}"
         try:
             return drawn(self.objects[place], size)
+        except DataError as error:
+            error.where = where
+            raise
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                "the outline of an object cannot be read",
-                where=f"object of {self.paths[place]}",
-                expected="polygons of x, y, x, y, ..., or COCO's size and counts",
-                found=f"{type(error).__name__}: {error}",
-                remedy="repair the JSON, or take the object away",
-            ) from error
+            raise _unreadable(f"{type(error).__name__}: {error}", where) from error
 
     def contents(self) -> Iterator[bytes]:
         """Yield what tells each mask apart from the others."""
@@ -101,14 +99,14 @@ def inside(outline: Outline, size: tuple[int, int]) -> np.ndarray:
             how many pixels outside and inside follow each other in turn, column by column.
         size: height and width of the picture.
 
-    Raises `ValueError` for runs of another size, or polygons with an odd number of values.
+    Raises `DataError` for runs of another size.
     """
     if isinstance(outline, Mapping):
         height, width = outline["size"]
         counts = outline["counts"]
         runs = unpacked(counts) if isinstance(counts, str) else list(counts)
         if (height, width) != size or min(runs, default=0) < 0 or sum(runs) != height * width:
-            raise ValueError(f"runs of {height} x {width} pixels in a picture of {size[0]} x {size[1]}")
+            raise _unreadable(f"runs of {height} x {width} pixels in a picture of {size[0]} x {size[1]}")
         return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
     area = np.zeros(size, dtype=bool)
     for polygon in outline:
@@ -146,6 +144,16 @@ def unpacked(counts: str) -> list[int]:
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
     return runs
+
+
+def _unreadable(found: str, where: str = "") -> DataError:
+    return DataError(
+        "the outline of an object cannot be read",
+        where=where,
+        expected="polygons of x, y, x, y, ..., or COCO's size and counts",
+        found=found,
+        remedy="repair the JSON, or take the object away",
+    )
 
 
 def read_outlined(folder: Path, files: Sequence[Path], settings: DataSettings) -> Dataset:
