@@ -140,8 +140,8 @@ def test_values_that_were_filled_in_are_not_judged() -> None:
     values = wave()
     values[START["test"] + 3, 0] = np.nan
     task = prepared(values)
-    assert START["test"] + 3 not in task._judged["test"]
-    assert len(task._judged["test"]) == TEST - 1
+    assert START["test"] + 3 not in task.judged["test"]
+    assert len(task.judged["test"]) == TEST - 1
     assert np.isfinite(list(task.evaluate(back(1), "test").values())).all()
     assert any("1 missing values" in note for note in task.notes)
 
@@ -279,9 +279,9 @@ def test_no_forecast_of_a_walk_knows_what_it_forecasts() -> None:
     changed = wave()
     changed[row:] += 1000
     other = Forecasting.prepare(series(changed), task.config, DataSettings(), seed=0)
-    here, there = (one._forecasts(network, np.array([row])) for one in (task, other))
+    here, there = (one.forecasts(network, np.array([row])) for one in (task, other))
     torch.testing.assert_close(here, there)
-    after = (one._forecasts(network, np.array([row + 1])) for one in (task, other))
+    after = (one.forecasts(network, np.array([row + 1])) for one in (task, other))
     assert not torch.allclose(*after)
 
 
@@ -336,11 +336,11 @@ def test_bands_are_calibrated_on_the_validation_part(width: float) -> None:
     task.calibrate(rule)
     after = task.evaluate(rule, "test")
     assert after.pop("uncalibrated_coverage") == before["coverage"] and abs(before["coverage"] - 0.8) > 0.15
-    held_out, judged = (len(task._judged[part]) for part in ("validation", "test"))
+    held_out, judged = (len(task.judged[part]) for part in ("validation", "test"))
     assert abs(after["coverage"] - 0.8) < 3 * np.sqrt(0.8 * 0.2 * (1 / held_out + 1 / judged))
     assert {**after, "coverage": before["coverage"]} == before
     # The margin of the second column at the second step, by hand.
-    rows = task._judged["validation"] + 1
+    rows = task.judged["validation"] + 1
     outside = np.sort(np.abs((noise[rows, 1] - task.scale.means[1]) / task.scale.deviations[1]) - width)
     expected = outside[int(np.ceil(0.8 * (len(rows) + 1))) - 1]
     assert task.margins is not None and float(task.margins[1, 1, 0]) == pytest.approx(expected, rel=1e-4)
@@ -439,4 +439,4 @@ def test_a_forecast_begins_at_the_first_day_without_a_value(tmp_path: Path) -> N
     assert len(rows) == len(days) - known
     assert [row["date"] for row in rows] == [str(day) for day in days[known:]]
     assert float(task._series[-1, 0]) == pytest.approx(values[-1], abs=1e-3)  # what is empty is no history
-    assert hole not in task._judged["test"]
+    assert hole not in task.judged["test"]

@@ -1,5 +1,6 @@
 """The verbs: questions put to a run. Which there are, and their flags, is read from the facts of the tasks."""
 
+import itertools
 import sys
 import textwrap
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganglion import tasks
 from ganglion.cli.arguments import refuse_unwritable
-from ganglion.cli.output import answer, note, print_table, text
+from ganglion.cli.output import answer, hanging, note, print_table, text
 from ganglion.errors import CheckpointError, UsageError, printable
 from ganglion.files import read_json
 from ganglion.runs import task_facts
@@ -30,6 +31,10 @@ VERBS = {
     "project": "find the nearest thing that a generator can make",
 }
 """What a user can ask; a verb that no kind of task offers is not shown."""
+TOGETHER = {
+    "forecast": "Several runs on one series are averaged, weighted so that the mean is best on their validation part."
+}
+"""Verbs that can be put to several runs, and what then comes of it."""
 SHOWN = 3
 """Answers of several that fit into a table."""
 LONGEST_CELL = 60
@@ -47,7 +52,15 @@ def offered() -> dict[str, list[str]]:
 
 
 def ask(verb: str, words: list[str]) -> None:
-    """Put a question to a run: `VERB RUN [flags]`."""
+    """Put a question to a run: `VERB RUN [flags]`; or to several whose answers have a mean."""
+    if verb in TOGETHER and _several(words):
+        import tyro
+
+        from ganglion.cli import together
+
+        target = getattr(together, verb)
+        tyro.cli(target, prog=f"ganglion {verb}", args=words, description=hanging(target.__doc__.partition("\n")[0]))
+        return
     run = next((word for word in words if _is_run(word)), None)
     if run is None:
         if words and words[0] in ("-h", "--help"):
@@ -66,7 +79,10 @@ def usage(verb: str) -> str:
     """Return the help of a verb without a run: what each kind of task that answers it can be asked."""
     from ganglion.cli.flags import flag
 
-    lines = [f"usage: ganglion {verb} RUN [flags]", "", f"{VERBS[verb]}.".capitalize()]
+    several = " [RUN ...]" if verb in TOGETHER else ""
+    lines = [f"usage: ganglion {verb} RUN{several} [flags]", "", f"{VERBS[verb]}.".capitalize()]
+    if verb in TOGETHER:
+        lines += ["", *textwrap.wrap(TOGETHER[verb], 80)]
     for name in offered()[verb]:
         facts = task_facts.load(name)
         question = facts["verbs"][verb]
@@ -83,6 +99,12 @@ def usage(verb: str) -> str:
 
 def _flag_line(word: str, help: str) -> str:
     return textwrap.fill(help, 80, initial_indent=f"  {word:<16}", subsequent_indent=" " * 18)
+
+
+def _several(words: list[str]) -> bool:
+    """Return whether several runs are named: words in front of any flag, or folders of runs wherever they stand."""
+    front = list(itertools.takewhile(lambda word: not word.startswith("-") and "=" not in word, words))
+    return max(len(front), sum(map(_is_run, words))) > 1
 
 
 def _is_run(word: str) -> bool:
@@ -143,7 +165,7 @@ def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: 
     description = {"run": str(run.folder), **options}
     if isinstance(found, Rows):
         document = {"rows": found.value, **found.totals} if found.totals else found.value
-        answer(document, as_json, lambda: _print_rows(found))
+        answer(document, as_json, lambda: print_rows(found))
     elif isinstance(found, Text):
         answer({**description, "text": found.text}, as_json, lambda: print(found.text))
     else:
@@ -172,7 +194,7 @@ def _talk(run: "Run", verb: str, field: str, options: dict[str, Any]) -> None:
             said = (*said, reply)
 
 
-def _print_rows(found: Any) -> None:
+def print_rows(found: Any) -> None:
     columns = list(dict.fromkeys(name for row in found.rows for name in row))
     right = [name for name in columns if all(isinstance(row.get(name), int | float | None) for row in found.rows)]
     print_table(columns, [[_short(row.get(name)) for name in columns] for row in found.rows], right=right)

@@ -112,6 +112,8 @@ class Forecasting(Task):
     """When the series was measured; None where that is unknown."""
     ahead: int = 0
     """Rows after its end that the data lists without values."""
+    judged: dict[str, np.ndarray]
+    """First rows `(rows,)` of each part from which the target is known over a whole horizon; none once restored."""
     margins: Tensor | None = None
     """By how much bands are widened `(horizon, columns, bands)`, scaled; None until calibrated."""
 
@@ -203,7 +205,7 @@ class Forecasting(Task):
         known = self._known[:, self.target]
         steps = np.arange(self.config.horizon)
         begins = {name: rows[: max(0, len(rows) - len(steps) + 1)] for name, rows in targets.items()}
-        self._judged = {name: rows[known[rows[:, None] + steps].all(axis=1)] for name, rows in begins.items()}
+        self.judged = {name: rows[known[rows[:, None] + steps].all(axis=1)] for name, rows in begins.items()}
         self._scaled = self.scale(series)  # (time, columns)
         self._windows = _windows(self._scaled, self.config.window)
         changes = np.abs(np.diff(series[targets["train"], self.target]))
@@ -214,7 +216,7 @@ class Forecasting(Task):
                 where=self.columns[self.target],
                 remedy="choose another target, or a longer training part",
             )
-        if not len(self._judged["test"]):
+        if not len(self.judged["test"]):
             raise DataError(
                 "the test part has no known value of the target",
                 where=self.columns[self.target],
@@ -233,21 +235,21 @@ class Forecasting(Task):
         return InMemoryLoader(tensors, self._batch_size, seed)
 
     def calibrate(self, rule: LearningRule) -> None:
-        rows = self._judged["validation"]
+        rows = self.judged["validation"]
         if not bands(self.config.quantiles) or not len(rows):
             return
         places = rows[:, None] + np.arange(self.config.horizon)
         truth = np.where(self._known[places], self._scaled[places].numpy(), np.nan)  # (rows, horizon, columns)
-        levels = self._forecasts(rule.home, rows).numpy()
+        levels = self.forecasts(rule.home, rows).numpy()
         self.margins = torch.from_numpy(margins(levels, truth, self.config.quantiles)).float()
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Walk forward through a part and judge the forecasts; on the test part beside those of the naive methods."""
-        rows = self._judged[part]
-        forecasts = self._forecasts(rule.home, rows)
+        rows = self.judged[part]
+        forecasts = self.forecasts(rule.home, rows)
         truth = self._scaled[rows[:, None] + np.arange(self.config.horizon)]  # (rows, horizon, columns)
-        loss = float(functional.mse_loss(forecasts[..., self._point], truth))
-        measures = {"loss": loss, **self._errors(self._in_units(forecasts)[..., self._point], rows)}
+        loss = float(functional.mse_loss(forecasts[..., self.point], truth))
+        measures = {"loss": loss, **self._errors(self.in_units(forecasts)[..., self.point], rows)}
         if self.config.quantiles:
             measures["coverage"] = self._coverage(self._calibrated(forecasts), rows)
         if self.margins is not None:
@@ -259,12 +261,12 @@ class Forecasting(Task):
 
     def _coverage(self, forecasts: Tensor, rows: np.ndarray) -> float:
         """Return how often the truth lies between the outer quantiles."""
-        levels, truth = self._in_units(forecasts), self._truth(rows)
+        levels, truth = self.in_units(forecasts), self.truth(rows)
         return float(np.mean((levels[..., 0] <= truth) & (truth <= levels[..., -1])))
 
     def baseline(self) -> dict[str, float]:
         """Return the errors of the best of the naive methods."""
-        rows = self._judged["test"]
+        rows = self.judged["test"]
         judged = (self._errors(values, rows) for values in self._naive(rows).values())
         return min(judged, key=lambda measures: measures[self.score])
 
@@ -275,11 +277,11 @@ class Forecasting(Task):
         series, name = self._series[:, self.target], self.columns[self.target]
         rows = self._targets["test"][:DRAWN]
         start, steps = int(rows[0]), len(rows)
-        first = self._in_units(self._calibrated(self._forecasts(rule.home, rows)))[:, 0]  # (rows, levels)
-        ahead = {"network": first[:, self._point]}
+        first = self.in_units(self._calibrated(self.forecasts(rule.home, rows)))[:, 0]  # (rows, levels)
+        ahead = {"network": first[:, self.point]}
         ahead |= {name: values[:, 0] for name, values in naive_forecasts(series, rows, self.season).items()}
         continued = self._onward(rule.home, self._scaled[start - self.config.window : start], steps)
-        onward = {"network": self._in_units(continued)[..., self._point]}
+        onward = {"network": self.in_units(continued)[..., self.point]}
         onward |= {name: values[0] for name, values in naive_forecasts(series, rows[:1], self.season, steps).items()}
         past = series[:start][-DRAWN:]
         drawn = {
@@ -290,11 +292,11 @@ class Forecasting(Task):
             figures.add_band(drawn["forecast"], first[:, 0], first[:, -1], self.config.quantiles)
         figures.entitle(drawn["forecast"], f"{name}: each step forecast from the true past (mean absolute error)")
         figures.entitle(drawn["continuation"], f"{name}: each step forecast from the forecasts before it")
-        judged = self._judged["test"]
-        predicted = self._in_units(self._forecasts(rule.home, judged))[..., self._point]
+        judged = self.judged["test"]
+        predicted = self.in_units(self.forecasts(rule.home, judged))[..., self.point]
         if self.config.horizon > 1:
             methods = {"network": predicted, **self._naive(judged)}
-            off = {name: np.abs(values - self._truth(judged)).mean(axis=0) for name, values in methods.items()}
+            off = {name: np.abs(values - self.truth(judged)).mean(axis=0) for name, values in methods.items()}
             drawn["error_by_step"] = figures.errors_by_step({name: one / self._scale for name, one in off.items()})
         return drawn | {"residuals": figures.residuals(predicted[:, 0], series[judged], name)}
 
@@ -305,12 +307,12 @@ class Forecasting(Task):
             raise DataError("the series is shorter than the window", expected=f"{window} rows", found=str(len(raw)))
         scaled = self.scale(fill_gaps(raw))
         forecasts = self._calibrated(self._shaped(ask(network, _windows(scaled, window))))
-        answers = self._in_units(forecasts)[:, 0]  # (rows, levels)
+        answers = self.in_units(forecasts)[:, 0]  # (rows, levels)
         observed = [float(value) if np.isfinite(value) else None for value in raw[window:, self.target]]
         rows = enumerate(zip(answers, [*observed, None], strict=True), start=window + 1)
         return Rows(
             [
-                {"row": row, "predicted": float(answer[self._point]), **self._band(answer), "observed": value}
+                {"row": row, "predicted": float(answer[self.point]), **self._band(answer), "observed": value}
                 for row, (answer, value) in rows
             ]
         )
@@ -338,12 +340,12 @@ class Forecasting(Task):
         for number, row in enumerate(values, start=1):
             named: dict[str, Any] = {"step": number, **({"date": dates[number - 1]} if dates else {})}
             for name, levels in zip(self.columns, row, strict=True):
-                named |= {name: float(levels[self._point]), **self._band(levels, name)}
+                named |= {name: float(levels[self.point]), **self._band(levels, name)}
             rows.append(named)
         return Rows(rows)
 
     @property
-    def _point(self) -> int:
+    def point(self) -> int:
         """The place of the forecast proper among the levels: the median's, or that of the only one."""
         quantiles = self.config.quantiles
         return quantiles.index(0.5) if quantiles else 0
@@ -352,7 +354,7 @@ class Forecasting(Task):
         """Return outputs of the network as (rows, horizon, columns, levels)."""
         return outputs.reshape(len(outputs), self.config.horizon, len(self.columns), -1)
 
-    def _forecasts(self, network: nn.Module, rows: np.ndarray) -> Tensor:
+    def forecasts(self, network: nn.Module, rows: np.ndarray) -> Tensor:
         """Return scaled forecasts (rows, horizon, columns, levels), each from the true values before its row."""
         return self._shaped(ask(network, self._windows, places=torch.from_numpy(rows) - self.config.window))
 
@@ -365,20 +367,20 @@ class Forecasting(Task):
         parts: list[Tensor] = []
         while sum(map(len, parts)) < steps:
             parts.append(self._calibrated(self._shaped(ask(network, window[None])))[0])
-            window = torch.cat((window, parts[-1][..., self._point]))[-len(window) :]
+            window = torch.cat((window, parts[-1][..., self.point]))[-len(window) :]
         return torch.cat(parts)[:steps]
 
-    def _in_units(self, scaled: Tensor) -> np.ndarray:
+    def in_units(self, scaled: Tensor) -> np.ndarray:
         """Return the target column of (..., columns, levels) in the units of the data (..., levels)."""
         values = self.scale.inverse(scaled.transpose(-1, -2))  # (..., levels, columns)
         return values[..., self.target]
 
-    def _truth(self, rows: np.ndarray) -> np.ndarray:
+    def truth(self, rows: np.ndarray) -> np.ndarray:
         """Return the true values (rows, horizon) from each row on."""
         return self._series[rows[:, None] + np.arange(self.config.horizon), self.target]
 
     def _errors(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        return errors(predicted, self._truth(rows), self._scale)
+        return errors(predicted, self.truth(rows), self._scale)
 
     def _rows(self, inputs: Sequence[Any]) -> np.ndarray:
         if len(inputs) and all(isinstance(item, str | Path) for item in inputs):
