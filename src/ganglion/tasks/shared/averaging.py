@@ -16,7 +16,6 @@ class AveragedForecaster(nn.Module):
         windows: the steps that each network reads, the last ones of what is given.
         weights: w `(networks,)`.
 
-    >>> last, mean = nn.Flatten(0), nn.AvgPool1d(1)
     >>> averaged = AveragedForecaster([nn.Identity(), nn.Identity()], [2, 2], np.array([0.25, 0.75]))
     >>> averaged(torch.tensor([[[1.0], [3.0]]])).tolist()
     [[[1.0], [3.0]]]
