@@ -37,7 +37,8 @@ def card(dataset: Dataset) -> list[dict[str, str]]:
                 for called, column in zip(names, targets.T, strict=True)
             ]
         else:
-            lines.append({head: field.called or name, **field_line(field)})
+            line = {head: field.called or name, **field_line(field)}
+            lines.append(line | {"type": name} if dataset.kind == "ratings" and field.kind == "classes" else line)
     return lines
 
 

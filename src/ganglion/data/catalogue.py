@@ -62,6 +62,7 @@ ENTRIES = (
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),
     Entry("lift", "tagged", "generated", "600 rides of a lift: commands, and the floor that each leads to"),
+    Entry("film-ratings", "ratings", "generated", "8000 ratings of 120 films, from 1 to 5, by 240 people"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),
@@ -137,7 +138,7 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
     told = dataset.kind == "image" and bool(dataset.target_names)  # by a table beside the pictures
     is_text = entry is None and not dataset.source.lower().endswith((".npz", ".npy", ".parquet"))
-    of_text = told or dataset.kind in ("tabular", "series", "text", "documents", "tagged")
+    of_text = told or dataset.kind in WRITTEN_AS_TEXT
     return obeyed(dataset, settings, is_text and of_text)
 
 
@@ -229,6 +230,10 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
         from ganglion.data.formats.text import read_text_folder
 
         return read_text_folder(folder, settings)
+    if kind == "ratings":
+        from ganglion.data.formats.ratings import read_ratings
+
+        return read_ratings(folder, settings)
     from ganglion.data.formats.cifar import find_cifar, read_cifar
     from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.idx import find_idx, read_idx_folder
@@ -367,12 +372,22 @@ def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_tagged(path, settings)
 
 
+def _ratings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if path.suffix.lower() in (".npz", ".npy"):
+        return _arrays(path, settings, kind)
+    from ganglion.data.formats.ratings import read_ratings
+
+    return read_ratings(path, settings)
+
+
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
+WRITTEN_AS_TEXT: tuple[Kind, ...] = ("tabular", "series", "text", "documents", "tagged", "ratings")
+"""Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
-TEXTS: dict[Kind | None, Reader] = {"text": _text, "documents": _documents, "tagged": _tagged}
+TEXTS: dict[Kind | None, Reader] = {"text": _text, "documents": _documents, "tagged": _tagged, "ratings": _ratings}
 """How a file of any ending is read for those who want its text."""
 READERS: dict[str, Reader] = {
     **dict.fromkeys(SUFFIXES, _table),

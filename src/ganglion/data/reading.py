@@ -17,6 +17,7 @@ OF_TEXT = (*WRITTEN, "text", "numbers", "index")
 """Settings that only files of text obey."""
 OF_IMAGES = ("labels", "pixels")
 OF_COLUMNS = ("columns", "drop")
+OF_RATINGS = ("titles",)
 
 
 def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
@@ -31,6 +32,7 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
         others = (*others, "drop", "columns", *(() if settings.target == NO_TARGET else ("target",)))
     elif is_image and not is_text:
         others = (*others, "drop")
+    others = others if dataset.kind == "ratings" else (*others, *OF_RATINGS)
     for name in settings.given((*others, *(() if is_image else OF_IMAGES))):
         raise UsageError(
             "this data has nothing that could be read so",

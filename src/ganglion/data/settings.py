@@ -10,6 +10,7 @@ WRITTEN = ("delimiter", "quoting", "decimal", "thousands", "encoding", "sheet", 
 """Settings that say how a file is written, of whatever is to be learnt or asked."""
 READ = (
     *("target", "task", "columns", "drop", "index", "text", "numbers", "weights", "series", "labels", "pixels"),
+    "titles",
     *WRITTEN,
 )
 """Settings by which data is read, before it is divided and batched."""
@@ -73,6 +74,8 @@ class DataSettings:
     the name of a table beside them. Found out when not given."""
     pixels: tuple[float, float] | None = None
     """Values of pixels that are black and white; found out from all images when not given."""
+    titles: str | None = None
+    """Table of what rated items are called; in a folder it is found."""
     augment: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"] = (
         "none"
     )

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from ganglion.figures.passages import passage as passage
     from ganglion.figures.passages import step_answers as step_answers
     from ganglion.figures.pixels import sheet as sheet
+    from ganglion.figures.recommendations import foretold as foretold
+    from ganglion.figures.recommendations import found_by_length as found_by_length
+    from ganglion.figures.recommendations import lists as lists
     from ganglion.figures.responses import Response as Response
     from ganglion.figures.responses import filtered as filtered
     from ganglion.figures.series import add_band as add_band
@@ -62,6 +65,7 @@ _DRAWINGS = {
     "maps": ("code_map", "picture_map"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
     "pixels": ("sheet",),
+    "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals"),
     "style": ("SPACE", "save"),

@@ -12,6 +12,7 @@ from ganglion.data.sources.cells import cells
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.data.sources.shapes import shapes
+from ganglion.data.sources.tastes import film_ratings
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
 
@@ -160,6 +161,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,
     "lift": lift,
+    "film-ratings": film_ratings,
 }
 
 

@@ -48,4 +48,11 @@ SYSTEMS = (
         data="photographs",
         defaults={"epochs": 60, "batch_size": 16, "augment": "flips", "schedule": "cosine"},
     ),
+    System(
+        name="recommender",
+        module="autoencoder.recommender",
+        tasks=("recommendation",),
+        data="film-ratings",
+        defaults={"epochs": 60, "batch_size": 128, "test": 0.1, "patience": 10},
+    ),
 )
