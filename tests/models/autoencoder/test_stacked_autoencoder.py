@@ -25,7 +25,7 @@ ROW = Row(
     loader=lambda: InMemoryLoader({"inputs": bars_and_stripes()}, batch_size=10, seed=0),
     steps=500,
     measure=share_of_pixels_rebuilt,
-    threshold=0.5,
+    threshold=0.2,
     counts=(({}, "network", 2_837_314),),
 )
 

@@ -285,7 +285,7 @@ TINY = Config(
     auxiliary=True,
     dropout=0.1,
     auxiliary_dropout=0.1,
-    descent=Descent(learning_rate=1e-2),
+    descent=Descent(learning_rate=3e-3),
 )
 
 
