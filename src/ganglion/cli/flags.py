@@ -11,7 +11,7 @@ import tyro
 from ganglion.cli.output import hanging, text
 from ganglion.data.settings import READ, WRITTEN, DataSettings
 from ganglion.models import System
-from ganglion.runs import facts
+from ganglion.runs import facts, task_facts
 from ganglion.training.settings import TrainerSettings
 
 COMMA = re.compile(r",(?![^(]*\))")
@@ -168,13 +168,13 @@ def _flags(command: type, settings: dict[str, list[dict[str, Any]]]) -> type:
 
 def _train_command(system: System) -> type:
     """Return the flags of `train` itself."""
-    control = system.task == "control"
+    acts = not task_facts.load(system.task)["reads"]
     data = _argument(
         str | None,
-        "Gymnasium environment." if control else "Name of a data set, or path of your own data.",
+        "Gymnasium environment." if acts else "Name of a data set, or path of your own data.",
         system.data,
-        metavar="ENVIRONMENT" if control else "DATA",
-        aliases=["--environment"] if control else None,
+        metavar="ENVIRONMENT" if acts else "DATA",
+        aliases=["--environment"] if acts else None,
     )
     out = _argument(str | None, "Folder of the run; runs/DATE_NAME when not given.", metavar="DIR")
     flags: list[tuple[str, Any, Any]] = [
