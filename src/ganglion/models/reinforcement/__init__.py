@@ -4,6 +4,20 @@ from ganglion.models.system import System
 
 SYSTEMS = (
     System(
+        name="mdp",
+        module="reinforcement.mdp",
+        tasks=("decision",),
+        data="loss-then-gain",
+        defaults={"steps": 200, "evaluate_every": 10, "report_every": 10, "monitor": "value_error", "threads": 1},
+    ),
+    System(
+        name="q-table",
+        module="reinforcement.q_table",
+        tasks=("decision",),
+        data="FrozenLake-v1",
+        defaults={"steps": 6000, "evaluate_every": 200, "report_every": 100, "threads": 1},
+    ),
+    System(
         name="dqn",
         module="reinforcement.dqn",
         tasks=("control",),
