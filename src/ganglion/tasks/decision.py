@@ -15,7 +15,7 @@ from ganglion.data.decisions.presets import PRESETS
 from ganglion.data.decisions.process import DecisionProcess, Grid, WholeProcess
 from ganglion.data.decisions.reading import read_process
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError, ConfigurationError, GanglionError
+from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
 from ganglion.nn.action_table import ActionTable
 from ganglion.rules.decisions import allowed_actions, always, backup, best_values, policy_values
 from ganglion.settings import at_least, settings, unknown_name
@@ -249,9 +249,9 @@ def _from_state(state: Mapping[str, Any]) -> DecisionProcess:
     limits = {"states": len(states), "next_states": len(states), "actions": len(actions)}
     for name, limit in limits.items():
         if columns[name].min() < 0 or columns[name].max() >= limit:
-            raise ValueError(f"numbers of {name} lie outside of {limit}")
+            raise DataError(f"numbers of {name} are out of range", expected=f"0 to {limit - 1}")
     if len({len(values) for values in columns.values()}) > 1 or len(state["starts"]) != len(states):
-        raise ValueError("columns differ in length")
+        raise DataError("columns differ in length", expected="one entry for each transition")
     kept = state["grid"]
     grid = kept and Grid(
         {title: tuple(map(tuple, rows)) for title, rows in kept["panels"].items()},

@@ -20,7 +20,7 @@ ROW = Row(
     loader=lambda: WholeProcess(read_process(GRID)),
     steps=400,
     measure=minus_regret,
-    threshold=-0.02,
+    threshold=-0.1,
     frozen=("table.values",),
     data=GRID,
 )
