@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ganglion.figures.classes import by_class as by_class
     from ganglion.figures.classes import precision_recall as precision_recall
     from ganglion.figures.classes import reliability as reliability
-    from ganglion.figures.distributions import densities as densities
-    from ganglion.figures.distributions import points_beside as points_beside
     from ganglion.figures.decisions import action_values as action_values
     from ganglion.figures.decisions import decision_graph as decision_graph
     from ganglion.figures.decisions import decision_grid as decision_grid
+    from ganglion.figures.distributions import densities as densities
+    from ganglion.figures.distributions import points_beside as points_beside
     from ganglion.figures.explanations import heat_over as heat_over
     from ganglion.figures.explanations import under_attack as under_attack
     from ganglion.figures.film import save_film as save_film
@@ -61,7 +61,6 @@ _DRAWINGS = {
     "activity": ("gates",),
     "classes": ("bars", "by_class", "precision_recall", "reliability"),
     "distributions": ("densities", "points_beside"),
-    "classes": ("by_class", "precision_recall", "reliability"),
     "decisions": ("action_values", "decision_graph", "decision_grid"),
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
