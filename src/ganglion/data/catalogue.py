@@ -63,6 +63,7 @@ ENTRIES = (
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),
     Entry("lift", "tagged", "generated", "600 rides of a lift: commands, and the floor that each leads to"),
     Entry("film-ratings", "ratings", "generated", "8000 ratings of 120 films, from 1 to 5, by 240 people"),
+    Entry("dates", "text-pairs", "generated", "8000 dates as people write them, and as 1998-03-05"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),
@@ -226,6 +227,10 @@ def _read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dat
         from ganglion.data.formats.texts.document_folders import read_document_folder
 
         return read_document_folder(folder, settings)
+    if kind == "text-pairs":
+        from ganglion.data.formats.texts.pairs import read_pair_folder
+
+        return read_pair_folder(folder, settings)
     if kind == "text":
         from ganglion.data.formats.text import read_text_folder
 
@@ -380,14 +385,26 @@ def _ratings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_ratings(path, settings)
 
 
+def _pairs(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.texts.pairs import read_pairs
+
+    return read_pairs(path, settings)
+
+
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
-WRITTEN_AS_TEXT: tuple[Kind, ...] = ("tabular", "series", "text", "documents", "tagged", "ratings")
+WRITTEN_AS_TEXT: tuple[Kind, ...] = ("tabular", "series", "text", "documents", "tagged", "ratings", "text-pairs")
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
-TEXTS: dict[Kind | None, Reader] = {"text": _text, "documents": _documents, "tagged": _tagged, "ratings": _ratings}
+TEXTS: dict[Kind | None, Reader] = {
+    "text": _text,
+    "documents": _documents,
+    "tagged": _tagged,
+    "ratings": _ratings,
+    "text-pairs": _pairs,
+}
 """How a file of any ending is read for those who want its text."""
 READERS: dict[str, Reader] = {
     **dict.fromkeys(SUFFIXES, _table),

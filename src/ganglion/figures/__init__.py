@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from ganglion.figures.training import gradient_flow as gradient_flow
     from ganglion.figures.training import heat_map as heat_map
     from ganglion.figures.training import returns as returns
+    from ganglion.figures.translations import attention_matrices as attention_matrices
+    from ganglion.figures.translations import by_length as by_length
 
 _DRAWINGS = {
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
@@ -73,6 +75,7 @@ _DRAWINGS = {
     "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals"),
     "style": ("SPACE", "save"),
+    "translations": ("attention_matrices", "by_length"),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),
 }
 """Modules and what is drawn there."""

@@ -68,6 +68,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def __contains__(self, token: str) -> bool:
+        return token in self._numbers
+
     def encode(self, tokens: str | Sequence[str]) -> np.ndarray:
         """Return the number of each token `(tokens,)` int64; a string is taken character by character."""
         if isinstance(tokens, str):

@@ -9,6 +9,7 @@ import numpy as np
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.sources.cells import cells
+from ganglion.data.sources.dates import dates
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.data.sources.shapes import shapes
@@ -162,6 +163,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "tagged-sentences": tagged_sentences,
     "lift": lift,
     "film-ratings": film_ratings,
+    "dates": dates,
 }
 
 

@@ -42,4 +42,11 @@ SYSTEMS = (
         data="lift",
         defaults={"epochs": 30, "batch_size": 16, "monitor": "loss"},
     ),
+    System(
+        name="translator",
+        module="recurrent.translator",
+        tasks=("translation",),
+        data="dates",
+        defaults={"epochs": 5, "batch_size": 64, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
+    ),
 )

@@ -78,6 +78,8 @@ def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
             found |= {"num_classes": classes}
         case SeriesPreprocessing(means=means):
             found |= {"out_features": len(means), "num_classes": None}
+        case TextPreprocessing(tokens=tokens):
+            found |= {"target_vocabulary_size": len(tokens)}
     return found
 
 

@@ -87,7 +87,7 @@ def _columns(path: Path, settings: DataSettings) -> tuple[Columns, list[str]]:
         lines = labelled_lines(path, settings.encoding)
         return {"text": [text for text, _ in lines], "label": [label for _, label in lines]}, []
     table = read_table(path, settings, as_text=True)
-    return {name: [_cell(cell) for cell in table[name].tolist()] for name in table.names}, list(table.notes)
+    return {name: [cell_text(cell) for cell in table[name].tolist()] for name in table.names}, list(table.notes)
 
 
 def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, str]]:
@@ -110,7 +110,8 @@ def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, s
     return [(part[1], part[0].removeprefix("__label__")) for part in parts]
 
 
-def _cell(cell: object) -> str | None:
+def cell_text(cell: object) -> str | None:
+    """Return the cell of a table as text, without the fraction of a whole number; None where it is missing."""
     if isinstance(cell, float):
         return None if cell != cell else str(int(cell)) if cell == int(cell) else str(cell)
     return None if cell is None else str(cell)
@@ -118,8 +119,15 @@ def _cell(cell: object) -> str | None:
 
 def _json_columns(path: Path, encoding: str | None) -> Columns:
     """Read one JSON object a line."""
+    rows = json_rows(decode_text(path, MOST_BYTES, encoding)[0], path)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [_json_cell(row.get(name)) for row in rows] for name in names}
+
+
+def json_rows(text: str, path: Path) -> list[dict]:
+    """Return the JSON objects that stand one a line. Raises `DataError` naming the line that is none."""
     rows = []
-    for number, line in enumerate(decode_text(path, MOST_BYTES, encoding)[0].splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -135,8 +143,7 @@ def _json_columns(path: Path, encoding: str | None) -> Columns:
         rows.append(row)
     if not rows:
         raise DataError("this file is empty", where=str(path), expected="one JSON object a line")
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [_json_cell(row.get(name)) for row in rows] for name in names}
+    return rows
 
 
 def _json_cell(value: object) -> str | None:

@@ -8,6 +8,7 @@ such letters, as tables do.)
 """
 
 import codecs
+import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,6 +99,12 @@ def decode_text(path: Path, most: int = MOST_BYTES, asked: str | None = None) ->
             return file.read(), encoding
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def decode_bytes(raw: bytes, path: Path, asked: str | None = None) -> tuple[str, Encoding]:
+    """Return the text of bytes that were unpacked from a file, and the encoding they were in; see `find_encoding`."""
+    encoding = _find(io.BytesIO(raw), path, asked)
+    return raw.decode(encoding.name), encoding
 
 
 def _find(file: IO[bytes], path: Path, asked: str | None) -> Encoding:
