@@ -285,7 +285,10 @@ def scores(answers: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
 def by_length(
     answers: Sequence[str], wanted: Sequence[str], lengths: np.ndarray, groups: int = 6
 ) -> tuple[list[str], list[float], list[int]]:
-    """Return BLEU of sentences by the length of their source, in groups of about equal size: names, BLEU, sentences."""
+    """Return BLEU of sentences by the lengths of their sources (sentences,), in groups of about equal size.
+
+    Returns the lengths of each group in words, its BLEU, and how many sentences are in it.
+    """
     borders = np.unique(np.quantile(lengths, np.linspace(0, 1, groups + 1)[1:]).astype(int))
     place = np.searchsorted(borders, lengths)
     names, found, counts = [], [], []
