@@ -9,13 +9,14 @@ import numpy as np
 
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
 from ganglion.data.formats.image_folders import NAMED, ImageFiles, attempt, common_shape, keep_sizes, streams
-from ganglion.data.preprocessing.placement import Size
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 Files = Mapping[str, Sequence[Path]]
 """The files of each field; file i of one belongs to file i of the others."""
 Images = dict[str, np.ndarray | Sequence]
+Size = tuple[int, int]
+"""Height and width."""
 
 
 def read_together(

@@ -18,6 +18,8 @@ LONGEST_CELL = 1 << 17
 LONGEST_PACKED = 24
 """Characters of the longest cell of a block that is kept as an array of bytes."""
 MOST_COLUMNS = 10_000
+MOST_KNOWN = 200_000
+"""Different cells of a column that are remembered, so that each is kept once."""
 VARIETY = 10_000
 """Cells by which it is judged whether a column has few different ones."""
 MANY = 1_000
@@ -45,12 +47,17 @@ class Column:
             self._blocks.append([self._known.setdefault(cell, cell) for cell in cells])
 
     def texts(self) -> list[str]:
-        """Return all cells without spaces around them."""
-        return [
-            cell.strip()
-            for block in self._blocks
-            for cell in (block if isinstance(block, list) else map(bytes.decode, block.tolist()))
-        ]
+        """Return all cells without spaces around them; of those that recur only one is kept."""
+        known: dict[str | bytes, str] = {}
+        texts: list[str] = []
+        for block in self._blocks:
+            if len(known) > MOST_KNOWN:
+                known = {}
+            for cell in block if isinstance(block, list) else block.tolist():
+                if cell not in known:
+                    known[cell] = (cell if isinstance(cell, str) else cell.decode()).strip()
+                texts.append(known[cell])
+        return texts
 
     def plain(self, missing: Collection[str] = (), points: bool = True) -> np.ndarray | None:
         """Return numbers `(rows,)` if all cells are digits with points and minus signs that nothing else could mean.
@@ -127,8 +134,9 @@ class Rows:
 
     def __iter__(self) -> Iterator[tuple[list[str], int]]:
         for row in self._reader:
-            _refuse_monsters(row, f"{self._path}, line {self.line}")
-            if any(cell.strip() for cell in row):
+            if len(row) > MOST_COLUMNS or sum(map(len, row)) > LONGEST_CELL:
+                _refuse_monsters(row, f"{self._path}, line {self.line}")
+            if row and (row[0].strip() or any(cell.strip() for cell in row)):
                 yield row, self.line
 
     @property
