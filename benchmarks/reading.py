@@ -129,13 +129,14 @@ def main() -> None:
     parser.add_argument("--bytes", type=float, default=1e9)
     parser.add_argument("--pictures", type=int, default=50_000)
     parser.add_argument("--texts", type=int, default=1_000_000)
+    parser.add_argument("--kinds", nargs="+", choices=list(MAKERS), default=list(MAKERS))
     asked = parser.parse_args()
     sizes = {"table": int(asked.bytes), "pictures": asked.pictures, "texts": asked.texts}
-    for kind, size in sizes.items():
+    for kind in asked.kinds:
         folder = asked.folder / f"reading-{kind}"
         folder.mkdir(parents=True)
         try:
-            path = MAKERS[kind](folder, size)
+            path = MAKERS[kind](folder, sizes[kind])
             for name, (imports, reading) in CONTESTANTS[kind].items():
                 print(f"{kind:9} {name:20} {measure(imports, reading, path)}", flush=True)
         finally:

@@ -35,7 +35,7 @@ def _contents(inputs: np.ndarray | Sequence) -> Iterable:
     if hasattr(inputs, "contents"):
         return inputs.contents()
     if isinstance(inputs, np.ndarray) and inputs.ndim > 1:
-        return [repr(row.tolist()).encode() for row in inputs]
+        return (repr(row.tolist()).encode() for row in inputs)
     return map(_content, inputs)
 
 
