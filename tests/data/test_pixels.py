@@ -9,7 +9,7 @@ from PIL import Image
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.arrays import from_arrays
-from ganglion.data.pixels import asked_pixels, find_range
+from ganglion.data.pixels import asked_pixels, channels_last, find_range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -100,3 +100,16 @@ def test_fractions_and_bytes_asked_of_a_run_of_bytes() -> None:
     assert asked_pixels(np.array([[200]], np.uint8), (0, 1)).tolist() == [[200]]
     assert asked_pixels(np.array([[1]], np.uint8), (0, 1)).tolist() == [[255]]
     assert asked_pixels(np.array([[2048]], np.uint16), (0, 4095))[0, 0] == pytest.approx(2048 / 4095)
+
+
+def test_channels_that_come_first_are_moved(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 9, 3), dtype=np.uint8)
+    first = np.moveaxis(images, 3, 1)
+    np.savez(tmp_path / "first.npz", x=first, y=np.arange(20) % 2)
+    for dataset in (read(tmp_path / "first.npz", DataSettings()), from_arrays(first, np.arange(20) % 2)):
+        assert np.array_equal(dataset.inputs, images)
+    assert channels_last(images) is images  # nothing is moved where the last axis may be one of channels
+    np.savez(tmp_path / "five.npz", x=np.zeros((20, 5, 8, 9), np.uint8))
+    with pytest.raises(DataError, match="no images") as caught:
+        read(tmp_path / "five.npz", DataSettings())
+    assert caught.value.remedy

@@ -140,6 +140,26 @@ def test_classes_are_weighted_as_scikit_learn_spells_it() -> None:
     assert found["None"] < 0.1 < found["balanced"] < found["{0: 0.0001}"] == 1
 
 
+def test_one_column_for_each_class_is_learnt_and_answered_as_such() -> None:
+    rows, labels = load_iris(return_X_y=True)
+    columns = np.eye(3)[labels]
+    one, other = Classifier("mlp", epochs=5, **FAST), Classifier("mlp", epochs=5, **FAST)
+    said = one.fit(rows, columns).predict(rows)
+    assert np.array_equal(said, np.eye(3)[other.fit(rows, labels).predict(rows)])
+    assert one.score(rows, columns) == other.score(rows, labels)
+    assert one.fit(rows, labels).predict(rows).ndim == 1
+    with pytest.raises(ValueError, match="no label for 1 samples, the first of them 4"):
+        one.fit(rows[:8], np.array([*"abca", None, *"abc"], dtype=object))
+
+
+def test_channels_may_come_first() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 9, 3), dtype=np.uint8)
+    labels = np.arange(40) % 2
+    last = Classifier("mlp", epochs=2, **FAST).fit(images, labels)
+    first = Classifier("mlp", epochs=2, **FAST).fit(np.moveaxis(images, 3, 1), labels)
+    assert np.array_equal(last.predict_proba(images), first.predict_proba(np.moveaxis(images, 3, 1)))
+
+
 def test_writes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Classifier(epochs=1, **FAST).fit(*load_iris(return_X_y=True))

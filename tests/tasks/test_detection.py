@@ -137,6 +137,18 @@ def test_answers_are_in_pixels_of_the_picture(tmp_path: Path) -> None:
     assert list(nothing.rows) == [] and "no object is found" in nothing.notes[-1]
 
 
+def test_boxes_of_a_large_photo_are_in_its_own_pixels(tmp_path: Path) -> None:
+    """Large pictures are made smaller as they are decoded; what is said of them is not."""
+    small = np.asarray(squares(proposals=False, size=(64, 96)).inputs[0])[..., 0]
+    Image.fromarray(np.kron(small, np.ones((12, 12), np.uint8))).save(tmp_path / "large.png")
+    task = Detection.restore(prepared(squares()).state(), prepared(squares()).config)
+    answer = task.predict(Sees(), Predict(inputs=[tmp_path / "large.png"], least=0.3))
+    boxes = [
+        [row[side] for side in ("left", "top", "right", "bottom")] for row in answer.rows if row["label"] == "bright"
+    ]
+    assert np.abs(np.array(boxes) / 12 - [4, 5, 16, 17]).max(axis=1).min() <= 4
+
+
 def test_a_damaged_run_is_refused() -> None:
     with pytest.raises(CheckpointError, match="what its classes are called"):
         Detection.restore({**prepared(squares()).state(), "classes": ["one"]}, TINY)

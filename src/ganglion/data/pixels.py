@@ -16,9 +16,22 @@ LUMA = (0.299, 0.587, 0.114)
 BYTES: Range = (0.0, 255.0)
 WHITES = (1, 16, 255, 1023, 4095, 16383, 65535)
 """What white is in the usual scales: 1 bit or fractions, scikit-learn's digits, 8, 10, 12, 14 and 16 bits."""
+CHANNELS = (1, 3)
 OVERSHOOT = 0.1
 """How far fractions may leave 0 to 1, as resizing makes them, where hardly any do."""
 HARDLY_ANY = 0.01
+
+
+def channels_last(pictures: np.ndarray) -> np.ndarray:
+    """Return pictures `(..., height, width, channels)` whose channels may come first: `(..., channels, height, width)`.
+
+    They come first where only that axis can be one of 1 or 3 channels.
+
+    >>> channels_last(np.zeros((5, 3, 8, 9))).shape, channels_last(np.zeros((8, 9, 3))).shape
+    ((5, 8, 9, 3), (8, 9, 3))
+    """
+    first = pictures.ndim > 2 and pictures.shape[-1] not in CHANNELS and pictures.shape[-3] in CHANNELS
+    return np.moveaxis(pictures, -3, -1) if first else pictures
 
 
 def find_range(values: np.ndarray, asked: Range | None = None, where: str = "") -> Range:
@@ -100,6 +113,7 @@ def asked_pixels(values: np.ndarray, pixels: Range, where: str = "") -> np.ndarr
 
     An image that does not fit it is read by its own values: bytes are bytes, fractions are fractions.
     """
+    values = channels_last(values)
     if values.dtype == np.uint8:
         return to_pixels(values, pixels if values.max(initial=0) <= pixels[1] < 255 else BYTES)
     if not values.size:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Self, final
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_array, check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from ganglion import tasks
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.pixels import find_range, to_pixels
+from ganglion.data.formats.targets import is_one_hot
+from ganglion.data.pixels import channels_last, find_range, to_pixels
 from ganglion.errors import UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn.activations import probabilities
@@ -102,6 +104,7 @@ class _Estimator(BaseEstimator):
         if not _are_images(X):
             return validate_data(self, X, y, ensure_min_samples=2, **targets)
         images, labels = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, **targets)
+        images = channels_last(images) if images.ndim == 4 else images
         self._pixels = find_range(images)
         return self._as_bytes(images), labels
 
@@ -112,7 +115,7 @@ class _Estimator(BaseEstimator):
 
     def _as_bytes(self, images: np.ndarray) -> np.ndarray:
         """Return pixels as bytes or fractions, on the scale that the training images had."""
-        return to_pixels(images, self._pixels)
+        return to_pixels(channels_last(images) if images.ndim == 4 else images, self._pixels)
 
 
 @final
@@ -146,8 +149,12 @@ class Classifier(ClassifierMixin, _Estimator):
     _task_name = "classification"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from samples and their labels, which may be of any kind, each as much as its weight (samples,) says."""
-        inputs, labels = self._checked(X, y)
+        """Learn from samples and their labels of any kind, each as much as its weight (samples,) says.
+
+        Labels may also be rows with one column for each class, a single 1 among zeros, which `predict` answers then.
+        """
+        labels, self._columns = _labels(y)
+        inputs, labels = self._checked(X, labels)
         check_classification_targets(labels)
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
@@ -160,9 +167,10 @@ class Classifier(ClassifierMixin, _Estimator):
         return probabilities(self._outputs(X).double()).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the likeliest label of every sample, (samples,)."""
+        """Return the likeliest label of each sample `(samples,)`, as rows with a single 1 if `fit` was given such."""
         places = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[places]
+        said: np.ndarray = self.classes_[places]
+        return said if self._columns is None else np.eye(self._columns, dtype=np.int64)[said]
 
 
 @final
@@ -206,6 +214,25 @@ class _History(Callback):
 
     def on_report(self, trainer: Training) -> None:
         self.rows.append(dict(trainer.row))
+
+
+def _labels(y: Any) -> tuple[Any, int | None]:
+    """Return labels `(samples,)`, and how many columns they had where they were one column for each class.
+
+    Raises `ValueError`, as scikit-learn does, where a label is missing.
+
+    >>> _labels([[0, 1], [1, 0]])[0].tolist(), _labels(["a", "b"])
+    ([1, 0], (['a', 'b'], None))
+    """
+    if y is None or not hasattr(y, "__len__") or issparse(y):
+        return y, None
+    found = np.asarray(y) if isinstance(y, np.ndarray | list | tuple) or hasattr(y, "to_numpy") else None
+    if found is not None and is_one_hot(found):
+        return found.argmax(axis=1), found.shape[1]
+    if found is not None and found.dtype == object and found.ndim == 1 and any(label is None for label in found):
+        places = [place for place, label in enumerate(found) if label is None]
+        raise ValueError(f"Input y has no label for {len(places)} samples, the first of them {places[0]}")
+    return y, None
 
 
 def _spelt(options: dict[str, Any]) -> dict[str, Any]:

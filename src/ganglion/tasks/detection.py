@@ -38,7 +38,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import class_names, known_names
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
-from ganglion.tasks.shared.inputs import far_from_training, raw
+from ganglion.tasks.shared.inputs import far_from_training, own_size, raw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -179,12 +179,17 @@ class Detection(Task):
         known: list[dict[str, Any]] = []
         for name, picture in zip(found.names, found.samples, strict=True):
             size = int(picture.shape[0]), int(picture.shape[1])
+            larger = np.divide(own_size(name, size), size)
             proposals = proposed([picture], self.config.proposals, self.config.most_proposals)
             column = boxes(proposals.values)[0]
             answer = self._found(network, images([picture])[0], column, size)
             sure = answer.scores >= question.least
             objects = [
-                {"label": self.label_names[number], "probability": round(float(score), 4), **_edges(corners)}
+                {
+                    "label": self.label_names[number],
+                    "probability": round(float(score), 4),
+                    **_edges(corners * np.tile(larger[::-1], 2)),
+                }
                 for corners, number, score in zip(
                     answer.corners[sure], answer.classes[sure], answer.scores[sure], strict=True
                 )

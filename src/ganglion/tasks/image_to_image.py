@@ -199,7 +199,7 @@ class ImageToImage(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Images:
         """Return what the network makes of each picture, under the name of its file."""
-        found = photographs(question.inputs)
+        found = photographs(question.inputs, self.preprocessing["inputs"].pixels)
         made = [self._of(photograph, network) for photograph in found.samples]
         rows: list[dict[str, Any]] = [{"height": one.shape[0], "width": one.shape[1]} for one in made]
         notes: tuple[str, ...] = ()

@@ -199,7 +199,7 @@ class Segmentation(Task):
     def predict(self, network: nn.Module, question: Predict) -> Images:
         """Return the mask of each picture, at its own size, and the picture with the mask over it."""
         preprocessing = self.preprocessing["inputs"]
-        found, answer = raw(question.inputs, pictures=preprocessing), self._answering(network)
+        found, answer = raw(question.inputs, pictures=preprocessing, whole=True), self._answering(network)
         pixels: list[np.ndarray] = []
         names: list[str] = []
         rows: list[dict[str, Any]] = []

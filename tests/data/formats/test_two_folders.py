@@ -25,6 +25,7 @@ def save(path: Path, size: tuple[int, int] = (6, 8), value: int | None = None) -
     pixels = RANDOM.integers(0, 256, (*size, 3), dtype=np.uint8)
     if value is not None:
         pixels[...] = value
+        pixels[-1] = 255  # so that white is 255, however dark the rest
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return pixels

@@ -10,7 +10,7 @@ from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.npz import INPUT_NAMES, TARGET_NAMES
 from ganglion.data.formats.stored import STORED
 from ganglion.data.formats.targets import Targets, Task, read_targets
-from ganglion.data.pixels import Range, find_range, said, to_pixels
+from ganglion.data.pixels import Range, channels_last, find_range, said, to_pixels
 from ganglion.errors import DataError
 
 
@@ -44,7 +44,7 @@ def from_arrays(
             found=f"{inputs.dtype} of shape {inputs.shape}",
         )
     if kind == "image":
-        inputs = inputs[..., None] if inputs.ndim == 3 else inputs
+        inputs = inputs[..., None] if inputs.ndim == 3 else channels_last(inputs)
         black_white = find_range(inputs, pixels, where="inputs")
         remarks = (said(black_white, inputs.min(), inputs.max()),) if inputs.size else ()
         inputs = to_pixels(inputs, black_white)

@@ -3,12 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
-from ganglion.data.formats.image_folders import NAMED, ImageFiles, attempt, common_shape, keep_sizes, streams
+from ganglion.data.formats.image_folders import (
+    NAMED,
+    ImageFiles,
+    attempt,
+    common_shape,
+    keep_sizes,
+    on_scale,
+    range_of_files,
+    streams,
+)
+from ganglion.data.pixels import BYTES, Range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -20,7 +30,12 @@ Size = tuple[int, int]
 
 
 def read_together(
-    train: Files, test: Files, settings: DataSettings, notes: list[str], beside: Sequence[str] = ()
+    train: Files,
+    test: Files,
+    settings: DataSettings,
+    notes: list[str],
+    beside: Sequence[str] = (),
+    ranges: dict[str, Range] | None = None,
 ) -> tuple[Images, Images]:
     """Read the images of some fields in two parts, each field in one colour, and at one size or each image at its own.
 
@@ -28,9 +43,10 @@ def read_together(
 
     Args:
         beside: fields whose files are not read here; those of the samples that are left are returned as paths.
+        ranges: what was black and white in the files of each field is added here.
 
     Raises:
-        DataError: a file is damaged.
+        DataError: a file is damaged, or the pixels of a field are in no usual range.
     """
     damaged: dict[Path, DataError] = {}
     headers: dict[Path, Header] = {}
@@ -40,13 +56,19 @@ def read_together(
         else:
             damaged[path] = result
     train, test = without_damaged(train, damaged, settings, notes), without_damaged(test, damaged, settings, [])
-    shapes: dict[str, tuple[Size | None, int]] = {}
+    shapes: Shapes = {}
     total = 0
     for name in [name for name in train if name not in beside]:
         found = [headers[path] for part in (train, test) for path in part.get(name, ())]
         own_sizes, said = keep_sizes(found, settings), list[str]()
         size, channels = common_shape(found, said, own_sizes)
-        shapes[name] = None if own_sizes else size, channels
+        files = [*train[name], *test.get(name, ())]
+        deep = any(header.deep for header in found)
+        pixels, range_said = range_of_files(files, size, channels, deep, settings, f"{files[0].parent}, {name}")
+        said += [range_said] if pixels != BYTES else []
+        shapes[name] = Shape(None if own_sizes else size, channels, pixels, deep)
+        if ranges is not None:
+            ranges[name] = pixels
         total += channels * sum(one.height * one.width if own_sizes else size[0] * size[1] for one in found)
         notes += [f"{name}: {note}" if len(train) > 1 + len(beside) else note for note in said]
     count = max(len(paths) for paths in train.values()) + max((len(paths) for paths in test.values()), default=0)
@@ -82,8 +104,19 @@ def _tried(function: Callable[[Path], Header], train: Files, test: Files) -> Ite
     return zip(paths, in_threads(partial(attempt, function), paths), strict=True)
 
 
-Shapes = Mapping[str, tuple[Size | None, int]]
-"""Height and width of each field, nothing where images keep their own, and channels."""
+class Shape(NamedTuple):
+    """What the images of a field are like, in the order in which `ImageFiles` takes it."""
+
+    size: Size | None
+    """Height and width; None where images keep their own."""
+    channels: int
+    pixels: Range
+    """The values of black and white."""
+    deep: bool
+    """Whether pixels of some files are more than bytes."""
+
+
+Shapes = dict[str, Shape]
 
 
 def _in_files(files: Files, shapes: Shapes) -> Images:
@@ -98,15 +131,16 @@ def _decoded(files: Files, shapes: Shapes, settings: DataSettings, notes: list[s
     stacks: Images = {}
     damaged: dict[Path, DataError] = {}
     for name in [name for name in files if name in shapes]:
-        paths, (size, channels) = files[name], shapes[name]
-        stack: Any = [None] * len(paths) if size is None else np.empty((len(paths), *size, channels), dtype=np.uint8)
+        paths, (size, channels, pixels, deep) = files[name], shapes[name]
+        dtype = np.float32 if deep and pixels[1] - pixels[0] > BYTES[1] else np.uint8
+        stack: Any = [None] * len(paths) if size is None else np.empty((len(paths), *size, channels), dtype=dtype)
         stacks[name] = stack
-        decoding = partial(attempt, partial(decode, size=size, channels=channels))
+        decoding = partial(attempt, partial(decode, size=size, channels=channels, raw=deep))
         for number, image in enumerate(in_threads(decoding, paths)):
             if isinstance(image, DataError):
                 damaged[paths[number]] = image
             else:
-                stack[number] = image
+                stack[number] = on_scale(image, pixels, deep)
     if damaged:
         rows = list(zip(*files.values(), strict=True))
         sound = [place for place, row in enumerate(rows) if not any(path in damaged for path in row)]

@@ -17,6 +17,7 @@ from ganglion.data.formats.files_together import read_together
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses, walk
 from ganglion.data.formats.image_files import in_threads, read_header
 from ganglion.data.formats.text import read_text
+from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.files import parse_json, read_bytes, unreadable
@@ -101,10 +102,11 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
     part_of = {path: found.part.get(picture, "train") for picture, path in paths.items()}
     sides = [[path for path, part in part_of.items() if (part == "test") == tested] for tested in (False, True)]
     train, test = ({"inputs": side, "boxes": side} if side else {} for side in sides)
-    parts = read_together(train, test, settings, notes, beside=("boxes",))
+    ranges: dict[str, Range] = {}
+    parts = read_together(train, test, settings, notes, beside=("boxes",), ranges=ranges)
     fields = [
         {
-            "inputs": Field(kind="images", values=read["inputs"]),
+            "inputs": Field(kind="images", values=read["inputs"], pixels=ranges["inputs"]),
             "boxes": Field(kind="boxes", values=[boxes[path] for path in read["boxes"]], names=names),
         }
         if read

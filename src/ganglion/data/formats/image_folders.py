@@ -113,7 +113,8 @@ def read_found(found: Folder, folder: Path, settings: DataSettings, answers: Ans
     total = sum(one.height * one.width if own_sizes else size[0] * size[1] for one in headers) * channels
     streaming = streams(len(found.files), total, settings, found.notes)
     if streaming or own_sizes:
-        pixels = _range_of_files(found, size, channels, deep, settings, str(folder))
+        pixels, note = range_of_files(found.files, size, channels, deep, settings, str(folder))
+        found.notes.append(note)
         parts = (found.train, found.test)
         shown = None if own_sizes else size
         inputs, test_inputs = (ImageFiles(tuple(paths), shown, channels, pixels, deep) for paths in parts)
@@ -184,11 +185,13 @@ def on_scale(image: np.ndarray, pixels: Range, deep: bool) -> np.ndarray:
     return to_pixels(image, pixels)
 
 
-def _range_of_files(
-    found: Folder, size: tuple[int, int], channels: int, deep: bool, settings: DataSettings, where: str
-) -> Range:
-    """Return the range of files that are not held in memory: of some of them, of all where these are not plain."""
-    files = found.files
+def range_of_files(
+    files: Sequence[Path], size: tuple[int, int], channels: int, deep: bool, settings: DataSettings, where: str
+) -> tuple[Range, str]:
+    """Return the range of files that are not held in memory, and that in words.
+
+    Some of them are looked at, all where these are not plain.
+    """
     few = files[:: max(1, len(files) // SAMPLED)]
     for chosen in [few] if not deep else [files]:
         low, high = _extremes(chosen, size, channels, deep)
@@ -197,8 +200,7 @@ def _range_of_files(
     values = np.array([low, high]) if deep else np.array([low, high]).astype(np.uint8)
     pixels = find_range(values if not (values == np.round(values)).all() else values.astype(np.int64),
                         settings.pixels, where)  # fmt: skip
-    found.notes.append(said(pixels, low, high))
-    return pixels
+    return pixels, said(pixels, low, high)
 
 
 def _extremes(files: Sequence[Path], size: tuple[int, int], channels: int, deep: bool) -> tuple[float, float]:
@@ -291,7 +293,8 @@ def _decoded(
             stack[number], are_bytes[number] = image, image.dtype == np.uint8
     if damaged:
         _leave_out(found, damaged, settings)
-    measured = stack[kept & ~are_bytes] if deep else stack[kept]
+    chosen = kept & ~are_bytes if deep else kept
+    measured = stack if chosen.all() else stack[chosen]
     whole = deep and (measured == np.round(measured)).all()
     pixels = find_range(measured.astype(np.int64) if whole else measured, settings.pixels, where)
     if measured.size:
@@ -300,6 +303,8 @@ def _decoded(
     if deep and are_bytes.any():
         fractions = ready.dtype == np.float32
         ready[are_bytes] = stack[are_bytes] / 255 if fractions else stack[are_bytes]
+    if kept.all():
+        return ready[:split], ready[split:], pixels
     return ready[:split][kept[:split]], ready[split:][kept[split:]], pixels
 
 

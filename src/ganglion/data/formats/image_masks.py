@@ -18,6 +18,7 @@ from ganglion.data.formats.image_files import Header, in_threads, opened, read_h
 from ganglion.data.formats.image_folders import ImageFiles, attempt, sizes_of
 from ganglion.data.formats.text import read_text
 from ganglion.data.formats.two_folders import MASKED, TwoFolders, find_two_folders, images_in, partners
+from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -79,6 +80,11 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
     with opened(path) as image:
         if image.mode in ("1", "L", "P", "I;16", "I"):
             pixels = np.asarray(image.convert("L") if image.mode == "1" else image).astype(np.int32)
+        elif image.mode == "F":
+            fractions = np.asarray(image)
+            pixels = fractions.astype(np.int32)
+            if not np.array_equal(pixels, fractions):
+                raise ValueError("fractions, which are no numbers of classes")
         else:
             red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int32), 2, 0)
             pixels = (red << 16) + (green << 8) + blue
@@ -123,10 +129,15 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
     sides = [without_damaged(side, damaged, settings, notes) for side in sides]
     values, unjudged = _classes(found_values, len(names), str(folder))
     image_of = {mask: image for image, mask in parts[0]}
-    read = read_together(sides[0], sides[1] if len(sides) > 1 else {}, settings, notes, beside=("masks",))
+    ranges: dict[str, Range] = {}
+    read = read_together(
+        sides[0], sides[1] if len(sides) > 1 else {}, settings, notes, beside=("masks",), ranges=ranges
+    )
     class_names = _named(names, values)
     validation = found.validated([image_of[mask] for mask in read[0]["masks"]])
-    fields = [_fields(part, found.names, class_names, values, unjudged) if part else {} for part in read]
+    fields = [
+        _fields(part, found.names, class_names, values, unjudged, ranges["inputs"]) if part else {} for part in read
+    ]
     notes.append(f"{len(values)} classes of pixels: {', '.join(class_names[:10])}")
     if unjudged is not None:
         notes.append(f"pixels of value {unjudged} are of no class and are not judged")
@@ -142,7 +153,12 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
 
 
 def _fields(
-    read: Images, called: tuple[str, str], names: tuple[str, ...], values: tuple[int, ...], unjudged: int | None
+    read: Images,
+    called: tuple[str, str],
+    names: tuple[str, ...],
+    values: tuple[int, ...],
+    unjudged: int | None,
+    pixels: Range,
 ) -> dict[str, Field]:
     """Return the images and their masks, which are kept where the images are: in files or in memory."""
     images = read["inputs"]
@@ -150,7 +166,7 @@ def _fields(
     masks = MaskFiles(tuple(read["masks"]), None if own_sizes else sizes_of(images)[0], values, unjudged)
     kept = masks if isinstance(images, ImageFiles) else masks[:]
     return {
-        "inputs": Field(kind="images", values=images, called=called[0]),
+        "inputs": Field(kind="images", values=images, called=called[0], pixels=pixels),
         "masks": Field(kind="masks", values=kept, names=names, called=called[1]),
     }
 
@@ -176,7 +192,8 @@ def _named(names: tuple[str, ...], values: tuple[int, ...]) -> tuple[str, ...]:
     """Return what the classes are called: as the file says, or by their value or colour in the masks."""
     if names:
         return names
-    return tuple(f"#{value:06x}" if value > NOTHING else f"value {value}" for value in values)
+    coloured = max(values) >= 1 << 16  # 16 bits of grey go as far as that
+    return tuple(f"#{value:06x}" if coloured and value > NOTHING else f"value {value}" for value in values)
 
 
 def _refuse_other_sizes(pairs: list[tuple[Path, Path]], shapes: dict[Path, tuple[int, ...]]) -> None:

@@ -12,6 +12,7 @@ from ganglion.data.formats.files_together import read_together
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses
 from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.two_folders import PAIRS, TwoFolders, find_two_folders, images_in, partners
+from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.settings import unknown_name
@@ -66,9 +67,11 @@ def read_two_folders(folder: Path, found: TwoFolders, settings: DataSettings, pa
     test = partners(images_in([found.test[0]]), images_in([found.test[1]]), found.names) if found.test else []
     if test is None:
         raise DataError("the images of the test part are no pairs", where=str(folder), remedy="name the files alike")
-    values, test_values = read_together(_by_side(pairs), _by_side(test), settings, notes, beside=(FILE,))
+    ranges: dict[str, Range] = {}
+    sides = _by_side(pairs), _by_side(test)
+    values, test_values = read_together(*sides, settings, notes, beside=(FILE,), ranges=ranges)
     validation = found.validated(list(values[FILE]))
-    return _dataset(folder, values, test_values, found.names, notes, paired=True, validation=validation)
+    return _dataset(folder, values, test_values, found.names, notes, ranges, validation=validation)
 
 
 def _by_side(pairs: Sequence[tuple[Path, Path]]) -> dict[str, list[Path]]:
@@ -82,11 +85,12 @@ def _domains(
 ) -> Dataset:
     values: dict[str, np.ndarray | Sequence] = {}
     test_values: dict[str, np.ndarray | Sequence] = {}
+    ranges: dict[str, Range] = {}
     for number, (name, paths) in enumerate(zip(SIDES, train, strict=True)):
         test = {name: images_in([found.test[number]])} if found.test else {}
-        read, tested = read_together({name: paths}, test, settings, notes)
+        read, tested = read_together({name: paths}, test, settings, notes, ranges=ranges)
         values, test_values = {**values, **read}, {**test_values, **tested}
-    return _dataset(folder, values, test_values, found.names, notes, paired=False)
+    return _dataset(folder, values, test_values, found.names, notes, ranges, paired=False)
 
 
 def read_halves(folder: Path, settings: DataSettings) -> Dataset:
@@ -101,9 +105,9 @@ def read_halves(folder: Path, settings: DataSettings) -> Dataset:
     learnt = [use[part] for part in ("train", "validation") if part in use]
     files = images_in(learnt)
     test = images_in([use["test"]]) if "test" in use else []
-    both, test_both = read_together(
-        {"both": files, FILE: files}, {"both": test, FILE: test} if test else {}, settings, notes, beside=(FILE,)
-    )
+    ranges: dict[str, Range] = {}
+    sides = {"both": files, FILE: files}, ({"both": test, FILE: test} if test else {})
+    both, test_both = read_together(*sides, settings, notes, beside=(FILE,), ranges=ranges)
     order = HALVES if settings.target != HALVES[0] else HALVES[::-1]
     notes.append(f"each image is a pair: the {order[1]} half is learnt from the {order[0]} half")
     values = _halves(both["both"], order, str(folder))
@@ -111,7 +115,9 @@ def read_halves(folder: Path, settings: DataSettings) -> Dataset:
     validation = None
     if "validation" in use:
         validation = np.flatnonzero([path.is_relative_to(use["validation"]) for path in both[FILE]])
-    return _dataset(folder, values, test_values, order, notes, paired=True, validation=validation)
+    return _dataset(
+        folder, values, test_values, order, notes, dict.fromkeys(SIDES, ranges["both"]), validation=validation
+    )
 
 
 def _halves(images: np.ndarray | Sequence, order: Sequence[str], where: str) -> dict[str, np.ndarray | Sequence]:
@@ -136,14 +142,15 @@ def _dataset(
     test_values: Mapping[str, np.ndarray | Sequence],
     names: Sequence[str],
     notes: list[str],
-    paired: bool,
+    ranges: Mapping[str, Range],
+    paired: bool = True,
     validation: np.ndarray | None = None,
 ) -> Dataset:
     called = dict(zip(SIDES, names, strict=True))
 
     def fields(part: Mapping[str, np.ndarray | Sequence]) -> dict[str, Field]:
         return {
-            name: Field(kind="images", values=part[name], called=called[name], paired=paired)
+            name: Field(kind="images", values=part[name], called=called[name], paired=paired, pixels=ranges[name])
             for name in SIDES
             if name in part
         }

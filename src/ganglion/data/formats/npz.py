@@ -11,7 +11,7 @@ from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.digests import fingerprint, single
 from ganglion.data.formats.targets import Targets, Task, read_targets
 from ganglion.data.formats.weights import array_of_weights
-from ganglion.data.pixels import Range, find_range, said, to_pixels
+from ganglion.data.pixels import CHANNELS, Range, channels_last, find_range, said, to_pixels
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
@@ -41,6 +41,8 @@ def read_arrays(path: Path, settings: DataSettings, kind: Kind | None = None) ->
     if shape == "image":
         parts, black_white, said = _as_pixels(parts, settings, path)
         notes = (said, *notes)
+        if parts[0].shape[1:] != inputs.shape[1:] and inputs.ndim == 4:
+            notes = ("the channels of the pictures come first", *notes)
     inputs, test_inputs = parts[0], parts[1] if len(parts) > 1 else None
     return Dataset.of(
         name=path.stem,
@@ -238,12 +240,13 @@ def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
                 expected="(samples, columns)",
             )
         return values.astype(np.float64)
-    values = values[..., None] if values.ndim == 3 else values
-    if values.ndim != 4 or values.shape[-1] not in (1, 3):
+    values = values[..., None] if values.ndim == 3 else channels_last(values)
+    if values.ndim != 4 or values.shape[-1] not in CHANNELS:
         raise DataError(
             "these are no images",
             where=str(path),
             expected="(samples, height, width) or (samples, height, width, 1 or 3)",
             found=str(values.shape),
+            remedy="move the axes with numpy.moveaxis, or save rows (samples, columns)",
         )
     return values

@@ -44,11 +44,11 @@ class Photograph:
         return {name: value for name, value in (("icc_profile", self.profile), ("exif", exif)) if value}
 
 
-def read_photograph(path: Path) -> Photograph:
+def read_photograph(path: Path, raw: bool = False) -> Photograph:
     """Read a picture file with its transparency, profile and EXIF.
 
     What cannot be seen has the colour of the nearest pixel that can, so that nothing shines through at the edges of
-    what is seen. Raises `DataError` for files that are damaged, too large or of a format that is not opened.
+    what is seen. Pixels of more than bytes are given as they are where that is asked for. Raises `DataError` for files that are damaged, too large or of a format that is not opened.
     """
     with opened(path) as image:
         upright = ImageOps.exif_transpose(image)
@@ -62,7 +62,7 @@ def read_photograph(path: Path) -> Photograph:
                 pixels = pixels[..., :1]
             pixels = _opaque(pixels, alpha)
         else:
-            pixels, alpha = decode(path), None
+            pixels, alpha = decode(path, raw=raw), None
     if profile[SPACE] != SPACES[pixels.shape[2]] or image.mode == "CMYK":
         profile = b""  # of other colours than these
     return Photograph(pixels, alpha, profile, exif if isinstance(exif, bytes) else b"")

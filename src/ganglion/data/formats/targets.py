@@ -64,7 +64,7 @@ def read_targets(
     parts = [_flat(part, where) for part in (found, test) if part is not None]
     if parts[0].dtype == object:
         parts = [_texts(part, where) for part in parts]
-    hot = all(_is_one_hot(part) for part in parts) and task != "regression"
+    hot = all(is_one_hot(part) for part in parts) and task != "regression"
     if hot:
         parts = [part.argmax(axis=1) for part in parts]
     numeric = parts[0].dtype.kind in "iuf"
@@ -116,7 +116,12 @@ def _gaps(places: Sequence[int] | np.ndarray, where: str) -> DataError:
     )
 
 
-def _is_one_hot(part: np.ndarray) -> bool:
+def is_one_hot(part: np.ndarray) -> bool:
+    """Whether targets `(samples, classes)` are one column of 0 and 1 for each class, with a single 1 in every row.
+
+    >>> is_one_hot(np.eye(3)), is_one_hot(np.ones((2, 2))), is_one_hot(np.arange(3))
+    (True, False, False)
+    """
     if part.ndim != 2 or part.dtype.kind not in "iufb" or part.shape[1] < 2:
         return False
     return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all())

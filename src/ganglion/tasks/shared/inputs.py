@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from ganglion.data.formats.asked_rows import read_rows
-from ganglion.data.formats.image_files import decode, in_threads, picture_files
+from ganglion.data.formats.image_files import decode, in_threads, picture_files, read_header
 from ganglion.data.formats.npz import read_array
 from ganglion.data.formats.photographs import Photograph, read_photograph
 from ganglion.data.formats.tables import SUFFIXES
-from ganglion.data.pixels import asked_pixels
+from ganglion.data.pixels import BYTES, Range, asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, ShapeError
@@ -105,6 +106,7 @@ def raw(
     table: TabularPreprocessing | None = None,
     pictures: ImagePreprocessing | None = None,
     settings: DataSettings | None = None,
+    whole: bool = False,
 ) -> Asked:
     """Return what a user asks about: the contents of files and folders, or arrays as they are.
 
@@ -112,10 +114,11 @@ def raw(
         table: whose columns rows are wanted in; images are read where there is none.
         pictures: for which images are decoded one by one, on its scale and no larger than it needs them.
         settings: What the user said of the training data, by which tables are read.
+        whole: Pictures keep their size.
     """
     if all(isinstance(item, str | Path) for item in inputs):
         paths = [existing(item) for item in inputs]
-        found = _images(paths, pictures) if table is None else _rows(paths, table, settings)
+        found = _images(paths, pictures, whole) if table is None else _rows(paths, table, settings)
         if not found.names:
             raise DataError(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
@@ -129,8 +132,32 @@ def raw(
     return Asked(samples, [{}] * len(inputs))
 
 
-def photographs(inputs: Sequence[Any]) -> Asked:
-    """Return pictures that a user asks about as `Photograph`s, with what their files hold beside the colours."""
+def own_size(name: Name, size: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of a picture in its file, which may have been made smaller as it was decoded.
+
+    Args:
+        name: what the picture is called.
+        size: height and width that it was decoded at, which are those of what stands in no file of its own.
+    """
+    if "input" not in name or "row" in name:
+        return size
+    header = read_header(Path(name["input"]))
+    return header.height, header.width
+
+
+def photographs(inputs: Sequence[Any], pixels: Range = BYTES) -> Asked:
+    """Return pictures that a user asks about as `Photograph`s, with what their files hold beside the colours.
+
+    Args:
+        pixels: what was black and white where the network learnt; pictures of more than bytes are read on that scale.
+    """
+    found = _photographs(inputs, raw=pixels != BYTES)
+    if pixels == BYTES:
+        return found
+    return replace(found, samples=[replace(one, pixels=asked_pixels(one.pixels, pixels)) for one in found.samples])
+
+
+def _photographs(inputs: Sequence[Any], raw: bool) -> Asked:
     if not all(isinstance(item, str | Path) for item in inputs):
         return Asked([Photograph(_in_channels(np.asarray(item))) for item in inputs], [{}] * len(inputs))
     samples: list[Photograph] = []
@@ -142,7 +169,7 @@ def photographs(inputs: Sequence[Any]) -> Asked:
             names += [{"input": str(path), "row": row} for row in range(1, len(arrays) + 1)]
         else:
             files = picture_files([path])
-            samples += in_threads(read_photograph, files, together=1)
+            samples += in_threads(partial(read_photograph, raw=raw), files, together=1)
             names += [{"input": str(file)} for file in files]
     return Asked(samples, names)
 
@@ -200,6 +227,8 @@ class Pictures(Sequence):
 
     sources: Sequence[Path | np.ndarray]
     preprocessing: ImagePreprocessing
+    whole: bool = False
+    """Whether they are decoded at their own size, and not only at the size that the network sees."""
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -213,11 +242,11 @@ class Pictures(Sequence):
     def _decoded(self, source: Path | np.ndarray) -> np.ndarray:
         if isinstance(source, np.ndarray):
             return asked_pixels(source, self.preprocessing.pixels)
-        image = decode(source, raw=True, shown_at=self.preprocessing.size)
+        image = decode(source, raw=True, shown_at=None if self.whole else self.preprocessing.size)
         return asked_pixels(image, self.preprocessing.pixels, str(source))
 
 
-def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None) -> Asked:
+def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None, whole: bool = False) -> Asked:
     samples: list[Any] = []
     names: list[Name] = []
     for path in paths:
@@ -230,7 +259,7 @@ def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None) -
             samples += files if pictures is not None else in_threads(decode, files)
             names += [{"input": str(file)} for file in files]
     if pictures is not None:
-        return Asked(Pictures(samples, pictures), names)
+        return Asked(Pictures(samples, pictures, whole), names)
     same = len({sample.shape for sample in samples}) == 1
     return Asked(np.stack(samples) if same else samples, names)
 
