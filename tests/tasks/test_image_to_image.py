@@ -20,6 +20,7 @@ from ganglion.models.autoencoder.denoiser import TINY, Config, Denoiser, build
 from ganglion.runs.writing import write
 from ganglion.tasks import image_to_image
 from ganglion.tasks.image_to_image import ImageToImage, Predict
+from ganglion.tasks.shared.inputs import photographs
 from ganglion.tasks.shared.tiles import Tiling
 
 PHOTOGRAPHS = read("photographs", DataSettings())
@@ -291,3 +292,12 @@ def test_what_is_judged_is_what_predict_makes() -> None:
     raw = [task.data.raw("test", "inputs").values[place] for place in range(len(task.data["test"]))]
     for picture, made in zip(raw, task.transform(network, raw), strict=True):
         assert np.array_equal(picture, made)
+
+
+def test_a_question_of_twelve_bits_is_read_on_the_scale_of_training(tmp_path: Path) -> None:
+    deep = np.arange(64, dtype=np.uint16).reshape(8, 8) * 65
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    Image.fromarray((deep // 16).astype(np.uint8)).save(tmp_path / "plain.png")
+    scaled, plain = photographs([tmp_path], (0, 4095)).samples
+    np.testing.assert_allclose(scaled.pixels[..., 0], deep / 4095, atol=1e-6)
+    np.testing.assert_array_equal(plain.pixels[..., 0], deep // 16)  # bytes are bytes

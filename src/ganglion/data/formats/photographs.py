@@ -48,7 +48,10 @@ def read_photograph(path: Path, raw: bool = False) -> Photograph:
     """Read a picture file with its transparency, profile and EXIF.
 
     What cannot be seen has the colour of the nearest pixel that can, so that nothing shines through at the edges of
-    what is seen. Pixels of more than bytes are given as they are where that is asked for. Raises `DataError` for files that are damaged, too large or of a format that is not opened.
+    what is seen. Raises `DataError` for files that are damaged, too large or of a format that is not opened.
+
+    Args:
+        raw: give pixels that are more than bytes as they are, as float32.
     """
     with opened(path) as image:
         upright = ImageOps.exif_transpose(image)
