@@ -84,7 +84,13 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
             fractions = np.asarray(image)
             pixels = fractions.astype(np.int32)
             if not np.array_equal(pixels, fractions):
-                raise ValueError("fractions, which are no numbers of classes")
+                raise DataError(
+                    "a mask holds fractions, which are no numbers of classes",
+                    where=str(path),
+                    expected="whole numbers, or colours",
+                    found=f"{fractions.min():g} to {fractions.max():g}",
+                    remedy="save the number of the class of each pixel",
+                )
         else:
             red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int32), 2, 0)
             pixels = (red << 16) + (green << 8) + blue
