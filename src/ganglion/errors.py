@@ -82,5 +82,9 @@ class NonFiniteError(GanglionError):
     """A loss or a gradient stopped being a number; raised before the update is applied."""
 
 
+class CollapseError(GanglionError):
+    """A generator draws nearly the same thing again and again."""
+
+
 class ResourceError(GanglionError):
     """Memory ran out, or something that was waited for did not come in time."""

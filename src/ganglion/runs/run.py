@@ -73,6 +73,11 @@ class Run:
         film = self.folder / SAMPLES / FILM
         return film if film.is_file() else None
 
+    def callback_state(self, name: str) -> dict[str, Any]:
+        """Return what a callback of that name remembered at the newest checkpoint; nothing where there was none."""
+        _, state, _ = checkpoint.load_newest(self._files.checkpoints)
+        return dict(state["callbacks"].get(name, {}))
+
     @cached_property
     def task(self) -> Task:
         """The task without its data: it can answer, but not train."""

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ganglion import __version__, figures
-from ganglion.core import LearningRule, Loader
+from ganglion.core import LearningRule, Loader, Players
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.stored import store
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, UsageError
 from ganglion.models import System, find
 from ganglion.runs import weights
+from ganglion.runs.doctor import Doctor
 from ganglion.runs.migration import FORMAT
 from ganglion.runs.opening import build, checked
 from ganglion.runs.options import refuse_overruled, settle
@@ -318,6 +319,8 @@ def _assemble(
     every = settings.sample_every
     if isinstance(task, DrawsSheets) and every != "off":
         callbacks = [Sheets(task.sheet, None if every == "auto" else every), *callbacks]
+    if isinstance(rule, Players):
+        callbacks = [*callbacks, Doctor.of(task, settings.on_collapse)]
     trainer = Trainer(
         rule,
         loader,

@@ -22,6 +22,7 @@ from ganglion.tasks.answers import Answer
 from ganglion.tasks.questions import unable
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
 from ganglion.tasks.shared.prepared import Prepared
+from ganglion.tasks.shared.samples_by_judge import JudgedSamples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +34,14 @@ class DrawsSheets(Protocol):
 
     def sheet(self, home: nn.Module) -> np.ndarray | None:
         """Return what networks make of the same draws each time, bytes `(height, width, 3)`; None for no pictures."""
+
+
+@runtime_checkable
+class JudgesSamples(Protocol):
+    """A kind of task whose networks draw pictures that a judge can compare with real ones."""
+
+    def judge_samples(self, home: nn.Module) -> JudgedSamples:
+        """Compare what networks draw with held-out pictures, on features of a network trained on the same data."""
 
 
 class Task(ABC):

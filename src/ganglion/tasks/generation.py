@@ -21,7 +21,9 @@ from ganglion.tasks.measures.samples import MEASURES, NEIGHBOURS, SampleQuality
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
+from ganglion.tasks.shared.judges import judge_of
 from ganglion.tasks.shared.prepared import Prepared
+from ganglion.tasks.shared.samples_by_judge import JudgedSamples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +107,7 @@ class Generation(Task):
 
     def _some(self, part: Part, most: int) -> np.ndarray:
         """Return at most `most` prepared images of a part, evenly chosen in shuffled order."""
-        places = np.random.default_rng(0).permutation(len(self.data[part]))[:most]
+        places = _places(len(self.data[part]), most)
         images: np.ndarray = self.data.some(part, places).numpy()
         return images
 
@@ -118,6 +120,19 @@ class Generation(Task):
         mean, deviation = self.training.mean(axis=0), self.training.std(axis=0)
         noise = np.random.default_rng(0).standard_normal((JUDGED, *mean.shape))
         return self.quality.compare(self.real["test"], (mean + deviation * noise).clip(LOW, HIGH))
+
+    def judge_samples(self, home: nn.Module) -> JudgedSamples:
+        """Compare what the network draws with test images, on features of a judge trained on the training images."""
+        places = _places(len(self.data["train"]), FITTED)
+        known = self.data["train"].fields.get("targets")
+        classes = None
+        if known is not None and known.kind == "classes":
+            classes = torch.from_numpy(np.asarray(known.values)[places].astype(np.int64))
+        training = torch.from_numpy(self.training)
+        judge = judge_of(training, classes, fingerprint=f"{self.fingerprint} {training.shape}")
+        asked_for = None if self.labels is None else _in_turn(JUDGED, self.labels)
+        generated = self._drawn(home, self._latent(JUDGED, seed=0))
+        return JudgedSamples.measure(judge, torch.from_numpy(self.real["test"]), training, generated, asked_for)
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         count = GRID * self._columns
@@ -209,6 +224,11 @@ class Generation(Task):
 
     def _grid(self, images: Tensor, title: str = "") -> "Figure":
         return figures.image_grid(self.preprocessing["inputs"].inverse(images), columns=self._columns, title=title)
+
+
+def _places(count: int, most: int) -> np.ndarray:
+    """Return at most so many places of samples (places,), in shuffled order."""
+    return np.random.default_rng(0).permutation(count)[:most]
 
 
 def _in_turn(count: int, labels: Sequence[str]) -> Tensor:

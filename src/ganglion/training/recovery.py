@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
-from ganglion.errors import NonFiniteError, ResourceError
+from ganglion.errors import CollapseError, NonFiniteError, ResourceError
 from ganglion.findings import Finding
-from ganglion.training.settings import NonFinite
+from ganglion.training.settings import NonFinite, OnCollapse
 
 MOST_SKIPS = 20
 """Batches in a row that may be passed over before it is no longer the data that is at fault."""
@@ -32,6 +32,8 @@ class Recovery:
         self.passed_over: list[int] = []
         """Batches, by their numbers in the run counted from 1, that were not learnt from."""
         self.roll_backs = 0
+        self.latest = ""
+        """What the log says of the last batch that was lost."""
 
     def learn(
         self, step: Callable[[Batch], dict[str, Tensor]], rule: LearningRule, batch: Batch, number: int
@@ -57,15 +59,21 @@ class Recovery:
             self.passed_over.append(number)
             return {}
 
-    def after_roll_back(self, error: NonFiniteError, number: int) -> "Recovery":
-        """Return what is known after going back once more, because of batch `number`.
+    def after_roll_back(
+        self, error: NonFiniteError | CollapseError, number: int, on_collapse: OnCollapse = "warn"
+    ) -> "Recovery":
+        """Return what is known after going back once more, because of batch `number`, or of many before a collapse.
 
         Raises the error where that was not asked for, or was done often enough.
         """
-        if self.policy != "roll-back" or self.roll_backs >= MOST_ROLL_BACKS:
+        collapsed = isinstance(error, CollapseError)
+        policy = on_collapse if collapsed else self.policy
+        if policy != "roll-back" or self.roll_backs >= MOST_ROLL_BACKS:
             raise error
         later = Recovery(self.policy)
-        later.passed_over, later.roll_backs = [*self.passed_over, number], self.roll_backs + 1
+        later.passed_over = self.passed_over if collapsed else [*self.passed_over, number]
+        later.latest = "" if collapsed else f", batch {number} passed over"
+        later.roll_backs = self.roll_backs + 1
         return later
 
     def finding(self) -> Finding:

@@ -10,6 +10,7 @@ MOST_THREADS = 1024
 
 Precision = Literal["fp32", "bf16", "auto"]
 NonFinite = Literal["stop", "skip", "roll-back"]
+OnCollapse = Literal["warn", "stop", "roll-back"]
 
 
 @settings
@@ -75,6 +76,10 @@ class TrainerSettings:
     non_finite: NonFinite = "stop"
     """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
     the batch and halve the learning rate."""
+
+    on_collapse: OnCollapse = "warn"
+    """When a generator draws nearly the same again and again: say so; stop; or go back to the newest checkpoint and
+    halve the learning rate."""
 
     def __post_init__(self) -> None:
         lengths = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}

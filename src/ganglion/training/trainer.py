@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, final
 
 from ganglion.core import Batch, LearningRule, Loader, Measure
-from ganglion.errors import CheckpointError, NonFiniteError, UsageError
+from ganglion.errors import CheckpointError, CollapseError, NonFiniteError, UsageError
 from ganglion.findings import Finding
 from ganglion.training import checkpoint
 from ganglion.training.best import Best, monitored
@@ -54,7 +54,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         findings: Sequence[Finding] = (),
     ) -> None:
-        if settings.non_finite == "roll-back" and not run:
+        if "roll-back" in (settings.non_finite, settings.on_collapse) and not run:
             raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
         self.rule, self.loader, self.settings = rule, loader, settings
         self.run, self.callbacks, self._evaluate = run, callbacks, evaluate
@@ -130,7 +130,7 @@ class Trainer:
                     self._next_phase()
                 try:
                     self._pass()
-                except NonFiniteError as error:
+                except (NonFiniteError, CollapseError) as error:
                     self._roll_back(error)
             self.learner.release()
             self._restore_best()
@@ -143,7 +143,8 @@ class Trainer:
         state = self.state_dict()
         moments = 0 if self.iteration else 2 * checkpoint.size(state["networks"])  # which the optimizer will add
         self.run.preflight(checkpoint.size(state) + moments, self.settings.keep)
-        if self.settings.non_finite == "roll-back" and not checkpoint.steps(self.run.checkpoints):
+        returns = "roll-back" in (self.settings.non_finite, self.settings.on_collapse)
+        if returns and not checkpoint.steps(self.run.checkpoints):
             self.save()
 
     def _next_phase(self) -> None:
@@ -223,16 +224,16 @@ class Trainer:
         if measured:
             self._measurements.add(measured)
 
-    def _roll_back(self, error: NonFiniteError) -> None:
+    def _roll_back(self, error: NonFiniteError | CollapseError) -> None:
         """Go back to the newest checkpoint as `Recovery` says, or raise the error."""
-        later = self.learner.recovery.after_roll_back(error, self._learning)
+        later = self.learner.recovery.after_roll_back(error, self._learning, self.settings.on_collapse)
         assert self.run is not None
         path, state, _ = checkpoint.load_newest(self.run.checkpoints)
         self.load_state_dict(state)
         self.learner.recovery = later
         self._stopwatch.start()
         share = f"learning rate divided by {2**later.roll_backs}"
-        self.run.log(f"{error.what}: back to {path.name}, {share}, batch {later.passed_over[-1]} passed over")
+        self.run.log(f"{error.what}: back to {path.name}, {share}{later.latest}")
 
     def _leave(self, number: int) -> None:
         if self.run and (self._saved_step != self.iteration or not self._settled):

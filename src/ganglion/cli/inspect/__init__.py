@@ -1,6 +1,6 @@
 """`inspect`: looking into networks of any kind, and into those that look at images."""
 
-from ganglion.cli.inspect import images, networks
+from ganglion.cli.inspect import adversarial, images, networks
 
 LOOK = {
     "backpropagation": networks.backpropagation,
@@ -8,6 +8,7 @@ LOOK = {
     "receptive-field": networks.receptive_field,
     "gradient-flow": networks.gradient_flow,
     "gates": networks.gates,
+    "gan": adversarial.gan,
     "filters": images.filters,
     "features": images.features,
     "excite": images.excite,
