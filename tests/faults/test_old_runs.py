@@ -52,6 +52,19 @@ def test_resumes_to_its_end(name: str, tmp_path: Path) -> None:
     assert open_run(tmp_path / name).history[-1]["step"] == 40
 
 
+SAID_LATER = {"data_settings": {"labels": "folders"}}
+"""What every run said of settings that came later, and that have other defaults by now."""
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_settings_whose_default_has_changed_are_no_wishes_of_the_user(name: str, tmp_path: Path) -> None:
+    path = shutil.copytree(KEPT / name, tmp_path / name) / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | {part: config[part] | said for part, said in SAID_LATER.items()}))
+    run = open_run(tmp_path / name)
+    assert run.task.preprocessing == run.prepared_task().preprocessing
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.full] * (name != "lenet5")) for name in EXPECTED]
 )

@@ -33,6 +33,8 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
     elif is_image and not is_text:
         others = (*others, "drop")
     others = others if dataset.kind == "ratings" else (*others, *OF_RATINGS)
+    if settings.labels == "folders":  # as every run of earlier versions says, whatever it learnt from
+        settings = replace(settings, labels="auto")
     for name in settings.given((*others, *(() if is_image else OF_IMAGES))):
         raise UsageError(
             "this data has nothing that could be read so",
