@@ -28,7 +28,9 @@ NAMES = {
 
 
 def main() -> None:
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS / f"{machine_name()}.json"
+    path = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else RESULTS / f"{machine_name()}.json"
+    if not path.is_file():
+        sys.exit(f"nothing was recorded in {path}: measure with `python -m benchmarks.peers`, or name another file")
     measured = json.loads(path.read_text())
     rows = [
         (WORKLOADS[name], row) for name, row in measured.items() if name in WORKLOADS and rounds(WORKLOADS[name], row)
