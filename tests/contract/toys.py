@@ -47,6 +47,14 @@ def likeness(size: int, latent_features: int) -> Measure:
     return measure
 
 
+@torch.no_grad()
+def share_of_pixels_rebuilt(rule: LearningRule) -> float:
+    """Share of the variance of the patterns that passes the code; the mean pattern has 0."""
+    patterns, network = bars_and_stripes(), rule.home
+    rebuilt: Any = network.reconstruct(patterns)  # type: ignore[operator]
+    return float(1 - (rebuilt - patterns).square().mean() / (patterns.mean(dim=0) - patterns).square().mean())
+
+
 def labelled(name: str, batch_size: int, side: Side = None) -> Callable[[], Loader]:
     """Return what makes a loader of a bundled or generated set with classes; images of the first three only."""
 

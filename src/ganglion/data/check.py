@@ -11,7 +11,7 @@ import numpy as np
 from ganglion.data.card import typed
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.field_findings import field_findings
+from ganglion.data.field_findings import field_findings, overlap
 from ganglion.data.formats.folder_layout import walk
 from ganglion.data.formats.image_files import decode, in_threads
 from ganglion.data.formats.image_folders import ImageFiles, attempt
@@ -26,8 +26,6 @@ FEWEST_OF_A_CLASS = 3
 """One for each part."""
 LARGEST_IMBALANCE = 10
 """Times that the largest class may have the samples of the smallest."""
-LARGEST_OVERLAP = 0.1
-"""Share of the test part that may also be in the training part before a score says nothing."""
 MOST_MISSING = 0.5
 FEWEST_STAND_INS = 2
 """Times that a number occurs which may stand for missing ones."""
@@ -261,15 +259,11 @@ def _overlap(dataset: Dataset, keys: np.ndarray, test_keys: np.ndarray) -> Itera
         places = {key: place for place, key in reversed(list(enumerate(keys.tolist())))}
         twins = np.array([places[key] for key in test_keys[shared].tolist()])
         share = len(shared) / len(test_keys)
-        yield Finding(
-            name="overlap",
-            level="stop" if share > LARGEST_OVERLAP else "warn",
-            message=f"test samples that are also training samples: {len(shared)} ({share:.1%})",
-            measure="share of the test part",
-            value=share,
-            threshold=LARGEST_OVERLAP,
-            remedy="remove them from one of the parts: on them a network is asked what it was told",
-            where=_pairs(dataset.test_inputs, dataset.inputs, shared, twins),
+        yield from overlap(
+            share,
+            f"test samples that are also training samples: {len(shared)} ({share:.1%})",
+            "remove them from one of the parts: on them a network is asked what it was told",
+            _pairs(dataset.test_inputs, dataset.inputs, shared, twins),
         )
 
 

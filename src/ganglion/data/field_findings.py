@@ -49,17 +49,22 @@ def _same_pairs(dataset: Dataset) -> Iterator[Finding]:
 def _leaks(field: Field, test: Field, name: str) -> Iterator[Finding]:
     """Look for values of a field beside the first that are in the training part and in the test part."""
     shared = np.flatnonzero(np.isin(digests(test.values), digests(field.values)))
-    if len(shared):
-        share = len(shared) / len(test)
+    message = f"{field.kind} of the field {name} that are in the test and in the training part: {len(shared)}"
+    yield from overlap(len(shared) / len(test), message, "remove them from one of the parts", _samples(shared))
+
+
+def overlap(share: float, message: str, remedy: str, where: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield the finding that a share of the test part was learnt from; none where it is nothing."""
+    if share:
         yield Finding(
             name="overlap",
             level="stop" if share > LARGEST_OVERLAP else "warn",
-            message=f"{field.kind} of the field {name} that are in the test and in the training part: {len(shared)}",
+            message=message,
             measure="share of the test part",
             value=share,
             threshold=LARGEST_OVERLAP,
-            remedy="remove them from one of the parts",
-            where=_samples(shared),
+            remedy=remedy,
+            where=where,
         )
 
 

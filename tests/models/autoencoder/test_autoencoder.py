@@ -8,22 +8,12 @@ import torch
 from sklearn.decomposition import PCA
 from torch.nn import functional
 
-from ganglion.core import LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.autoencoder.autoencoder import Autoencoder, Config, build
 from ganglion.rules.descend import Descent
 from tests.contract.rows import Row
-from tests.contract.toys import bars_and_stripes
-
-
-@torch.no_grad()
-def share_of_pixels_rebuilt(rule: LearningRule) -> float:
-    """Share of the variance of the patterns that passes the code; the mean pattern has 0."""
-    patterns, network = bars_and_stripes(), rule.home
-    rebuilt: Any = network.reconstruct(patterns)  # type: ignore[operator]
-    return float(1 - (rebuilt - patterns).square().mean() / (patterns.mean(dim=0) - patterns).square().mean())
-
+from tests.contract.toys import bars_and_stripes, share_of_pixels_rebuilt
 
 ROW = Row(
     loader=lambda: InMemoryLoader({"inputs": bars_and_stripes()}, batch_size=10, seed=0),
