@@ -57,6 +57,12 @@ ENTRIES = (
     Entry(
         "cells", "image-masks", "generated", "160 drawn pictures of cells, 64 x 64 pixels, grey, with a mask for each"
     ),
+    Entry(
+        "drawn-facades",
+        "image-pairs",
+        "generated",
+        "200 maps of houses of 64 x 64 pixels, and their fronts",
+    ),
     Entry("shapes", "image-boxes", "generated", "120 pictures of discs, squares and triangles, with a box around each"),
     Entry("tales", "text", "generated", "6000 sentences of a small grammar, with clauses within clauses"),
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Batch, Blocked, LearningRule, Local
+from ganglion.core import Batch, Blocked, Judge, LearningRule, Local
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.image_folders import sizes_of
 from ganglion.data.formats.photographs import Photograph
@@ -17,6 +17,7 @@ from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.placement import Size
 from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Images
@@ -95,6 +96,14 @@ class ImageToImage(Task):
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
         dataset = cls.open(source, settings)
+        if dataset.kind != "image-pairs" and not hasattr(config, "noise"):
+            raise DataError(
+                "this system learns from pairs of pictures",
+                where=dataset.source or dataset.name,
+                expected="two folders with the same names of files, or pictures with both halves side by side",
+                found="pictures alone",
+                remedy="give pairs, or choose denoiser, which makes its own",
+            )
         found = ImagePreprocessing.fit(dataset.main.values)
         shown = cls.chosen(dataset)["targets"]
         parts = [part[shown].values for part in (dataset.fields, dataset.test_fields) if shown in part]
@@ -154,7 +163,8 @@ class ImageToImage(Task):
         counts: list[int] = []
         for batch in self._judged(part):
             outputs, targets = self._made(rule.home, batch["inputs"]), batch["targets"]
-            found.append({**compare(outputs.clamp(0, 1), targets), "loss": judged(rule, outputs, targets)["loss"]})
+            loss = {"loss": judged(rule, outputs, targets)["loss"]} if isinstance(rule, Judge) else {}
+            found.append({**compare(outputs.clamp(0, 1), targets), **loss})
             counts.append(len(targets))
         return _mean(found, counts)
 

@@ -10,6 +10,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.sources.cells import cells
 from ganglion.data.sources.dates import dates
+from ganglion.data.sources.facades import facades
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.data.sources.shapes import shapes
@@ -157,6 +158,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "bars-and-stripes": bars_and_stripes,
     "faces": faces,
     "cells": cells,
+    "drawn-facades": facades,
     "shapes": shapes,
     "tales": tales,
     "opinions": opinions,

@@ -26,6 +26,13 @@ SYSTEMS = (
         defaults={"epochs": 50, "batch_size": 64, "ema_decay": 0.99},
     ),
     System(
+        name="pix2pix",
+        module="adversarial.pix2pix",
+        tasks=("image_to_image",),
+        data="drawn-facades",
+        defaults={"epochs": 40, "batch_size": 4},
+    ),
+    System(
         name="wgan",
         module="adversarial.wgan",
         tasks=("generation", "points"),
