@@ -202,6 +202,17 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Dreamer(Protocol):
+    """A classifier that may also make inputs of a class."""
+
+    generative: bool
+    """Whether it learnt to."""
+
+    def dream(self, classes: Tensor, steps: int = ..., generator: torch.Generator | None = None) -> Tensor:
+        """Return inputs (batch, in_features) that the network dreams of classes, numbers (batch,)."""
+
+
+@runtime_checkable
 class CentredUnits(Protocol):
     """A network whose units answer around a point each, and whose output adds them up."""
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import CentredUnits, Hardened, LearningRule, Mixing
+from ganglion.core import CentredUnits, Dreamer, Hardened, LearningRule, Mixing
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import UsageError
 from ganglion.nn import probabilities
@@ -26,6 +27,8 @@ from ganglion.tasks.shared.inputs import asked
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+COLUMNS, DREAMT = 10, 10
+"""Pictures that are made up of each class, and classes."""
 SHOWN = 40
 """Misclassified images, filters and samples of a picture are cut to a number that can be looked at."""
 
@@ -54,6 +57,7 @@ class Classification(Task):
         "decision_regions": "What the network answers over two inputs, and the samples",
         "misclassified": "Test samples that the network gets wrong",
         "filters": "Weights of the first layer; blue is positive, orange negative",
+        "dreams": "What the network makes up of each class, a row for each",
         "centres": "The centres around which units answer, the widest first",
     }
     verbs: ClassVar = {"predict": Predict}
@@ -110,9 +114,23 @@ class Classification(Task):
         preprocessing = self.preprocessing["inputs"]
         if isinstance(preprocessing, ImagePreprocessing):
             drawn |= self._misclassified(preprocessing, truth, said) | _filters(preprocessing, rule.home)
+            drawn |= self._dreams(preprocessing, rule.home)
         elif len(preprocessing.means) in (2, 3) and not preprocessing.categories:
             drawn["decision_regions"] = self._decision_regions(preprocessing, rule.home)
         return drawn
+
+    def _dreams(self, preprocessing: ImagePreprocessing, network: nn.Module) -> "dict[str, Figure]":
+        """Draw what a network makes up of each class, if it can."""
+        if not (isinstance(network, Dreamer) and network.generative):
+            return {}
+        device = next(network.parameters()).device
+        classes = torch.arange(len(self.label_names), device=device)[:DREAMT].repeat_interleave(COLUMNS)
+        pixels = network.dream(classes, generator=torch.Generator(device).manual_seed(0)).cpu()
+        images = preprocessing.inverse(pixels.reshape(-1, preprocessing.channels, *preprocessing.size))
+        titles = [
+            self.label_names[number] if not place % COLUMNS else "" for place, number in enumerate(classes.tolist())
+        ]
+        return {"dreams": figures.image_grid(images, titles, columns=COLUMNS, title="Dreams of each class")}
 
     def _misclassified(
         self, preprocessing: ImagePreprocessing, truth: np.ndarray, said: np.ndarray

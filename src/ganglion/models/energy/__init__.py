@@ -11,4 +11,11 @@ SYSTEMS = (
         defaults={"epochs": 100, "batch_size": 32, "schedule": "linear"},
         tour={},
     ),
+    System(
+        name="dbn",
+        module="energy.dbn",
+        tasks=("classification",),
+        data="digits",
+        defaults={"epochs": 100, "batch_size": 32, "monitor": "loss", "threads": 1},
+    ),
 )
