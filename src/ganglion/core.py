@@ -246,6 +246,14 @@ class Blocked(Protocol):
 
 
 @runtime_checkable
+class Colourist(Protocol):
+    """A network that says the colours of pictures of which it sees the lightness."""
+
+    def colours(self, lightness: Tensor) -> Tensor:
+        """Return a and b of CIE Lab `(batch, 2, height, width)` for L `(batch, 1, height, width)`."""
+
+
+@runtime_checkable
 class Segmenter(Protocol):
     """A network that says of every pixel of images of any size what it belongs to."""
 

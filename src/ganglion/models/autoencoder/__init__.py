@@ -55,4 +55,11 @@ SYSTEMS = (
         data="film-ratings",
         defaults={"epochs": 60, "batch_size": 128, "test": 0.1, "patience": 10},
     ),
+    System(
+        name="colouriser",
+        module="autoencoder.colouriser",
+        tasks=("colouring",),
+        data="photographs",
+        defaults={"epochs": 60, "batch_size": 16, "augment": "flip", "schedule": "cosine", "monitor": "loss"},
+    ),
 )
