@@ -25,7 +25,7 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR, psnr
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
-from ganglion.tasks.shared.evaluation import ask, evaluating, judged
+from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, ask, evaluating, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, RESIZED, adapt
 from ganglion.tasks.shared.inputs import photographs
 from ganglion.tasks.shared.tiles import fitting, in_tiles
@@ -57,6 +57,8 @@ UNIT = 8
 """Pixels that tiles begin at multiples of."""
 LOOKED_AT = 200
 """Training pictures whose mean colour is taken."""
+COMPARED = 100
+"""Test pictures at most that are measured for a figure."""
 SHOWN = 6
 """Test pictures in the figure."""
 COLUMNS = 8
@@ -123,29 +125,35 @@ class Colouring(Task):
             said = [f"learns from pieces of {side} x {side} pixels at random places (--image-size)"]
         return cls(adapt(config, image_size=side), data.preprocessing).holding(data, *said)
 
-    def _judged(self, part: Part) -> Iterator[Tensor]:
-        """Yield the pictures of a part `(batch, 3, height, width)`, those of one size together.
+    def _judged(self, part: Part, most: int | None = None) -> Iterator[Tensor]:
+        """Yield the pictures of a part `(batch, 3, height, width)`, at most so many, those of one size together.
 
         The test part is judged on whole pictures, the validation part on the middle of large ones.
         """
+        places = self.data.spread(part, most or len(self.data.nearest(part)))
         if self.data.pieces is None:
-            yield from (batch["targets"] for batch in self.data.batches(part))
+            for start in range(0, len(places), EVALUATION_BATCH):
+                yield self.data.some(part, places[start : start + EVALUATION_BATCH], "targets")
             return
-        most = None if part == "test" else JUDGED
+        side = None if part == "test" else JUDGED
         by_size: dict[tuple[int, int], list[int]] = {}
-        for place, (height, width) in enumerate(sizes_of(self.data.raw(part, "targets").values)):
-            by_size.setdefault((min(height, most or height), min(width, most or width)), []).append(place)
+        sizes = sizes_of(self.data.raw(part, "targets").values)
+        for place in places.tolist():
+            height, width = sizes[place]
+            by_size.setdefault((min(height, side or height), min(width, side or width)), []).append(place)
         for size, alike in by_size.items():
             together = max(1, JUDGED_TOGETHER // (size[0] * size[1]))
             for start in range(0, len(alike), together):
                 yield self.data.in_full(part, np.array(alike[start : start + together]), {"targets": size})["targets"]
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        return self._measured(rule, part)
+
+    def _measured(self, rule: LearningRule, part: Part, most: int | None = None) -> dict[str, float]:
         found, counts = [], []
-        for truth in self._judged(part):
+        for truth in self._judged(part, most):
             lab = to_lab(truth)
-            made = coloured(rule.home, lab[:, :1])
-            outputs = ask(rule.home, lab[:, :1])
+            made, outputs = coloured(rule.home, lab[:, :1]), ask(rule.home, lab[:, :1])
             found.append(_compared(made, lab, truth) | {"loss": judged(rule, outputs, truth)["loss"]})
             counts.append(len(truth))
         return _mean(found, counts)
@@ -154,15 +162,15 @@ class Colouring(Task):
         """Paint everything in the mean colour of the training part."""
         return self._painted(self._mean_colour())
 
-    def _painted(self, colour: Tensor) -> dict[str, float]:
-        """Return the measures of the test part all in one colour `(2,)`."""
-        batches = list(self._judged("test"))
-        labs = [to_lab(truth) for truth in batches]
-        found = [
-            _compared(colour.reshape(1, 2, 1, 1).expand(len(lab), -1, *lab.shape[2:]), lab, truth)
-            for lab, truth in zip(labs, batches, strict=True)
-        ]
-        return _mean(found, [len(one) for one in batches])
+    def _painted(self, colour: Tensor, most: int | None = None) -> dict[str, float]:
+        """Return the measures of the test part, or so many pictures of it, all in one colour `(2,)`."""
+        found, counts = [], []
+        for truth in self._judged("test", most):
+            lab = to_lab(truth)
+            painted = colour.reshape(1, 2, 1, 1).expand(len(lab), -1, *lab.shape[2:])
+            found.append(_compared(painted, lab, truth))
+            counts.append(len(truth))
+        return _mean(found, counts)
 
     def _mean_colour(self) -> Tensor:
         """Return a and b `(2,)` of the mean colour of the training part."""
@@ -178,10 +186,10 @@ class Colouring(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         states = self._states(rule.home, "test", SHOWN)
-        mine, grey, mean = self.evaluate(rule, "test"), self._painted(torch.zeros(2)), self.baseline()
+        mine = self._measured(rule, "test", COMPARED)
+        grey, mean = (self._painted(colour, COMPARED) for colour in (torch.zeros(2), self._mean_colour()))
         decibels = {"grey": grey["psnr"], "mean colour": mean["psnr"], "coloured": mine["psnr"]}
-        labs = [to_lab(truth) for truth in self._judged("test")]
-        true = float(np.average([_strength(lab[:, 1:]) for lab in labs], weights=[len(lab) for lab in labs]))
+        true = grey["colour_error"]  # what grey is off by is how strong the colours are
         return {
             "before_after": figures.strips(states, "Colours from lightness", columns=SHOWN),
             "methods": figures.bars(decibels, "Decibels (PSNR)", marked="coloured"),
