@@ -228,6 +228,14 @@ class CentredUnits(Protocol):
 
 
 @runtime_checkable
+class PicturesSeries(Protocol):
+    """A network that makes pictures of series and looks at those."""
+
+    def pictures(self, inputs: Tensor) -> Mapping[str, Tensor]:
+        """Return pictures, (samples, channels, height, width), of series (samples, steps, channels), by their names."""
+
+
+@runtime_checkable
 class Local(Protocol):
     """A network that makes images of images of any size, each pixel from those around it."""
 

@@ -36,6 +36,7 @@ SOUND: dict[FieldKind, list] = {
     "strokes": [[RANDOM.normal(size=(n, 3)).astype(np.float32) for n in SIZES]],
     "films": [[np.zeros((n, 8, 8, 1), np.uint8) for n in SIZES]],
     "series": [np.zeros((30, 2), np.float32)],
+    "short-series": [np.zeros((3, 10, 2), np.float32)],
     "weights": [np.array([1.0, 0.0, 2.0])],
 }
 ODD: dict[FieldKind, list] = {
@@ -54,6 +55,7 @@ ODD: dict[FieldKind, list] = {
     "strokes": [[np.zeros((4, 2))], np.zeros((3, 4, 3))],
     "films": [[np.zeros((8, 8, 1))]],
     "series": [np.zeros(30)],
+    "short-series": [np.zeros((3, 10)), [np.zeros((10, 2))]],
     "weights": [np.zeros((3, 1))],
 }
 

@@ -15,7 +15,7 @@ from ganglion.settings import unknown_name
 
 AS = {
     "table": "tabular",
-    **{kind: kind for kind in ("series", "text", "documents", "tagged", "image")},
+    **{kind: kind for kind in ("series", "short-series", "text", "documents", "tagged", "image")},
     **{kind: kind for kind in ("image-pairs", "image-domains", "image-masks", "image-boxes")},
 }
 """What data can be checked as, and the name of that kind."""

@@ -52,6 +52,7 @@ ENTRIES = (
     Entry("sine", "series", "generated", "1000 steps of a sine of period 25 with a little noise"),
     Entry("mackey-glass", "series", "generated", "2000 steps of a chaotic equation with delay 17"),
     Entry("geometric-brownian-motion", "series", "generated", "2520 days of a share price that cannot be foreseen"),
+    Entry("waves", "short-series", "generated", "800 series of 64 steps: sines, squares, saws and noise"),
     Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
     Entry("faces", "image", "generated", "624 drawn faces of 30 x 32 pixels that look left, right, straight or up"),
     Entry(
@@ -348,6 +349,11 @@ def _read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 
 
 def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if kind == "short-series":
+        from ganglion.data.formats.short_series import as_short_series
+        from ganglion.data.formats.tabular import read_tabular
+
+        return as_short_series(read_tabular(path, settings))
     if kind == "series":
         from ganglion.data.formats.series.reading import read_series
 
@@ -364,7 +370,7 @@ def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 
 def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    if kind in ("tabular", "series"):
+    if kind in ("tabular", "series", "short-series"):
         return _table(path, settings, kind)
     from ganglion.data.formats.text import read_texts
 
@@ -401,7 +407,7 @@ TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "im
 """Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
-WRITTEN_AS_TEXT: tuple[Kind, ...] = ("tabular", "series", "text", "documents", "tagged", "ratings", "text-pairs")
+WRITTEN_AS_TEXT: tuple[Kind, ...] = ("tabular", "series", "short-series", "text", "documents", "tagged", "ratings", "text-pairs")
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
 TEXTS: dict[Kind | None, Reader] = {

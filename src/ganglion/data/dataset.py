@@ -15,6 +15,7 @@ Kind = Literal[
     "image",
     "tabular",
     "series",
+    "short-series",
     "text",
     "documents",
     "tagged",
@@ -42,6 +43,7 @@ FIELDS: dict[Kind, dict[str, FieldKind]] = {
     "image": {"inputs": "images"},
     "tabular": {"inputs": "rows"},
     "series": {"inputs": "series"},
+    "short-series": {"inputs": "short-series"},
     "text": {"inputs": "text"},
     "documents": {"inputs": "texts"},
     "tagged": {"inputs": "tagged"},
@@ -122,7 +124,7 @@ class Dataset:
             about: name, source, fingerprint, notes and findings.
         """
         (input_kind,) = (fields["inputs"] for name, fields in FIELDS.items() if name == kind)
-        is_columns = input_kind in ("rows", "series")
+        is_columns = input_kind in ("rows", "series", "short-series")
         described: dict[str, Any] = {"names": column_names} if is_columns else {"called": "".join(column_names[:1])}
         if input_kind == "images":
             described["pixels"] = pixels

@@ -93,6 +93,12 @@ def _tagged(field: Field) -> Described:
     return "tagged texts", span, " ".join(f"{token}/{tag}" for token, tag in islice(field.values[0], 2 * EXAMPLES))
 
 
+def _short_series(field: Field) -> Described:
+    _, steps, channels = np.shape(field.values)
+    several = "s" * (channels > 1)
+    return "short series", f"{len(field)}, of {steps} steps, {channels} channel{several}", ""
+
+
 def _sequences(field: Field) -> Described:
     lengths = [len(value) for value in field.values]
     rate = f", {field.rate} a second" if field.rate else ""
@@ -110,6 +116,7 @@ DESCRIBED: dict[FieldKind, Callable[[Field], Described]] = {
     "texts": _texts,
     "text": _text,
     "tagged": _tagged,
+    "short-series": _short_series,
     **dict.fromkeys(("tokens", "waveforms", "strokes", "films"), _sequences),
 }
 """All kinds but rows and series, whose columns have a line each."""

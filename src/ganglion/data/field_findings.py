@@ -13,7 +13,7 @@ from ganglion.findings import Finding
 EXAMPLES = 5
 LARGEST_OVERLAP = 0.1
 """Share of a field's test part that may also be in the training part before a score says nothing."""
-LEAKING: tuple[FieldKind, ...] = ("images", "waveforms", "strokes", "films")
+LEAKING: tuple[FieldKind, ...] = ("images", "waveforms", "strokes", "films", "short-series")
 """Kinds whose values do not come twice by chance, so that one in both parts has leaked."""
 
 _stop, _warn = partial(Finding, level="stop"), partial(Finding, level="warn")
@@ -128,6 +128,21 @@ def _waveforms(field: Field, name: str) -> Iterator[Finding]:
         yield _warn(name="silence", message=message, value=len(silent), where=_samples(silent))
 
 
+def _short_series(field: Field, name: str) -> Iterator[Finding]:
+    """Look for series without a known value, and for such that do not change."""
+    values = np.asarray(field.values, dtype=np.float64)
+    known = np.isfinite(values)
+    empty = np.flatnonzero(~known.any(axis=(1, 2)))
+    if len(empty):
+        message = f"series of the {name} without a single known value: {len(empty)}"
+        yield _stop(name="empty-samples", message=message, value=len(empty), where=_samples(empty))
+    spread = np.where(known, values, -np.inf).max(1) - np.where(known, values, np.inf).min(1)
+    flat = np.setdiff1d(np.flatnonzero((spread <= 0).all(axis=1)), empty)
+    if len(flat):
+        message = f"series of the {name} that do not change: {len(flat)}"
+        yield _warn(name="flat-series", message=message, value=len(flat), where=_samples(flat))
+
+
 def _numbers(field: Field, name: str) -> Iterator[Finding]:
     """Look for ratings and weights that are no numbers, below 0 where they are weights, or all the same."""
     values = np.asarray(field.values, dtype=np.float64)
@@ -149,6 +164,7 @@ CHECKS: dict[FieldKind, Callable[[Field, str], Iterator[Finding]]] = {
     "strokes": _lengths,
     "films": _lengths,
     "waveforms": _waveforms,
+    "short-series": _short_series,
     "ratings": _numbers,
     "weights": _numbers,
 }

@@ -24,6 +24,7 @@ FieldKind = Literal[
     "strokes",
     "films",
     "series",
+    "short-series",
     "weights",
 ]
 """What the raw values of a field are; `FORMS` says the form of each."""
@@ -195,6 +196,7 @@ FORMS: dict[FieldKind, Form] = {
         lambda value: _array("iuf", 4)(value) and value.shape[-1] in (1, 3),
     ),
     "series": Form("numbers (time, columns)", _array("iufb", 2), None),
+    "short-series": Form("numbers (samples, steps, channels), many series of one length", _array("iufb", 3), None),
     "weights": Form("numbers (samples,)", _array("iuf", 1), None),
 }
 """What the raw values of each kind are."""

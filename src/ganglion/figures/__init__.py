@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from ganglion.figures.series import entitle as entitle
     from ganglion.figures.series import errors_by_step as errors_by_step
     from ganglion.figures.series import residuals as residuals
+    from ganglion.figures.series import series_by_class as series_by_class
+    from ganglion.figures.series import series_pictures as series_pictures
     from ganglion.figures.style import SPACE as SPACE
     from ganglion.figures.style import save as save
     from ganglion.figures.training import curves as curves
@@ -73,7 +75,7 @@ _DRAWINGS = {
     "pixels": ("sheet",),
     "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),
-    "series": ("add_band", "entitle", "errors_by_step", "residuals"),
+    "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),
     "style": ("SPACE", "save"),
     "translations": ("attention_matrices", "by_length"),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),

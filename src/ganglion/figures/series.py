@@ -1,12 +1,13 @@
 """Forecasts of a series against what came: residuals, errors by step, bands of quantiles."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from ganglion.figures.style import BLUE, GREY, RED, colours, panels, styled
-from ganglion.figures.words import number
+from ganglion.figures.words import number, text
 
 
 @styled
@@ -52,6 +53,55 @@ def add_band(figure: Figure, low: np.ndarray, high: np.ndarray, quantiles: Seque
     label = f"{quantiles[0]:g} to {quantiles[-1]:g}"
     panel.fill_between(np.arange(len(low)), low, high, color=BLUE, alpha=0.18, linewidth=0, label=label)
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+@styled
+def series_by_class(groups: Mapping[str, np.ndarray], mistaken: Mapping[str, Sequence[str]]) -> Figure:
+    """Draw some series of each class, (series, steps), one above the other.
+
+    Args:
+        groups: series by the name of their class.
+        mistaken: what each of them was taken for, likewise; empty where that was right.
+    """
+    figure, axes = panels(len(groups), columns=2, width=4.4, height=2.4)
+    for panel, (name, several) in zip(axes, groups.items(), strict=True):
+        apart = 1.15 * max(float(np.nanmax(several) - np.nanmin(several)), 1e-9)
+        for place, (values, other) in enumerate(zip(several, mistaken[name], strict=True)):
+            level = -place * apart
+            panel.plot(values + level, color=RED if other else BLUE, linewidth=1.1)
+            if other:
+                style: dict[str, Any] = {"ha": "left", "va": "center", "color": RED, "fontsize": "small"}
+                level += float(np.nanmean(values))
+                panel.text(1.02, level, f"taken for\n{text(other)}", transform=panel.get_yaxis_transform(), **style)
+        panel.set(title=text(name), yticks=[])
+        panel.margins(x=0.01)
+    for panel in axes[-2:]:
+        panel.set_xlabel("step")
+    return figure
+
+
+@styled
+def series_pictures(series: Mapping[str, np.ndarray], pictures: Mapping[str, np.ndarray]) -> Figure:
+    """Draw a series of each class, (steps,), and beside it the pictures that were made of it.
+
+    Args:
+        series: one by the name of its class.
+        pictures: by their names, numbers from -1 to 1 for each series, (series, height, width).
+    """
+    columns = 1 + len(pictures)
+    figure, axes = panels(columns * len(series), columns=columns, width=2.6, height=2.4)
+    shown = None
+    for row, (name, values) in enumerate(series.items()):
+        line, *fields = axes[columns * row : columns * (row + 1)]
+        line.plot(values, color=BLUE, linewidth=1.1)
+        line.margins(x=0.01)
+        line.set(title=text(name), yticks=[], box_aspect=1)
+        for panel, (title, several) in zip(fields, pictures.items(), strict=True):
+            shown = panel.imshow(several[row], cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            panel.set(xticks=[], yticks=[], title=text(title) if row == 0 else "")
+    if shown is not None:
+        figure.colorbar(shown, ax=axes, shrink=0.6, aspect=30, ticks=[-1, 0, 1])
+    return figure
 
 
 @styled

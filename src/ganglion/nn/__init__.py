@@ -26,6 +26,7 @@ from ganglion.nn.convolution import pooling as pooling
 from ganglion.nn.convolution import same_padding as same_padding
 from ganglion.nn.convolution import transposed_size as transposed_size
 from ganglion.nn.dense import dense_layers as dense_layers
+from ganglion.nn.gramian import GramianFields as GramianFields
 from ganglion.nn.initialisers import initialise as initialise
 from ganglion.nn.inputs import FlatInputs as FlatInputs
 from ganglion.nn.inputs import RunningStandardisation as RunningStandardisation

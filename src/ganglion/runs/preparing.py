@@ -9,7 +9,7 @@ from ganglion import tasks
 from ganglion.data.card import card_notes
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
-from ganglion.data.dataset import Dataset
+from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.arrays import from_arrays, named_arrays
 from ganglion.data.formats.folder_layout import NAMES_FLAG
 from ganglion.data.formats.stored import STORED, stored
@@ -34,7 +34,7 @@ def as_source(system: System, data: Source, settings: DataSettings) -> str | Dat
         weights = None if settings.weights is None else array_of_weights(data, settings.weights, "data")
         data = named_arrays(data)
     inputs, targets = data if isinstance(data, tuple) else (data, None)
-    kind = tasks.find(system.task).wanted()
+    kind = _wanted([tasks.find(name) for name in system.tasks], settings)
     return from_arrays(inputs, targets, kind=kind, task=settings.task, pixels=settings.pixels, weights=weights)
 
 
@@ -55,7 +55,9 @@ def prepare_task(
             )
         return kinds[0].prepare(source, config, settings, seed)
     first = kinds[0]
-    dataset = source if isinstance(source, Dataset) else read(source, first.settled(settings), kind=first.wanted())
+    dataset = (
+        source if isinstance(source, Dataset) else read(source, first.settled(settings), kind=_wanted(kinds, settings))
+    )
     if settings.folds:
         _refuse_folds(dataset, settings)
     chosen = next((kind for kind in kinds if kind.refusal(dataset) is None), kinds[0])
@@ -67,6 +69,15 @@ def prepare_task(
     task = chosen.prepare(dataset, config, settings, seed)
     task.notes, task.findings = (*task.notes, *card_notes(dataset)), doubts
     return task
+
+
+def _wanted(kinds: Sequence[type[Task]], settings: DataSettings) -> Kind | None:
+    """Return what a file that could be several things is read as: by the first task, or, where classes are asked for,
+    by the first that tells some apart.
+    """
+    if settings.task == "classification":
+        return next((kind for kind in kinds if "classes" in kind.fields.get("targets", ())), kinds[0]).wanted()
+    return kinds[0].wanted()
 
 
 def _refuse_weights(kinds: Sequence[type[Task]], settings: DataSettings) -> None:

@@ -45,6 +45,7 @@ FIELDS: dict[FieldKind, Field] = {
         "strokes": [RANDOM.normal(0, 7, (length, 3)) for length in (3, 1, 4, 2)],
         "films": [PIXELS[:length] for length in (3, 1, 4, 2)],
         "series": RANDOM.normal(100, 3, (30, 2)),
+        "short-series": RANDOM.normal(3, 2, (4, 10, 2)),
         "weights": np.array([1.0, 0.0, 2.0, 1.0]),
     }.items()
 }  # type: ignore[misc]

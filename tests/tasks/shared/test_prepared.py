@@ -40,6 +40,7 @@ def values(kind: FieldKind) -> Any:
         "waveforms": [RANDOM.normal(0, 0.1, 20 + place).astype(np.float32) for place in range(SAMPLES)],
         "strokes": [RANDOM.normal(0, 5, (2 + place % 4, 3)) for place in range(SAMPLES)],
         "films": [PIXELS[: 1 + place % 3] for place in range(SAMPLES)],
+        "short-series": RANDOM.normal(0, 1, (SAMPLES, 10, 2)).astype(np.float32),
         "rows": RANDOM.normal(0, 1, (SAMPLES, 3)).astype(np.float32),
         "tagged": [[(word, "N" if word in ("cat", "dog") else "O") for word in one.split()] for one in sentences()],
     }

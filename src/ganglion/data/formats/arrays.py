@@ -8,6 +8,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.npz import INPUT_NAMES, TARGET_NAMES
+from ganglion.data.formats.short_series import refuse_too_short
 from ganglion.data.formats.stored import STORED
 from ganglion.data.formats.targets import Targets, Task, read_targets
 from ganglion.data.pixels import Range, channels_last, find_range, said, to_pixels
@@ -36,8 +37,16 @@ def from_arrays(
     inputs = _array(inputs, "inputs")
     black_white: Range | None = None
     remarks: tuple[str, ...] = ()
-    kind = kind or ("image" if inputs.ndim >= 3 else "tabular")
-    if inputs.dtype.kind not in "buif" or inputs.ndim not in {"image": (3, 4), "series": (1, 2)}.get(kind, (2,)):
+    kind = (
+        "short-series"
+        if kind == "series" and inputs.ndim == 3
+        else kind or ("image" if inputs.ndim >= 3 else "tabular")
+    )
+    if inputs.dtype.kind not in "buif" or inputs.ndim not in {
+        "image": (3, 4),
+        "series": (1, 2),
+        "short-series": (2, 3),
+    }.get(kind, (2,)):
         raise DataError(
             "cannot use these inputs",
             expected="numbers as (samples, columns), (samples, height, width) or (samples, height, width, channels)",
@@ -48,12 +57,17 @@ def from_arrays(
         black_white = find_range(inputs, pixels, where="inputs")
         remarks = (said(black_white, inputs.min(), inputs.max()),) if inputs.size else ()
         inputs = to_pixels(inputs, black_white)
+    elif kind == "short-series":
+        refuse_too_short(inputs.shape[1], "inputs")
+        inputs = (inputs[..., None] if inputs.ndim == 2 else inputs).astype(np.float64)
     else:
         inputs = inputs.astype(np.float64).reshape(len(inputs), -1 if inputs.size else 0)
     read = None if targets is None else _targets(_array(targets, "targets"), len(inputs), task, kind == "image")
     numbers, labels, notes = (None, (), ()) if read is None else (read.values, read.labels, (read.note,))
     digest = hashlib.sha256(b"".join(part.tobytes() for part in (inputs, numbers, weights) if part is not None))
-    columns = () if kind == "image" else tuple(f"column {number}" for number in range(inputs.shape[1]))
+    columns = (
+        () if kind in ("image", "short-series") else tuple(f"column {number}" for number in range(inputs.shape[1]))
+    )
     return Dataset.of(
         name=name,
         kind=kind,

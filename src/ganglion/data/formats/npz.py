@@ -9,6 +9,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.digests import fingerprint, single
+from ganglion.data.formats.short_series import refuse_too_short
 from ganglion.data.formats.targets import Targets, Task, read_targets
 from ganglion.data.formats.weights import array_of_weights
 from ganglion.data.pixels import CHANNELS, Range, channels_last, find_range, said, to_pixels
@@ -26,7 +27,8 @@ TARGET_NAMES = ("targets", "y", "labels", "target", "label")
 def read_arrays(path: Path, settings: DataSettings, kind: Kind | None = None) -> Dataset:
     """Read inputs, targets and a test part by their usual names (`x_train`, `inputs`, `test_labels`, ...).
 
-    Arrays of three or four axes are images; of two, rows, or a series where that is asked for.
+    Arrays of three or four axes are images; of two, rows, or a series where that is asked for. Where series are asked
+    for, an array of three axes is many short ones.
     """
     arrays = load_arrays(path)
     inputs, test_inputs = _inputs(arrays, path)
@@ -34,6 +36,8 @@ def read_arrays(path: Path, settings: DataSettings, kind: Kind | None = None) ->
     _refuse_uneven(inputs, found[0], path)
     _refuse_uneven(test_inputs, found[1], path)
     shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")
+    if kind == "series" and inputs.ndim == 3:
+        shape = "short-series"
     targets, notes = _targets(found, path, settings.task, pictures=shape == "image")
     weights = None if settings.weights is None else array_of_weights(arrays, settings.weights, path)
     parts = [_as(shape, part, path) for part in (inputs, test_inputs) if part is not None]
@@ -230,6 +234,16 @@ def _targets(
 
 def _as(kind: Kind, values: np.ndarray, path: Path) -> np.ndarray:
     """Return arrays of the type and the axes that their kind has."""
+    if kind == "short-series":
+        if values.ndim not in (2, 3) or values.dtype.kind not in "iufb":
+            raise DataError(
+                "these are no series",
+                where=str(path),
+                found=f"{values.dtype} of shape {values.shape}",
+                expected="numbers (samples, steps) or (samples, steps, channels)",
+            )
+        refuse_too_short(values.shape[1], str(path))
+        return (values[..., None] if values.ndim == 2 else values).astype(np.float64)
     if kind != "image":
         values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or values.dtype.kind not in "iufb":

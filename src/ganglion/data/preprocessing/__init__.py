@@ -12,6 +12,7 @@ from ganglion.data.preprocessing.masks import MaskPreprocessing
 from ganglion.data.preprocessing.numbers import RatingPreprocessing, SeriesPreprocessing, WeightPreprocessing
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.data.preprocessing.rows import TabularPreprocessing
+from ganglion.data.preprocessing.short_series import ShortSeriesPreprocessing
 from ganglion.data.preprocessing.sounds import WaveformPreprocessing
 from ganglion.data.preprocessing.strokes import StrokePreprocessing
 from ganglion.data.preprocessing.table import PREPROCESSING, Preprocessing, apply, fit, from_state, to_state
@@ -30,6 +31,7 @@ __all__ = [
     "Ragged",
     "RatingPreprocessing",
     "SeriesPreprocessing",
+    "ShortSeriesPreprocessing",
     "StrokePreprocessing",
     "TabularPreprocessing",
     "TaggedPreprocessing",

@@ -14,6 +14,7 @@ from ganglion.data.preprocessing.masks import MaskPreprocessing
 from ganglion.data.preprocessing.numbers import RatingPreprocessing, SeriesPreprocessing, WeightPreprocessing
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.data.preprocessing.rows import TabularPreprocessing
+from ganglion.data.preprocessing.short_series import ShortSeriesPreprocessing
 from ganglion.data.preprocessing.sounds import WaveformPreprocessing
 from ganglion.data.preprocessing.strokes import StrokePreprocessing
 from ganglion.data.preprocessing.tagged import TaggedPreprocessing
@@ -48,6 +49,7 @@ PREPROCESSING: dict[FieldKind, type[Preprocessing]] = {
     "strokes": StrokePreprocessing,
     "films": FilmPreprocessing,
     "series": SeriesPreprocessing,
+    "short-series": ShortSeriesPreprocessing,
     "weights": WeightPreprocessing,
 }
 """Closed: a saved run can name these kinds and nothing else."""
@@ -66,7 +68,7 @@ def fit(field: Field, **options: Any) -> Preprocessing:
     described: dict[str, Any] = {}
     if field.kind in ("classes", "masks", "boxes", "values", "series"):
         described = {"names": field.names}
-    elif field.kind == "rows":
+    elif field.kind in ("rows", "short-series"):
         described = {"columns": field.names}
     elif field.kind == "waveforms":
         described = {"rate": field.rate}

@@ -134,6 +134,32 @@ def geometric_brownian_motion(random: np.random.Generator, count: int | None) ->
     return _series(100 * np.exp(np.concatenate([[0.0], np.cumsum(returns)])))
 
 
+def waves(random: np.random.Generator, count: int | None) -> Dataset:
+    """Series of 64 steps: a sine, a square, a saw of 2 to 6 periods and random phase, or noise alone; all with noise.
+
+    All have mean 0 and deviation 1 before noise of deviation 0.3 is added, so that neither tells them apart.
+    """
+    names, steps = ("noise", "saw", "sine", "square"), 64
+    kinds = random.permutation(np.arange(count or 800) % len(names))
+    periods, phase = random.uniform(2, 6, (len(kinds), 1)), random.uniform(0, 1, (len(kinds), 1))
+    turns = periods * np.arange(steps) / steps + phase  # (samples, steps)
+    shapes = np.stack([
+        random.normal(0, 1, turns.shape),
+        np.sqrt(12) * (turns % 1 - 0.5),
+        np.sqrt(2) * np.sin(2 * np.pi * turns),
+        np.where(turns % 1 < 0.5, 1.0, -1.0),
+    ])  # fmt: skip
+    values = shapes[kinds, np.arange(len(kinds))] + random.normal(0, 0.3, turns.shape)
+    return Dataset.of(
+        name="",
+        kind="short-series",
+        inputs=values.astype(np.float32)[..., None],
+        targets=kinds.astype(np.int64),
+        label_names=names,
+        target_names=("shape",),
+    )
+
+
 def bars_and_stripes(random: np.random.Generator, count: int | None) -> Dataset:
     """Every distinct 4 x 4 image whose rows, or whose columns, are all on or off.
 
@@ -155,6 +181,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "sine": sine,
     "mackey-glass": mackey_glass,
     "geometric-brownian-motion": geometric_brownian_motion,
+    "waves": waves,
     "bars-and-stripes": bars_and_stripes,
     "faces": faces,
     "cells": cells,

@@ -80,8 +80,15 @@ SYSTEMS = (
     System(
         name="series-convnet",
         module="convolutional.series_convnet",
-        tasks=("forecasting",),
+        tasks=("forecasting", "series_classification"),
         data="mackey-glass",
-        defaults={"epochs": 12, "batch_size": 64, "schedule": "cosine"},
+        defaults={"epochs": 20, "batch_size": 64, "schedule": "cosine"},
+    ),
+    System(
+        name="gramian-convnet",
+        module="convolutional.gramian_convnet",
+        tasks=("series_classification",),
+        data="waves",
+        defaults={"epochs": 20, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
     ),
 )

@@ -14,6 +14,7 @@ from ganglion.data.preprocessing import (
     ImagePreprocessing,
     Preprocessing,
     SeriesPreprocessing,
+    ShortSeriesPreprocessing,
     TabularPreprocessing,
     TaggedPreprocessing,
     TextPreprocessing,
@@ -69,6 +70,8 @@ def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
             found = {"in_features": len(features)}
         case SeriesPreprocessing(means=means):
             found = {"in_features": len(means), "out_features": len(means)}
+        case ShortSeriesPreprocessing(means=means, steps=steps):
+            found = {"in_features": len(means), "out_features": len(means), "window": steps}
         case TextPreprocessing(tokens=tokens):
             found = {"vocabulary_size": len(tokens)}
         case TaggedPreprocessing(text=text, tags=tags):

@@ -15,7 +15,7 @@ from ganglion.data.formats.npz import read_array
 from ganglion.data.formats.photographs import Photograph, read_photograph
 from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.pixels import BYTES, Range, asked_pixels
-from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
@@ -67,7 +67,7 @@ def _title(name: Name) -> str:
 
 def asked(
     inputs: Sequence[Any],
-    preprocessing: ImagePreprocessing | TabularPreprocessing,
+    preprocessing: ImagePreprocessing | TabularPreprocessing | ShortSeriesPreprocessing,
     settings: DataSettings | None = None,
 ) -> tuple[Asked, Tensor]:
     """Return what a user asks about, raw images or rows with their names, and the same prepared `(samples, ...)`.
@@ -75,7 +75,7 @@ def asked(
     Args:
         settings: What the user said of the training data, by which tables are read.
     """
-    if isinstance(preprocessing, TabularPreprocessing):
+    if isinstance(preprocessing, TabularPreprocessing | ShortSeriesPreprocessing):
         found = raw(inputs, preprocessing, settings=settings)
         return found, preprocessing(found.samples)
     found = raw(inputs, pictures=preprocessing)
@@ -103,7 +103,7 @@ def far_from_training(prepared: Tensor, preprocessing: ImagePreprocessing) -> tu
 
 def raw(
     inputs: Sequence[Any],
-    table: TabularPreprocessing | None = None,
+    table: TabularPreprocessing | ShortSeriesPreprocessing | None = None,
     pictures: ImagePreprocessing | None = None,
     settings: DataSettings | None = None,
     whole: bool = False,
@@ -264,7 +264,9 @@ def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None, w
     return Asked(np.stack(samples) if same else samples, names)
 
 
-def _rows(paths: Sequence[Path], preprocessing: TabularPreprocessing, settings: DataSettings | None) -> Asked:
+def _rows(
+    paths: Sequence[Path], preprocessing: TabularPreprocessing | ShortSeriesPreprocessing, settings: DataSettings | None
+) -> Asked:
     """Return the rows of files in the order of the network's columns, each named by its file, its place and its id."""
     found = [read_rows(path, preprocessing.columns, preprocessing.categories, settings) for path in paths]
     parts = [one.rows for one in found]
