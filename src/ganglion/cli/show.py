@@ -36,7 +36,8 @@ def _print_families() -> None:
     for family, sentence in FAMILIES.items():
         names = ", ".join(system.name for system in INDEX if system.family == family)
         print(textwrap.fill(sentence, WIDTH, initial_indent=f"{family:<{INDENT}}", subsequent_indent=" " * INDENT))
-        print(textwrap.fill(names, WIDTH, initial_indent=" " * INDENT, subsequent_indent=" " * INDENT))
+        indent = " " * INDENT
+        print(textwrap.fill(names, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False))
     print("\n`ganglion list FAMILY` describes the systems of a family, `ganglion info NAME`")
     print("explains a system, `ganglion train NAME` trains it.")
 

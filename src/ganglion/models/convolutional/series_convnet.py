@@ -29,6 +29,8 @@ Data it expects:
     To forecast, a series in the order of time: a CSV with one row for each step and any numeric columns, or a
     generator. Everything is as for `lstm-forecaster`: parts in the order of time, columns standardised on the training
     part, every column forecast, scores of the target column. Windows of a few hundred steps cost little.
+    To classify, many short series of one length with a class each: arrays (samples, steps, channels) with targets, or,
+    with `--task classification`, a table with a series in each row.
 
 What to expect:
     It trains several times faster than a recurrent network of as many weights and forecasts about as well; the mean of
