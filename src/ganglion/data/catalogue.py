@@ -407,7 +407,16 @@ TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "im
 """Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
-WRITTEN_AS_TEXT: tuple[Kind, ...] = ("tabular", "series", "short-series", "text", "documents", "tagged", "ratings", "text-pairs")
+WRITTEN_AS_TEXT: tuple[Kind, ...] = (
+    "tabular",
+    "series",
+    "short-series",
+    "text",
+    "documents",
+    "tagged",
+    "ratings",
+    "text-pairs",
+)
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
 TEXTS: dict[Kind | None, Reader] = {

@@ -25,9 +25,9 @@ Data it expects:
     (samples, steps, channels).
 
 What to expect:
-    The generated `waves`, four shapes of any phase under noise: about 97 % of the test part, in a minute on a CPU, where
-    the nearest neighbour has 60 %. `series-convnet` has 99 % there in less time and memory: fields grow with the square
-    of the steps. They are worth it where the picture itself is wanted: the report draws one of each class.
+    The generated `waves`, four shapes of any phase under noise: about 97 % of the test part in a minute on a CPU, where
+    the nearest neighbour has 60 %. `series-convnet` has 99 % there: fields grow with the square of the steps, and what
+    is near in time is not always near in them. They are worth it where a picture of each series is wanted.
 
 Departures from the paper:
     1. Wang and Oates look at their fields with tiled convolutional networks that are pre-trained on unlabelled series;
