@@ -332,6 +332,9 @@ class EnergyModel(Protocol):
     def gibbs_step(self, visible: Tensor) -> Tensor:
         """Move every row of visible units, (rows, units), one step along the chain."""
 
+    def tempered_step(self, visible: Tensor, coldness: Tensor) -> tuple[Tensor, Tensor]:
+        """Move every row, (rows, units), along a chain of exp(-coldness E), (rows,); return the rows and E."""
+
     def match_means(self, visible: Tensor) -> None:
         """Start from the means of the data, (rows, units)."""
 
@@ -377,10 +380,10 @@ class BinaryModel(Protocol):
     def gibbs_step(self, visible: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Move every row of visible units, (rows, units), one step along the chain."""
 
-    def estimate_log_partition(
+    def annealed_weights(
         self, base_bias: Tensor, *, chains: int = ..., generator: torch.Generator | None = None
     ) -> Tensor:
-        """Estimate log Z from independent units of these log odds `(visible,)`."""
+        """Return log weights (chains,) whose mean in the exponent is Z, from units of these log odds `(visible,)`."""
 
 
 @runtime_checkable

@@ -93,6 +93,19 @@ class BernoulliRBM(nn.Module):
         """Draw all hidden units given the visible ones, (rows, visible units), then all visible ones given those."""
         return self.sample_visible(self.sample_hidden(visible, generator), generator)
 
+    def tempered_step(
+        self, visible: Tensor, coldness: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Move rows of visible units, (rows, units), a step along chains of p ~ exp(-coldness E); return them and E.
+
+        Args:
+            coldness: of every row, (rows,): 1 is the machine, 0 are coins.
+        """
+        beta = coldness.unsqueeze(-1)
+        hidden = sample_bernoulli(torch.sigmoid(beta * self._hidden_input(visible)), generator)
+        visible = sample_bernoulli(torch.sigmoid(beta * self._visible_input(hidden)), generator)
+        return visible, self.energy(visible, hidden)
+
     @torch.no_grad()
     def reconstruct(self, visible: Tensor) -> Tensor:
         """Return p(v = 1 | h), (rows, visible units), for h at its mean given `visible`: up and down without noise."""
@@ -139,7 +152,6 @@ class BernoulliRBM(nn.Module):
         chunks = binary_states(smaller).split(1 << 14)
         return torch.cat([negative_free_energy(states.to(self.weight)) for states in chunks]).logsumexp(0)
 
-    @torch.no_grad()
     def estimate_log_partition(
         self,
         base_bias: Tensor,
@@ -148,11 +160,30 @@ class BernoulliRBM(nn.Module):
         temperatures: int = 1000,
         generator: Generator | None = None,
     ) -> Tensor:
-        """Estimate log Z by annealed importance sampling.
+        """Estimate log Z by annealed importance sampling: the logarithm of the mean of `annealed_weights`.
+
+        The estimate of Z has no bias, so that of log Z errs on the low side, and a likelihood made with it on the high
+        side.
+
+        Args:
+            base_bias: as in `annealed_weights`, `(visible,)`; so are the others.
+        """
+        weights = self.annealed_weights(base_bias, chains=chains, temperatures=temperatures, generator=generator)
+        return weights.logsumexp(0) - math.log(chains)
+
+    @torch.no_grad()
+    def annealed_weights(
+        self,
+        base_bias: Tensor,
+        *,
+        chains: int = 500,
+        temperatures: int = 1000,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return log importance weights, (chains,), whose mean in the exponent is Z.
 
         Samples are carried from independent units, whose log Z is known, to the machine, and weighed on the way along
-        p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), t from 0 to 1. The estimate of Z has no
-        bias, so that of log Z errs on the low side, and a likelihood made with it on the high side.
+        p_t(v) ~ exp((1 - t) base.v + t a.v) prod_j (1 + exp(t (b_j + W_j.v))), t from 0 to 1.
 
         Args:
             base_bias: log odds of the independent units, `(visible,)`; those of the data's means are best.
@@ -175,7 +206,7 @@ class BernoulliRBM(nn.Module):
             hidden = sample_bernoulli(torch.sigmoid(then * hidden_input), generator)
             visible_input = base_bias + then * (change + hidden @ self.weight)
             visible = sample_bernoulli(torch.sigmoid(visible_input), generator)
-        return log_weights.logsumexp(0) - math.log(chains)
+        return log_weights
 
     def _marginal(self, hidden: Tensor) -> Tensor:
         """Return log sum_v exp(-E(v, h)): the mirror image of the free energy."""
@@ -198,6 +229,16 @@ def sample_bernoulli(probabilities: Tensor, generator: Generator | None = None) 
     dtype = probabilities.dtype if probabilities.dtype == torch.float64 else torch.float32
     noise = torch.rand(probabilities.shape, generator=generator, dtype=dtype, device=probabilities.device)
     return noise.lt_(probabilities)
+
+
+def spread_of_log_mean(weights: Tensor) -> float:
+    """Return the standard error, in nats, of the logarithm of the mean of exp(weights), (chains,).
+
+    >>> spread_of_log_mean(torch.zeros(10))
+    0.0
+    """
+    shares = weights.double().softmax(0) * len(weights)  # of the mean, which is 1
+    return float(shares.std() / math.sqrt(len(weights)))
 
 
 def binary_states(units: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Density: a network that says how probable data is, and dreams up more of it; no labels are needed."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -13,7 +14,7 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS
-from ganglion.nn.energy import sample_bernoulli
+from ganglion.nn.energy import sample_bernoulli, spread_of_log_mean
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
@@ -53,6 +54,11 @@ LOG_LIKELIHOOD = Measure(
     higher_is_better=True,
     meaning="log p of a sample in nats, its normaliser estimated by annealed importance sampling.",
 )
+LOG_LIKELIHOOD_SPREAD = Measure(
+    name="log_likelihood_spread",
+    higher_is_better=False,
+    meaning="Standard error of the log-likelihood in nats, from the scatter of the normaliser's estimate.",
+)
 RECONSTRUCTION_ERROR = Measure(
     name="reconstruction_error",
     higher_is_better=False,
@@ -88,7 +94,8 @@ class Density(Task):
     """Model the joint distribution of binary units: pixels brighter than half, columns above their training mean.
 
     `pseudo_log_likelihood` is the sum over units of log p(unit | all others), in nats per sample. On the test part
-    `log_likelihood` is the real thing, its normaliser estimated by annealed importance sampling. For the baseline,
+    `log_likelihood` is the real thing, its normaliser estimated by annealed importance sampling, and
+    `log_likelihood_spread` how far that may be off. For the baseline,
     units that know nothing of each other, both are the same number. `free_energy_gap` is by how much the mean free
     energy of a part exceeds that of training samples: once it grows, the machine learns by heart.
     """
@@ -97,7 +104,7 @@ class Density(Task):
     reads = ("image", "tabular")
     takes = "images or rows of a table"
     fields: ClassVar = {"inputs": ("images", "rows")}
-    measures = (PSEUDO_LOG_LIKELIHOOD, LOG_LIKELIHOOD, RECONSTRUCTION_ERROR, FREE_ENERGY_GAP)
+    measures = (PSEUDO_LOG_LIKELIHOOD, LOG_LIKELIHOOD, LOG_LIKELIHOOD_SPREAD, RECONSTRUCTION_ERROR, FREE_ENERGY_GAP)
     captions: ClassVar = {
         "receptive_fields": "What each hidden unit responds to; blue is positive, orange negative",
         "reconstructions": "Test samples, what one step there and back makes of them, and the difference",
@@ -155,8 +162,9 @@ class Density(Task):
         }
         if part == "test":
             base_bias, generator = self.base_bias.to(visible.device), _generator(visible.device, 0)
-            log_partition = machine.estimate_log_partition(base_bias, chains=CHAINS, generator=generator)
-            metrics["log_likelihood"] = -free_energy - float(log_partition)
+            weights = machine.annealed_weights(base_bias, chains=CHAINS, generator=generator).double()
+            metrics["log_likelihood"] = -free_energy - float(weights.logsumexp(0)) + math.log(CHAINS)
+            metrics["log_likelihood_spread"] = spread_of_log_mean(weights)
         return metrics
 
     def _on(self, network: nn.Module, part: Part) -> Tensor:

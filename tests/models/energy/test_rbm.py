@@ -1,5 +1,6 @@
 """The restricted Boltzmann machine as an entry of the index."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,3 +58,15 @@ def test_options_reach_the_rule() -> None:
 def test_refuses_sizes_below_one(field: str) -> None:
     with pytest.raises(ConfigurationError, match=field):
         build(Config(**{field: 0}))
+
+
+@pytest.mark.parametrize("fields", [{"temperatures": 4}, {"fast_rate": 0.05}])
+def test_machines_learn_with_chains_that_get_about(fields: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    rule = build(replace(TINY, **fields))
+    loader, steps = ROW.loader(), 0
+    while steps < 1000:
+        for batch in loader:
+            rule.step(batch)
+            steps += 1
+    assert exact_log_likelihood(rule) > -7.0

@@ -17,7 +17,9 @@ Networks:
 
 Learning rule:
     Contrastive divergence. E_model is replaced by the mean over samples k Gibbs steps away from the data (CD-k), or by
-    persistent chains that run on from update to update (persistent CD, the default: its dreams are better).
+    persistent chains that run on from update to update (persistent CD, the default: its dreams are better). Two ways
+    let these chains get about: fast weights that push them away from where they are (`fast_rate`), and chains at higher
+    temperatures that exchange states with them (`temperatures`).
 
 Data it expects:
     Images, made grey, or numeric rows; both are turned into zeros and ones. Labels are not used.
@@ -26,7 +28,8 @@ What to expect:
     On the bundled digits, seed 0, in seconds on a CPU: a pseudo-log-likelihood of about -14.6 nats per image and a
     log-likelihood of about -17.8, where independent pixels have -25.2 for both; hidden units that look like pen strokes
     and dreams that look like digits. Watch the free energy of held-out data: when it moves away from that of the
-    training data, the machine is learning by heart.
+    training data, the machine is learning by heart. On bars and stripes, 1,500 steps of a machine of 8 hidden units came
+    to -5.53 nats by enumeration with plain chains, to -5.17 with fast weights, to -5.04 with eight temperatures.
 
 Departures from the paper:
     1. Visible biases start at the log odds of the first batch (Hinton 2010, section 8), not of the whole training set.
@@ -44,6 +47,7 @@ References:
 """
 
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -52,7 +56,7 @@ from ganglion.core import LearningRule
 from ganglion.nn.energy import BernoulliRBM
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
-from ganglion.settings import Count, settings
+from ganglion.settings import Count, at_least, settings
 
 
 @settings
@@ -69,6 +73,11 @@ class Config:
     """Let the chains run on from update to update instead of starting them at the data."""
     num_chains: Count = 20
     """Persistent chains that run side by side."""
+    temperatures: Count = 1
+    """Sets of chains from the machine's own temperature to one where nothing holds them, which exchange their states
+    (parallel tempering); 1 for none."""
+    fast_rate: Annotated[float, at_least(0)] = 0.0
+    """Learning rate of fast weights that only drive the chains on (fast persistent CD); 0 for none."""
     start_from_means: bool = True
     """Start the visible biases at the log odds of the data's means, so that hidden units need not learn those."""
     descent: Descent = Descent(optimizer="sgd", learning_rate=0.1)
@@ -89,6 +98,8 @@ def build(config: Config) -> LearningRule:
         persistent=config.persistent,
         num_chains=config.num_chains,
         start_from_means=config.start_from_means,
+        temperatures=config.temperatures,
+        fast_rate=config.fast_rate,
     )
 
 
