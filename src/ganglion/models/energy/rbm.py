@@ -28,8 +28,8 @@ What to expect:
     On the bundled digits, seed 0, in seconds on a CPU: a pseudo-log-likelihood of about -14.6 nats per image and a
     log-likelihood of about -17.8, where independent pixels have -25.2 for both; hidden units that look like pen strokes
     and dreams that look like digits. Watch the free energy of held-out data: when it moves away from that of the
-    training data, the machine is learning by heart. On bars and stripes, 1,500 steps of a machine of 8 hidden units came
-    to -5.53 nats by enumeration with plain chains, to -5.17 with fast weights, to -5.04 with eight temperatures.
+    training data, the machine is learning by heart. On bars and stripes, 1,500 steps of a machine of 8 hidden units
+    came to -5.53 nats by enumeration with plain chains, to -5.17 with fast weights, to -5.04 with eight temperatures.
 
 Departures from the paper:
     1. Visible biases start at the log odds of the first batch (Hinton 2010, section 8), not of the whole training set.
