@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ganglion import tasks
+from ganglion.cli.data import AS, check_data
 from tests.cli.outcome import Command
 
 TABLE = "size;kind\n" + "".join(f"{1 + n % 9}.{100 + n % 800};{'ab'[n % 2]}\n" for n in range(60))
@@ -86,3 +88,10 @@ def test_texts_of_every_form_are_read_in_the_encoding_that_is_said(
     done = command("data", "check", path, "--as", kind, "--encoding", "cp437", "--json")
     assert "Grüße" in done.json["card"][0]["examples"]
     assert "Grüße" not in command("data", "check", path, "--as", kind, "--json").out
+
+
+def test_data_can_be_checked_as_whatever_a_system_reads() -> None:
+    read = {kind for name in tasks.names() for kind in tasks.find(name).reads}
+    assert read <= set(AS.values())
+    described = " ".join((check_data.__doc__ or "").split())
+    assert all(f"{kind}," in described or f"{kind}." in described for kind in AS)

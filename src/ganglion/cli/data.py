@@ -15,8 +15,8 @@ from ganglion.settings import unknown_name
 
 AS = {
     "table": "tabular",
-    **{kind: kind for kind in ("series", "short-series", "text", "documents", "tagged", "image")},
-    **{kind: kind for kind in ("image-pairs", "image-domains", "image-masks", "image-boxes")},
+    **{kind: kind for kind in ("series", "short-series", "text", "documents", "tagged", "text-pairs", "ratings")},
+    **{kind: kind for kind in ("image", "image-pairs", "image-domains", "image-masks", "image-boxes")},
 }
 """What data can be checked as, and the name of that kind."""
 
@@ -67,8 +67,8 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
     Args:
         source: Name of a data set, or path of your own data.
         reading: How the data is to be read; what is not given is found out.
-        kind: What to read the data as: table, series, text, documents, tagged, image, image-pairs,
-            image-domains, image-masks, image-boxes.
+        kind: What to read the data as: table, series, short-series, text, documents, tagged, text-pairs,
+            ratings, image, image-pairs, image-domains, image-masks, image-boxes.
         json: Print one JSON object.
     """
     from ganglion.data.card import card
