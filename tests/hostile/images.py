@@ -210,6 +210,64 @@ def _(folder: Path) -> Path:
     return folder
 
 
+def labelled(folder: Path, text: str, name: str = "labels.csv") -> Path:
+    """Write pictures called 0.png, 1.png, ... and a table beside them."""
+    for number in range(12):
+        put(folder / f"{number}.png", encoded(np.roll(NOISE[:8, :8], number, axis=1)))
+    put(folder / name, text)
+    return folder
+
+
+def rows_of(head: str, row: str, count: int = 12) -> str:
+    return head + "\n" + "".join(row.format(n=n, kind="ab"[n % 2]) + "\n" for n in range(count))
+
+
+LABELS = {
+    "columns of which each could be the classes": (
+        rows_of("file,sex,place", "{n}.png,{kind},{kind}x"), "say which with --target"),
+    "a picture in two rows that say different things": (
+        rows_of("f,y", "{n}.png,{kind}") + "3.png,a\n", "labels.csv, line 14"),
+    "a row of more cells": (rows_of("f,y", "{n}.png,{kind}") + "3.png,a,b\n", "another number of cells"),
+    "a quotation mark without an end": (rows_of("f,y", "{n}.png,{kind}") + '"3.png,a\n', "name no picture"),
+    "names only": (rows_of("f", "{n}.png"), "only the names of the files"),
+    "numbers with words among them": (rows_of("f,age", "{n}.png,{n}5") + "11.png,old\n", "cells that are none"),
+}  # fmt: skip
+for called, (content, words) in LABELS.items():
+    refused("labels", called, words)(lambda folder, content=content: labelled(folder, content))
+
+
+@refused("labels", "two tables", "say which with --labels")
+def _(folder: Path) -> Path:
+    put(folder / "b.csv", rows_of("f,size", "{n}.png,{n}.5"))
+    return labelled(folder, rows_of("f,y", "{n}.png,{kind}"))
+
+
+@refused("labels", "folders of classes and a column of others", "--labels folders")
+def _(folder: Path) -> Path:
+    good(folder)
+    names = "".join(
+        f"{path.relative_to(folder)},{'ab'[n % 2]}\n" for n, path in enumerate(sorted(folder.rglob("*.png")))
+    )
+    put(folder / "labels.csv", "f,y\n" + names)
+    return folder
+
+
+@accepted("labels", "names without endings, in a column of any name", "by the column 'photo'")
+def _(folder: Path) -> Path:
+    return labelled(folder, rows_of("kind;photo", "{kind};{n}"))
+
+
+@accepted("labels", "a broken table beside folders of classes")
+def _(folder: Path) -> Path:
+    put(good(folder) / "notes.csv", 'a,b\n"1,2\n3,4,5\n')
+    return folder
+
+
+@accepted("labels", "names of files outside, beside one of each picture", "as 2 classes")
+def _(folder: Path) -> Path:
+    return labelled(folder, rows_of("f,y", "../../../{n}.png,{kind}"))
+
+
 @refused("image", "an empty folder", "no images in this folder")
 def _(folder: Path) -> Path:
     return folder

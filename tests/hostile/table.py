@@ -25,6 +25,7 @@ KINDS = {
     "table": "Tables: CSV of all dialects, Parquet",
     "text": "Texts",
     "image": "Folders of images",
+    "labels": "Pictures with a table of labels",
     "archive": "Archives: tar, gzip, IDX",
     "array": "Arrays: NPY, NPZ",
     "path": "Names that are no paths",

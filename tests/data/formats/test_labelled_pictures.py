@@ -182,6 +182,13 @@ def test_a_table_that_is_named_must_name_the_pictures(tmp_path: Path) -> None:
         reading(tmp_path, labels="others.csv")
 
 
+def test_a_table_that_cannot_be_read_is_told_of_unless_folders_say_enough(tmp_path: Path) -> None:
+    ragged = "f,y\n" + "".join(f"{n:03d},cat{',more' * (n == 5)}\n" for n in range(COUNT))
+    with pytest.raises(DataError, match="another number of cells"):
+        reading(folder(tmp_path / "flat", t_csv=ragged))
+    assert shown(reading(folder(tmp_path / "classes", lambda n: f"{KINDS[n]}/{n}.png", t_csv=ragged))) == KINDS
+
+
 def test_weights_stand_in_the_table_too(tmp_path: Path) -> None:
     dataset = reading(folder(tmp_path, t_csv=table("f,y,w", lambda n: f"{n:03d},{KINDS[n]},{n + 1}")), weights="w")
     assert dataset.fields["weights"].values.tolist() == [n + 1 for n in range(COUNT)]

@@ -52,10 +52,12 @@ def tables_in(folder: Path) -> list[Path]:
     ]
 
 
-def find_label_tables(folder: Path, files: Sequence[Path], settings: DataSettings) -> list[LabelTable]:
+def find_label_tables(
+    folder: Path, files: Sequence[Path], settings: DataSettings, broken: list[DataError]
+) -> list[LabelTable]:
     """Return the tables whose rows name pictures; only the one that the user names, if there is such.
 
-    Raises `DataError` where a table was named and names no pictures, and `UsageError` where there is no such table.
+    Why other tables cannot be read is added to `broken`. Raises `DataError` where a table was named and names no pictures, and `UsageError` where there is no such table.
     """
     paths = tables_in(folder)
     if settings.labels not in LAYOUTS:
@@ -63,7 +65,7 @@ def find_label_tables(folder: Path, files: Sequence[Path], settings: DataSetting
         if settings.labels not in names:
             raise unknown_name("table beside these pictures", settings.labels, [*LAYOUTS, *names], where=str(folder))
         (path,) = (path for path, name in zip(paths, names, strict=True) if name == settings.labels)
-        found = _naming(path, folder, files, settings)
+        found = _naming(path, files, settings)
         if found is None:
             raise DataError(
                 "no column of this table names the pictures",
@@ -72,11 +74,18 @@ def find_label_tables(folder: Path, files: Sequence[Path], settings: DataSetting
                 remedy="write the names of the files into a column, with or without their endings",
             )
         return [found]
-    tables = (_naming(path, folder, files, settings) for path in paths if not SUBMISSION.fullmatch(path.stem))
-    return [table for table in tables if table is not None]
+    tables = []
+    for path in paths:
+        try:
+            table = None if SUBMISSION.fullmatch(path.stem) else _naming(path, files, settings)
+        except DataError as error:
+            broken.append(error)
+        else:
+            tables += [table] if table else []
+    return tables
 
 
-def _naming(path: Path, folder: Path, files: Sequence[Path], settings: DataSettings) -> LabelTable | None:
+def _naming(path: Path, files: Sequence[Path], settings: DataSettings) -> LabelTable | None:
     """Return the column of a table that names the most pictures, if it names most of what stands in it."""
     near = [file for file in files if file.is_relative_to(path.parent)]
     if not near:

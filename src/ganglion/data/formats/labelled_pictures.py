@@ -47,20 +47,29 @@ def find_labelled(folder: Path, settings: DataSettings) -> Dataset | None:
     if settings.labels in ("folders", "names") or not tables_in(folder):
         return None
     files, _ = walk(folder)
-    tables = find_label_tables(folder, files, settings) if files else []
-    if not tables or (settings.labels == "auto" and _folders_say_it(folder, files, tables, settings)):
+    broken: list[DataError] = []
+    tables = find_label_tables(folder, files, settings, broken) if files else []
+    classes = _classes_of_folders(folder, files)
+    if broken and not tables and not classes:
+        raise broken[0]
+    if not tables or (settings.labels == "auto" and _folders_say_it(folder, classes, tables, settings)):
         return None
     return _read(folder, files, tables, settings)
 
 
-def _folders_say_it(folder: Path, files: list[Path], tables: list[LabelTable], settings: DataSettings) -> bool:
-    """Whether folders of classes say what a column says. Raises where they say something else and none is asked for."""
+def _classes_of_folders(folder: Path, files: list[Path]) -> dict[Path, str]:
+    """Return the folder that each picture lies in, where there are several and each picture lies in one."""
     classes = {}
     for _, root, paths in parts_of(folder, files, []):
         for path in paths:
             steps = path.relative_to(root).parts
             classes[path] = readable(steps[0]) if len(steps) > 1 else ""
-    if len(set(classes.values())) < 2 or "" in classes.values():
+    return classes if len(set(classes.values())) > 1 and "" not in classes.values() else {}
+
+
+def _folders_say_it(folder: Path, classes: dict[Path, str], tables: list[LabelTable], settings: DataSettings) -> bool:
+    """Whether folders of classes say what a column says. Raises where they say something else and none is asked for."""
+    if not classes:
         return False
     first = tables[0]
     columns = read_table(first.path, settings, as_text=True)
