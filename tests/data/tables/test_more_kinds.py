@@ -89,3 +89,13 @@ def test_classes_that_differ_only_in_capitals_are_named() -> None:
     names = np.array(["cat", "Cat", "dog"])[np.arange(60) % 3]
     (finding,) = [one for one in check(from_arrays(rows, names)) if one.name == "like-classes"]
     assert finding.where == ("'Cat' = 'cat'",)
+
+
+def test_a_row_that_sums_up_the_others_stops_a_training(tmp_path: Path) -> None:
+    rows = lines(lambda n: f"{'abcd'[n % 4]},{n % 7 + 0.5},{n * 0.25}", 40)
+    for name, levels in (("Total", ["stop"]), ("e", [])):
+        sums = sum(n % 7 + 0.5 for n in range(40)), sum(n * 0.25 for n in range(40))
+        read = dataset(tmp_path, "shop,cost,gain\n" + rows + f"{name},{sums[0]},{sums[1]}\n")
+        assert [one.level for one in read.findings if one.name == "total"] == levels
+    read = dataset(tmp_path, "shop,cost,gain\n" + rows + "Total,1.5,2.5\n")  # a shop of that name
+    assert not [one for one in read.findings if one.name == "total"]

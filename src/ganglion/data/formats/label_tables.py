@@ -57,7 +57,8 @@ def find_label_tables(
 ) -> list[LabelTable]:
     """Return the tables whose rows name pictures; only the one that the user names, if there is such.
 
-    Why other tables cannot be read is added to `broken`. Raises `DataError` where a table was named and names no pictures, and `UsageError` where there is no such table.
+    Why other tables cannot be read is added to `broken`. Raises `DataError` where a table was named and names no
+    pictures, and `ConfigurationError` where there is no such table.
     """
     paths = tables_in(folder)
     if settings.labels not in LAYOUTS:

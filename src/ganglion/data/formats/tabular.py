@@ -19,6 +19,13 @@ from ganglion.errors import DataError
 from ganglion.findings import Finding
 
 EXAMPLES = 3
+TOTALS = frozenset(
+    [
+        *("total", "totals", "sum", "grand total", "all", "gesamt", "summe", "totaal", "totale", "somme", "suma"),
+        *("итого", "всего", "合计", "总计", "合計"),
+    ]
+)
+"""What the last row of a report is called."""
 
 
 def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = None) -> Dataset:
@@ -37,6 +44,7 @@ def read_tabular(path: Path, settings: DataSettings, test_path: Path | None = No
     inputs = find_inputs(table, target, settings, notes)
     findings: list[Finding] = []
     kept = _with_target(table, target, settings, findings)
+    findings += _total(table)
     rows = table.only(inputs).rows()[kept]
     weights = None if settings.weights is None else weights_in(table[settings.weights], settings.weights, path)[kept]
     test_rows = test_kept = None
@@ -136,6 +144,18 @@ def _with_target(table: Table, target: str | None, settings: DataSettings, findi
             )
         )
     return np.flatnonzero(~missing)
+
+
+def _total(table: Table) -> list[Finding]:
+    """Return a finding where the last row is called a total and sums up a column, as that of a report does."""
+    columns = [column for name, column in zip(table.names, table.columns, strict=True) if name not in table.doubts]
+    last = [column[-1] for column in columns if not is_numeric(column)]
+    called = next((str(cell) for cell in last if str(cell).strip(" :").lower() in TOTALS), None)
+    numbers = [column for column in columns if is_numeric(column) and np.isfinite(column).all() and len(column) > 2]
+    if called is None or not any(np.isclose(column[:-1].sum(), column[-1]) and column[-1] for column in numbers):
+        return []
+    message, where = f"the last row, {called!r}, sums up the others", (f"line {table.line(len(table) - 1)}",)
+    return [Finding(name="total", level="stop", message=message, where=where, remedy="remove it: it is no sample")]
 
 
 def _fingerprint(
