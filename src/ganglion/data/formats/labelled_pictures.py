@@ -50,8 +50,9 @@ def find_labelled(folder: Path, settings: DataSettings) -> Dataset | None:
     broken: list[DataError] = []
     tables = find_label_tables(folder, files, settings, broken) if files else []
     classes = _classes_of_folders(folder, files)
-    if broken and not tables and not classes:
-        raise broken[0]
+    first = next(iter(broken), None)
+    if isinstance(first, DataError) and not tables and not classes:
+        raise first
     if not tables or (settings.labels == "auto" and _folders_say_it(folder, classes, tables, settings)):
         return None
     return _read(folder, files, tables, settings)
