@@ -120,7 +120,10 @@ class _Undrawn(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
+        named = kwargs or {}
+        if function is nn.init.normal_:  # where a mode is on, torch hands over the whole function, with names
+            return named.get("tensor", *args[:1])
+        return args[0] if function is Tensor.normal_ else function(*args, **named)
 
 
 def _refuse_hollow(system: System, networks: Iterable[nn.Module]) -> None:

@@ -33,6 +33,13 @@ SYSTEMS = (
         defaults={"epochs": 40, "batch_size": 4},
     ),
     System(
+        name="cyclegan",
+        module="adversarial.cyclegan",
+        tasks=("domains",),
+        data="drawn-facades",
+        defaults={"epochs": 30, "batch_size": 4},
+    ),
+    System(
         name="wgan",
         module="adversarial.wgan",
         tasks=("generation", "points"),

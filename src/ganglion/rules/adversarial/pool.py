@@ -25,16 +25,28 @@ class Pool:
     """
 
     size: int
+    name: str = ""
+    """Tells it apart in a rule of several games."""
+
+    @property
+    def counter(self) -> str:
+        """The counter of samples that are stored."""
+        return COUNTER + self.name
+
+    @property
+    def _prefix(self) -> str:
+        return f"pool.{self.name}." if self.name else PREFIX
 
     @torch.no_grad()
     def exchange(self, fresh: Batch, tensors: dict[str, Tensor], counters: dict[str, int]) -> Batch:
         """Return what is shown in the place of fresh samples, (batch, *shape of a sample), and their conditions."""
-        if not tensors.keys() & {PREFIX + name for name in fresh}:
-            tensors |= {PREFIX + name: value.new_zeros(self.size, *value.shape[1:]) for name, value in fresh.items()}
-        stored = {name: tensors[PREFIX + name] for name in fresh}
-        count, filled = len(next(iter(fresh.values()))), counters[COUNTER]
+        if not tensors.keys() & {self._prefix + name for name in fresh}:
+            empty = {name: value.new_zeros(self.size, *value.shape[1:]) for name, value in fresh.items()}
+            tensors |= {self._prefix + name: value for name, value in empty.items()}
+        stored = {name: tensors[self._prefix + name] for name in fresh}
+        count, filled = len(next(iter(fresh.values()))), counters[self.counter]
         if filled < self.size:
-            counters[COUNTER] = min(self.size, filled + count)
+            counters[self.counter] = min(self.size, filled + count)
             for name, value in fresh.items():
                 stored[name][filled : filled + count] = value[: self.size - filled]
             return fresh

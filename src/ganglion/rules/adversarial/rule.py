@@ -14,7 +14,7 @@ from ganglion.rules.adversarial.extras import Extra, call_unchanged
 from ganglion.rules.adversarial.games import game
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.penalties import PENALTIES, clip_weights
-from ganglion.rules.adversarial.pool import COUNTER, Pool
+from ganglion.rules.adversarial.pool import Pool
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.adversarial.turns import Schedule, Turns
 from ganglion.rules.descend import Descent, descend
@@ -44,6 +44,7 @@ class Adversarial(LearningRule):
         mismatched_weight: share of the discriminator's loss on samples that are not real which goes to real samples
             with the conditions of another one, so that it learns to look at conditions (Reed et al. 2016).
         pool_size: earlier samples that the discriminator is shown again; see `Pool`.
+        pool_name: tells the pool apart in a rule of several games.
         share_generated: let both players learn from the same generated samples where they learn from the same batch,
             which spares the generator one pass. Not done where its descent works in micro-batches.
         discriminator_schedule: takes the place of `settings.discriminator_steps` where these change during a run.
@@ -71,6 +72,7 @@ class Adversarial(LearningRule):
         adversarial_weight: float = 1.0,
         mismatched_weight: float = 0.0,
         pool_size: int = 0,
+        pool_name: str = "",
         share_generated: bool = False,
         discriminator_schedule: Schedule | None = None,
         others: Mapping[str, nn.Module] | None = None,
@@ -89,7 +91,7 @@ class Adversarial(LearningRule):
         )
         self.extras = dict(extras or {})
         self.adversarial_weight, self.mismatched_weight = adversarial_weight, mismatched_weight
-        self.pool = Pool(pool_size) if pool_size else None
+        self.pool = Pool(pool_size, pool_name) if pool_size else None
         whole = generator_descent.accumulate == 1 and generator_descent.optimizer != "lbfgs"
         self.share_generated = share_generated and whole
         self._check()
@@ -100,7 +102,7 @@ class Adversarial(LearningRule):
         if self.penalty and settings.penalty_every > 1:
             self.counters["steps_since_penalty"] = 0
         if self.pool:
-            self.counters[COUNTER] = 0
+            self.counters[self.pool.counter] = 0
         self.tensors: dict[str, Tensor] = {}
         self.phases, self.prepare = tuple(phases), prepare
 
