@@ -69,6 +69,7 @@ ENTRIES = (
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),
     Entry("lift", "tagged", "generated", "600 rides of a lift: commands, and the floor that each leads to"),
+    Entry("notices", "documents", "generated", "1200 short notices on eight subjects, some on two"),
     Entry("film-ratings", "ratings", "generated", "8000 ratings of 120 films, from 1 to 5, by 240 people"),
     Entry("dates", "text-pairs", "generated", "8000 dates as people write them, and as 1998-03-05"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),

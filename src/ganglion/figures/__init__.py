@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from ganglion.figures.series import series_pictures as series_pictures
     from ganglion.figures.style import SPACE as SPACE
     from ganglion.figures.style import save as save
+    from ganglion.figures.topics import shares as shares
+    from ganglion.figures.topics import topics as topics
     from ganglion.figures.training import curves as curves
     from ganglion.figures.training import gradient_flow as gradient_flow
     from ganglion.figures.training import heat_map as heat_map
@@ -78,6 +80,7 @@ _DRAWINGS = {
     "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),
     "style": ("SPACE", "save"),
     "translations": ("attention_matrices", "by_length"),
+    "topics": ("shares", "topics"),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),
 }
 """Modules and what is drawn there."""

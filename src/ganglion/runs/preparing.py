@@ -7,7 +7,6 @@ from typing import Any
 
 from ganglion import tasks
 from ganglion.data.card import card_notes
-from ganglion.data.catalogue import read
 from ganglion.data.check import check
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.arrays import from_arrays, named_arrays
@@ -55,9 +54,7 @@ def prepare_task(
             )
         return kinds[0].prepare(source, config, settings, seed)
     first = kinds[0]
-    dataset = (
-        source if isinstance(source, Dataset) else read(source, first.settled(settings), kind=_wanted(kinds, settings))
-    )
+    dataset = source if isinstance(source, Dataset) else first.read(source, settings, _wanted(kinds, settings))
     if settings.folds:
         _refuse_folds(dataset, settings)
     chosen = next((kind for kind in kinds if kind.refusal(dataset) is None), kinds[0])

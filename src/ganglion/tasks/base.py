@@ -106,10 +106,15 @@ class Task(ABC):
     @classmethod
     def open(cls, source: str | Dataset, settings: DataSettings) -> Dataset:
         """Return the data of a source by name or path, read as what this task takes; raise what `refusal` says."""
-        dataset = source if isinstance(source, Dataset) else read(source, cls.settled(settings), kind=cls.wanted())
+        dataset = source if isinstance(source, Dataset) else cls.read(source, settings, cls.wanted())
         if refusal := cls.refusal(dataset):
             raise refusal
         return dataset
+
+    @classmethod
+    def read(cls, source: str, settings: DataSettings, kind: Kind | None) -> Dataset:
+        """Return the data of a source by name or path, read as a kind; whether it fits is not asked."""
+        return read(source, cls.settled(settings), kind=kind)
 
     @classmethod
     def settled(cls, settings: DataSettings) -> DataSettings:

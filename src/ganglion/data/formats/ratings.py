@@ -14,6 +14,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Field
 from ganglion.data.formats.tables import Table, is_numeric, missing_in, read_table
+from ganglion.data.formats.tables.reading import SUFFIXES
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, DataError, UsageError
 from ganglion.files import named
@@ -35,7 +36,6 @@ FAR_FROM_ALL = 1.0
 NEARLY_ALL = (0.001, 0.999)
 EXAMPLES = 3
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-TABLES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
 
 
 class Roles(NamedTuple):
@@ -299,7 +299,7 @@ def read_titles(
 
 def _tables_of(folder: Path, settings: DataSettings) -> tuple[list[Path], list[Path]]:
     """Return the table of ratings of a folder, and the table of titles there if there is one."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES and path.is_file())
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     rated = [path for path in paths if _is_rated(path, settings)]
     if len(rated) != 1:
         raise DataError(

@@ -13,6 +13,7 @@ from ganglion.data.sources.dates import dates
 from ganglion.data.sources.facades import facades
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
+from ganglion.data.sources.notices import notices
 from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.tastes import film_ratings
 from ganglion.errors import ConfigurationError
@@ -191,6 +192,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,
     "lift": lift,
+    "notices": notices,
     "film-ratings": film_ratings,
     "dates": dates,
 }

@@ -62,4 +62,11 @@ SYSTEMS = (
         data="photographs",
         defaults={"epochs": 60, "batch_size": 16, "augment": "flip", "schedule": "cosine", "monitor": "loss"},
     ),
+    System(
+        name="topic-model",
+        module="autoencoder.topic_model",
+        tasks=("topics",),
+        data="notices",
+        defaults={"epochs": 100, "batch_size": 64, "test": 0.1},
+    ),
 )

@@ -9,9 +9,10 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.folder_layout import PART_NAMES, describes, readable
+from ganglion.data.formats.roles import NO_TARGET
 from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.formats.text import read_text
-from ganglion.data.formats.texts.documents import by_number, dataset_of, labelled_lines, read_documents
+from ganglion.data.formats.texts.documents import by_number, dataset_of, labelled_lines, read_documents, unlabelled
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 
@@ -37,6 +38,8 @@ def read_document_folder(folder: Path, settings: DataSettings) -> Dataset:
         if len(tables) > 1:
             raise _several(folder, [path.name for path in tables])
         return read_documents(tables[0], settings).with_note(f"read from {tables[0].name}")
+    if settings.target == NO_TARGET:
+        return _unlabelled(folder, settings.encoding)
     by_part = {role: [path for path in files if _role(path) == role] for role in PART_NAMES}
     if any(by_part.values()):
         return _of_parts(folder, by_part, settings)
@@ -45,6 +48,19 @@ def read_document_folder(folder: Path, settings: DataSettings) -> Dataset:
     rows = _labelled(parts["train"] or folder, notes, settings.encoding)
     test = _labelled(parts["test"], notes, settings.encoding) if parts["train"] and parts["test"] else []
     return _checked(folder, rows, test, notes)
+
+
+def _unlabelled(folder: Path, encoding: str | None) -> Dataset:
+    """Read each file of a folder and of those below as one text of no class."""
+    paths = [
+        Path(root, name)
+        for root, folders, names in os.walk(folder)
+        if folders.sort() is None  # in this order they are walked through
+        for name in sorted(names)
+        if not name.startswith(".") and not describes(name)
+    ]
+    texts = [text for path in paths if (text := read_text(path, encoding).strip())]
+    return unlabelled(folder, texts, [f"a text from each of {len(texts)} files, without labels"])
 
 
 def _checked(folder: Path, rows: Rows, test: Rows, notes: list[str]) -> Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.roles import TARGET_NAMES
+from ganglion.data.formats.roles import NO_TARGET, TARGET_NAMES
 from ganglion.data.formats.tables import SUFFIXES, read_table
 from ganglion.data.formats.targets import MOST_CLASSES
 from ganglion.data.formats.text import MOST_BYTES, read_text
@@ -34,6 +34,8 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     the longest cells; that of labels the one named with `target`, or called label, class, sentiment and the like, or
     the one of the fewest classes. Rows that lack one of them are left out.
     """
+    if settings.target == NO_TARGET:
+        return read_unlabelled(path, settings)
     columns, said = _columns(path, settings)
     label = _label_column(columns, settings, str(path))
     text = _text_column(columns, label, settings, str(path))
@@ -59,6 +61,36 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     weights = None if settings.weights is None else array_of_weights(columns, settings.weights, path)[kept]
     dataset = dataset_of(path, names, rows, [], notes, (text,), weights)
     return replace(dataset, findings=tuple(leak_findings({}, np.asarray(dataset.targets), order=True)))
+
+
+def read_unlabelled(path: Path, settings: DataSettings) -> Dataset:
+    """Read texts that belong to no class: from a column of a table or of JSON lines, or one from each line of text."""
+    if path.suffix.lower() not in (*SUFFIXES, *JSON_LINES):
+        called, texts = "", [text.strip() for text in read_text(path, settings.encoding).split("\n")]
+    else:
+        columns, _ = _columns(path, settings)
+        called = _text_column(columns, NO_TARGET, settings, str(path))
+        texts = [(text or "").strip() for text in columns[called]]
+    kept = [text for text in texts if text]
+    notes = [f"texts from the column {called!r}" if called else "a text from each line", "they have no labels"]
+    if len(kept) < len(texts):
+        notes.append(f"{len(texts) - len(kept)} empty ones left out")
+    return unlabelled(path, kept, notes, called)
+
+
+def unlabelled(path: Path, texts: list[str], notes: list[str], called: str = "") -> Dataset:
+    """Return texts without classes as a data set."""
+    if not texts:
+        raise DataError("there are no texts here", where=str(path), expected="texts", remedy="name another file")
+    return Dataset.of(
+        name=path.stem,
+        kind="documents",
+        inputs=texts,
+        column_names=(called,) if called else (),
+        source=str(path),
+        fingerprint=fingerprint(texts),
+        notes=tuple(notes),
+    )
 
 
 def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple[int, str]]:
