@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from ganglion.errors import ShapeError
-from ganglion.nn.attention import AdditiveAttention, Attention, MultiplicativeAttention, attention
+from ganglion.nn.attention import AdditiveAttention, Attention, AttentivePooling, MultiplicativeAttention, attention
 
 QUERIES, MEMORY = torch.randn(2, 3, 4, dtype=torch.float64), torch.randn(2, 5, 4, dtype=torch.float64)
 PRESENT = torch.tensor([[True, True, True, False, False], [True] * 5])
@@ -60,3 +60,14 @@ def test_masks_that_do_not_fit_are_refused() -> None:
         attention("multiplicative", 4, 4, 6).double()(QUERIES, MEMORY, PRESENT[:, :3])
     with pytest.raises(ShapeError, match="width"):
         MultiplicativeAttention(4, 5, learnt=False)
+
+
+def test_pooling_weighs_the_steps_of_each_group() -> None:
+    net = AttentivePooling(4, 6).double()
+    groups = torch.tensor([[[True, True, False, False, False], [False] * 5, [False, False, True, True, True]]] * 2)
+    pooled, weights = net(MEMORY, groups)
+    scores = torch.tanh(MEMORY @ net.hidden.weight.T + net.hidden.bias) @ net.question.weight[0]
+    for row in range(2):
+        torch.testing.assert_close(pooled[row, 0], scores[row, :2].softmax(0) @ MEMORY[row, :2])
+        torch.testing.assert_close(weights[row, 2, 2:], scores[row, 2:].softmax(0))
+    assert not pooled[:, 1].any()

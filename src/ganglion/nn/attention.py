@@ -128,3 +128,35 @@ def attention(
     if scores == "additive":
         return AdditiveAttention(query_features, memory_features, attention_features)
     return MultiplicativeAttention(query_features, memory_features)
+
+
+class AttentivePooling(nn.Module):
+    """Sequences as weighted means of their steps: s = sum over t of a_t h_t, a = softmax over t of v . tanh(W h_t + b).
+
+    Args:
+        in_features: width of h.
+        attention_features: width of v, the question that is asked of every step.
+
+    Source: Yang, Yang, Dyer, He, Smola and Hovy, Hierarchical attention networks for document classification (2016).
+
+    >>> pooled, weights = AttentivePooling(5, 8)(torch.zeros(2, 7, 5), torch.ones(2, 3, 7, dtype=torch.bool))
+    >>> pooled.shape, weights.shape
+    (torch.Size([2, 3, 5]), torch.Size([2, 3, 7]))
+    """
+
+    def __init__(self, in_features: int, attention_features: int) -> None:
+        super().__init__()
+        self.hidden = Linear(in_features, attention_features)
+        self.question = Linear(attention_features, 1, bias=False)
+
+    def forward(self, steps: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean `(batch, groups, features)` of each group of steps, and the weights (batch, groups, steps).
+
+        Args:
+            steps: h (batch, steps, features).
+            groups: which steps belong to each group (batch, groups, steps); one without steps is zero.
+        """
+        scores = self.question(self.hidden(steps).tanh()).transpose(1, 2)  # (batch, 1, steps)
+        scores = scores.masked_fill(~groups, torch.finfo(scores.dtype).min)
+        weights = scores.softmax(2) * groups
+        return weights @ steps, weights

@@ -49,4 +49,11 @@ SYSTEMS = (
         data="dates",
         defaults={"epochs": 5, "batch_size": 64, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
+    System(
+        name="document-classifier",
+        module="recurrent.document_classifier",
+        tasks=("categorisation",),
+        data="opinions",
+        defaults={"epochs": 6, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine"},
+    ),
 )
