@@ -55,7 +55,7 @@ def bars(values: Mapping[str, float], title: str, marked: str = "") -> Figure:
     panel.set_xlim(0, max(1e-9, 1.12 * max(values.values())))
     panel.grid(axis="x", color=FAINT)
     panel.set_axisbelow(True)
-    panel.set_title(text(title))
+    panel.set_title(text(title, 80))
     return figure
 
 

@@ -29,7 +29,8 @@ Data it expects:
     four times the scale. Files that are asked about keep their colours, transparency, colour profile and EXIF.
 
 What to expect:
-    Set5 x3, luma, `scale` pixels of border left out: bicubic 30.39 dB, SRCNN 32.75, ESPCN 32.55 as published.
+    As published, Set5 x3, luma, `scale` pixels of border left out: bicubic 30.39 dB (found here, too), SRCNN 32.75,
+    ESPCN 32.55. The small form on the bundled photographs: 41.7 dB after 20 seconds of a CPU, interpolation 41.4.
 
 Departures from the paper:
     1. Adam with one falling rate; SRCNN was trained by gradient descent, its last layer ten times slower.
