@@ -83,8 +83,8 @@ class Config:
     most_noise: Annotated[float, between(0, 255)] | None = None
     """Largest standard deviation: learn from levels between `noise` and this, for pictures whose noise is unknown."""
     block: Literal[1, 2] = 1
-    """Side of the blocks of pixels that become maps before the first layer. With 2 it sees twice as far and a step costs
-    a third, but it needs many more steps, and a learning rate of 1e-3 at most."""
+    """Side of the blocks of pixels that become maps before the first layer. With 2 it sees twice as far and is about
+    twice as fast, but needs many more steps, and a learning rate of 1e-3 at most."""
     lost: Share = 0.3
     """Share of the values that masking, or salt and pepper, take."""
     photons: Annotated[float, between(0.1, 500)] = 30.0

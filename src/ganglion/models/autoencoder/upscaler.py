@@ -35,7 +35,7 @@ What to expect:
 Departures from the paper:
     1. Adam with one falling rate; SRCNN was trained by gradient descent, its last layer ten times slower.
     2. Beyond the border of a picture its last pixels are repeated, in training too; the papers left a margin out.
-    3. The small form is ESPCN with `residual`, which comes as far in minutes as the plain form in hours.
+    3. The small form is ESPCN with `residual`, which begins as interpolation.
 
 References:
     Dong, Loy, He and Tang, Image super-resolution using deep convolutional networks (2016).
