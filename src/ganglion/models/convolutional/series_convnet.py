@@ -33,10 +33,13 @@ Data it expects:
     with `--task classification`, a table with a series in each row.
 
 What to expect:
-    It trains several times faster than a recurrent network of as many weights and forecasts about as well; the mean of
-    both, `ganglion forecast RUN RUN`, is usually better than either. Compare with the naive methods that every
-    evaluation prints. What lies further back than the receptive field is not seen: `info` gives the number for a
-    configuration, and more blocks or wider kernels see further.
+    `mackey-glass` after 12 passes: a mean error of 0.12 changes from step to step, in 12 s on a CPU, where the last
+    value has 0.99. Airline passengers, windows of 24 and 100 passes: 0.69 (a recurrent network of 48 cells 0.98, naive
+    methods 1.99). The generated `waves`, to classify: 99 % of the test part, where the nearest neighbour has 61 %.
+    `ganglion forecast RUN RUN` takes the mean with another run, such as a recurrent one, by weights that are best on
+    the validation part. Where the two are about as good it helps a little there, less on the test part; where one is
+    much better it has all the weight. What lies further back than the receptive field is not seen: more blocks or
+    wider kernels see further.
 
 Departures from the paper:
     1. Windows are taken relative to their last value, as by Zeng et al. (2023); it has no parameters and can be
