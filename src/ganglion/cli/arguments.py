@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
     Settings: TypeAlias = tuple[str, ...]
     Folder: TypeAlias = str
     Folders: TypeAlias = tuple[str, ...]
+    Functions: TypeAlias = tuple[str, ...]
     Image: TypeAlias = str
     Photo: TypeAlias = str
     Inputs: TypeAlias = tuple[str, ...]
@@ -43,6 +44,7 @@ else:
     Shares = Annotated[tuple[float, ...], tyro.conf.arg(metavar="X ...", help_behavior_hint="")]
     Folder = _positional(str, "DIR")
     Folders = _positional(tuple[str, ...], "DIR ...")
+    Functions = _positional(tuple[str, ...], "NAME ...")
     Image = _positional(str, "IMAGE")
     Settings = _positional(tuple[str, ...], "NAME=VALUE ...")
     Photo = _positional(str, "PHOTO")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ganglion.figures.film import save_film as save_film
     from ganglion.figures.fits import add_circles as add_circles
     from ganglion.figures.fits import fit as fit
+    from ganglion.figures.functions import functions as functions
     from ganglion.figures.images import filters as filters
     from ganglion.figures.images import frames as frames
     from ganglion.figures.images import image_grid as image_grid
@@ -71,6 +72,7 @@ _DRAWINGS = {
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
     "fits": ("add_circles", "fit"),
+    "functions": ("functions",),
     "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
     "maps": ("code_map", "picture_map"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),

@@ -1,5 +1,7 @@
 """Looking inside: what a network is made of, how one weight's gradient arises, where gradients die, what layers see."""
 
+from ganglion.inspect.activations import ActivationCurve as ActivationCurve
+from ganglion.inspect.activations import activation_curves as activation_curves
 from ganglion.inspect.backpropagation import Trace as Trace
 from ganglion.inspect.backpropagation import example as example
 from ganglion.inspect.backpropagation import trace as trace

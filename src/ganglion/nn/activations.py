@@ -10,8 +10,11 @@ from ganglion.errors import ShapeError
 from ganglion.settings import unknown_name
 
 ActivationName = Literal[
-    "linear", "sigmoid", "hard-sigmoid", "tanh", "relu", "leaky-relu", "prelu", "elu", "swish", "maxout"
-]
+    "linear", "sigmoid", "hard-sigmoid", "log-sigmoid", "tanh", "hard-tanh", "tanh-shrink", "softsign",
+    "relu", "relu6", "leaky-relu", "prelu", "rrelu", "threshold", "softplus", "hard-shrink", "soft-shrink",
+    "elu", "celu", "selu", "gelu", "swish", "hard-swish", "mish", "glu", "maxout",
+]  # fmt: skip
+"""Every function of `torch.nn` of one number, the gated linear unit, which halves the width, and maxout."""
 
 PlainActivation = Literal["linear", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish"]
 """Those that have nothing to learn and keep the width."""
@@ -60,17 +63,42 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,  # a
     "sigmoid": nn.Sigmoid,  # 1 / (1 + exp(-a))
     "hard-sigmoid": nn.Hardsigmoid,  # a / 6 + 1 / 2, cut to [0, 1]
+    "log-sigmoid": nn.LogSigmoid,  # log(1 / (1 + exp(-a)))
     "tanh": nn.Tanh,
+    "hard-tanh": nn.Hardtanh,  # a, cut to [-1, 1]
+    "tanh-shrink": nn.Tanhshrink,  # a - tanh(a)
+    "softsign": nn.Softsign,  # a / (1 + |a|)
     "relu": nn.ReLU,  # max(0, a)
+    "relu6": nn.ReLU6,  # a, cut to [0, 6]
     "leaky-relu": lambda: nn.LeakyReLU(0.01),  # max(a, 0.01 a)
     "prelu": nn.PReLU,  # max(0, a) + w min(0, a) with a learned slope w
+    "rrelu": nn.RReLU,  # the same with a slope drawn from [1/8, 1/3] anew while training, their mean afterwards
+    "threshold": lambda: nn.Threshold(1.0, 0.0),  # a above 1, 0 below
+    "softplus": nn.Softplus,  # log(1 + exp(a))
+    "hard-shrink": nn.Hardshrink,  # a, and 0 between -1/2 and 1/2
+    "soft-shrink": nn.Softshrink,  # a brought 1/2 nearer to 0, and 0 between -1/2 and 1/2
     "elu": nn.ELU,  # a above 0, exp(a) - 1 below
+    "celu": nn.CELU,  # the same; in general w (exp(a / w) - 1) below
+    "selu": nn.SELU,  # 1.0507 a above 0, 1.7581 (exp(a) - 1) below
+    "gelu": nn.GELU,  # a times the probability that a standard normal number is below a
     "swish": nn.SiLU,  # a sigmoid(a)
+    "hard-swish": nn.Hardswish,  # a times hard-sigmoid(a)
+    "mish": nn.Mish,  # a tanh(softplus(a))
+    "glu": nn.GLU,  # a sigmoid(b), a and b one half of the features each
 }
 
 
+def pieces_of(name: str, pieces: int) -> int:
+    """Return how many features go into one of an activation: 1, 2 of a gated linear unit, `pieces` of maxout.
+
+    >>> pieces_of("relu", 3), pieces_of("glu", 3), pieces_of("maxout", 3)
+    (1, 2, 3)
+    """
+    return {"maxout": pieces, "glu": 2}.get(name, 1)
+
+
 def activation(name: ActivationName, pieces: int = 2) -> nn.Module:
-    """Return a new activation layer; `pieces` is for maxout, which returns that many times fewer features.
+    """Return a new activation layer; maxout returns `pieces` times fewer features, glu half of them.
 
     >>> activation("leaky-relu")(torch.tensor([-1.0, 2.0]))
     tensor([-0.0100,  2.0000])

@@ -8,6 +8,7 @@ LOOK = {
     "receptive-field": networks.receptive_field,
     "gradient-flow": networks.gradient_flow,
     "gates": networks.gates,
+    "activations": networks.activations,
     "gan": adversarial.gan,
     "filters": images.filters,
     "features": images.features,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ganglion.cli.arguments import (
     Folder,
     Folders,
+    Functions,
     InputText,
     Name,
     OptionalFile,
@@ -150,6 +151,27 @@ def gates(folder: Folder, input: InputText, *, out: Path = Path("gates.png"), js
         figures.save(figure, paths[layer])
     document = found.to_dict() | {"figures": [str(path) for path in paths.values()]}
     answer(document, json, lambda: print(found, *paths.values(), sep="\n"))
+
+
+def activations(names: Functions = (), *, out: OptionalFile = None, json: Switch = False) -> None:
+    """Draw activation functions of torch.nn with their derivatives.
+
+    Args:
+        names: Functions, such as relu gelu; all when none is named.
+        out: Picture to write; activations.png when not given.
+        json: Print a list with one JSON object for each function.
+    """
+    from ganglion import figures, inspect
+    from ganglion.tables import Table
+
+    out = Path("activations.png") if out is None else out
+    refuse_unwritable(out)
+    curves = inspect.activation_curves(names)
+    figures.save(figures.functions({one.name: (one.places, one.values, one.slopes) for one in curves}), out)
+    rows = [one.row() for one in curves]
+    cells = [[str(cell) for cell in row.values()] for row in rows]
+    table = Table(tuple(rows[0]), cells, words=("activation", "torch.nn"))
+    answer(rows, json, lambda: print(table, out, sep="\n"))
 
 
 def _described(name: str, settings: tuple[str, ...] = ()) -> "tuple[System, Any]":

@@ -10,8 +10,9 @@ Equations:
     backward  d_l = (W_(l+1)^T d_(l+1)) f'(a_l),  dE/dW_l = d_l h_(l-1)^T
 
 Networks:
-    `MLP`: dense layers with an activation and dropout between them. It returns logits z, or values; probabilities
-    are `ganglion.nn.probabilities(z)`, the softmax, or the logistic function where there is a single logit.
+    `MLP`: dense layers with an activation and dropout between them, and batch normalisation where asked for. It returns
+    logits z, or values; probabilities are `ganglion.nn.probabilities(z)`, the softmax, or the logistic function where
+    there is a single logit.
 
 Learning rule:
     Supervised: cross-entropy for several classes, binary cross-entropy of a single logit for two, squared error for
@@ -70,12 +71,20 @@ class Config:
     """Width of every hidden layer; none makes the network linear."""
     activation: ActivationName = "relu"
     """Function of the hidden layers."""
+    activations: tuple[ActivationName, ...] = ()
+    """Function of each hidden layer, where they differ; as many as there are hidden layers."""
+    batch_norm: bool = False
+    """Standardise the features of hidden layers over the batch, before their function."""
+    bias: bool = True
+    """Add a number of its own to every unit's sum."""
     initialiser: InitialiserName = "he-normal"
     """How the weights start; biases start at zero."""
     pieces: Count = 2
     """Linear functions that each feature of a maxout layer is the largest of."""
     dropout: Share = 0.0
     """Share of hidden features that is dropped while training."""
+    dropouts: tuple[Share, ...] = ()
+    """Share of the features of each hidden layer, where they differ; as many as there are hidden layers."""
     loss: Literal["auto", "cross-entropy", "binary-cross-entropy", "squared-error"] = "auto"
     """What is lowered; auto goes by what is predicted."""
     label_smoothing: Share = 0.0
@@ -103,10 +112,12 @@ class MLP(nn.Module):
         super().__init__()
         layers = dense_layers(
             [config.in_features, *config.hidden_features, _outputs(config)],
-            activation_name=config.activation,
+            activation_name=config.activations or config.activation,
             initialiser_name=config.initialiser,
-            dropout=config.dropout,
+            dropout=config.dropouts or config.dropout,
             pieces=config.pieces,
+            batch_norm=config.batch_norm,
+            bias=config.bias,
         )
         self.layers = nn.Sequential(nn.Flatten(), *layers)
 
