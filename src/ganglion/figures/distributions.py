@@ -31,7 +31,7 @@ def points_beside(
     panel.scatter(real[:, 0], real[:, 1], s=7, color=GREY, label="real", linewidth=0)
     panel.scatter(generated[:, 0], generated[:, 1], s=7, color=RED, label="generated", linewidth=0, alpha=0.7)
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=2, handletextpad=0.2)
-    panel.set_title("Real and generated" + (", and what the discriminator says of each place" if judged else ""))
+    panel.set_title("Real and generated" + (", over the discriminator's opinion" if judged else ""))
     if len(names) == 2:
         panel.set(xlabel=text(names[0], 40), ylabel=text(names[1], 40))
     return figure

@@ -47,7 +47,7 @@ def brightness(rule: LearningRule) -> float:
 
 ROW = Row(
     loader=lambda: InMemoryLoader(lamps(), batch_size=8, seed=0),
-    steps=40,
+    steps=30,
     measure=brightness,
     threshold=-0.2,
     data=generate("drawn-facades", count=16),
