@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganglion import tasks
 from ganglion.cli.arguments import refuse_unwritable
-from ganglion.cli.output import answer, hanging, note, print_table, text
+from ganglion.cli.output import answer, hanging, note, print_rows, text
 from ganglion.errors import CheckpointError, UsageError, printable
 from ganglion.files import read_json
 from ganglion.runs import task_facts
@@ -35,9 +35,6 @@ TOGETHER = {
     "forecast": "Several runs on one series are averaged, weighted so that the mean is best on their validation part."
 }
 """Verbs that can be put to several runs, and what then comes of it."""
-SHOWN = 3
-"""Answers of several that fit into a table."""
-LONGEST_CELL = 60
 
 
 def offered() -> dict[str, list[str]]:
@@ -192,22 +189,3 @@ def _talk(run: "Run", verb: str, field: str, options: dict[str, Any]) -> None:
             reply = str(run.answer(verb, **options | {field: said}).value)
             print(reply, flush=True)
             said = (*said, reply)
-
-
-def print_rows(found: Any) -> None:
-    columns = list(dict.fromkeys(name for row in found.rows for name in row))
-    right = [name for name in columns if all(isinstance(row.get(name), int | float | None) for row in found.rows)]
-    print_table(columns, [[_short(row.get(name)) for name in columns] for row in found.rows], right=right)
-    if found.totals:
-        print("\n" + ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in found.totals.items()))
-
-
-def _short(value: Any) -> Any:
-    """Return what a table cell can hold: the first of several answers, of many numbers how many, the ends of a text."""
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return ", ".join(" ".join(text(part) for part in one.values()) for one in value[:SHOWN])
-    if isinstance(value, list) and len(value) > 2 * SHOWN:
-        return f"{len(value)} values"
-    if isinstance(value, str) and len(value) > LONGEST_CELL:
-        return f"{value[: LONGEST_CELL // 2]} ... {value[-LONGEST_CELL // 2 :]}"
-    return value

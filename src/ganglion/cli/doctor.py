@@ -157,7 +157,8 @@ def compiled_paths() -> dict[str, Any]:
 def data_facts() -> dict[str, Any]:
     """Return where published sets are looked for and which are there."""
     from ganglion.cli.data import folder_of
-    from ganglion.data.catalogue import PUBLISHED, cache_folder
+    from ganglion.data.catalogue import cache_folder
+    from ganglion.data.published import PUBLISHED
 
     facts: dict[str, Any] = {"GANGLION_DATA": os.environ.get("GANGLION_DATA"), "cache": str(cache_folder())}
     return facts | {name: folder_of(name) for name in PUBLISHED}

@@ -9,6 +9,10 @@ from typing import Any
 
 from ganglion.cli.wording import clock, words
 
+SHOWN = 3
+"""Answers of several that fit into a table."""
+LONGEST_CELL = 60
+
 
 def answer(document: Any, as_json: bool, show: Callable[[], None]) -> None:
     """Print `document` as JSON, or call `show` to print it for people."""
@@ -82,3 +86,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def print_rows(found: Any) -> None:
+    columns = list(dict.fromkeys(name for row in found.rows for name in row))
+    right = [name for name in columns if all(isinstance(row.get(name), int | float | None) for row in found.rows)]
+    print_table(columns, [[_short(row.get(name)) for name in columns] for row in found.rows], right=right)
+    if found.totals:
+        print("\n" + ", ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in found.totals.items()))
+
+
+def _short(value: Any) -> Any:
+    """Return what a table cell can hold: the first of several answers, of many numbers how many, the ends of a text."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return ", ".join(" ".join(text(part) for part in one.values()) for one in value[:SHOWN])
+    if isinstance(value, list) and len(value) > 2 * SHOWN:
+        return f"{len(value)} values"
+    if isinstance(value, str) and len(value) > LONGEST_CELL:
+        return f"{value[: LONGEST_CELL // 2]} ... {value[-LONGEST_CELL // 2 :]}"
+    return value

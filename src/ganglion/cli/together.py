@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ganglion.cli.arguments import Folders, OptionalCount, OptionalText, Switch, refuse_unwritable
-from ganglion.cli.ask import print_rows
-from ganglion.cli.output import answer, note, print_table
+from ganglion.cli.output import answer, note, print_rows, print_table
 
 
 def forecast(

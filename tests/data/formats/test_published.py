@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganglion.data import catalogue
-from ganglion.data.catalogue import ENTRIES, PUBLISHED, Published, describe, read
+from ganglion.data.catalogue import ENTRIES, describe, read
 from ganglion.data.formats import cifar
 from ganglion.data.formats.idx import read_idx
+from ganglion.data.published import PUBLISHED, Published
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.download import RemoteFile, fetch
 from ganglion.errors import ConfigurationError, DataError
@@ -261,7 +261,7 @@ def test_a_published_set_is_found_or_fetched(
     address, handler = server
     handler.files.update(MNIST)
     files = tuple((name, hashlib.sha256(content).hexdigest()) for name, content in MNIST.items())
-    monkeypatch.setitem(catalogue.PUBLISHED, "mnist", Published(tuple("0123456789"), files, (address,)))
+    monkeypatch.setitem(PUBLISHED, "mnist", Published(tuple("0123456789"), files, (address,)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("GANGLION_DATA", str(tmp_path / "shared"))
     with pytest.raises(DataError, match="--download") as caught:

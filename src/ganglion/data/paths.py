@@ -1,0 +1,218 @@
+"""Files and folders of the user's own: which reader they get, by what lies there and by what is wanted."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.tables import SUFFIXES
+from ganglion.data.published import PUBLISHED
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError, UsageError
+from ganglion.files import regular
+
+
+def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read a folder by what lies in it, or as what is wanted."""
+    if kind == "documents":
+        from ganglion.data.formats.texts.document_folders import read_document_folder
+
+        return read_document_folder(folder, settings)
+    if kind == "text-pairs":
+        from ganglion.data.formats.texts.pairs import read_pair_folder
+
+        return read_pair_folder(folder, settings)
+    if kind == "text":
+        from ganglion.data.formats.text import read_text_folder
+
+        return read_text_folder(folder, settings)
+    if kind == "ratings":
+        from ganglion.data.formats.ratings import read_ratings
+
+        return read_ratings(folder, settings)
+    from ganglion.data.formats.cifar import find_cifar, read_cifar
+    from ganglion.data.formats.folder_layout import describes
+    from ganglion.data.formats.idx import find_idx, read_idx_folder
+    from ganglion.data.formats.image_files import is_image
+
+    try:
+        with os.scandir(folder) as entries:
+            content = {entry.name: entry.is_dir() for entry in entries}
+    except OSError as error:
+        raise DataError(
+            "this folder cannot be read",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="look at its rights, or give another folder",
+        ) from error
+    if find_cifar(folder):
+        return read_cifar(folder)
+    if find_idx(folder):
+        known = PUBLISHED.get(folder.name)
+        return read_idx_folder(folder, known.label_names if known else ())
+    beside = any(content.values()) or any(name.lower().endswith((".xml", ".json")) for name in content)
+    together = _images_together(folder, settings, kind) if beside or kind in TOGETHER else None
+    if together is not None:
+        return together
+    has_images = any(is_folder or is_image(name) for name, is_folder in content.items())
+    readable = (name for name in sorted(content) if name.lower().endswith(tuple(READERS)) and not describes(name))
+    files = [folder / name for name in readable]
+    if has_images and kind in (None, "image"):
+        from ganglion.data.formats.labelled_pictures import find_labelled
+
+        labelled = find_labelled(folder, settings)
+        if labelled is not None:
+            return labelled
+    tables = {path.stem.lower(): path for path in files if path.suffix.lower() in SUFFIXES}
+    if "train" in tables and "test" in tables and kind != "series":
+        from ganglion.data.formats.tabular import read_tabular
+
+        return read_tabular(tables["train"], settings, tables["test"])
+    if len(files) == 1 and not has_images:
+        return read_file(files[0], settings, kind)
+    if files and not has_images:
+        raise UsageError(
+            "this folder holds several files",
+            where=str(folder),
+            found=", ".join(path.name for path in files[:10]),
+            remedy="give the path of one of them",
+        )
+    from ganglion.data.formats.image_folders import read_images
+
+    return read_images(folder, settings)
+
+
+def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset | None:
+    """Read images with their masks or boxes, pairs or two domains, where the folder or what is wanted says so."""
+    from ganglion.data.formats.image_boxes import find_boxed, read_boxed
+    from ganglion.data.formats.image_masks import find_masked, read_masked
+    from ganglion.data.formats.image_pairs import find_pairs, read_halves, read_two_folders
+    from ganglion.data.formats.outlines import read_outlined
+
+    asked = kind in ("image-pairs", "image-domains")
+    if kind in (None, "image-masks"):
+        masked = find_masked(folder, settings, asked=kind == "image-masks")
+        if masked is not None:
+            return read_masked(folder, masked, settings)
+    if kind == "image-masks" and (files := find_boxed(folder)) and files[0].suffix == ".json":
+        return read_outlined(folder, files, settings)
+    if kind in (None, "image-boxes") and (files := find_boxed(folder)):
+        return read_boxed(folder, files, settings)
+    if kind is None or asked:
+        pairs = find_pairs(folder, settings, asked)
+        if pairs is not None:
+            return read_two_folders(folder, pairs, settings, paired=(kind == "image-pairs") if asked else None)
+    return read_halves(folder, settings) if kind == "image-pairs" else None
+
+
+def read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read a file by its ending, or as what is wanted."""
+    if kind in TEXTS and path.suffix.lower() not in PROGRAMS:
+        return TEXTS[kind](regular(path), settings, kind)
+    if ".idx" in path.name.lower() or "-idx" in path.name.lower():
+        from ganglion.data.formats.idx import read_idx_folder
+
+        return read_idx_folder(path)
+    suffix = path.suffix.lower()
+    regular(path)
+    if suffix in PROGRAMS:
+        raise DataError(
+            "files of this kind can run programs when they are read, and are never opened",
+            where=str(path),
+            remedy="save plain arrays with numpy.savez, or a network's weights with safetensors",
+        )
+    if suffix not in READERS:
+        is_sheet = suffix in (".xls", ".ods", ".numbers")
+        raise DataError(
+            "files of this kind cannot be read as a data set",
+            where=str(path),
+            expected=f"a folder, or a file ending in {', '.join(READERS)}",
+            remedy="save the sheet as CSV or as .xlsx" if is_sheet else "for images give the folder they lie in",
+        )
+    return READERS[suffix](path, settings, kind)
+
+
+def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if kind == "short-series":
+        from ganglion.data.formats.short_series import as_short_series
+        from ganglion.data.formats.tabular import read_tabular
+
+        return as_short_series(read_tabular(path, settings))
+    if kind == "series":
+        from ganglion.data.formats.series.reading import read_series
+
+        return read_series(path, settings)
+    from ganglion.data.formats.tabular import read_tabular
+
+    return read_tabular(path, settings)
+
+
+def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.npz import read_arrays
+
+    return read_arrays(path, settings, kind)
+
+
+def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if kind in ("tabular", "series", "short-series"):
+        return _table(path, settings, kind)
+    from ganglion.data.formats.text import read_texts
+
+    return read_texts(path, settings)
+
+
+def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.texts.documents import read_documents
+
+    return read_documents(path, settings)
+
+
+def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.texts.tagged import read_tagged
+
+    return read_tagged(path, settings)
+
+
+def _ratings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if path.suffix.lower() in (".npz", ".npy"):
+        return _arrays(path, settings, kind)
+    from ganglion.data.formats.ratings import read_ratings
+
+    return read_ratings(path, settings)
+
+
+def _pairs(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.texts.pairs import read_pairs
+
+    return read_pairs(path, settings)
+
+
+TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
+"""Kinds of data that are several fields of images."""
+PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
+"""Endings of what other libraries pickle."""
+WRITTEN_AS_TEXT: tuple[Kind, ...] = (
+    "tabular",
+    "series",
+    "short-series",
+    "text",
+    "documents",
+    "tagged",
+    "ratings",
+    "text-pairs",
+)
+"""Kinds of data whose reader obeys what is said of how a file is written."""
+Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
+TEXTS: dict[Kind | None, Reader] = {
+    "text": _text,
+    "documents": _documents,
+    "tagged": _tagged,
+    "ratings": _ratings,
+    "text-pairs": _pairs,
+}
+"""How a file of any ending is read for those who want its text."""
+READERS: dict[str, Reader] = {
+    **dict.fromkeys(SUFFIXES, _table),
+    **dict.fromkeys((".npz", ".npy"), _arrays),
+    **dict.fromkeys((".txt", ".md"), _text),
+}
