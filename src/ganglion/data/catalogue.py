@@ -9,7 +9,7 @@ from ganglion.data.paths import WRITTEN_AS_TEXT, read_file, read_folder
 from ganglion.data.published import PUBLISHED
 from ganglion.data.reading import obeyed
 from ganglion.data.settings import DataSettings
-from ganglion.errors import DataError
+from ganglion.errors import ConfigurationError, DataError
 from ganglion.files import named
 from ganglion.settings import unknown_name
 
@@ -174,7 +174,11 @@ def _read_named(name: str, settings: DataSettings, kind: Kind | None) -> Dataset
     folder = Path(below, name) if below else None
     if folder is not None and folder.is_dir():
         return replace(read_folder(folder, settings, kind).with_note(f"read from {folder}"), name=name)
+    raise _no_such_set(name, below)
+
+
+def _no_such_set(name: str, below: str | None) -> ConfigurationError:
     error = unknown_name("data set", name, [entry.name for entry in ENTRIES], where="--data")
     path = "give a path" + (f", or the name of a folder in {below}" if below else "")
     error.remedy = "; ".join(filter(None, (error.remedy, path)))
-    raise error
+    return error
