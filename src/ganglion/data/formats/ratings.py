@@ -376,17 +376,18 @@ def read_new_ratings(
 def choice_of(names: tuple[str, ...], wanted: str, what: str) -> int:
     """Return the number of a user or an item by its name, whatever its capitals; raise with the nearest name.
 
-    >>> choice_of(("Heat (1995)", "Big (1988)"), "heat (1995)", "item")
-    0
+    >>> [choice_of(("Big (1988)", "Alien (1979)", "Aliens (1986)"), name, "item") for name in ("alien", "big (1988)")]
+    [1, 0]
     """
     if wanted in names:
         return names.index(wanted)
     lower = [name.lower() for name in names]
     if wanted.lower() in lower:
         return lower.index(wanted.lower())
-    starting = [place for place, name in enumerate(lower) if name.startswith(wanted.lower())]
-    if len(starting) == 1:
-        return starting[0]
+    for beginning in (f"{wanted.lower()} (", wanted.lower()):  # a title without its year, or its first words
+        starting = [place for place, name in enumerate(lower) if name.startswith(beginning)]
+        if len(starting) == 1:
+            return starting[0]
     near = unknown_name(what, wanted, list(names))
     raise ConfigurationError(
         near.what,
