@@ -25,7 +25,7 @@ Data it expects:
     (samples, steps, channels).
 
 What to expect:
-    The generated `waves`, four shapes of any phase under noise: 93 and 97 % of the test part (seeds 0, 1) in 20 s, where
+    The generated `waves`, four shapes of any phase under noise: 93 and 97 % of the test part (seeds 0, 1), where
     the nearest neighbour has 60 %. `series-convnet` has 99 % there: fields grow with the square of the steps, and what
     is near in time is not always near in them. They are worth it where a picture of each series is wanted.
 
