@@ -28,9 +28,9 @@ Data it expects:
     belong together. Pairs of about equal length share a batch. Vocabularies are those of the training part.
 
 What to expect:
-    Dates are learnt to the last digit within a minute. On 29,000 captions of pictures German to English comes to more
-    than 30 BLEU within an hour on two cores; without attention it stays far below, the more so the longer the sentence.
-    Compare with the translation of the most similar training sentence, which every evaluation prints.
+    Dates are learnt to 98 % without any mistake in about a minute. A pass over 29,000 captions of pictures, German to
+    English, takes some minutes on two cores. Without attention long sentences come out worst. Compare with the
+    translation of the most similar training sentence, which every evaluation prints.
 
 Departures from the paper:
     1. The published form is that of a widely used course, whose counts are public, with Bahdanau's order; his decoder
