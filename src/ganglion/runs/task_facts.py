@@ -56,6 +56,7 @@ def question(cls: type) -> dict[str, Any]:
     for field in dataclasses.fields(cls):
         is_given = full[field.name] == Given
         default = None if field.default is dataclasses.MISSING else field.default
+        default = list(default) if isinstance(default, tuple) else default  # as JSON gives it back
         fields.append(
             {
                 "name": field.name,
