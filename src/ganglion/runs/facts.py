@@ -72,9 +72,11 @@ def counts(system: System, config: Any) -> dict[str, Any]:
     }
     layers = [
         {"role": role, "type": layer["kind"]}
-        | {key: layer[key] for key in ("name", "shape", "output", "parameters", "multiply_adds")}
+        | {key: layer[key] for key in ("name", "shape", "output")}
+        | {"parameters": layer["trainable"], "multiply_adds": layer["multiply_adds"]}
         for role, summary in summaries(rule, examples).items()
         for layer in summary.to_dict()["layers"]
+        if layer["trainable"] or layer["parameters"] == 0
     ]
     return {"parameters": sum(by_role.values()), "parameters_by_role": by_role, "layers": layers}
 

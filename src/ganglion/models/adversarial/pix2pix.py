@@ -27,12 +27,9 @@ Data it expects:
 
 What to expect:
     The picture comes nearer to looking real than to the target: compare `l1` with and without the game
-    (`--adversarial-weight 0`), and then look at both.
-
-At prediction:
-    Dropout stays on, as published, with noise that is the same for every picture, and statistics are those of the
-    picture alone: no answer depends on what else is asked. Any size is taken; it is continued at its borders to a
-    multiple of the network's steps.
+    (`--adversarial-weight 0`), and then look at both. When it is asked, dropout stays on, as published, with noise that
+    is the same for every picture, and statistics are those of the picture alone: no answer depends on what else is
+    asked. Any size is taken; it is continued at its borders to a multiple of the network's steps.
 
 Departures from the paper:
     1. Both losses of the discriminator are added, not averaged; Adam takes the same steps either way.

@@ -48,7 +48,7 @@ References:
     Luong, Pham and Manning, Effective approaches to attention-based neural machine translation (2015).
     Wu et al., Google's neural machine translation system (2016).
     Press and Wolf, Using the output embedding to improve language models (2017).
-    Trevett, PyTorch Seq2Seq, for the published counts.
+    Trevett, PyTorch Seq2Seq (2018), for the published counts.
 """
 
 from typing import Annotated, Any, Literal
