@@ -287,3 +287,9 @@ def test_letters_that_the_font_lacks_do_not_warn(tmp_path):
 def test_the_palette_is_distinct():
     assert len(set(PALETTE)) == len(PALETTE) == 10
     assert PALETTE[0] == BLUE
+
+
+def test_no_drawing_has_the_name_of_a_file() -> None:
+    """Which would take its place in the package as soon as somebody imports the file."""
+    files = {path.stem for path in Path(figures.__file__).parent.glob("*.py")}
+    assert not files & set(figures.__all__)

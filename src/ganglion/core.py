@@ -69,6 +69,8 @@ class LearningRule(ABC):
     phases: tuple[Phase, ...] = ()
     weighs: ClassVar[bool] = False
     """Whether samples count in the loss as `batch["weights"]` says, where that is there."""
+    freezes: ClassVar[bool] = True
+    """Whether parts can be kept as they start: those that only a gradient changes can."""
 
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:

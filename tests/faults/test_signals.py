@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ganglion.runs import preparing, session
+from ganglion.runs import session
 from ganglion.runs.session import prepare, prepare_resume
+from ganglion.tasks import base
 from ganglion.training import checkpoint
 from ganglion.training.machine.signals import stop_requests
 from ganglion.training.trainer import Trainer
@@ -108,7 +109,7 @@ def test_a_signal_before_training_and_while_reporting(times: int, place: Path, s
     options |= {"checkpoint_every": 5, "steps": 6}
 
     def train(folder: Path, replaced: str, number: int) -> None:
-        module = preparing if replaced == "read" else session
+        module = base if replaced == "read" else session
         assert hasattr(module, replaced)
         setattr(module, replaced, stop_and_wait(number))
         prepare(name, data, out=folder, **options).fit()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ganglion.figures.film import save_film as save_film
     from ganglion.figures.fits import add_circles as add_circles
     from ganglion.figures.fits import fit as fit
-    from ganglion.figures.functions import functions as functions
+    from ganglion.figures.functions import function_curves as function_curves
     from ganglion.figures.images import filters as filters
     from ganglion.figures.images import frames as frames
     from ganglion.figures.images import image_grid as image_grid
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from ganglion.figures.style import SPACE as SPACE
     from ganglion.figures.style import save as save
     from ganglion.figures.topics import shares as shares
-    from ganglion.figures.topics import topics as topics
+    from ganglion.figures.topics import topic_words as topic_words
     from ganglion.figures.training import curves as curves
     from ganglion.figures.training import gradient_flow as gradient_flow
     from ganglion.figures.training import heat_map as heat_map
@@ -72,7 +72,7 @@ _DRAWINGS = {
     "explanations": ("heat_over", "under_attack"),
     "film": ("save_film",),
     "fits": ("add_circles", "fit"),
-    "functions": ("functions",),
+    "functions": ("function_curves",),
     "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
     "maps": ("code_map", "picture_map"),
     "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
@@ -82,7 +82,7 @@ _DRAWINGS = {
     "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),
     "style": ("SPACE", "save"),
     "translations": ("attention_matrices", "by_length"),
-    "topics": ("shares", "topics"),
+    "topics": ("shares", "topic_words"),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),
 }
 """Modules and what is drawn there."""

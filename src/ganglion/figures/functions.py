@@ -10,7 +10,7 @@ from ganglion.figures.words import text
 
 
 @styled
-def functions(curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
+def function_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
     """Draw functions and their derivatives, a panel for each.
 
     Args:

@@ -13,7 +13,7 @@ MOST_CLASSES = 24
 
 
 @styled
-def topics(rows: Sequence[tuple[int, Sequence[tuple[str, float]]]]) -> Figure:
+def topic_words(rows: Sequence[tuple[int, Sequence[tuple[str, float]]]]) -> Figure:
     """Draw the likeliest words of each topic: its number from 0 on, and words with their probabilities."""
     if not rows:
         return empty("no topics")

@@ -88,6 +88,8 @@ class Planning(LearningRule):
     Sources: Bellman, Dynamic programming (1957); Howard, Dynamic programming and Markov processes (1960).
     """
 
+    freezes = False
+
     def __init__(self, table: ActionTable, *, discount: float, method: Method = "value-iteration") -> None:
         check_discount(discount)
         self.table, self.discount, self.method = table, discount, method

@@ -47,6 +47,8 @@ class RadialBasis(LearningRule):
     Sources: Broomhead and Lowe (1988); Moody and Darken (1989).
     """
 
+    freezes = False
+
     def __init__(
         self,
         network: RadialBasisNetwork,

@@ -67,6 +67,8 @@ class TabularLearning(LearningRule):
     connectionist systems (1994); Sutton and Barto, Reinforcement learning, chapter 6.
     """
 
+    freezes = False
+
     def __init__(
         self,
         table: ActionTable,

@@ -240,7 +240,7 @@ class Topics(Task):
             ]
         )
         labels = [f"{topic + 1}: {', '.join(names[word] for word in heads[topic, :3])}" for topic in order]
-        return {"topics": figures.topics(rows), "shares": figures.shares(shares[:, order], classes, labels)}
+        return {"topics": figures.topic_words(rows), "shares": figures.shares(shares[:, order], classes, labels)}
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every text its largest topics with their shares and words, and the shares of all topics."""

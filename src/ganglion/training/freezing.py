@@ -17,6 +17,13 @@ def freeze(rule: LearningRule, prefixes: Sequence[str]) -> None:
 
     Raises `UsageError` for a name that is none, and where nothing would be left to learn.
     """
+    if prefixes and not rule.freezes:
+        raise UsageError(
+            "parts of this system cannot be frozen, since not all of it learns by a gradient",
+            where="--freeze",
+            found=", ".join(prefixes),
+            remedy="leave it out",
+        )
     frozen: set[int] = set()
     for prefix in prefixes:
         modules = [module for name, module in _modules(rule) if is_under(name, prefix)]

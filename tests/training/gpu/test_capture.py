@@ -41,6 +41,14 @@ FALLS_BACK = {
     "sentiment": "recurrent layers",
     "elman-tagger": "recurrent layers",
     "jordan": "recurrent layers",
+    "translator": "recurrent layers",
+    "document-classifier": "recurrent layers",
+    "rbf": "the counter seen",
+    "mdp": "the counter sweeps",
+    "wgan": "the counter batches_since_generator",
+    "q-table": "the host waits",
+    "colouriser": "the host waits",
+    "cgan": "the host waits",
 }
 """Systems whose steps are made as ever, and why; those of all others are recorded."""
 
@@ -129,8 +137,8 @@ def test_every_system_learns_the_same_bits_recorded_or_falls_back(system: System
     assert same(played.rule.state_dict(), plain.rule.state_dict())
     if system.name in FALLS_BACK:
         assert recorder.played == 0 and len(heard.notes) == 1 and FALLS_BACK[system.name] in heard.notes[0]
-    else:
-        assert recorder.played >= 2 and heard.notes == []
+    elif system.name != "dbn":  # whose phases are over before a step is recorded
+        assert recorder.played >= 2 and heard.notes == [], heard.notes
         assert 1 <= recorder.recorded <= max(1, len(played.rule.phases))  # each phase is another step
 
 

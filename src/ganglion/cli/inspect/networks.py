@@ -167,7 +167,7 @@ def activations(names: Functions = (), *, out: OptionalFile = None, json: Switch
     out = Path("activations.png") if out is None else out
     refuse_unwritable(out)
     curves = inspect.activation_curves(names)
-    figures.save(figures.functions({one.name: (one.places, one.values, one.slopes) for one in curves}), out)
+    figures.save(figures.function_curves({one.name: (one.places, one.values, one.slopes) for one in curves}), out)
     rows = [one.row() for one in curves]
     cells = [[str(cell) for cell in row.values()] for row in rows]
     table = Table(tuple(rows[0]), cells, words=("activation", "torch.nn"))

@@ -80,11 +80,16 @@ class CycleRule(LearningRule):
             "judge_of_sources": self.back.optimizers["discriminator"],
         }
         self.counters = self.there.counters | self.back.counters
-        self.tensors: dict[str, Tensor] = {}
-        for one in (self.there, self.back):  # their pools go by different names in the state of this rule
+        self.tensors = {}
+        self._share()
+
+    def _share(self) -> None:
+        """Give both games the state of this rule, in which their pools go by different names."""
+        for one in (self.there, self.back):
             one.counters, one.tensors = self.counters, self.tensors
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
+        self._share()  # a step that is recorded for a GPU has tensors of its own
         whole = self.descent.accumulate == 1 and self.descent.optimizer != "lbfgs"
         there = self.there.generator(batch["inputs"]) if whole else None
         back = self.back.generator(batch["targets"]) if whole else None
