@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.loaders.streaming import StreamingLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import DataError

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
-from ganglion.data.formats.image_files import decode
+from ganglion.data.formats.images.files import decode
 from ganglion.data.preprocessing import read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.errors import GanglionError

@@ -11,7 +11,8 @@ from ganglion import figures
 from ganglion.cli import answer, data, train
 from ganglion.data import check
 from ganglion.data.formats import arrays as memory
-from ganglion.data.formats import cifar, idx, npz, tabular, text
+from ganglion.data.formats import npz, tabular, text
+from ganglion.data.formats.images import cifar, idx
 from ganglion.models import find
 from ganglion.runs import opening as description
 from ganglion.runs import session

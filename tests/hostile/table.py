@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ganglion
-from ganglion.data.formats.image_files import MOST_PIXELS
+from ganglion.data.formats.images.files import MOST_PIXELS
 from tests.hostile import archives, arrays, images, tables, test_run_folders, texts
 from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
 from tests.hostile.case import CASES, Case

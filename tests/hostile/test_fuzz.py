@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ganglion.data.check import check
 from ganglion.data.digests import digests
 from ganglion.data.formats.arrays import from_arrays
-from ganglion.data.formats.image_files import MOST_PIXELS
+from ganglion.data.formats.images.files import MOST_PIXELS
 from ganglion.data.formats.tables import read_table
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings

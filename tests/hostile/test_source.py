@@ -122,7 +122,7 @@ ALLOWED = {
     ("cli/data.py", "SystemExit"): "what was found has been printed",
     ("core.py", "TypeError"): "a rule that is not finished, which its author is told",
     ("data/sources/download.py", "OSError"): "joins what a broken connection raises, which is tried again",
-    ("data/formats/image_files.py", "ValueError"): "joins what decoders raise, which becomes one error",
+    ("data/formats/images/files.py", "ValueError"): "joins what decoders raise, which becomes one error",
     ("data/formats/stored.py", "ValueError"): "joins what readers of archives raise, which becomes one error",
     ("fast/custom_cells/kernel_sources.py", "NotImplementedError"): "a step that cannot be compiled runs as written",
     ("fast/custom_cells/loops.py", "NotImplementedError"): "likewise",

@@ -12,7 +12,7 @@ from PIL import Image
 from ganglion.core import LearningRule
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.models import find

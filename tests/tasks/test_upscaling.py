@@ -14,7 +14,7 @@ import ganglion
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
-from ganglion.data.formats.photographs import read_photograph
+from ganglion.data.formats.images.photographs import read_photograph
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, GanglionError
 from ganglion.models.autoencoder.upscaler import TINY, Config, Espcn, build

@@ -137,11 +137,11 @@ def _read_published(name: str, settings: DataSettings) -> Dataset:
             remedy="fetch it with --download, or give its folder with --data PATH",
         )
     if name == "cifar-10":
-        from ganglion.data.formats.cifar import read_cifar
+        from ganglion.data.formats.images.cifar import read_cifar
 
         dataset = read_cifar(folder)
     else:
-        from ganglion.data.formats.idx import read_idx_folder
+        from ganglion.data.formats.images.idx import read_idx_folder
 
         dataset = read_idx_folder(folder, PUBLISHED[name].label_names)
     return replace(dataset.with_note(f"read from {folder}"), name=name, source=name)
@@ -149,7 +149,7 @@ def _read_published(name: str, settings: DataSettings) -> Dataset:
 
 def _holds(name: str, folder: Path) -> bool:
     if name == "cifar-10":
-        from ganglion.data.formats.cifar import find_cifar
+        from ganglion.data.formats.images.cifar import find_cifar
 
         return bool(find_cifar(folder))
     stems = [file.removesuffix(".gz") for file, _ in PUBLISHED[name].files]

@@ -13,8 +13,8 @@ from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.field_findings import field_findings, overlap
 from ganglion.data.formats.folder_layout import walk
-from ganglion.data.formats.image_files import decode, in_threads
-from ganglion.data.formats.image_folders import ImageFiles, attempt
+from ganglion.data.formats.images.files import decode, in_threads
+from ganglion.data.formats.images.folders import ImageFiles, attempt
 from ganglion.data.leaks import leak_findings, series_leaks, text_leaks
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import divides_rows, sample_keys

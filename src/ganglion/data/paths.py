@@ -30,10 +30,10 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         from ganglion.data.formats.ratings import read_ratings
 
         return read_ratings(folder, settings)
-    from ganglion.data.formats.cifar import find_cifar, read_cifar
     from ganglion.data.formats.folder_layout import describes
-    from ganglion.data.formats.idx import find_idx, read_idx_folder
-    from ganglion.data.formats.image_files import is_image
+    from ganglion.data.formats.images.cifar import find_cifar, read_cifar
+    from ganglion.data.formats.images.files import is_image
+    from ganglion.data.formats.images.idx import find_idx, read_idx_folder
 
     try:
         with os.scandir(folder) as entries:
@@ -58,7 +58,7 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
     readable = (name for name in sorted(content) if name.lower().endswith(tuple(READERS)) and not describes(name))
     files = [folder / name for name in readable]
     if has_images and kind in (None, "image"):
-        from ganglion.data.formats.labelled_pictures import find_labelled
+        from ganglion.data.formats.images.labelled import find_labelled
 
         labelled = find_labelled(folder, settings)
         if labelled is not None:
@@ -77,17 +77,17 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
             found=", ".join(path.name for path in files[:10]),
             remedy="give the path of one of them",
         )
-    from ganglion.data.formats.image_folders import read_images
+    from ganglion.data.formats.images.folders import read_images
 
     return read_images(folder, settings)
 
 
 def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset | None:
     """Read images with their masks or boxes, pairs or two domains, where the folder or what is wanted says so."""
-    from ganglion.data.formats.image_boxes import find_boxed, read_boxed
-    from ganglion.data.formats.image_masks import find_masked, read_masked
-    from ganglion.data.formats.image_pairs import find_pairs, read_halves, read_two_folders
-    from ganglion.data.formats.outlines import read_outlined
+    from ganglion.data.formats.images.boxes import find_boxed, read_boxed
+    from ganglion.data.formats.images.masks import find_masked, read_masked
+    from ganglion.data.formats.images.outlines import read_outlined
+    from ganglion.data.formats.images.pairs import find_pairs, read_halves, read_two_folders
 
     asked = kind in ("image-pairs", "image-domains")
     if kind in (None, "image-masks"):
@@ -110,7 +110,7 @@ def read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     if kind in TEXTS and path.suffix.lower() not in PROGRAMS:
         return TEXTS[kind](regular(path), settings, kind)
     if ".idx" in path.name.lower() or "-idx" in path.name.lower():
-        from ganglion.data.formats.idx import read_idx_folder
+        from ganglion.data.formats.images.idx import read_idx_folder
 
         return read_idx_folder(path)
     suffix = path.suffix.lower()

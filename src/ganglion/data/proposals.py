@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ganglion.data.fields import Boxes, Field
-from ganglion.data.formats.image_files import in_threads
+from ganglion.data.formats.images.files import in_threads
 from ganglion.data.pixels import LUMA
 from ganglion.errors import UsageError
 

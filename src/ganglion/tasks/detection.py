@@ -13,7 +13,7 @@ from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Boxes
-from ganglion.data.formats.image_folders import sizes_of
+from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
 from ganglion.data.proposals import proposed

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.image_folders import sizes_of
+from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.settings import settings

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import Batch, Blocked, Judge, LearningRule, Local
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.image_folders import sizes_of
-from ganglion.data.formats.photographs import Photograph
+from ganglion.data.formats.images.folders import sizes_of
+from ganglion.data.formats.images.photographs import Photograph
 from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.placement import Size

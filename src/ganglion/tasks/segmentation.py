@@ -12,7 +12,7 @@ from ganglion import figures
 from ganglion.core import LearningRule, Segmenter
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import UNJUDGED
-from ganglion.data.formats.image_folders import sizes_of
+from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.loaders.augment import Windows
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.pixel_weights import PixelWeights, connected

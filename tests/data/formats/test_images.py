@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from ganglion.data.catalogue import read
-from ganglion.data.formats import image_files as pictures
-from ganglion.data.formats import image_folders as images
-from ganglion.data.formats.image_files import decode, read_header
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.formats.images import files as pictures
+from ganglion.data.formats.images import folders as images
+from ganglion.data.formats.images.files import decode, read_header
+from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError

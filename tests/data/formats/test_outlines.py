@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.outlines import DrawnMasks, drawn, inside, unpacked
+from ganglion.data.formats.images.outlines import DrawnMasks, drawn, inside, unpacked
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError

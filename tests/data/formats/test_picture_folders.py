@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ganglion.data.catalogue import read
-from ganglion.data.formats.image_files import decode
+from ganglion.data.formats.images.files import decode
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from ganglion.data.catalogue import ENTRIES, describe, read
-from ganglion.data.formats import cifar
-from ganglion.data.formats.idx import read_idx
+from ganglion.data.formats.images import cifar
+from ganglion.data.formats.images.idx import read_idx
 from ganglion.data.published import PUBLISHED, Published
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.download import RemoteFile, fetch

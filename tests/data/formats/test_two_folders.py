@@ -11,8 +11,8 @@ from ganglion.data.catalogue import read
 from ganglion.data.check import check, check_path
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.fields import UNJUDGED
-from ganglion.data.formats.image_folders import sizes_of
-from ganglion.data.formats.image_masks import MaskFiles
+from ganglion.data.formats.images.folders import sizes_of
+from ganglion.data.formats.images.masks import MaskFiles
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split
 from ganglion.errors import DataError, GanglionError

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ganglion.core import Phase
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.loaders.augment import Augment
 from ganglion.data.loaders.derived import GaussianNoise
 from ganglion.data.loaders.epochs import EpochLoader

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganglion.core import Loader
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.loaders.augment import Augment
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.noise import mixed_seed, uniforms

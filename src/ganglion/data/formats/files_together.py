@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
-from ganglion.data.formats.image_folders import (
+from ganglion.data.formats.images.files import Header, decode, in_threads, read_header
+from ganglion.data.formats.images.folders import (
     NAMED,
     ImageFiles,
     attempt,

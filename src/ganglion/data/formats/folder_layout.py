@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
-from ganglion.data.formats.image_files import UNREAD, is_image
+from ganglion.data.formats.images.files import UNREAD, is_image
 from ganglion.errors import DataError
 from ganglion.settings import unknown_name
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ganglion.data.formats.asked_rows import read_rows, with_flags_of_training
-from ganglion.data.formats.image_files import read_images_at
+from ganglion.data.formats.images.files import read_images_at
 from ganglion.data.formats.series.reading import read_series
 from ganglion.data.formats.text import read_text
 from ganglion.data.settings import DataSettings

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as MapDataset
 
 from ganglion.core import Batch
-from ganglion.data.formats.image_folders import ImageFiles
+from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.loaders.columns import IMAGES, Columns, Kinds, gather
 from ganglion.data.loaders.derived import Derived
 from ganglion.data.loaders.epochs import Augmentation, EpochLoader

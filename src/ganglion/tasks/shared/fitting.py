@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.data.fields import Field
-from ganglion.data.formats.image_folders import sizes_of
+from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.pixels import BYTES
 from ganglion.data.preprocessing import (
     ClassPreprocessing,

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from ganglion.data.formats.asked_rows import read_rows
-from ganglion.data.formats.image_files import decode, in_threads, picture_files, read_header
+from ganglion.data.formats.images.files import decode, in_threads, picture_files, read_header
+from ganglion.data.formats.images.photographs import Photograph, read_photograph
 from ganglion.data.formats.npz import read_array
-from ganglion.data.formats.photographs import Photograph, read_photograph
 from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.pixels import BYTES, Range, asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing

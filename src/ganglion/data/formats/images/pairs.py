@@ -10,8 +10,8 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Field
 from ganglion.data.formats.files_together import read_together
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses
-from ganglion.data.formats.image_folders import sizes_of
-from ganglion.data.formats.two_folders import PAIRS, TwoFolders, find_two_folders, images_in, partners
+from ganglion.data.formats.images.folders import sizes_of
+from ganglion.data.formats.images.two_folders import PAIRS, TwoFolders, find_two_folders, images_in, partners
 from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError

@@ -14,10 +14,10 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import UNJUDGED, Field
 from ganglion.data.formats.files_together import Images, read_together, without_damaged
 from ganglion.data.formats.folder_layout import folders_in, readable
-from ganglion.data.formats.image_files import Header, in_threads, opened, read_header
-from ganglion.data.formats.image_folders import ImageFiles, attempt, sizes_of
+from ganglion.data.formats.images.files import Header, in_threads, opened, read_header
+from ganglion.data.formats.images.folders import ImageFiles, attempt, sizes_of
+from ganglion.data.formats.images.two_folders import MASKED, TwoFolders, find_two_folders, images_in, partners
 from ganglion.data.formats.text import read_text
-from ganglion.data.formats.two_folders import MASKED, TwoFolders, find_two_folders, images_in, partners
 from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError

@@ -14,7 +14,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Boxes
 from ganglion.data.formats.folder_layout import Folder, readable, scan
-from ganglion.data.formats.image_files import Header, decode, in_threads, read_header
+from ganglion.data.formats.images.files import Header, decode, in_threads, read_header
 from ganglion.data.leaks import picture_leaks
 from ganglion.data.pixels import BYTES, WHITES, Range, find_range, said, to_pixels
 from ganglion.data.settings import DataSettings

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy.ndimage import distance_transform_edt
 
-from ganglion.data.formats.image_files import decode, opened
+from ganglion.data.formats.images.files import decode, opened
 
 CLEAR_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 DEEP_MODES = ("I", "F")

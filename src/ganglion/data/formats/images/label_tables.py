@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganglion.data.formats.folder_layout import PART_NAMES, describes, folders_in, readable
-from ganglion.data.formats.image_files import SUFFIXES as PICTURES
+from ganglion.data.formats.images.files import SUFFIXES as PICTURES
 from ganglion.data.formats.tables import SUFFIXES, read_table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError

@@ -15,7 +15,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
-from ganglion.data.formats.image_files import decode, in_threads
+from ganglion.data.formats.images.files import decode, in_threads
 from ganglion.errors import DataError
 from ganglion.files import Bounded, read_bytes, regular
 

@@ -13,9 +13,9 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Field
 from ganglion.data.formats.files_together import Images, read_together
 from ganglion.data.formats.folder_layout import readable
-from ganglion.data.formats.image_boxes import Found, Outline, pictures_of, read_coco
-from ganglion.data.formats.image_files import in_threads
-from ganglion.data.formats.image_folders import ImageFiles, sizes_of
+from ganglion.data.formats.images.boxes import Found, Outline, pictures_of, read_coco
+from ganglion.data.formats.images.files import in_threads
+from ganglion.data.formats.images.folders import ImageFiles, sizes_of
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 

@@ -15,7 +15,7 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Boxes, Field
 from ganglion.data.formats.files_together import read_together
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses, walk
-from ganglion.data.formats.image_files import in_threads, read_header
+from ganglion.data.formats.images.files import in_threads, read_header
 from ganglion.data.formats.text import read_text
 from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings

@@ -10,8 +10,8 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.folder_layout import PART_NAMES, Folder, parts_of, readable, walk
-from ganglion.data.formats.image_folders import read_found
-from ganglion.data.formats.label_tables import LabelTable, find_label_tables, tables_in
+from ganglion.data.formats.images.folders import read_found
+from ganglion.data.formats.images.label_tables import LabelTable, find_label_tables, tables_in
 from ganglion.data.formats.roles import TARGET_NAMES, names_rows, only_counts
 from ganglion.data.formats.tables import Table, is_numeric, missing_in, read_table
 from ganglion.data.formats.tabular import types_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses
-from ganglion.data.formats.image_files import is_image
+from ganglion.data.formats.images.files import is_image
 from ganglion.errors import DataError
 from ganglion.settings import unknown_name
 
