@@ -124,7 +124,8 @@ def measure_all(chosen: list[Claim], measured: dict[str, Any], busy: bool) -> No
             print(f"{claim.name}: left out, {left / 60:.0f} minutes remain")
             continue
         measured["rows"][claim.name] = measure(claim, busy)
-        measured["machine"] = machine()
+        if not busy:  # of which no times are kept
+            measured["machine"] = machine()
         order = [each.name for each in claims()]
         measured["rows"] = {name: measured["rows"][name] for name in order if name in measured["rows"]}
         RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
