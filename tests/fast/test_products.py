@@ -39,6 +39,13 @@ def derivatives(function: Callable[..., Tensor], tensors: list[Tensor | None]) -
     yield from torch.autograd.grad(sum(part.square().sum() for part in gradient), leaves)
 
 
+def test_rows_may_have_gaps_between_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs, weight = (torch.randn(rows, 66, generator=generator)[:, :65] for rows in (31, 17))
+    assert not inputs.is_contiguous()
+    torch.testing.assert_close(linear(inputs, weight), functional.linear(inputs, weight), rtol=1e-5, atol=1e-5)
+
+
 @each_batch
 @pytest.mark.parametrize(("depth", "width"), [(1, 1), (3, 5), (16, 16), (17, 33), (64, 10), (130, 65), (1, 48)])
 @pytest.mark.parametrize("bias", [True, False])
