@@ -13,7 +13,6 @@ from ganglion.core import Colourist, LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.formats.images.photographs import Photograph
-from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
@@ -26,7 +25,7 @@ from ganglion.tasks.measures.images import PSNR, psnr
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, ask, evaluating, judged
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, RESIZED, adapt
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
 from ganglion.tasks.shared.inputs import photographs
 from ganglion.tasks.shared.tiles import fitting, in_tiles
 
@@ -96,10 +95,6 @@ class Colouring(Task):
     next_step = "ganglion predict {run} GREY --out coloured/"
 
     @classmethod
-    def wanted(cls) -> None:
-        return None
-
-    @classmethod
     def chosen(cls, dataset: Dataset) -> Mapping[str, str]:
         return {"targets": "inputs"}
 
@@ -118,12 +113,9 @@ class Colouring(Task):
         side = config.image_size or min(LARGEST_PIECE, *map(min, given))
         options = {**AS_THEY_ARE, "image_size": side, "channels": 3}
         data = cls.prepared(dataset, config, settings, seed, {"targets": options})
-        said = []
         if data.settings.resize == "none" and given != {(side, side)}:
-            kept = tuple(note for note in data.notes if RESIZED["none"] not in note)
-            data = replace(data, pieces=Pieces({"targets": side}), notes=kept)
-            said = [f"learns from pieces of {side} x {side} pixels at random places (--image-size)"]
-        return cls(adapt(config, image_size=side), data.preprocessing).holding(data, *said)
+            data = data.in_pieces(side)
+        return cls(adapt(config, image_size=side), data.preprocessing).holding(data)
 
     def _judged(self, part: Part, most: int | None = None) -> Iterator[Tensor]:
         """Yield the pictures of a part `(batch, 3, height, width)`, at most so many, those of one size together.
@@ -135,16 +127,9 @@ class Colouring(Task):
             for start in range(0, len(places), EVALUATION_BATCH):
                 yield self.data.some(part, places[start : start + EVALUATION_BATCH], "targets")
             return
-        side = None if part == "test" else JUDGED
-        by_size: dict[tuple[int, int], list[int]] = {}
-        sizes = sizes_of(self.data.raw(part, "targets").values)
-        for place in places.tolist():
-            height, width = sizes[place]
-            by_size.setdefault((min(height, side or height), min(width, side or width)), []).append(place)
-        for size, alike in by_size.items():
-            together = max(1, JUDGED_TOGETHER // (size[0] * size[1]))
-            for start in range(0, len(alike), together):
-                yield self.data.in_full(part, np.array(alike[start : start + together]), {"targets": size})["targets"]
+        most = None if part == "test" else JUDGED
+        for batch in self.data.of_one_size(part, places, most, JUDGED_TOGETHER):
+            yield batch["targets"]
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         return self._measured(rule, part)

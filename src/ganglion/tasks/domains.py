@@ -79,10 +79,6 @@ class Domains(Task):
     """Principal components of the pictures of each set; only a prepared task has them."""
 
     @classmethod
-    def wanted(cls) -> None:
-        return None
-
-    @classmethod
     def chosen(cls, dataset: Dataset) -> dict[str, str]:
         return {"inputs": "source", "targets": "target"}
 

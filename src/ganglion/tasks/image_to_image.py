@@ -13,9 +13,7 @@ from ganglion.core import Batch, Blocked, Judge, LearningRule, Local
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.formats.images.photographs import Photograph
-from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
-from ganglion.data.preprocessing.placement import Size
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.rules.losses import LOSS
@@ -27,7 +25,7 @@ from ganglion.tasks.measures.noise import estimated_noise
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import ask, evaluating, judged
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, RESIZED, adapt, sizes
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import photographs
 from ganglion.tasks.shared.noisy import WHITE, filtered, noise_of, remark
 from ganglion.tasks.shared.tiles import Tiling, fitting, in_tiles
@@ -85,10 +83,6 @@ class ImageToImage(Task):
     """Whether what is given are the targets with noise, and not pictures of their own."""
 
     @classmethod
-    def wanted(cls) -> None:
-        return None
-
-    @classmethod
     def chosen(cls, dataset: Dataset) -> Mapping[str, str]:
         pairs = dataset.kind == "image-pairs"
         return {"inputs": "source", "targets": "target"} if pairs else {"targets": "inputs"}
@@ -113,13 +107,10 @@ class ImageToImage(Task):
         data = cls.prepared(dataset, config, settings, seed, options)
         if "inputs" not in data.chosen:  # they are made of the targets
             data = replace(data, derived={"inputs": noise_of(config)})
-        notes = []
         if data.settings.resize == "none" and given != {(side, side)}:
-            kept = tuple(note for note in data.notes if RESIZED["none"] not in note)
-            data = replace(data, pieces=Pieces(dict.fromkeys(data.chosen, side)), notes=kept)
-            notes = [f"learns from pieces of {side} x {side} pixels at random places (--image-size)"]
+            data = data.in_pieces(side)
         images = {"inputs": data.preprocessing["targets"], **data.preprocessing}
-        task = cls(adapt(config, **sizes(images)), images).holding(data, *notes)
+        task = cls(adapt(config, **sizes(images)), images).holding(data)
         task.noisy = "inputs" not in data.chosen
         return task
 
@@ -142,14 +133,7 @@ class ImageToImage(Task):
             yield self.data.whole(part)
             return
         most = None if part == "test" else max(JUDGED, *self.data.pieces.sides.values())
-        by_size: dict[Size, list[int]] = {}
-        for place, (height, width) in enumerate(sizes_of(self.data.raw(part, "targets").values)):
-            by_size.setdefault((min(height, most or height), min(width, most or width)), []).append(place)
-        for size, alike in by_size.items():
-            together = max(1, JUDGED_TOGETHER // (size[0] * size[1]))
-            for start in range(0, len(alike), together):
-                some = np.array(alike[start : start + together])
-                yield self.data.in_full(part, some, dict.fromkeys(self.data.chosen, size))
+        yield from self.data.of_one_size(part, np.arange(len(self.data.nearest(part))), most, JUDGED_TOGETHER)
 
     def _shown(self, part: Part, count: int) -> Batch:
         """Return the first samples of a part: pictures, or pieces from the middle of each."""

@@ -14,7 +14,6 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.formats.images.photographs import Photograph
 from ganglion.data.loaders.derived import Shrunk
-from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -27,7 +26,7 @@ from ganglion.tasks.measures.images import MEASURES, l1, psnr, ssim
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import evaluating, judged
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, RESIZED, adapt
+from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
 from ganglion.tasks.shared.inputs import photographs
 from ganglion.tasks.shared.tiles import Tiling, fitting, in_tiles
 
@@ -79,10 +78,6 @@ class Upscaling(Task):
     next_step = "ganglion predict {run} PICTURE --out larger/"
 
     @classmethod
-    def wanted(cls) -> None:
-        return None
-
-    @classmethod
     def chosen(cls, dataset: Dataset) -> Mapping[str, str]:
         return {"targets": "inputs"}
 
@@ -94,12 +89,9 @@ class Upscaling(Task):
         _refuse_small(smallest, side, scale, dataset)
         options = {**AS_THEY_ARE, **LUMA, "image_size": side}
         data = cls.prepared(dataset, config, settings, seed, {"targets": options})
-        kept = tuple(note for note in data.notes if RESIZED["none"] not in note)
-        made = {"inputs": Shrunk(of="targets", factor=scale)}
-        data = replace(data, derived=made, pieces=Pieces({"targets": side}), notes=kept)
+        data = replace(data.in_pieces(side), derived={"inputs": Shrunk(of="targets", factor=scale)})
         small = replace(data.preprocessing["targets"], image_size=side // scale)
-        said = f"learns from pieces of {side} x {side} pixels at random places (--image-size)"
-        return cls(adapt(config, image_size=side), {"inputs": small, **data.preprocessing}).holding(data, said)
+        return cls(adapt(config, image_size=side), {"inputs": small, **data.preprocessing}).holding(data)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         found = []

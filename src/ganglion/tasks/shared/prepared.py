@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from ganglion.core import Batch
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
+from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.loaders.augment import Augment, Windows
 from ganglion.data.loaders.colours import Colours, lights
 from ganglion.data.loaders.columns import Columns, Kinds
@@ -25,7 +26,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS, Part, Samples, split
 from ganglion.errors import DataError
 from ganglion.tasks.shared.evaluation import EVALUATION_BATCH
-from ganglion.tasks.shared.fitting import Options, fit_fields, refuse_apart
+from ganglion.tasks.shared.fitting import RESIZED, Options, fit_fields, refuse_apart
 from ganglion.tasks.shared.weighting import weigh
 
 NO_EPOCH = -1
@@ -177,6 +178,30 @@ class Prepared:
             own = replace(self.preprocessing[name], image_size=sizes[name], resize="none")
             batch[name] = own(self.raw(part, name).take(places).values[:])
         return derive(batch, self.derived, self.seed, NO_EPOCH)
+
+    def of_one_size(self, part: Part, places: np.ndarray, most: int | None, pixels: int) -> Iterator[Batch]:
+        """Yield samples as `in_full` does, those together whose targets have one size.
+
+        Args:
+            places: of the samples `(samples,)`.
+            most: pixels a side that are wanted of the middle of larger pictures; all where none is said.
+            pixels: in the targets of a batch at most, where one sample has fewer.
+        """
+        found = sizes_of(self.raw(part, "targets").values)
+        by_size: dict[Size, list[int]] = {}
+        for place in places.tolist():
+            height, width = found[place]
+            by_size.setdefault((min(height, most or height), min(width, most or width)), []).append(place)
+        for size, alike in by_size.items():
+            together = max(1, pixels // (size[0] * size[1]))
+            for start in range(0, len(alike), together):
+                yield self.in_full(part, np.array(alike[start : start + together]), dict.fromkeys(self.chosen, size))
+
+    def in_pieces(self, side: int) -> Self:
+        """Return the data with pictures learnt from in square pieces at random places, at their own scale."""
+        kept = (note for note in self.notes if RESIZED["none"] not in note)  # which pieces are cut instead of
+        said = f"learns from pieces of {side} x {side} pixels at random places (--image-size)"
+        return replace(self, pieces=Pieces(dict.fromkeys(self.chosen, side)), notes=(*kept, said))
 
     def _batches(
         self,
