@@ -3,8 +3,9 @@
 import mmap
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,25 +100,53 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
         )
         if count
     ]
+    counts = np.bincount(
+        np.concatenate([one.classes for one in boxes.values()]).astype(int), minlength=len(names)
+    ).tolist()
+    notes.append("objects: " + ", ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True)))
+    made = partial(_field, boxes, names)
+    return in_parts(folder, found, paths, settings, notes, "boxes", made)
+
+
+def _field(boxes: Mapping[Path, Boxes], names: tuple[str, ...], paths: Sequence[Path], images: Any) -> Field:
+    return Field(kind="boxes", values=[boxes[path] for path in paths], names=names)
+
+
+def in_parts(
+    folder: Path,
+    found: Found,
+    paths: Mapping[str, Path],
+    settings: DataSettings,
+    notes: list[str],
+    name: str,
+    make: Callable[[Sequence[Path], Any], Field],
+) -> Dataset:
+    """Read pictures in the parts that the files say, with a field of what is known of each.
+
+    Args:
+        found: what the files say; its parts are by picture.
+        paths: the file of each picture.
+        notes: are added to.
+        name: of the field.
+        make: makes it of the files of pictures, in order, and of the images as they were read.
+
+    Raises `DataError` for a picture that is damaged.
+    """
     part_of = {path: found.part.get(picture, "train") for picture, path in paths.items()}
     sides = [[path for path, part in part_of.items() if (part == "test") == tested] for tested in (False, True)]
-    train, test = ({"inputs": side, "boxes": side} if side else {} for side in sides)
+    train, test = ({"inputs": side, name: side} if side else {} for side in sides)
     ranges: dict[str, Range] = {}
-    parts = read_together(train, test, settings, notes, beside=("boxes",), ranges=ranges)
+    parts = read_together(train, test, settings, notes, beside=(name,), ranges=ranges)
     fields = [
         {
             "inputs": Field(kind="images", values=read["inputs"], pixels=ranges["inputs"]),
-            "boxes": Field(kind="boxes", values=[boxes[path] for path in read["boxes"]], names=names),
+            name: make([Path(path) for path in read[name]], read["inputs"]),
         }
         if read
         else {}
         for read in parts
     ]
-    validated = [place for place, path in enumerate(parts[0]["boxes"]) if part_of[path] == "validation"]
-    counts = np.bincount(
-        np.concatenate([one.classes for one in boxes.values()]).astype(int), minlength=len(names)
-    ).tolist()
-    notes.append("objects: " + ", ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True)))
+    validated = [place for place, path in enumerate(parts[0][name]) if part_of[path] == "validation"]
     return Dataset(
         name=readable(folder.name),
         fields=fields[0],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ganglion.data.dataset import Dataset
-from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Field
-from ganglion.data.formats.files_together import Images, read_together
-from ganglion.data.formats.folder_layout import readable
-from ganglion.data.formats.images.boxes import Found, Outline, pictures_of, read_coco
+from ganglion.data.formats.images.boxes import Found, Outline, in_parts, pictures_of, read_coco
 from ganglion.data.formats.images.files import in_threads
 from ganglion.data.formats.images.folders import ImageFiles, sizes_of
 from ganglion.data.settings import DataSettings
@@ -176,23 +174,9 @@ def read_outlined(folder: Path, files: Sequence[Path], settings: DataSettings) -
         )
     boxed = sum(len(one) for one in found.objects.values()) - sum(map(len, objects.values()))
     notes = [*found.notes, *([f"{boxed} objects have no outline and are left out"] if boxed else [])]
-    part_of = {path: found.part[picture] for picture, path in paths.items()}
-    sides = [[path for path, part in part_of.items() if (part == "test") == tested] for tested in (False, True)]
-    train, test = ({"inputs": side, "masks": side} if side else {} for side in sides)
-    parts = read_together(train, test, settings, notes, beside=("masks",))
     names = (BACKGROUND, *found.names)
-    fields = [_fields(read, objects, names) if read else {} for read in parts]
-    validated = [place for place, path in enumerate(parts[0]["masks"]) if part_of[path] == "validation"]
     notes.append(f"{len(names)} classes of pixels: {', '.join(names[:10])}")
-    return Dataset(
-        name=readable(folder.name),
-        fields=fields[0],
-        test_fields=fields[1],
-        source=str(folder),
-        fingerprint=fingerprint(*(one.values for part in fields for one in part.values())),
-        notes=tuple(notes),
-        validation=np.array(validated) if validated else None,
-    )
+    return in_parts(folder, found, paths, settings, notes, "masks", partial(_masks, objects, names))
 
 
 def _outlined(found: Found, picture: str, numbers: Mapping[str, int]) -> Drawn:
@@ -203,12 +187,8 @@ def _outlined(found: Found, picture: str, numbers: Mapping[str, int]) -> Drawn:
     )
 
 
-def _fields(read: Images, objects: Mapping[Path, Drawn], names: tuple[str, ...]) -> dict[str, Field]:
-    images = read["inputs"]
+def _masks(objects: Mapping[Path, Drawn], names: tuple[str, ...], paths: Sequence[Path], images: Any) -> Field:
     own_sizes = isinstance(images, list) or (isinstance(images, ImageFiles) and images.size is None)
-    paths = tuple(read["masks"])
-    masks = DrawnMasks(paths, tuple(objects[path] for path in paths), None if own_sizes else sizes_of(images)[0])
-    return {
-        "inputs": Field(kind="images", values=images),
-        "masks": Field(kind="masks", values=masks if isinstance(images, ImageFiles) else masks[:], names=names),
-    }
+    size = None if own_sizes else sizes_of(images)[0]
+    masks = DrawnMasks(tuple(paths), tuple(objects[path] for path in paths), size)
+    return Field(kind="masks", values=masks if isinstance(images, ImageFiles) else masks[:], names=names)
