@@ -206,17 +206,7 @@ def _complete(
         raise DataError("no row of this table is complete", where=table.source, expected=expected, found="none")
     places = np.flatnonzero(missing)
     if len(places):
-        findings.append(
-            Finding(
-                name="incomplete-ratings",
-                level="stop",
-                message=f"{len(places)} rows without a user, an item or a rating are left out",
-                measure="rows",
-                value=float(len(places)),
-                where=tuple(f"line {table.line(place)}" for place in places[:EXAMPLES]),
-                remedy="complete them or remove them; --allow-problems goes on without them",
-            )
-        )
+        findings.append(table.left_out(places, "incomplete-ratings", "a user, an item or a rating"))
     return np.flatnonzero(~missing)
 
 

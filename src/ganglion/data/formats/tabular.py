@@ -18,7 +18,6 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.findings import Finding
 
-EXAMPLES = 3
 TOTALS = frozenset(
     [
         *("total", "totals", "sum", "grand total", "all", "gesamt", "summe", "totaal", "totale", "somme", "suma"),
@@ -132,17 +131,7 @@ def _with_target(table: Table, target: str | None, settings: DataSettings, findi
         )
     if missing.any():
         places = np.flatnonzero(missing)
-        findings.append(
-            Finding(
-                name="rows-without-target",
-                level="stop",
-                message=f"{len(places)} rows without a target in column {target!r} are left out",
-                measure="rows",
-                value=float(len(places)),
-                where=tuple(f"line {table.line(place)}" for place in places[:EXAMPLES]),
-                remedy="complete them or remove them; --allow-problems goes on without them",
-            )
-        )
+        findings.append(table.left_out(places, "rows-without-target", f"a target in column {target!r}"))
     return np.flatnonzero(~missing)
 
 

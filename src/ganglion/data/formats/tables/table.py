@@ -6,7 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ganglion.errors import DataError
+from ganglion.findings import Finding
 from ganglion.settings import unknown_name
+
+EXAMPLES = 3
+"""Places that are named of many."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,18 @@ class Table:
     def line(self, row: int) -> int:
         """Return the line of the file that a row ends at, or its number where there are no lines."""
         return row + 1 if self.lines is None else int(self.lines[row])
+
+    def left_out(self, places: np.ndarray, name: str, what: str) -> Finding:
+        """Return the finding that rows at some places, (rows,), lack what they need."""
+        return Finding(
+            name=name,
+            level="stop",
+            message=f"{len(places)} rows without {what} are left out",
+            measure="rows",
+            value=float(len(places)),
+            where=tuple(f"line {self.line(place)}" for place in places[:EXAMPLES]),
+            remedy="complete them or remove them; --allow-problems goes on without them",
+        )
 
     def _with(self, kept: list[int]) -> "Table":
         names, columns = tuple(self.names[k] for k in kept), tuple(self.columns[k] for k in kept)
