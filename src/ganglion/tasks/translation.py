@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -118,12 +119,11 @@ class TranslationTask(Task):
         return target
 
     def _describe(self) -> list[str]:
-        lengths = [self._lengths(side) for side in ("inputs", "targets")]
         unit = self.config.unit
         notes = [
             f"{len(self.source.tokens):,} different {unit} in the sources, {len(self.target.tokens):,} in the targets"
             + ("; those that training has not twice are one unknown word" if unit == "words" else ""),
-            " and ".join(f"{length.mean():.0f} (at most {length.max()})" for length in lengths)
+            " and ".join(f"{length.mean():.0f} (at most {length.max()})" for length in self.lengths)
             + f" {unit} in source and target",
         ]
         if self.config.lower_case:
@@ -132,13 +132,16 @@ class TranslationTask(Task):
             notes.append(f"{left:,} training pairs of more than {self.config.window} {unit} are left out")
         return notes
 
-    def _lengths(self, side: str) -> np.ndarray:
-        """Return how many tokens each training text of a side has, (pairs,), however many are read."""
-        whole = replace(self.preprocessing[side], window=None)
-        return np.array([len(whole.split(text)) for text in self.data.raw("train", side).values])
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each training source and target (2, pairs), however many are read."""
+        sides = {side: replace(self.preprocessing[side], window=None) for side in ("inputs", "targets")}
+        texts = {side: self.data.raw("train", side).values for side in sides}
+        return np.array([[len(whole.split(text)) for text in texts[side]] for side, whole in sides.items()])
 
     def _short_enough(self) -> np.ndarray:
-        return np.maximum(self._lengths("inputs"), self._lengths("targets")) <= self.config.window
+        short: np.ndarray = self.lengths.max(axis=0) <= self.config.window
+        return short
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the batches of the training pairs whose sides are read whole."""
@@ -147,7 +150,7 @@ class TranslationTask(Task):
             raise DataError(
                 "every training pair is longer than the network reads",
                 expected=f"at most {self.config.window} {self.config.unit} on each side",
-                found=f"{self._lengths('inputs').min()} and more",
+                found=f"{self.lengths[0].min()} and more",
                 remedy="allow more with --window, or split the texts into sentences",
             )
         columns = {
