@@ -14,8 +14,8 @@ from sklearn.decomposition import PCA
 
 from ganglion import figures
 from ganglion.errors import UsageError
-from ganglion.figures.images import MOST
-from ganglion.figures.pixels import to_pixels
+from ganglion.figures.images.grids import MOST
+from ganglion.figures.images.pixels import to_pixels
 from ganglion.figures.style import BLUE, DOTS_PER_INCH, PALETTE, RED
 from ganglion.figures.words import text
 

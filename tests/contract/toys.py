@@ -15,7 +15,7 @@ from ganglion.data.preprocessing import ImagePreprocessing, Ragged, TabularPrepr
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.rules.losses import accuracy
-from ganglion.rules.sequences import steps_accuracy
+from ganglion.rules.recurrent.sequences import steps_accuracy
 from ganglion.tasks.measures.samples import SampleQuality
 from ganglion.tasks.shared.evaluation import ask
 

@@ -7,7 +7,13 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from ganglion.errors import ShapeError
-from ganglion.nn.attention import AdditiveAttention, Attention, AttentivePooling, MultiplicativeAttention, attention
+from ganglion.nn.language.attention import (
+    AdditiveAttention,
+    Attention,
+    AttentivePooling,
+    MultiplicativeAttention,
+    attention,
+)
 
 QUERIES, MEMORY = torch.randn(2, 3, 4, dtype=torch.float64), torch.randn(2, 5, 4, dtype=torch.float64)
 PRESENT = torch.tensor([[True, True, True, False, False], [True] * 5])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganglion.nn.boxes import kept, moved, offsets, overlaps
+from ganglion.nn.images.boxes import kept, moved, offsets, overlaps
 from ganglion.tasks.measures.detections import overlap
 
 

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from torch import Tensor, nn
 
 from ganglion.errors import ConfigurationError
-from ganglion.nn.decoding import Decoding, State, Written, beam_search, decode
+from ganglion.nn.language.decoding import Decoding, State, Written, beam_search, decode
 
 SIZE, END, LONGEST = 4, 3, 4
 

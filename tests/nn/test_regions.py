@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganglion.nn.regions import RegionPooling
+from ganglion.nn.images.regions import RegionPooling
 
 
 def by_hand(maps: Tensor, boxes: Tensor, side: int, scale: float) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ganglion.nn import Linear
-from ganglion.nn.spectral import spectrally_normalised
+from ganglion.nn.adversarial.spectral import spectrally_normalised
 from ganglion.nn.stages import Stages
 
 

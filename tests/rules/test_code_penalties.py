@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Bernoulli, kl_divergence
 
-from ganglion.rules.code_penalties import absolute_sum, contraction, divergence_from_rate
+from ganglion.rules.autoencoder.code_penalties import absolute_sum, contraction, divergence_from_rate
 
 
 def test_the_divergence_from_a_rate_is_that_of_coins() -> None:

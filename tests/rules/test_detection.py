@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganglion.nn.boxes import offsets
+from ganglion.nn.images.boxes import offsets
 from ganglion.rules.descend import Descent
 from ganglion.rules.detection import DEVIATIONS, Detection, Sample, Sampling, detection_loss, sampled
 

@@ -8,8 +8,8 @@ from torch.nn import functional
 from ganglion.core import Layered
 from ganglion.errors import ConfigurationError
 from ganglion.nn.codes import DenseCoder
+from ganglion.rules.autoencoder.layer_by_layer import FINE_TUNING, LayerByLayer
 from ganglion.rules.descend import Descent
-from ganglion.rules.layer_by_layer import FINE_TUNING, LayerByLayer
 from tests.contract.toys import bars_and_stripes
 
 DESCENT = Descent(learning_rate=1e-2)

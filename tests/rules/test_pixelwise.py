@@ -7,7 +7,7 @@ from torch import nn
 from ganglion.errors import ShapeError
 from ganglion.rules.descend import Descent
 from ganglion.rules.pixelwise import Pixelwise, weighted_cross_entropy
-from ganglion.rules.sequences import UNJUDGED
+from ganglion.rules.recurrent.sequences import UNJUDGED
 
 
 @pytest.fixture

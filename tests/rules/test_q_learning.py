@@ -11,7 +11,7 @@ from ganglion.fast.applies import enabled
 from ganglion.models.reinforcement.dqn import DenseQNetwork
 from ganglion.rules import compiled
 from ganglion.rules.descend import Descent
-from ganglion.rules.q_learning import QLearning
+from ganglion.rules.reinforcement.q_learning import QLearning
 from tests.environments import LENGTH, Chain, chain_values
 
 

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.errors import ConfigurationError
+from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent
-from ganglion.rules.reconstruction import Reconstruction
 
 
 class Recorder(nn.Module):

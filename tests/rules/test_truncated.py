@@ -10,7 +10,7 @@ from ganglion.core import Batch
 from ganglion.errors import ConfigurationError
 from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
-from ganglion.rules.truncated import TruncatedBackpropagation
+from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
 
 NAME = "cell 00 part 0"
 

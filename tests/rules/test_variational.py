@@ -12,8 +12,7 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.models.autoencoder.vae import TINY, Config, VariationalAutoencoder, build
-from ganglion.rules.descend import Descent
-from ganglion.rules.variational import (
+from ganglion.rules.autoencoder.variational import (
     Variational,
     condition_of,
     divergence_from_normal,
@@ -21,6 +20,7 @@ from ganglion.rules.variational import (
     importance_sampled,
     log_normal,
 )
+from ganglion.rules.descend import Descent
 
 DEVIATION = 0.7
 LINEAR = Config(in_features=5, hidden_features=(), latent_features=2, likelihood="gaussian", deviation=DEVIATION)

@@ -17,7 +17,7 @@ from ganglion.data.fields import Field
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, GanglionError
 from ganglion.models.autoencoder.colouriser import TINY, Colouriser
-from ganglion.nn.colour import to_lab
+from ganglion.nn.images.colour import to_lab
 from ganglion.runs.writing import write
 from ganglion.tasks import colouring
 from ganglion.tasks.colouring import Colouring, Predict, coloured

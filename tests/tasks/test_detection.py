@@ -16,7 +16,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.errors import CheckpointError
 from ganglion.models.convolutional.fast_rcnn import TINY
-from ganglion.nn.boxes import overlaps
+from ganglion.nn.images.boxes import overlaps
 from ganglion.rules.descend import Descent
 from ganglion.rules.detection import Detection as Rule
 from ganglion.tasks.answers import Images

@@ -18,7 +18,7 @@ from ganglion.figures import save
 from ganglion.models.recurrent.char_rnn import TINY, build
 from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
-from ganglion.rules.truncated import TruncatedBackpropagation
+from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
 from ganglion.runs.session import train
 from ganglion.tasks.language import Generate, Language
 from ganglion.tasks.measures.language import bigram_judgement, judge, unigram_judgement

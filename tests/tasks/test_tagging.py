@@ -16,7 +16,7 @@ from ganglion.errors import DataError
 from ganglion.figures import save
 from ganglion.models.recurrent import elman_tagger, jordan
 from ganglion.rules.descend import Descent
-from ganglion.rules.sequences import steps_cross_entropy
+from ganglion.rules.recurrent.sequences import steps_cross_entropy
 from ganglion.rules.supervised import Supervised
 from ganglion.tasks.tagging import Tagging
 from tests.tasks.asking import ask

@@ -18,7 +18,7 @@ from ganglion.data.formats.images.photographs import read_photograph
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, GanglionError
 from ganglion.models.autoencoder.upscaler import TINY, Config, Espcn, build
-from ganglion.nn.resampling import enlarged, resized
+from ganglion.nn.images.resampling import enlarged, resized
 from ganglion.runs.writing import write
 from ganglion.tasks import upscaling
 from ganglion.tasks.shared.tiles import Tiling

@@ -14,7 +14,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, GanglionError, UsageError
 from ganglion.figures import save
 from ganglion.models.autoencoder.vae import TINY, Config, build
-from ganglion.rules.variational import divergence_from_normal
+from ganglion.rules.autoencoder.variational import divergence_from_normal
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.answers import Film, Rows
 from ganglion.tasks.variational import Variational

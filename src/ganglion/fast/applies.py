@@ -236,7 +236,7 @@ def to_q_learning(network: DenseStack, target: DenseStack, batch: dict[str, Tens
 
     Args:
         network, target: Q and Q'.
-        batch: as `ganglion.rules.q_learning.QLearning` takes it.
+        batch: as `ganglion.rules.reinforcement.q_learning.QLearning` takes it.
         discounts: of each transition, (batch,), where they differ.
     """
     return (

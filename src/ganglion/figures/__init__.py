@@ -22,25 +22,21 @@ if TYPE_CHECKING:
     from ganglion.figures.decisions import decision_grid as decision_grid
     from ganglion.figures.distributions import densities as densities
     from ganglion.figures.distributions import points_beside as points_beside
-    from ganglion.figures.explanations import heat_over as heat_over
-    from ganglion.figures.explanations import under_attack as under_attack
-    from ganglion.figures.film import save_film as save_film
     from ganglion.figures.fits import add_circles as add_circles
     from ganglion.figures.fits import fit as fit
     from ganglion.figures.functions import function_curves as function_curves
-    from ganglion.figures.images import filters as filters
-    from ganglion.figures.images import frames as frames
-    from ganglion.figures.images import image_grid as image_grid
-    from ganglion.figures.images import map_rows as map_rows
-    from ganglion.figures.images import reconstructions as reconstructions
-    from ganglion.figures.images import strips as strips
-    from ganglion.figures.maps import code_map as code_map
-    from ganglion.figures.maps import picture_map as picture_map
-    from ganglion.figures.passages import coloured_words as coloured_words
-    from ganglion.figures.passages import next_tokens as next_tokens
-    from ganglion.figures.passages import passage as passage
-    from ganglion.figures.passages import step_answers as step_answers
-    from ganglion.figures.pixels import sheet as sheet
+    from ganglion.figures.images.explanations import heat_over as heat_over
+    from ganglion.figures.images.explanations import under_attack as under_attack
+    from ganglion.figures.images.film import save_film as save_film
+    from ganglion.figures.images.grids import filters as filters
+    from ganglion.figures.images.grids import frames as frames
+    from ganglion.figures.images.grids import image_grid as image_grid
+    from ganglion.figures.images.grids import map_rows as map_rows
+    from ganglion.figures.images.grids import reconstructions as reconstructions
+    from ganglion.figures.images.grids import strips as strips
+    from ganglion.figures.images.maps import code_map as code_map
+    from ganglion.figures.images.maps import picture_map as picture_map
+    from ganglion.figures.images.pixels import sheet as sheet
     from ganglion.figures.recommendations import foretold as foretold
     from ganglion.figures.recommendations import found_by_length as found_by_length
     from ganglion.figures.recommendations import lists as lists
@@ -54,14 +50,18 @@ if TYPE_CHECKING:
     from ganglion.figures.series import series_pictures as series_pictures
     from ganglion.figures.style import SPACE as SPACE
     from ganglion.figures.style import save as save
-    from ganglion.figures.topics import shares as shares
-    from ganglion.figures.topics import topic_words as topic_words
+    from ganglion.figures.texts.passages import coloured_words as coloured_words
+    from ganglion.figures.texts.passages import next_tokens as next_tokens
+    from ganglion.figures.texts.passages import passage as passage
+    from ganglion.figures.texts.passages import step_answers as step_answers
+    from ganglion.figures.texts.topics import shares as shares
+    from ganglion.figures.texts.topics import topic_words as topic_words
+    from ganglion.figures.texts.translations import attention_matrices as attention_matrices
+    from ganglion.figures.texts.translations import by_length as by_length
     from ganglion.figures.training import curves as curves
     from ganglion.figures.training import gradient_flow as gradient_flow
     from ganglion.figures.training import heat_map as heat_map
     from ganglion.figures.training import returns as returns
-    from ganglion.figures.translations import attention_matrices as attention_matrices
-    from ganglion.figures.translations import by_length as by_length
 
 _DRAWINGS = {
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
@@ -69,20 +69,20 @@ _DRAWINGS = {
     "classes": ("bars", "by_class", "precision_recall", "reliability"),
     "distributions": ("densities", "points_beside"),
     "decisions": ("action_values", "decision_graph", "decision_grid"),
-    "explanations": ("heat_over", "under_attack"),
-    "film": ("save_film",),
+    "images.explanations": ("heat_over", "under_attack"),
+    "images.film": ("save_film",),
     "fits": ("add_circles", "fit"),
     "functions": ("function_curves",),
-    "images": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
-    "maps": ("code_map", "picture_map"),
-    "passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
-    "pixels": ("sheet",),
+    "images.grids": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
+    "images.maps": ("code_map", "picture_map"),
+    "texts.passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
+    "images.pixels": ("sheet",),
     "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),
     "style": ("SPACE", "save"),
-    "translations": ("attention_matrices", "by_length"),
-    "topics": ("shares", "topic_words"),
+    "texts.translations": ("attention_matrices", "by_length"),
+    "texts.topics": ("shares", "topic_words"),
     "training": ("curves", "gradient_flow", "heat_map", "returns"),
 }
 """Modules and what is drawn there."""

@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
-from ganglion.figures.maps import LEGEND, by_class
+from ganglion.figures.images.maps import LEGEND, by_class
 from ganglion.figures.style import BLUE, GREY, INK, MUTED, PAPER, RED, colours, empty, panels, styled
 from ganglion.figures.training import ticks
 from ganglion.figures.words import number, text

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganglion.figures.pixels import to_pixels
+from ganglion.figures.images.pixels import to_pixels
+from ganglion.figures.images.tiles import largest_of_most
 from ganglion.figures.style import DOTS_PER_INCH, FAINT, INK, MUTED, SIGNED, styled
-from ganglion.figures.tiles import largest_of_most
 from ganglion.figures.words import number, text
 
 KERNEL, GAP, MARGIN = 0.95, 0.14, 0.3

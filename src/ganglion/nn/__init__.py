@@ -4,6 +4,7 @@ from ganglion.fast.dropout import dropout as dropout
 from ganglion.nn.activations import Maxout as Maxout
 from ganglion.nn.activations import activation as activation
 from ganglion.nn.activations import probabilities as probabilities
+from ganglion.nn.adversarial.spectral import spectrally_normalised as spectrally_normalised
 from ganglion.nn.convolution import FILTERS as FILTERS
 from ganglion.nn.convolution import Convolution1d as Convolution1d
 from ganglion.nn.convolution import Convolution2d as Convolution2d
@@ -44,4 +45,3 @@ from ganglion.nn.recurrent import ElmanRNN as ElmanRNN
 from ganglion.nn.recurrent import JordanRNN as JordanRNN
 from ganglion.nn.recurrent import Recurrent as Recurrent
 from ganglion.nn.sequential import Sequential as Sequential
-from ganglion.nn.spectral import spectrally_normalised as spectrally_normalised

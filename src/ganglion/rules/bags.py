@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
+from ganglion.rules.autoencoder.variational import NOISE
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.ratings import filled
-from ganglion.rules.variational import NOISE
 
 
 class WordBound(Protocol):

@@ -51,7 +51,7 @@ def differentiate(
 
 
 class ValueLearner(Protocol):
-    """What deep Q-learning is, as far as its objective goes; see `ganglion.rules.q_learning.QLearning`."""
+    """What deep Q-learning is, as far as its objective goes; see `rules/reinforcement/q_learning.py`."""
 
     networks: dict[str, nn.Module]
     discount: float

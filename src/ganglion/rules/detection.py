@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
-from ganglion.nn.boxes import offsets, overlaps
+from ganglion.nn.images.boxes import offsets, overlaps
 from ganglion.rules.descend import Descent, descend
 
 DEVIATIONS = (0.1, 0.1, 0.2, 0.2)

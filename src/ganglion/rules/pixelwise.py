@@ -9,7 +9,7 @@ from ganglion.core import Batch, LearningRule
 from ganglion.errors import ShapeError
 from ganglion.nn.convolution import cropped
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.sequences import UNJUDGED
+from ganglion.rules.recurrent.sequences import UNJUDGED
 
 
 @final

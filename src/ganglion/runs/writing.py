@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from ganglion.errors import UsageError
-from ganglion.figures.film import save_film
-from ganglion.figures.pixels import GAP, SMALLEST_SIDE, sheet
+from ganglion.figures.images.film import save_film
+from ganglion.figures.images.pixels import GAP, SMALLEST_SIDE, sheet
 from ganglion.tasks.answers import Answer, Binary, Film, Images, Rows, Sound, Strokes, Text
 
 FOLDER = "/"

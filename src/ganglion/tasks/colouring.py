@@ -16,7 +16,7 @@ from ganglion.data.formats.images.photographs import Photograph
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
-from ganglion.nn.colour import to_lab, to_rgb
+from ganglion.nn.images.colour import to_lab, to_rgb
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Images

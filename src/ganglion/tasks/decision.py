@@ -17,7 +17,7 @@ from ganglion.data.decisions.reading import read_process
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
 from ganglion.nn.action_table import ActionTable
-from ganglion.rules.decisions import allowed_actions, always, backup, best_values, policy_values
+from ganglion.rules.reinforcement.decisions import allowed_actions, always, backup, best_values, policy_values
 from ganglion.settings import at_least, settings, unknown_name
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task

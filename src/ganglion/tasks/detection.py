@@ -18,8 +18,8 @@ from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
 from ganglion.data.proposals import proposed
 from ganglion.data.settings import DataSettings
-from ganglion.figures.boxes import INVENTED, MISSED, RIGHT, Marked, of_class, with_boxes
-from ganglion.nn.boxes import kept, moved
+from ganglion.figures.images.boxes import INVENTED, MISSED, RIGHT, Marked, of_class, with_boxes
+from ganglion.nn.images.boxes import kept, moved
 from ganglion.rules.detection import DEVIATIONS
 from ganglion.settings import SHARE, settings
 from ganglion.tasks.answers import Images, Rows

@@ -14,7 +14,7 @@ from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import TextPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
-from ganglion.nn.decoding import Decoding, decode
+from ganglion.nn.language.decoding import Decoding, decode
 from ganglion.settings import above, at_least, at_most, settings
 from ganglion.tasks.answers import Rows, Text
 from ganglion.tasks.base import Part, Task

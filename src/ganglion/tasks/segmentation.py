@@ -18,7 +18,7 @@ from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.preprocessing.pixel_weights import PixelWeights, connected
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError, UsageError
-from ganglion.figures.overlays import mistakes, overlay
+from ganglion.figures.images.overlays import mistakes, overlay
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Images, Rows

@@ -17,7 +17,7 @@ from ganglion.data.loaders.derived import Shrunk
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
-from ganglion.nn.resampling import enlarged, resized
+from ganglion.nn.images.resampling import enlarged, resized
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Images

@@ -14,7 +14,7 @@ from ganglion.data.loaders.derived import Binarised, derive
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, UsageError
-from ganglion.rules import variational
+from ganglion.rules.autoencoder import variational
 from ganglion.settings import at_least, settings, unknown_name
 from ganglion.tasks.answers import Film, Images, Rows
 from ganglion.tasks.base import Part, Task

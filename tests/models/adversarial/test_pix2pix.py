@@ -14,8 +14,8 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.errors import DataError
 from ganglion.models.adversarial.pix2pix import FORMS, TINY, Config, Generator, build
-from ganglion.nn.patches import PatchDiscriminator
-from ganglion.nn.picture_statistics import KeptDropout, PictureNorm, padded_to
+from ganglion.nn.images.patches import PatchDiscriminator
+from ganglion.nn.images.picture_statistics import KeptDropout, PictureNorm, padded_to
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.image_to_image import ImageToImage
 from tests.contract.rows import Row

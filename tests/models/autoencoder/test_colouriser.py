@@ -13,8 +13,8 @@ from ganglion.data.fields import Field
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.settings import DataSettings
 from ganglion.models.autoencoder.colouriser import TINY, Colouriser, Config, build
-from ganglion.nn.colour import colour_bins, to_lab, to_rgb
-from ganglion.rules.colouring import Colouring
+from ganglion.nn.images.colour import colour_bins, to_lab, to_rgb
+from ganglion.rules.autoencoder.colouring import Colouring
 from tests.contract.rows import Row
 
 SMALL = np.asarray(read("photographs", DataSettings()).inputs)[::2, ::4, ::4]

@@ -13,7 +13,7 @@ from ganglion.data.loaders.derived import Shrunk, derive
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.settings import DataSettings
 from ganglion.models.autoencoder.upscaler import Config, Espcn, Srcnn
-from ganglion.nn.resampling import enlarged
+from ganglion.nn.images.resampling import enlarged
 from ganglion.tasks.measures.images import psnr
 from tests.contract.rows import Row
 

@@ -10,7 +10,7 @@ from ganglion.core import LatentModel, LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ShapeError
 from ganglion.models.autoencoder.vae import TINY, Config, VariationalAutoencoder, build
-from ganglion.rules.variational import importance_sampled
+from ganglion.rules.autoencoder.variational import importance_sampled
 from tests.contract.rows import Row
 from tests.contract.toys import bars_and_stripes
 

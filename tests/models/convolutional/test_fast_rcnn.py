@@ -11,7 +11,7 @@ from ganglion.data.preprocessing import BoxPreprocessing, ImagePreprocessing
 from ganglion.data.proposals import proposed
 from ganglion.data.sources.generators import generate
 from ganglion.models.convolutional.fast_rcnn import TINY, Config, FastRCNN
-from ganglion.nn.boxes import overlaps
+from ganglion.nn.images.boxes import overlaps
 from tests.contract.rows import Row
 
 

@@ -10,7 +10,7 @@ from ganglion.errors import ConfigurationError, DataError
 from ganglion.models.energy.dbn import Config, build
 from ganglion.nn.belief import DeepBeliefNetwork
 from ganglion.nn.energy import BernoulliRBM, binary_states
-from ganglion.rules.deep_belief import DeepBelief
+from ganglion.rules.energy.deep_belief import DeepBelief
 from ganglion.runs.session import train
 from tests.contract.rows import Row
 from tests.contract.toys import labelled, share_of_right_answers

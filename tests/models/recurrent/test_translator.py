@@ -14,10 +14,10 @@ from ganglion.data.preprocessing import Ragged
 from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.translator import TINY, Config, Translator, build
-from ganglion.nn.attention import Scores
+from ganglion.nn.language.attention import Scores
 from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
-from ganglion.rules.translation import Sampling, SequenceToSequence
+from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from tests.contract.rows import Row
 
 COUNT, WORDS = 256, 8

@@ -14,7 +14,7 @@ from ganglion.data.decisions.process import DecisionProcess, Transition, WholePr
 from ganglion.data.decisions.reading import read_process
 from ganglion.errors import ConfigurationError, DataError, GanglionError
 from ganglion.models.reinforcement.mdp import Config, build
-from ganglion.rules.decisions import always, best_values, policy_values
+from ganglion.rules.reinforcement.decisions import always, best_values, policy_values
 from ganglion.runs.session import train
 from tests.contract.rows import Row
 

@@ -11,8 +11,8 @@ from ganglion.data.decisions.process import DecisionProcess, Transition, WholePr
 from ganglion.data.decisions.reading import read_process
 from ganglion.models.reinforcement.q_table import SMALL, Config, build
 from ganglion.nn.action_table import ActionTable
-from ganglion.rules.decisions import always, best_values, policy_values
-from ganglion.rules.tabular import TabularLearning
+from ganglion.rules.reinforcement.decisions import always, best_values, policy_values
+from ganglion.rules.reinforcement.tabular import TabularLearning
 from tests.contract.rows import Row
 from tests.models.reinforcement.test_mdp import GRID, minus_regret
 

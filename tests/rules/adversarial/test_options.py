@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganglion.core import Batch, Phase, Players
 from ganglion.errors import ConfigurationError
-from ganglion.nn.spectral import spectrally_normalised
+from ganglion.nn.adversarial.spectral import spectrally_normalised
 from ganglion.rules.adversarial.extras import Extra, Perceptual, ToTarget
 from ganglion.rules.adversarial.games import game
 from ganglion.rules.adversarial.inputs import Inputs

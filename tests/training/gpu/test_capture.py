@@ -18,9 +18,9 @@ from ganglion.nn.energy import BernoulliRBM
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial
+from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
-from ganglion.rules.reconstruction import Reconstruction
 from ganglion.rules.supervised import Supervised
 from ganglion.training import checkpoint
 from ganglion.training.callback import Callback

@@ -82,7 +82,7 @@ def q_learning_gradient(
 
     Args:
         network, target: Q and Q', of the same form.
-        batch: as `ganglion.rules.q_learning.QLearning` takes it.
+        batch: as `ganglion.rules.reinforcement.q_learning.QLearning` takes it.
         discounts: γ, of each transition (batch) or of all.
         threshold: δ.
         double: choose the next action by Q instead of by Q'.

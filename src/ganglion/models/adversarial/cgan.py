@@ -44,8 +44,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.core import LearningRule
-from ganglion.nn import convolutional_pair
 from ganglion.nn.activations import Maxout
+from ganglion.nn.adversarial import convolutional_pair
 from ganglion.nn.linear import Linear
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent, LatentName

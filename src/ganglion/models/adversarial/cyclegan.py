@@ -44,8 +44,8 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.patches import PatchDiscriminator, drawn_small
-from ganglion.nn.picture_statistics import padded_to
+from ganglion.nn.images.patches import PatchDiscriminator, drawn_small
+from ganglion.nn.images.picture_statistics import padded_to
 from ganglion.rules.adversarial.cycle import CycleRule
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent

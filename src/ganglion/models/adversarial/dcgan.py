@@ -52,7 +52,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.convolutional_pair import Discriminator, Generator, Normalisation, factor
+from ganglion.nn.adversarial.convolutional_pair import Discriminator, Generator, Normalisation, factor
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial

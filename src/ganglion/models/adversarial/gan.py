@@ -54,7 +54,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.dense_pair import Discriminator, Generator, HiddenActivation, Normalisation
+from ganglion.nn.adversarial.dense_pair import Discriminator, Generator, HiddenActivation, Normalisation
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial

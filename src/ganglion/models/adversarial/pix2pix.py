@@ -51,8 +51,8 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.patches import PatchDiscriminator, drawn_small
-from ganglion.nn.picture_statistics import KeptDropout, PictureNorm, padded_to
+from ganglion.nn.images.patches import PatchDiscriminator, drawn_small
+from ganglion.nn.images.picture_statistics import KeptDropout, PictureNorm, padded_to
 from ganglion.rules.adversarial.extras import Extra, ToTarget
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.rule import Adversarial

@@ -52,7 +52,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn import convolutional_pair, dense_pair
+from ganglion.nn.adversarial import convolutional_pair, dense_pair
 from ganglion.nn.stages import Stages
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent

@@ -57,9 +57,9 @@ from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.codes import DenseCoder
-from ganglion.rules.code_penalties import absolute_sum, contraction, divergence_from_rate
+from ganglion.rules.autoencoder.code_penalties import absolute_sum, contraction, divergence_from_rate
+from ganglion.rules.autoencoder.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.rules.descend import Descent
-from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.settings import Count, Share, at_least, settings, strictly_between
 
 

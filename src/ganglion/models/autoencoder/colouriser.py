@@ -19,7 +19,7 @@ Networks:
     height / 2, width / 2); `colours` gives a and b at the full size.
 
 Learning rule:
-    `ganglion.rules.colouring.Colouring`, Adam.
+    `ganglion.rules.autoencoder.colouring.Colouring`, Adam.
 
 Data it expects:
     Coloured photographs, of any size; large ones are learnt from in pieces. Files that are asked about may be grey or
@@ -45,8 +45,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.colour import colour_bins
-from ganglion.rules.colouring import FULL, Colouring
+from ganglion.nn.images.colour import colour_bins
+from ganglion.rules.autoencoder.colouring import FULL, Colouring
 from ganglion.rules.descend import Descent
 from ganglion.settings import Count, Share, above, at_least, settings
 

@@ -54,8 +54,8 @@ from ganglion.nn.activations import activation as make_activation
 from ganglion.nn.codes import CodingNetwork
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.stages import Stages
+from ganglion.rules.autoencoder.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.rules.descend import Descent
-from ganglion.rules.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.settings import Bound, Count, Share, at_least, settings
 
 

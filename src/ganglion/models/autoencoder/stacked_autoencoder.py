@@ -51,9 +51,9 @@ from torch import Tensor
 from ganglion.core import LearningRule
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.codes import DenseCoder
+from ganglion.rules.autoencoder.layer_by_layer import LayerByLayer
+from ganglion.rules.autoencoder.reconstruction import ReconstructionLoss
 from ganglion.rules.descend import Descent
-from ganglion.rules.layer_by_layer import LayerByLayer
-from ganglion.rules.reconstruction import ReconstructionLoss
 from ganglion.settings import Count, Share, at_least, settings
 
 

@@ -49,9 +49,9 @@ from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.nn.linear import Linear
+from ganglion.rules.autoencoder.variational import drawn
 from ganglion.rules.bags import BagOfWordsLearning
 from ganglion.rules.descend import Descent
-from ganglion.rules.variational import drawn
 from ganglion.settings import Count, Share, above, at_least, settings
 
 

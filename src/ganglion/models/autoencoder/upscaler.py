@@ -50,7 +50,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.resampling import enlarged
+from ganglion.nn.images.resampling import enlarged
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import Count, at_least, settings

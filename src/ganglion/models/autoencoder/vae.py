@@ -63,8 +63,8 @@ from ganglion.nn.activations import PlainActivation
 from ganglion.nn.activations import activation as make_activation
 from ganglion.nn.linear import Linear
 from ganglion.nn.sequential import Sequential
+from ganglion.rules.autoencoder.variational import Variational
 from ganglion.rules.descend import Descent
-from ganglion.rules.variational import Variational
 from ganglion.settings import Count, above, at_least, settings
 
 

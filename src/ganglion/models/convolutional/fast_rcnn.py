@@ -49,7 +49,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.regions import RegionPooling
+from ganglion.nn.images.regions import RegionPooling
 from ganglion.rules.descend import Descent
 from ganglion.rules.detection import Detection, Sampling
 from ganglion.settings import Count, Share, at_least, settings

@@ -19,8 +19,8 @@ Networks:
     1,665,010 parameters, the model of data and classes the same 1,662,000 weights; the way down comes on top.
 
 Learning rule:
-    `ganglion.rules.deep_belief.DeepBelief`. Each layer is a phase of the run, and so is fine-tuning: `pretraining` is
-    the share of the run that the layers have together.
+    `ganglion.rules.energy.deep_belief.DeepBelief`. Each layer is a phase of the run, and so is fine-tuning:
+    `pretraining` is the share of the run that the layers have together.
 
 Data it expects:
     Images with classes, as pixels in [0, 1], which are taken for probabilities.
@@ -51,8 +51,8 @@ from torch import Tensor
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.belief import DeepBeliefNetwork
-from ganglion.rules.deep_belief import DeepBelief, Fine
 from ganglion.rules.descend import Descent
+from ganglion.rules.energy.deep_belief import DeepBelief, Fine
 from ganglion.settings import Count, Share, above, at_least, settings
 
 

@@ -60,7 +60,7 @@ from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import States
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
-from ganglion.rules.truncated import TruncatedBackpropagation
+from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
 from ganglion.settings import Count, Share, settings
 
 

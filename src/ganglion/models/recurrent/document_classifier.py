@@ -48,10 +48,10 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn import dropout
-from ganglion.nn.attention import AttentivePooling
+from ganglion.nn.language.attention import AttentivePooling
+from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
-from ganglion.nn.tokens import lengths_of
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised

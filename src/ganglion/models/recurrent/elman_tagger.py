@@ -42,11 +42,11 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn import dropout
+from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
-from ganglion.nn.tokens import lengths_of
 from ganglion.rules.descend import Descent
-from ganglion.rules.sequences import steps_accuracy, steps_cross_entropy
+from ganglion.rules.recurrent.sequences import steps_accuracy, steps_cross_entropy
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import Count, Share, settings
 

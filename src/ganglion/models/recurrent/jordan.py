@@ -46,10 +46,10 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
+from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.recurrent import JordanRNN
-from ganglion.nn.tokens import lengths_of
 from ganglion.rules.descend import Descent
-from ganglion.rules.sequences import TeacherForcing
+from ganglion.rules.recurrent.sequences import TeacherForcing
 from ganglion.settings import Count, between, settings
 
 

@@ -58,14 +58,14 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn import dropout
-from ganglion.nn.attention import Scores, attention
+from ganglion.nn.language.attention import Scores, attention
+from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import Recurrent, States
 from ganglion.nn.recurrent.sequences import reversed_in_time
-from ganglion.nn.tokens import lengths_of
 from ganglion.rules.descend import Descent
-from ganglion.rules.translation import Sampling, SequenceToSequence
+from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from ganglion.settings import Count, Share, at_least, settings
 
 BEGIN = 2

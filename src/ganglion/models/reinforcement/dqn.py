@@ -21,8 +21,8 @@ Networks:
     With `dueling` the last stage is split into a stream for V and a stream for A.
 
 Learning rule:
-    `ganglion.rules.q_learning.QLearning`: Huber loss on the temporal difference, target network averaged or
-    copied at intervals. `ganglion.data.environments.replay.ReplayLoader` acts, explores and remembers.
+    `ganglion.rules.reinforcement.q_learning.QLearning`: Huber loss on the temporal difference, target network averaged
+    or copied at intervals. `ganglion.data.environments.replay.ReplayLoader` acts, explores and remembers.
 
 Data it expects:
     A Gymnasium environment with discrete actions, by its registered name (`--data CartPole-v1`). Observations
@@ -71,7 +71,7 @@ from ganglion.nn.inputs import FlatInputs, RunningStandardisation, as_float
 from ganglion.nn.linear import Linear
 from ganglion.nn.sequential import Sequential
 from ganglion.rules.descend import Descent
-from ganglion.rules.q_learning import QLearning
+from ganglion.rules.reinforcement.q_learning import QLearning
 from ganglion.settings import Bound, Count, above, at_least, between, settings
 
 FRAME_SIZE = 84

@@ -17,8 +17,8 @@ Networks:
     `ActionTable`: Q as one table, from the numbers of states to the values of their actions.
 
 Learning rule:
-    `ganglion.rules.decisions.Planning`, a sweep at each step. The loss is the largest change of a value, and 0 at the
-    solution.
+    `ganglion.rules.reinforcement.decisions.Planning`, a sweep at each step. The loss is the largest change of a value,
+    and 0 at the solution.
 
 Data it expects:
     `loss-then-gain`, `two-doors` or `four-by-three`; a CSV file with the columns state, action, next_state,
@@ -46,7 +46,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.action_table import ActionTable
-from ganglion.rules.decisions import Method, Planning
+from ganglion.rules.reinforcement.decisions import Method, Planning
 from ganglion.settings import Count, Share, settings
 
 

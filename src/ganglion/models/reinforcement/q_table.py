@@ -17,7 +17,7 @@ Networks:
     `ActionTable`: Q as one table, from the numbers of states to the values of their actions.
 
 Learning rule:
-    `ganglion.rules.tabular.TabularLearning`, an episode at each step.
+    `ganglion.rules.reinforcement.tabular.TabularLearning`, an episode at each step.
 
 Data it expects:
     What `mdp` takes: Gymnasium's FrozenLake-v1, Taxi-v4 and CliffWalking-v1, a preset, or a CSV or JSON file. Their
@@ -48,7 +48,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.action_table import ActionTable
-from ganglion.rules.tabular import Method, TabularLearning
+from ganglion.rules.reinforcement.tabular import Method, TabularLearning
 from ganglion.settings import Count, Share, above, at_least, between, settings
 
 

@@ -1,0 +1,1 @@
+"""Learning by energy: contrastive divergence, and deep belief nets climbed layer by layer."""

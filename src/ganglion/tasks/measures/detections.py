@@ -13,7 +13,7 @@ import torch
 
 from ganglion.core import Measure
 from ganglion.data.fields import Boxes
-from ganglion.nn.boxes import overlaps
+from ganglion.nn.images.boxes import overlaps
 
 MAP_50 = Measure(
     name="map_50",

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ganglion.core import Batch, LatentModel, Measure
 from ganglion.data.loaders.noise import named_stream, normals
-from ganglion.rules import variational
+from ganglion.rules.autoencoder import variational
 
 NEGATIVE_ELBO = Measure(
     name="negative_elbo",

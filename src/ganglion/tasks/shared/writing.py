@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganglion.data.preprocessing import TextPreprocessing
 from ganglion.data.preprocessing.vocabulary import UNKNOWN
-from ganglion.nn.decoding import Decoding, Written, decode
+from ganglion.nn.language.decoding import Decoding, Written, decode
 from ganglion.tasks.shared.evaluation import evaluating, filled_length
 
 PADDING, UNKNOWN_NUMBER, BEGIN, END = range(4)

@@ -8,8 +8,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganglion.nn.activations import Maxout
+from ganglion.nn.adversarial.spectral import spectrally_normalised
 from ganglion.nn.linear import Linear
-from ganglion.nn.spectral import spectrally_normalised
 
 Normalisation = Literal["none", "spectral"]
 

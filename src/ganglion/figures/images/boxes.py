@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganglion.figures.overlays import COLOURS
-from ganglion.figures.pixels import enlarge, to_bytes
+from ganglion.figures.images.overlays import COLOURS
+from ganglion.figures.images.pixels import enlarge, to_bytes
 
 RIGHT, MISSED, INVENTED = (0, 158, 115), (213, 94, 0), (0, 114, 178)
 WIDEST = 480

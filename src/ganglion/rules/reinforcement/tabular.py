@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
 from ganglion.nn.action_table import ActionTable
-from ganglion.rules.decisions import allowed_actions, check_discount
+from ganglion.rules.reinforcement.decisions import allowed_actions, check_discount
 
 Method = Literal["q-learning", "sarsa", "expected-sarsa"]
 Outcome = tuple[list[float], list[int], list[float], list[bool]]

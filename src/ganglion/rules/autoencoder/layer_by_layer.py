@@ -10,9 +10,9 @@ from torch.nn import functional
 from ganglion.core import Batch, LearningRule, Phase
 from ganglion.errors import ConfigurationError
 from ganglion.nn.codes import DenseCoder
+from ganglion.rules.autoencoder.reconstruction import ReconstructionLoss, corrupted
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import find_loss
-from ganglion.rules.reconstruction import ReconstructionLoss, corrupted
 
 FINE_TUNING = "fine-tuning"
 PRETRAINED = "pretrained."

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganglion.errors import ConfigurationError
-from ganglion.nn.spectral import spectrally_normalised
+from ganglion.nn.adversarial.spectral import spectrally_normalised
 from ganglion.nn.stages import Stages
 
 Normalisation = Literal["batch", "layer", "spectral", "none"]

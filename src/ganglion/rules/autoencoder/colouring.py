@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
-from ganglion.nn.colour import to_lab
+from ganglion.nn.images.colour import to_lab
 from ganglion.rules.descend import Descent, descend
 
 FULL = 100.0

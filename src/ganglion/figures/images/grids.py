@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ganglion.errors import UsageError
-from ganglion.figures.pixels import to_pixels, with_broken_marked
+from ganglion.figures.images.pixels import to_pixels, with_broken_marked
+from ganglion.figures.images.tiles import Tiles, signed_shades
 from ganglion.figures.style import empty, styled
-from ganglion.figures.tiles import Tiles, signed_shades
 
 MOST = 144
 """Images drawn at most; more would be too small to see."""

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ganglion.errors import MissingExtraError, UsageError
-from ganglion.figures.pixels import to_bytes
+from ganglion.figures.images.pixels import to_bytes
 
 MOST_FRAMES_PER_SECOND = {".gif": 50.0, ".webp": 50.0, ".mp4": 60.0}
 """What viewers show at the right speed; of faster films, frames are left out."""

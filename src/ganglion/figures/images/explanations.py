@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganglion.figures.pixels import to_pixels
+from ganglion.figures.images.pixels import to_pixels
+from ganglion.figures.images.tiles import Tiles, largest_of_most, signed_shades
 from ganglion.figures.style import BLUE, MUTED, RED, styled
-from ganglion.figures.tiles import Tiles, largest_of_most, signed_shades
 from ganglion.figures.words import number, text
 
 HEAT = 0.75

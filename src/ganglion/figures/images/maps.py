@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ganglion.figures.pixels import to_pixels
+from ganglion.figures.images.pixels import to_pixels
 from ganglion.figures.style import GREY, PAPER, Turnable, colours, empty, panels, styled
 from ganglion.figures.words import text
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganglion.figures.pixels import to_bytes
+from ganglion.figures.images.pixels import to_bytes
 
 COLOURS = (
     (0, 114, 178), (213, 94, 0), (0, 158, 115), (230, 159, 0), (204, 121, 167), (86, 180, 233), (205, 187, 28),

@@ -1,0 +1,1 @@
+"""Drawings of images: grids, films, pieces, what was found in them and where a network looked."""

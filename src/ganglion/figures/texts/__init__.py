@@ -1,0 +1,1 @@
+"""Drawings of texts: passages, topics, translations and their words."""

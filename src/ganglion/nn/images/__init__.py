@@ -1,0 +1,1 @@
+"""Parts that know their inputs as images: colours, sizes, pieces, boxes and regions of them."""

@@ -1,0 +1,1 @@
+"""Learning over sequences: whole ones, pairs of them, and windows that carry a state on."""
