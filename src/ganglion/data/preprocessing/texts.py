@@ -52,6 +52,8 @@ class TextPreprocessing:
     """Tokens of a text that are read at most, without the marks; all where none is given."""
     lower: bool = False
     """Whether capitals are read as small letters; words always are."""
+    lines: bool = False
+    """Whether the end of a line is a token of its own, as it always is of characters and pieces."""
 
     def __post_init__(self) -> None:
         if self.marked and (self.tokens[1:3] != (BEGIN, END) or not self.padded):
@@ -71,6 +73,7 @@ class TextPreprocessing:
         least: int = 2,
         most: int | None = None,
         lower: bool = False,
+        lines: bool = False,
     ) -> Self:
         """Number the tokens of the training texts, the commonest first; pieces in the order in which they were joined.
 
@@ -82,10 +85,10 @@ class TextPreprocessing:
         if unit == "pieces":
             known = (UNKNOWN, *learn_pieces(read, (most or MOST_PIECES) - 1))
         else:
-            split = chain.from_iterable(SPLIT[unit](text) for text in read)
+            split = chain.from_iterable(_split(text, unit, lines) for text in read)
             known = Vocabulary.fit(split, least=least, most=most).tokens
         tokens = (UNKNOWN, BEGIN, END, *known[1:]) if marked else known
-        return cls(tokens=tokens, unit=unit, padded=padded, marked=marked, window=window, lower=lower)
+        return cls(tokens=tokens, unit=unit, padded=padded, marked=marked, window=window, lower=lower, lines=lines)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -103,7 +106,7 @@ class TextPreprocessing:
     def split(self, text: str) -> Sequence[str]:
         """Return the tokens of a text, as far as it is read."""
         read = text.lower() if self.lower else text
-        return (self._cutter if self.unit == "pieces" else SPLIT[self.unit])(read)[: self.window]
+        return (self._cutter(read) if self.unit == "pieces" else _split(read, self.unit, self.lines))[: self.window]
 
     @cached_property
     def _cutter(self) -> Cutter:
@@ -151,8 +154,10 @@ class TextPreprocessing:
                 runs = groupby(tokens, key=lambda token: token == UNKNOWN)  # a letter may be several pieces
                 return "".join("".join(run) if unknown else as_text("".join(run)) for unknown, run in runs)
             case "joined":
-                return "".join(f" {token}" for token in tokens).replace(f" {JOINED}", "").removeprefix(" ")
-        return " ".join(tokens)
+                text = "".join(f" {token}" for token in tokens).replace(f" {JOINED}", "").removeprefix(" ")
+            case _:
+                text = " ".join(tokens)
+        return text.replace(" \n", "\n").replace("\n ", "\n") if self.lines else text
 
     def shown(self, tokens: Iterable[str]) -> list[str]:
         """Return what tokens are called for a reader: without marks of joining, bytes of pieces as their letters."""
@@ -169,6 +174,14 @@ class TextPreprocessing:
 
 def _characters(text: str) -> str:
     return text
+
+
+def _split(text: str, unit: Unit, lines: bool) -> Sequence[str]:
+    """Return the tokens of a text, with those for the ends of its lines where they are wanted."""
+    if not lines or unit == "characters":
+        return SPLIT[unit](text)
+    first, *others = text.split("\n")
+    return [*SPLIT[unit](first), *(token for line in others for token in ("\n", *SPLIT[unit](line)))]
 
 
 SPLIT: dict[Unit, Callable[[str], Sequence[str]]] = {

@@ -15,6 +15,8 @@ from ganglion.figures.words import text as one_line
 
 LINE, LINES = 104, 30
 """Characters of a line, and lines of a passage, that can be read at the width of a report."""
+LETTERS = 9
+"""Of a token that are shown where many stand side by side."""
 SIGNS = {"\n": "↵", "\t": "⇥", " ": "␣"}
 """How characters without a shape are shown."""
 
@@ -35,7 +37,11 @@ def passage(words: str, title: str) -> Figure:
 
 @styled
 def next_tokens(
-    tokens: Sequence[str], likeliest: Sequence[Sequence[str]], shares: np.ndarray, right: np.ndarray
+    tokens: Sequence[str],
+    likeliest: Sequence[Sequence[str]],
+    shares: np.ndarray,
+    right: np.ndarray,
+    called: str = "character",
 ) -> Figure:
     """Draw along a passage which tokens were held likeliest, and how likely the one that came was.
 
@@ -44,17 +50,20 @@ def next_tokens(
         likeliest: for each place the tokens held likeliest, from the first down.
         shares: their probabilities `(places, ranks)`.
         right: the probability of the token that stands there `(places,)`.
+        called: what a token is.
     """
     if not len(tokens):
         return empty("no text")
     if shares.shape != (len(tokens), len(likeliest[0])):
         expected = str((len(tokens), len(likeliest[0])))
         raise UsageError("a probability for each token held likely", expected=expected, found=str(shares.shape))
-    figure, (chance, panel) = panels(2, columns=1, width=max(6.0, 0.155 * len(tokens)), height=1.5)
+    letters = min(LETTERS, max(len(token) for row in (tokens, *likeliest) for token in row))
+    column = 0.155 if letters == 1 else 0.1 + 0.078 * letters
+    figure, (chance, panel) = panels(2, columns=1, width=max(6.0, column * len(tokens)), height=1.5)
     places = np.arange(len(tokens))
     chance.bar(places, right, color=BLUE, width=0.85)
     chance.set(xlim=(-0.6, len(tokens) - 0.4), ylim=(0, 1), ylabel="probability")
-    chance.set_title(f"How likely each character was before it came: {right.mean():.0%} on average")
+    chance.set_title(f"How likely each {called} was before it came: {right.mean():.0%} on average")
     chance.set_xticks(places, [_sign(token) for token in tokens], family="monospace")
     chance.tick_params(axis="x", length=0, labelsize=9, labelcolor=INK)
     panel.imshow(shares.T, cmap="Blues", vmin=0, vmax=2, aspect="auto")
@@ -118,7 +127,7 @@ def _laid_out(words: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _sign(token: str) -> str:
-    return _drawable(SIGNS.get(token, token))
+    return _drawable(SIGNS.get(token, one_line(token, LETTERS) if len(token) > 1 else token))
 
 
 def _drawable(line: str) -> str:

@@ -20,6 +20,13 @@ SYSTEMS = (
         tour={"epochs": 2},
     ),
     System(
+        name="word-rnn",
+        module="recurrent.word_rnn",
+        tasks=("language",),
+        data="tales",
+        defaults={"epochs": 8, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
+    ),
+    System(
         name="sentiment",
         module="recurrent.sentiment",
         tasks=("categorisation",),

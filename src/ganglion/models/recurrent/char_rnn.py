@@ -14,7 +14,7 @@ Equations:
     writing: c_{t+1} ~ softmax((V h_t + a) / T)        at temperature T, over the k likeliest where k is given
 
 Networks:
-    network: `CharacterRNN`, from numbers of characters (batch, time) to logits (batch, time, characters); `read` also
+    network: `NextToken`, from numbers of characters (batch, time) to logits (batch, time, characters); `read` also
     takes and returns the state, to read on.
 
 Learning rule:
@@ -51,13 +51,11 @@ References:
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn import dropout
-from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
-from ganglion.nn.recurrent import States
+from ganglion.nn.named_cells import CellName
+from ganglion.nn.next_token import NextToken
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
@@ -91,36 +89,6 @@ class Config:
     """Products of sixteen-bit numbers score as well, over seeds, as those of 32-bit ones."""
 
 
-class CharacterRNN(nn.Module):
-    """Vectors of characters, recurrent layers over them, and logits of the next character at every step.
-
-    >>> import torch
-    >>> network = CharacterRNN(Config(vocabulary_size=30, hidden_features=8))
-    >>> outputs, state = network.read(torch.zeros(2, 5, dtype=torch.int64))
-    >>> outputs.shape, network.read(torch.zeros(2, 1, dtype=torch.int64), state)[0].shape
-    (torch.Size([2, 5, 30]), torch.Size([2, 1, 30]))
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.dropout = config.dropout
-        self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_features)
-        self.recurrent = recurrent_layers(
-            config.cell, config.embedding_features, config.hidden_features, config.num_layers, dropout=config.dropout
-        )
-        self.head = Linear(config.hidden_features, config.vocabulary_size)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the logits (batch, time, vocabulary_size) of the character after each of `inputs` (batch, time)."""
-        return self.read(inputs)[0]
-
-    def read(self, inputs: Tensor, states: States | None = None) -> tuple[Tensor, States]:
-        """Return the logits, (batch, time, tokens), and the states of all cells after the last step."""
-        vectors = dropout(self.embedding(inputs), self.dropout, self.training)
-        hidden, after = self.recurrent(vectors, states)
-        return self.head(dropout(hidden, self.dropout, self.training)), after
-
-
 SMALL = Config(hidden_features=384, num_layers=1, dropout=0.2, descent=Descent(learning_rate=3e-3, clip_norm=1.0))
 TINY = Config(
     window=20,
@@ -133,8 +101,15 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    measures = {"accuracy": accuracy}
-    return TruncatedBackpropagation(CharacterRNN(config), config.descent, measures=measures)
+    network = NextToken(
+        config.vocabulary_size,
+        config.embedding_features,
+        config.hidden_features,
+        config.num_layers,
+        cell=config.cell,
+        share=config.dropout,
+    )
+    return TruncatedBackpropagation(network, config.descent, measures={"accuracy": accuracy})
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -11,8 +11,12 @@ from torch.nn import functional
 from ganglion.core import Measure, Reader
 from ganglion.rules.losses import ACCURACY
 
-LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a character, -log p, in nats.")
-BITS_PER_CHARACTER = Measure(name="bits_per_character", higher_is_better=False, meaning="The same in bits.")
+LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a token, -log p, in nats.")
+BITS_PER_CHARACTER = Measure(
+    name="bits_per_character",
+    higher_is_better=False,
+    meaning="The same in bits, and for each character where tokens are words or pieces.",
+)
 PERPLEXITY = Measure(
     name="perplexity",
     higher_is_better=False,
@@ -29,6 +33,16 @@ BIGRAM_LOSS = Measure(
     higher_is_better=False,
     meaning="Loss of the frequencies of pairs of characters.",
 )
+TRIGRAM_PERPLEXITY = Measure(
+    name="trigram_perplexity",
+    higher_is_better=False,
+    meaning="Perplexity of counted triples of tokens, smoothed by Kneser and Ney.",
+)
+CACHE_PERPLEXITY = Measure(
+    name="cache_perplexity",
+    higher_is_better=False,
+    meaning="Perplexity of these triples with a cache of the last 500 tokens beside them.",
+)
 
 STREAMS = 64
 """Stretches of a part that are judged side by side."""
@@ -44,19 +58,22 @@ class Judgement:
     loss: float
     accuracy: float
 
-    def measures(self) -> dict[str, float]:
-        """Return them beside what else they are called.
+    def measures(self, characters: float = 1.0) -> dict[str, float]:
+        """Return them beside what else they are called, of tokens of so many characters.
 
         >>> Judgement(math.log(8), 0.5).measures()["bits_per_character"]
         3.0
         """
-        bits, perplexity = self.loss / math.log(2), math.exp(min(self.loss, 700.0))
-        return {
-            "loss": self.loss,
-            "bits_per_character": bits,
-            "perplexity": perplexity,
-            "accuracy": self.accuracy,
-        }
+        return {**surprise(self.loss, characters), "accuracy": self.accuracy}
+
+
+def surprise(loss: float, characters: float = 1.0) -> dict[str, float]:
+    """Return a loss in nats a token beside what else it is called, of tokens of so many characters."""
+    return {
+        "loss": loss,
+        "bits_per_character": loss / math.log(2) / characters,
+        "perplexity": math.exp(min(loss, 700.0)),
+    }
 
 
 def judge(network: Reader, numbers: np.ndarray, first: int, last: int, window: int) -> Judgement:
