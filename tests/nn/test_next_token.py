@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ganglion.errors import ConfigurationError
+from ganglion.nn.language.next_token import NextToken
 from ganglion.nn.named_cells import CellName
-from ganglion.nn.next_token import NextToken
 
 
 @pytest.mark.parametrize("cell", ["elman", "lstm", "peephole-lstm", "gru"])

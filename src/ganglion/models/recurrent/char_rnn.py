@@ -54,8 +54,8 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
+from ganglion.nn.language.next_token import NextToken
 from ganglion.nn.named_cells import CellName
-from ganglion.nn.next_token import NextToken
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.recurrent.truncated import TruncatedBackpropagation

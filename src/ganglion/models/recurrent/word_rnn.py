@@ -57,11 +57,11 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
+from ganglion.nn.language.next_token import NextToken
 from ganglion.nn.named_cells import CellName
-from ganglion.nn.next_token import NextToken
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
-from ganglion.rules.truncated import TruncatedBackpropagation
+from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
 from ganglion.settings import Count, Share, above, at_least, settings
 
 
@@ -127,6 +127,7 @@ SMALL = Config(
     descent=Descent(learning_rate=4e-3, clip_norm=1.0),
 )
 TINY = Config(
+    vocabulary_size=100,
     window=10,
     embedding_features=24,
     hidden_features=24,
