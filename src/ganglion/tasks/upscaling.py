@@ -2,27 +2,37 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Local
+from ganglion.core import Judge, LearningRule, Local, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.formats.images.photographs import Photograph
 from ganglion.data.loaders.derived import Shrunk
+from ganglion.data.pixels import LUMA as OF_COLOURS
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.errors import DataError
+from ganglion.errors import DataError, UsageError
 from ganglion.nn.images.resampling import enlarged, resized
 from ganglion.rules.losses import LOSS
-from ganglion.settings import settings
+from ganglion.settings import between, settings
 from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.measures.images import MEASURES, l1, psnr, ssim
+from ganglion.tasks.measures.images import (
+    GRADIENT_DISTANCE,
+    MEASURES,
+    SHARPNESS,
+    gradient_distance,
+    l1,
+    psnr,
+    sharpness,
+    ssim,
+)
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import evaluating, judged
@@ -34,7 +44,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LUMA = {"channels": 1, "low": 16 / 255, "high": 235 / 255}
-"""Brightness as ITU-R BT.601 writes it in bytes: what networks see, and what papers measure."""
+"""Brightness as ITU-R BT.601 writes it in bytes: what networks of one channel see, and what papers measure."""
+COLOUR = {"channels": 3, "low": 0.0, "high": 1.0}
+"""What networks of three channels see."""
 PIECE = 32
 """Side of the pieces that are learnt from, in small pixels, when none is asked for."""
 LEAST = 4
@@ -45,6 +57,22 @@ SIDE = 128
 """Pixels of the side of the part of each that is shown."""
 COLUMNS = 6
 """Pictures in a row of a sheet."""
+FUNCTIONS = {
+    **dict(zip(MEASURES, (psnr, ssim, l1), strict=True)),
+    SHARPNESS: sharpness,
+    GRADIENT_DISTANCE: gradient_distance,
+}
+PRETRAINED, HOME = "pretrained", "home"
+"""The network that pre-training left, whose name begins those of its measures, and the one that is taken home."""
+OF_PRETRAINED = tuple(
+    Measure(
+        name=f"{PRETRAINED}_{measure.name}",
+        higher_is_better=measure.higher_is_better,
+        meaning=f"{measure.name} of what pre-training left, before the game.",
+    )
+    for measure in FUNCTIONS
+    if measure.name in ("psnr", "sharpness", "gradient_distance")
+)
 
 
 @settings
@@ -53,26 +81,30 @@ class Predict:
 
     inputs: Given
     """Image files or folders of them, NPZ files, or arrays."""
+    detail: Annotated[float, between(0, 1)] = 1.0
+    """Of a run that played a game: 1 is what it made of the network, 0 what pre-training left, which is nearer to the
+    truth and less sharp; between them a mixture."""
 
 
 @final
 class Upscaling(Task):
     """Photographs, judged by how well they come back after they were made small, beside bicubic interpolation.
 
-    Learnt is brightness, from pieces at random places; colours are interpolated. Pictures are judged whole and as
-    the papers do: sides cut to multiples of the scale, made small by smoothed bicubic interpolation, luma rounded to
-    bytes, and `scale` pixels along the border left out.
+    Learnt is from pieces at random places. Of a network of one channel that is brightness, and colours are
+    interpolated; one of three makes the colours, too. Pictures are judged whole and as the papers do: sides cut to
+    multiples of the scale, made small by smoothed bicubic interpolation, luma rounded to bytes, and `scale` pixels
+    along the border left out.
     """
 
     name = "upscaling"
     reads = ("image",)
     takes = "photographs, which it makes small itself"
     fields: ClassVar = {"inputs": ("images",), "targets": ("images",)}
-    measures = (*MEASURES, LOSS)
+    measures = (*FUNCTIONS, *OF_PRETRAINED, LOSS)
     verbs: ClassVar = {"predict": Predict}
     captions: ClassVar = {
         "before_after": "Parts of test pictures, pixel for pixel: what the network is given, what interpolation makes "
-        "of it, what the network makes of it, and what was there",
+        "of it, what the network makes of it (before a game, if one was played, and after it), and what was there",
     }
     resize = "none"  # detail is learnt at its own scale
     next_step = "ganglion predict {run} PICTURE --out larger/"
@@ -87,79 +119,94 @@ class Upscaling(Task):
         scale, smallest = config.scale, np.min(sizes_of(dataset.main.values), axis=0)
         side = config.image_size or min(PIECE * scale, int(smallest.min()) // scale * scale)
         _refuse_small(smallest, side, scale, dataset)
-        options = {**AS_THEY_ARE, **LUMA, "image_size": side}
+        channels = min(getattr(config, "in_channels", 1), ImagePreprocessing.fit(dataset.main.values).channels)
+        options = {**AS_THEY_ARE, **(LUMA if channels == 1 else COLOUR), "image_size": side}
         data = cls.prepared(dataset, config, settings, seed, {"targets": options})
         data = replace(data.in_pieces(side), derived={"inputs": Shrunk(of="targets", factor=scale)})
         small = replace(data.preprocessing["targets"], image_size=side // scale)
-        return cls(adapt(config, image_size=side), {"inputs": small, **data.preprocessing}).holding(data)
+        config = adapt(config, image_size=side, in_channels=channels)
+        return cls(config, {"inputs": small, **data.preprocessing}).holding(data)
+
+    @property
+    def _channels(self) -> int:
+        """Those of the pictures that the network is given: 1 is luma, 3 is colour."""
+        channels: int = self.preprocessing["targets"].channels
+        return channels
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        found = []
-        with _Enlarging(rule.home, self.config.scale) as enlarging:
-            for small, large in self._pairs(part):
-                made = enlarging(small)
-                found.append(self._compared(made, large) | judged(rule, made[None], large[None]))
-        return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+        measured: dict[str, float] = {}
+        for name, network in reversed(stages(rule.home).items()):
+            with self._enlarging(network) as enlarging:
+                found = _means([self._judged(rule, picture, enlarging) for picture in self._pictures(part)])
+            if name == PRETRAINED:
+                found = {one.name: found[one.name.removeprefix(f"{PRETRAINED}_")] for one in OF_PRETRAINED}
+            measured |= found
+        return measured
+
+    def _judged(self, rule: LearningRule, picture: Tensor, enlarging: "_Enlarging") -> dict[str, float]:
+        """Return the measures of a picture that was made small and enlarged by a network."""
+        wanted = self._seen(picture)
+        if self._channels == 1:
+            wanted = _in_bytes(wanted)
+        made = enlarging(self._shrunk(wanted))
+        found = self._compared(*((one if self._channels == 1 else _luma(one)) for one in (made, wanted)))
+        return found | (judged(rule, made[None], wanted[None]) if isinstance(rule, Judge) else {})
 
     def baseline(self) -> dict[str, float]:
         """Interpolate."""
-        found = [
-            self._compared(enlarged(small[None], self.config.scale)[0], large) for small, large in self._pairs("test")
-        ]
-        return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+        lumas = (_in_bytes(_luma(picture)) for picture in self._pictures("test"))
+        return _means([self._compared(self._interpolated(self._shrunk(luma)), luma) for luma in lumas])
 
-    def _pairs(self, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the luma of every picture of a part, small and as it is, each `(1, height, width)`."""
+    def _pictures(self, part: Part) -> Iterator[Tensor]:
+        """Yield every picture of a part, `(channels, height, width)`, its sides cut to multiples of the scale."""
         for raw in self.data.raw(part, "targets").values:
-            large = self._luma(raw)
-            large = (large * 255).round() / 255  # published figures are of bytes
-            height, width = (side // self.config.scale * self.config.scale for side in large.shape[1:])
-            large = large[:, :height, :width]
-            yield self._shrunk(large), large
+            picture = _as_tensor(raw)
+            height, width = (side // self.config.scale * self.config.scale for side in picture.shape[1:])
+            yield picture[:, :height, :width]
 
-    def _luma(self, raw: np.ndarray) -> Tensor:
-        """Return what the network sees of a raw picture at its own size, `(1, height, width)`."""
-        size = int(raw.shape[0]), int(raw.shape[1])
-        luma: Tensor = replace(self.preprocessing["targets"], image_size=size)([raw])[0]
-        return luma
+    def _seen(self, picture: Tensor) -> Tensor:
+        """Return what the network sees of a picture `(channels, height, width)`, black being 0 and white 1."""
+        return _luma(picture) if self._channels == 1 else picture.expand(3, -1, -1)
 
     def _shrunk(self, image: Tensor) -> Tensor:
         height, width = (side // self.config.scale for side in image.shape[1:])
         return resized(image[None], height, width)[0]
 
+    def _interpolated(self, image: Tensor) -> Tensor:
+        return enlarged(image[None], self.config.scale)[0]
+
+    def _enlarging(self, network: nn.Module) -> "_Enlarging":
+        return _Enlarging(network, self._channels)
+
     def _compared(self, made: Tensor, truth: Tensor) -> dict[str, float]:
         """Return the measures of luma `(1, height, width)` in bytes, without its border."""
         inside = slice(self.config.scale, -self.config.scale)
-        made = (made * 255).round().clamp(0, 255) / 255
-        pair = [image[None, :, inside, inside] for image in (made, truth)]
-        return {
-            measure.name: float(function(*pair)) for measure, function in zip(MEASURES, (psnr, ssim, l1), strict=True)
-        }
+        pair = [_in_bytes(image)[None, :, inside, inside] for image in (made, truth)]
+        return {measure.name: float(function(*pair)) for measure, function in FUNCTIONS.items()}
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         places = self.data.spread("test", SHOWN)
         raw = self.data.raw("test", "targets").values
-        with _Enlarging(rule.home, self.config.scale) as enlarging:
-            rows = [self._shown(np.asarray(raw[int(place)]), enlarging) for place in places]
-        names = ("given", "interpolated", "made of it", "should be")
-        pixels = {name: np.stack(part) for name, part in zip(names, zip(*rows, strict=True), strict=True)}
+        rows = [self._shown(np.asarray(raw[int(place)]), rule.home) for place in places]
+        pixels = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         return {"before_after": figures.strips(pixels, f"{self.config.scale} times as large", columns=SHOWN)}
 
-    def _shown(self, raw: np.ndarray, enlarging: "_Enlarging") -> tuple[np.ndarray, ...]:
-        """Return the part of a picture in which interpolation errs most, in the four states of the figure."""
+    def _shown(self, raw: np.ndarray, home: nn.Module) -> dict[str, np.ndarray]:
+        """Return the part of a picture in which interpolation errs most, in the states of the figure."""
         scale, picture = self.config.scale, _as_tensor(raw)
         height, width = (side // scale * scale for side in picture.shape[1:])
         whole = picture[:, :height, :width]
-        errors = (enlarged(self._shrunk(whole)[None], scale)[0] - whole).square().sum(0, keepdim=True)
+        errors = (self._interpolated(self._shrunk(whole)) - whole).square().sum(0, keepdim=True)
         side = self._side_shown()
         top, left = _worst(errors, side, LEAST * scale)
-        part = raw[top : top + side, left : left + side]
-        colour, luma = _as_tensor(part).expand(3, -1, -1), self._shrunk(self._luma(part))
+        colour = whole[:, top : top + side, left : left + side].expand(3, -1, -1)
         small = self._shrunk(colour)
-        smooth = enlarged(small[None], scale)[0]
-        made = _in_colour(smooth, enlarging(luma), enlarged(luma[None], scale)[0])
-        coarse = small.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-        return tuple(map(_as_bytes, (coarse, smooth, made, colour)))
+        shown = {"given": small.repeat_interleave(scale, 1).repeat_interleave(scale, 2)}
+        shown["interpolated"] = self._interpolated(small)
+        for name, network in stages(home).items():
+            with self._enlarging(network) as enlarging:
+                shown["before the game" if name == PRETRAINED else "made of it"] = self._large(small, enlarging)
+        return {name: _as_bytes(one) for name, one in (shown | {"should be": colour}).items()}
 
     def _side_shown(self) -> int:
         """Return the side of the parts of pictures that are shown, all of one size."""
@@ -167,44 +214,70 @@ class Upscaling(Task):
         return min(SIDE, least) // self.config.scale * self.config.scale
 
     def sheet(self, home: nn.Module) -> np.ndarray:
-        """Return held-out pictures: a row interpolated, a row that the network made, and a row as they were."""
+        """Return held-out pictures: a row interpolated, a row for each network, and a row as they were."""
         raw = self.data.raw("validation", "targets").values
-        places = range(min(COLUMNS, len(raw)))
-        with _Enlarging(home, self.config.scale) as enlarging:
-            rows = [self._shown(np.asarray(raw[place]), enlarging)[1:] for place in places]
-        return figures.sheet(in_turn(*map(np.stack, zip(*rows, strict=True)), columns=len(places)), len(places))
+        rows = [list(self._shown(np.asarray(one), home).values())[1:] for one in raw[: min(COLUMNS, len(raw))]]
+        return figures.sheet(in_turn(*map(np.stack, zip(*rows, strict=True)), columns=len(rows)), len(rows))
 
-    def predict(self, network: nn.Module, question: Predict) -> Images:
+    def predict(self, home: nn.Module, question: Predict) -> Images:
         """Return each picture larger, under the name of its file, with its colours, transparency, profile and EXIF."""
-        found = photographs(question.inputs)
-        with _Enlarging(network, self.config.scale) as enlarging:
-            made = [self._enlarged(photograph, enlarging) for photograph in found.samples]
-        sizes = [{"height": picture.shape[0], "width": picture.shape[1]} for picture in made]
-        kept = [one.kept(picture.shape[:2]) for one, picture in zip(found.samples, made, strict=True)]
-        return Images(made, found.titles, rows=found.name(sizes), kept=kept)
+        found, networks = photographs(question.inputs), stages(home)
+        if question.detail < 1 and PRETRAINED not in networks:
+            raise UsageError(
+                "this run has no network from before a game",
+                where="--detail",
+                found=f"{question.detail:g}",
+                remedy="leave it out, or train srgan, whose generator learns alone before it plays",
+            )
+        shares = {PRETRAINED: 1 - question.detail, HOME: question.detail}
+        asked = {name: share for name, share in shares.items() if share}
+        pixels = []
+        for one in found.samples:
+            parts = [share * self._made(one, networks[name]) for name, share in asked.items()]
+            pixels.append(_as_bytes(torch.stack(parts).sum(0)))
+        sizes = [{"height": picture.shape[0], "width": picture.shape[1]} for picture in pixels]
+        kept = [one.kept(picture.shape[:2]) for one, picture in zip(found.samples, pixels, strict=True)]
+        return Images(pixels, found.titles, rows=found.name(sizes), kept=kept)
 
-    def _enlarged(self, photograph: Photograph, enlarging: "_Enlarging") -> np.ndarray:
-        """Return a picture larger, uint8 `(height, width, channels)`, with its transparency as a last channel."""
-        scale, picture, luma = self.config.scale, _as_tensor(photograph.pixels), self._luma(photograph.pixels)
-        smooth = enlarged(picture[None], scale)[0]
-        made = _as_bytes(_in_colour(smooth, enlarging(luma), enlarged(luma[None], scale)[0]))
+    def _made(self, photograph: Photograph, network: nn.Module) -> Tensor:
+        """Return a photograph larger, (channels, height, width), with its transparency as a last channel."""
+        with self._enlarging(network) as enlarging:
+            made = self._large(_as_tensor(photograph.pixels), enlarging).clamp(0, 1)
         if photograph.alpha is None:
             return made
-        alpha = _as_bytes(enlarged(_as_tensor(photograph.alpha)[None], scale)[0])
-        return np.concatenate([made, alpha], axis=2)
+        return torch.cat([made, self._interpolated(_as_tensor(photograph.alpha))])
+
+    def _large(self, picture: Tensor, enlarging: "_Enlarging") -> Tensor:
+        """Return a picture `(channels, height, width)` larger, black being 0 and white 1.
+
+        By a network f of luma y, each interpolated channel c is c + (f(y) - B(y)) with B(y) the interpolated luma.
+        """
+        if self._channels == 1:
+            luma = _luma(picture)
+            gained = enlarging(luma) - self._interpolated(luma)
+            return self._interpolated(picture) + gained / (LUMA["high"] - LUMA["low"])
+        made = enlarging(picture.expand(3, -1, -1))
+        return made if len(picture) == 3 else _grey(made)
+
+
+def stages(home: nn.Module) -> dict[str, nn.Module]:
+    """Return the networks of a run as they came to be: what pre-training left, where there was any, and its home."""
+    if isinstance(home, nn.ModuleDict):
+        return {PRETRAINED: home[PRETRAINED], HOME: home["generator"]}
+    return {HOME: home}
 
 
 class _Enlarging:
-    """A network in evaluation mode, asked about images `(1, height, width)` in tiles that keep within memory."""
+    """A network in evaluation mode, asked about images `(channels, height, width)` in tiles that keep within memory."""
 
-    def __init__(self, network: nn.Module, scale: int) -> None:
-        self.network, self.scale = network, scale
+    def __init__(self, network: nn.Module, channels: int) -> None:
+        self.network, self.channels = network, channels
 
     def __enter__(self) -> Self:
         self.mode = evaluating(self.network)
         self.device = self.mode.__enter__()
         reach = self.network.reach if isinstance(self.network, Local) else 0
-        self.tiling: Tiling = fitting(self.network, 1, margin=reach)
+        self.tiling: Tiling = fitting(self.network, self.channels, margin=reach)
         return self
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -214,15 +287,23 @@ class _Enlarging:
         self.mode.__exit__(*raised)
 
 
-def _in_colour(smooth: Tensor, made: Tensor, interpolated: Tensor) -> Tensor:
-    """Return c + (f(y) - B(y)) of each interpolated channel c `(channels, height, width)`.
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
 
-    Args:
-        smooth: c, black being 0 and white 1.
-        made: f(y), luma `(1, height, width)` that the network made.
-        interpolated: B(y), luma `(1, height, width)`.
-    """
-    return smooth + (made - interpolated) / (LUMA["high"] - LUMA["low"])
+
+def _grey(picture: Tensor) -> Tensor:
+    """Return the brightness `(1, height, width)` of a picture `(channels, height, width)`."""
+    return picture if len(picture) == 1 else torch.tensordot(torch.tensor(OF_COLOURS), picture, 1)[None]
+
+
+def _luma(picture: Tensor) -> Tensor:
+    """Return the luma `(1, height, width)` of a picture `(channels, height, width)`, black being 0 and white 1."""
+    return LUMA["low"] + (LUMA["high"] - LUMA["low"]) * _grey(picture)
+
+
+def _in_bytes(image: Tensor) -> Tensor:
+    """Return an image with its values rounded as bytes hold them; published figures are of those."""
+    return (image * 255).round().clamp(0, 255) / 255
 
 
 def _as_tensor(raw: np.ndarray) -> Tensor:

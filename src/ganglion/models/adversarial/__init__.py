@@ -40,6 +40,13 @@ SYSTEMS = (
         defaults={"epochs": 30, "batch_size": 4},
     ),
     System(
+        name="srgan",
+        module="adversarial.srgan",
+        tasks=("upscaling",),
+        data="photographs",
+        defaults={"epochs": 120, "batch_size": 16, "schedule": "cosine", "monitor": "gradient_distance"},
+    ),
+    System(
         name="wgan",
         module="adversarial.wgan",
         tasks=("generation", "points"),

@@ -22,6 +22,17 @@ SSIM = Measure(
     higher_is_better=True,
     meaning="Likeness of brightness, contrast and structure in small windows: 1 for equal images, about 0 for unlike.",
 )
+SHARPNESS = Measure(
+    name="sharpness",
+    higher_is_better=True,
+    meaning="Mean step from pixel to pixel, in that of the true image: 1 is as sharp, below is blurred.",
+)
+GRADIENT_DISTANCE = Measure(
+    name="gradient_distance",
+    higher_is_better=False,
+    meaning="Mean difference of the steps from pixel to pixel, both sorted, in bytes: 0 where edges and grain are as "
+    "strong as in the true image, wherever they lie.",
+)
 MEASURES = (PSNR, SSIM, L1)
 BEST_PSNR = 100.0
 """Decibels that equal images are given; they would be infinite."""
@@ -52,6 +63,37 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
     """
     squared = (images - truth).square().flatten(1).mean(1)
     return -10 * squared.clamp(min=10 ** (-BEST_PSNR / 10)).log10()
+
+
+def sharpness(images: Tensor, truth: Tensor) -> Tensor:
+    """Return E|dx| / E|dy| of each image `(samples,)`, dx and dy the steps from a pixel to the next of both.
+
+    Images are `(samples, channels, height, width)`; where the truth is even, so that there is no step, it is 1.
+
+    >>> truth = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(1, 1, 4, 4)
+    >>> sharpness(truth / 2, truth)
+    tensor([0.5000])
+    """
+    found, wanted = (_steps(each).mean(1) for each in (images, truth))
+    return torch.where(wanted > 0, found / wanted.clamp(min=1e-12), 1.0)
+
+
+def gradient_distance(images: Tensor, truth: Tensor) -> Tensor:
+    """Return 255 E|sorted dx - sorted dy| of each image `(samples,)`: the Wasserstein distance of their steps in bytes.
+
+    dx and dy are the sizes of the steps from a pixel to the next; images are `(samples, channels, height, width)`.
+
+    >>> truth = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(1, 1, 4, 4)
+    >>> gradient_distance(truth.roll(1, 3), truth), gradient_distance(truth / 2, truth)
+    (tensor([0.]), tensor([63.7500]))
+    """
+    found, wanted = (_steps(each).sort(1).values for each in (images, truth))
+    return 255 * (found - wanted).abs().mean(1)
+
+
+def _steps(images: Tensor) -> Tensor:
+    """Return the sizes of the steps from each pixel to the next below and to the right, (samples, steps)."""
+    return torch.cat([images.diff(dim=axis).abs().flatten(1) for axis in (2, 3)], dim=1)
 
 
 def ssim(images: Tensor, truth: Tensor) -> Tensor:
