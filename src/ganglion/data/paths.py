@@ -30,6 +30,8 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         from ganglion.data.formats.ratings import read_ratings
 
         return read_ratings(folder, settings)
+    if kind == "captions":
+        return _captions(folder, settings, kind)
     from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.images.cifar import find_cifar, read_cifar
     from ganglion.data.formats.images.files import is_image
@@ -187,6 +189,15 @@ def _pairs(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_pairs(path, settings)
 
 
+def _captions(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.images.captions import read_captions
+    from ganglion.data.formats.images.emoji import find_emoji, read_emoji
+
+    if path.is_dir() and (sheets := find_emoji(path)):
+        return read_emoji(path, sheets)
+    return read_captions(path, settings)
+
+
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
@@ -200,6 +211,7 @@ WRITTEN_AS_TEXT: tuple[Kind, ...] = (
     "tagged",
     "ratings",
     "text-pairs",
+    "captions",
 )
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
@@ -209,6 +221,7 @@ TEXTS: dict[Kind | None, Reader] = {
     "tagged": _tagged,
     "ratings": _ratings,
     "text-pairs": _pairs,
+    "captions": _captions,
 }
 """How a file of any ending is read for those who want its text."""
 READERS: dict[str, Reader] = {

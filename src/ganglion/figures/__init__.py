@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ganglion.figures.fits import add_circles as add_circles
     from ganglion.figures.fits import fit as fit
     from ganglion.figures.functions import function_curves as function_curves
+    from ganglion.figures.images.captions import described as described
+    from ganglion.figures.images.captions import looked_at as looked_at
+    from ganglion.figures.images.captions import words_on as words_on
     from ganglion.figures.images.explanations import heat_over as heat_over
     from ganglion.figures.images.explanations import under_attack as under_attack
     from ganglion.figures.images.film import save_film as save_film
@@ -69,6 +72,7 @@ _DRAWINGS = {
     "classes": ("bars", "by_class", "precision_recall", "reliability"),
     "distributions": ("densities", "points_beside"),
     "decisions": ("action_values", "decision_graph", "decision_grid"),
+    "images.captions": ("described", "looked_at", "words_on"),
     "images.explanations": ("heat_over", "under_attack"),
     "images.film": ("save_film",),
     "fits": ("add_circles", "fit"),

@@ -15,7 +15,6 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.formats.texts.pairs import read_sources
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import Ragged, TextPreprocessing
-from ganglion.data.preprocessing.texts import PADDING, Unit
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.settings import at_least, settings
@@ -26,13 +25,11 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.writing import Translation, translate
+from ganglion.tasks.shared.writing import PADDING, UNITS, Translation, translate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-UNITS: dict[str, Unit] = {"words": "joined", "pieces": "pieces", "characters": "characters"}
-"""How the preprocessing calls what a configuration calls `unit`."""
 JUDGED = 1000
 """Validation sentences that are written while training; all of the test part are at the end."""
 BEAMS = 5

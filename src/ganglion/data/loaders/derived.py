@@ -1,4 +1,5 @@
-"""Fields that are made of another field of a batch while training: noisy, masked, grey or small images, and edges.
+"""Fields that are made of another field of a batch while training: noisy, masked, grey or small images, edges, one
+of several texts.
 
 Each depends on (seed, epoch, index) and on its source alone, whatever else is in the batch. Pixels are meant as
 shares of white: a deviation of 0.1 is a tenth of the way from black to white, whatever both become in the tensors.
@@ -251,6 +252,30 @@ class Edges(Derived):
         return functional.conv2d(grey, kernels).square().sum(1, keepdim=True).sqrt().clamp(max=1)
 
 
+@final
+@settings
+class OneLine(Derived):
+    """One of several texts that a sample has, each with its marks, padded with 0: another in every epoch.
+
+    >>> lines = torch.tensor([[2, 7, 3, 2, 8, 9, 3], [2, 5, 3, 0, 0, 0, 0]])
+    >>> derive({"captions": lines, "index": torch.arange(2)}, {"targets": OneLine()}, seed=0, epoch=0)["targets"].shape
+    torch.Size([2, 3])
+    """
+
+    of: str = "captions"
+    """Field that it is made of."""
+    end: Annotated[int, at_least(1)] = 3
+    """Number of the mark at the end of each text."""
+
+    def make(self, source: Tensor, draw: Draw) -> Tensor:
+        ends = source == self.end
+        line = ends.cumsum(1) - ends.long()  # the number of the text that each token belongs to
+        chosen = (draw.levels(source) * ends.sum(1, keepdim=True)).long()
+        kept = (line == chosen) & (source != 0)
+        order = (~kept).long().argsort(dim=1, stable=True)[:, : int(kept.sum(1).max())]
+        return (source * kept).gather(1, order)
+
+
 DERIVED: dict[str, type[Derived]] = {
     "gaussian-noise": GaussianNoise,
     "masking-noise": MaskingNoise,
@@ -261,6 +286,7 @@ DERIVED: dict[str, type[Derived]] = {
     "grey": Grey,
     "shrunk": Shrunk,
     "edges": Edges,
+    "one-line": OneLine,
 }
 """Closed: a saved run can name these and nothing else."""
 

@@ -54,6 +54,8 @@ class TextPreprocessing:
     """Whether capitals are read as small letters; words always are."""
     lines: bool = False
     """Whether the end of a line is a token of its own, as it always is of characters and pieces."""
+    by_line: bool = False
+    """Whether each line of a text is one by itself, with marks of its own: turns of talk, captions of one picture."""
 
     def __post_init__(self) -> None:
         if self.marked and (self.tokens[1:3] != (BEGIN, END) or not self.padded):
@@ -74,6 +76,7 @@ class TextPreprocessing:
         most: int | None = None,
         lower: bool = False,
         lines: bool = False,
+        by_line: bool = False,
     ) -> Self:
         """Number the tokens of the training texts, the commonest first; pieces in the order in which they were joined.
 
@@ -81,14 +84,16 @@ class TextPreprocessing:
             least: how often one must occur; pieces are at least all bytes.
             most: how many are kept at most, the unknown among them.
         """
-        read = (text.lower() for text in texts) if lower else texts
+        single = chain.from_iterable(text.splitlines() for text in texts) if by_line else texts
+        read = (text.lower() for text in single) if lower else single
         if unit == "pieces":
             known = (UNKNOWN, *learn_pieces(read, (most or MOST_PIECES) - 1))
         else:
             split = chain.from_iterable(_split(text, unit, lines) for text in read)
             known = Vocabulary.fit(split, least=least, most=most).tokens
         tokens = (UNKNOWN, BEGIN, END, *known[1:]) if marked else known
-        return cls(tokens=tokens, unit=unit, padded=padded, marked=marked, window=window, lower=lower, lines=lines)
+        marks = {"marked": marked, "lines": lines, "by_line": by_line}
+        return cls(tokens=tokens, unit=unit, padded=padded, window=window, lower=lower, **marks)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -114,6 +119,11 @@ class TextPreprocessing:
 
     def encode(self, text: str) -> np.ndarray:
         """Return the numbers of one text `(tokens,)` int64."""
+        if self.by_line:
+            return np.concatenate([self._line(line) for line in text.splitlines() or [""]])
+        return self._line(text)
+
+    def _line(self, text: str) -> np.ndarray:
         numbers = self.numbers(self.split(text))
         if self.marked:
             return np.concatenate([[2], numbers, [3]])

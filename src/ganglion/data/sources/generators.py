@@ -14,6 +14,7 @@ from ganglion.data.sources.facades import facades
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.data.sources.notices import notices
+from ganglion.data.sources.scenes import scenes
 from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.tastes import film_ratings
 from ganglion.errors import ConfigurationError
@@ -188,6 +189,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "cells": cells,
     "drawn-facades": facades,
     "shapes": shapes,
+    "scenes": scenes,
     "tales": tales,
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,

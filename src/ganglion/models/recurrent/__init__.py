@@ -57,6 +57,13 @@ SYSTEMS = (
         defaults={"epochs": 5, "batch_size": 64, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
     System(
+        name="captioner",
+        module="recurrent.captioner",
+        tasks=("captioning",),
+        data="scenes",
+        defaults={"epochs": 12, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
+    ),
+    System(
         name="document-classifier",
         module="recurrent.document_classifier",
         tasks=("categorisation",),

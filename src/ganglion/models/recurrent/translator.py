@@ -57,19 +57,11 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn import dropout
-from ganglion.nn.language.attention import Scores, attention
-from ganglion.nn.language.tokens import lengths_of
-from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
-from ganglion.nn.recurrent import Recurrent, States
-from ganglion.nn.recurrent.sequences import reversed_in_time
+from ganglion.nn.language.writer import Looks, Query, SentenceEncoder, Writer
+from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from ganglion.settings import Count, Share, at_least, settings
-
-BEGIN = 2
-"""Number of the mark with which every text begins."""
 
 
 @settings
@@ -100,11 +92,11 @@ class Config:
     """Recurrent layers of the decoder."""
     bidirectional: bool = True
     """Whether the encoder also reads from the end of the sentence."""
-    attention: Literal["additive", "multiplicative", "none"] = "additive"
+    attention: Looks = "additive"
     """How the decoder looks at the source: Bahdanau's score, Luong's, or not at all."""
     attention_features: Count = 512
     """Width of the additive score."""
-    query: Literal["before", "after"] = "before"
+    query: Query = "before"
     """Which state asks: the one before a step, which then reads the answer, or the one after it."""
     reverse_source: bool = False
     """Read the source from its end, so that its beginning is freshest when writing begins."""
@@ -120,7 +112,7 @@ class Config:
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
 
 
-class Translator(nn.Module):
+class Translator(Writer):
     """An encoder, a decoder, and what lies between them.
 
     >>> network = Translator(Config(vocabulary_size=50, target_vocabulary_size=40, hidden_features=16)).eval()
@@ -134,156 +126,35 @@ class Translator(nn.Module):
     """
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.dropout, self.reverse_source = config.dropout, config.reverse_source
-        self.stepwise = config.attention != "none" and config.query == "before"
-        width, hidden, layers = config.embedding_features, config.hidden_features, config.decoder_layers
-        remembered = hidden * (1 + config.bidirectional)
-        self.source_embedding = nn.Embedding(config.vocabulary_size + 1, width, padding_idx=0)
-        self.target_embedding = nn.Embedding(config.target_vocabulary_size + 1, width, padding_idx=0)
-        options: dict[str, Any] = {"dropout": config.dropout}
-        both = config.bidirectional
-        self.encoder = recurrent_layers(config.cell, width, hidden, config.num_layers, bidirectional=both, **options)
-        self.decoder_layers, self.directions = layers, 1 + config.bidirectional
-        self.bridges = nn.ModuleList()
-        if both or layers != config.num_layers:
-            parts = list(self.encoder.layers[0].state_features) * layers
-            self.bridges.extend(Linear(self.directions * part, part) for part in parts)
-        self.attention = None
-        if config.attention != "none":
-            scores: Scores = config.attention
-            self.attention = attention(scores, hidden, remembered, config.attention_features)
-        self.lower: Recurrent
-        self.upper: Recurrent | None = None
-        if self.attention is None or self.stepwise:
-            self.lower = recurrent_layers(config.cell, width + remembered, hidden, layers, **options)
-        else:
-            self.lower = recurrent_layers(config.cell, width, hidden)
-            if layers > 1:
-                self.upper = recurrent_layers(config.cell, hidden + remembered, hidden, layers - 1, **options)
-        known = config.target_vocabulary_size + 1
-        self.before_readout = Linear(hidden + remembered + width, width) if config.tied else nn.Identity()
-        self.head = Linear(width if config.tied else hidden + remembered + width, known)
-        self.tied = config.tied
-        if config.tied:
-            nn.init.normal_(self.target_embedding.weight.detach(), std=width**-0.5)
-            self.head.weight = self.target_embedding.weight
-
-    def forward(self, inputs: Tensor, targets: Tensor | None = None) -> Tensor:
-        """Return logits (batch, steps, tokens) of what comes after each target token.
-
-        Args:
-            inputs: source tokens (batch, source steps), 0 past the end.
-            targets: target tokens (batch, steps); the mark of the beginning alone when not given.
-        """
-        begun = torch.full_like(inputs[:, :1], BEGIN) if targets is None else targets
-        return self.read(begun, self.remember(inputs))[0]
+        super().__init__(
+            config.target_vocabulary_size,
+            config.hidden_features * (1 + config.bidirectional),
+            cell=config.cell,
+            embedding_features=config.embedding_features,
+            hidden_features=config.hidden_features,
+            num_layers=config.decoder_layers,
+            looks=config.attention,
+            attention_features=config.attention_features,
+            query=config.query,
+            tied=config.tied,
+            dropout=config.dropout,
+        )
+        self.encoder = SentenceEncoder(
+            nn.Embedding(config.vocabulary_size + 1, config.embedding_features, padding_idx=0),
+            config.cell,
+            config.hidden_features,
+            config.num_layers,
+            config.decoder_layers,
+            bidirectional=config.bidirectional,
+            reverse=config.reverse_source,
+            dropout=config.dropout,
+        )
 
     def remember(self, inputs: Tensor) -> dict[str, Any]:
-        """Return what is known after reading source tokens (batch, source steps): the state that writing starts from.
-
-        It holds the `memory` (batch, source steps, features), the attention's `keys` of it, which steps are `present`,
-        and the states of the decoder's `cells`.
-        """
-        lengths = lengths_of(inputs)
-        read = reversed_in_time(inputs.T, lengths).T if self.reverse_source else inputs
-        vectors = dropout(self.source_embedding(read), self.dropout, self.training)
-        memory, states = self.encoder(vectors, lengths=lengths)
-        if self.reverse_source:
-            memory = reversed_in_time(memory.transpose(0, 1), lengths).transpose(0, 1)
-        layers = [states[place : place + self.directions] for place in range(0, len(states), self.directions)]
-        joined = [tuple(torch.cat(parts, 1) for parts in zip(*layer, strict=True)) for layer in layers]
-        known: dict[str, Any] = {"cells": self._handed_over(joined), "summary": joined[-1][0]}
-        if self.attention is not None:
-            memory = dropout(memory, self.dropout, self.training)
-            present = inputs != 0
-            present = present | (torch.arange(inputs.shape[1], device=inputs.device) == 0)
-            known |= {"memory": memory, "keys": self.attention.keys(memory), "present": present}
-        return known
-
-    def _handed_over(self, layers: list[tuple[Tensor, ...]]) -> States:
-        """Return the states that the decoder's layers start from: those of the encoder's, or what is made of them.
-
-        The states of each layer are (batch, features), of both directions where there are two.
-        """
-        if not self.bridges:
-            return tuple(layers)
-        bridges = iter(self.bridges)
-        below = [layers[min(number, len(layers) - 1)] for number in range(self.decoder_layers)]
-        parts = [[next(bridges)(part) for part in layer] for layer in below]
-        return tuple((hidden.tanh(), *others) for hidden, *others in parts)
-
-    def read(self, inputs: Tensor, states: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
-        """Return logits (batch, steps, tokens) of what comes after each of target tokens (batch, steps), and the state
-        after the last, from a state of `remember` or of this method.
-        """
-        features, states, _ = self._decode(inputs, states)
-        return self.readout(features), states
-
-    def readout(self, features: Tensor) -> Tensor:
-        """Return logits (..., tokens) of what the decoder has come to, (..., features)."""
-        features = self.before_readout(dropout(features, self.dropout, self.training))
-        logits: Tensor = self.head(features.tanh() if self.tied else features)
-        return logits
-
-    def led(self, inputs: Tensor, targets: Tensor, share: float = 1.0) -> Tensor:
-        """Return logits (judged, tokens) of all target tokens (batch, steps) but the first, sentence by sentence.
-
-        Args:
-            inputs: source tokens (batch, source steps).
-            targets: target tokens, 0 past the end, which are left out.
-            share: how often the right token before is read, and not one drawn from its own answer at that place.
-        """
-        state, before = self.remember(inputs), targets[:, :-1]
-        if share < 1:
-            with torch.no_grad():
-                own = torch.distributions.Categorical(logits=self.read(before, state)[0][:, :-1]).sample()
-            right = torch.rand(own.shape, device=own.device) < share
-            kept = right | (before[:, 1:] == 0)
-            before = torch.cat([before[:, :1], torch.where(kept, before[:, 1:], own)], 1)
-        features, _, _ = self._decode(before, state)
-        return self.readout(features[targets[:, 1:] != 0])
-
-    def attended(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
-        """Return how much each source token counts when the token after each target token is written.
-
-        The shares are (batch, steps, source steps), of tokens (batch, source steps) and (batch, steps); None without
-        attention.
-        """
-        return self._decode(targets, self.remember(inputs))[2]
-
-    def _decode(self, tokens: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any], Tensor | None]:
-        """Return [s_t; c_t; E y] of all steps, the state after them, and the attention's weights."""
-        vectors = dropout(self.target_embedding(tokens), self.dropout, self.training)
-        if self.attention is None:
-            context = state["summary"][:, None].expand(-1, tokens.shape[1], -1)
-            hidden, cells = self.lower(torch.cat([vectors, context], 2), state["cells"])
-            weights = None
-        elif self.stepwise:
-            hidden, context, weights, cells = self._step_by_step(vectors, state)
-        else:
-            hidden, cells = self.lower(vectors, state["cells"][:1])
-            context, weights = self._look(hidden, state)
-            if self.upper is not None:
-                above = dropout(hidden, self.dropout, self.training)
-                hidden, others = self.upper(torch.cat([above, context], 2), state["cells"][1:])
-                cells = (*cells, *others)
-        after = {**state, "cells": tuple(tuple(one) for one in cells)}
-        return torch.cat([hidden, context, vectors], 2), after, weights
-
-    def _step_by_step(self, vectors: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor, States]:
-        cells, outputs = state["cells"], []
-        for vector in vectors.split(1, dim=1):
-            context, weights = self._look(cells[-1][0][:, None], state)
-            hidden, cells = self.lower(torch.cat([vector, context], 2), cells)
-            outputs.append((hidden, context, weights))
-        hidden, context, weights = (torch.cat(parts, 1) for parts in zip(*outputs, strict=True))
-        return hidden, context, weights, cells
-
-    def _look(self, queries: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        assert self.attention is not None
-        found: tuple[Tensor, Tensor] = self.attention(queries, state["memory"], state["present"], state["keys"])
-        return found
+        """Return what is known after reading source tokens (batch, source steps): the state that writing starts from."""
+        memory, summary, cells = self.encoder(inputs)
+        known = {"cells": cells, "summary": summary}
+        return known if self.attention is None else known | self.attending(memory, self.encoder.present(inputs))
 
 
 SMALL = Config(

@@ -4,6 +4,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from ganglion.core import Measure
 
@@ -47,12 +49,13 @@ def words_13a(sentence: str) -> list[str]:
     return sentence.split()
 
 
-def bleu(answers: Sequence[str], wanted: Sequence[str]) -> float:
-    """Return BLEU of all answers together, from 0 to 100, each with one wanted sentence.
+def bleu(answers: Sequence[str], wanted: Sequence[str | Sequence[str]]) -> float:
+    """Return BLEU of all answers together, from 0 to 100, each with one wanted sentence or with several.
 
     100 min(1, e^(1 - r / c)) (p_1 p_2 p_3 p_4)^(1/4), for p_n the share of runs of n words of the answers that the
     wanted sentences have, each run counted as often as it is wanted at most; c and r are the lengths of all answers
-    and of all wanted sentences. Where none is right, p_n is 1 / 2^k of one run at the k-th time.
+    and of all wanted sentences. Where none is right, p_n is 1 / 2^k of one run at the k-th time. Of several wanted
+    sentences a run counts as often as one of them has it at most, and the one nearest in length is measured.
 
     Sources: Papineni et al., BLEU (2002); Post, A call for clarity in reporting BLEU scores (2018).
 
@@ -61,10 +64,13 @@ def bleu(answers: Sequence[str], wanted: Sequence[str]) -> float:
     """
     right, all_runs, length, wanted_length = [0] * LONGEST_WORDS, [0] * LONGEST_WORDS, 0, 0
     for answer, want in zip(answers, wanted, strict=True):
-        said, asked = words_13a(answer.rstrip()), words_13a(want.rstrip())
-        length, wanted_length = length + len(said), wanted_length + len(asked)
+        said = words_13a(answer.rstrip())
+        asked = [words_13a(one.rstrip()) for one in ([want] if isinstance(want, str) else want)]
+        length += len(said)
+        wanted_length += min((len(one) for one in asked), key=lambda count: (abs(count - len(said)), count))
         for n in range(LONGEST_WORDS):
-            runs, known = _runs(said, n + 1), _runs(asked, n + 1)
+            runs = _runs(said, n + 1)
+            known = reduce(or_, (_runs(one, n + 1) for one in asked))
             right[n] += sum((runs & known).values())
             all_runs[n] += sum(runs.values())
     if not any(right):

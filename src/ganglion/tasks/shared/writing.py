@@ -1,6 +1,6 @@
-"""Writing one text after reading another: in blocks, each answer as if it were alone, unknown words copied."""
+"""Writing a text about something: in blocks, each answer as if it were alone; and how likely texts are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.data.preprocessing import TextPreprocessing
+from ganglion.data.preprocessing.texts import Unit
 from ganglion.data.preprocessing.vocabulary import UNKNOWN
 from ganglion.nn.language.decoding import Decoding, Written, decode
 from ganglion.tasks.shared.evaluation import evaluating, filled_length
 
 PADDING, UNKNOWN_NUMBER, BEGIN, END = range(4)
+UNITS: dict[str, Unit] = {"words": "joined", "pieces": "pieces", "characters": "characters"}
+"""How the preprocessing calls what a configuration of a network that writes calls `unit`."""
 BLOCK = 64
 """Texts that are written side by side; fewer where several beams are followed."""
+JUDGED = 64
+"""Texts whose likelihood is computed at once."""
 
 
 @dataclass(frozen=True)
@@ -46,38 +51,80 @@ def translate(
         source, target: how texts are read and written.
         beams, length_penalty, no_repeated: `Decoding` says what they mean; with one beam the likeliest is taken.
     """
-    numbers = [torch.from_numpy(source.encode(text)) for text in sources]
     looks = getattr(network, "attention", None) is not None
     forbidden = (PADDING, BEGIN) if looks else (PADDING, UNKNOWN_NUMBER, BEGIN)
-    filled = np.array([filled_length(len(one)) for one in numbers], dtype=np.int64)
-    found: dict[int, Translation] = {}
+
+    def decoding(length: int) -> Decoding:
+        return searching(3 * length // 2 + 10, beams, length_penalty, no_repeated, forbidden)
+
+    found = write(network, [torch.from_numpy(source.encode(text)) for text in sources], decoding)
+    return [_finished(*one, text, source, target) for one, text in zip(found, sources, strict=True)]
+
+
+def searching(
+    longest: int,
+    beams: int,
+    length_penalty: float = 1.0,
+    no_repeated: int = 0,
+    forbidden: tuple[int, ...] = (PADDING, UNKNOWN_NUMBER, BEGIN),
+) -> Decoding:
+    """Return how texts with marks are written along beams, or with one by taking the likeliest token each time."""
+    return Decoding(
+        longest=longest,
+        temperature=0 if beams == 1 else 1.0,
+        beams=beams,
+        length_penalty=length_penalty,
+        no_repeated=no_repeated,
+        end=END,
+        forbidden=forbidden,
+    )
+
+
+def write(
+    network: Any, samples: Sequence[Tensor], decoding: Callable[[int], Decoding], seeds: Sequence[int] = ()
+) -> list[tuple[Written, np.ndarray | None]]:
+    """Return what a network writes about each sample, and how much each step of its memory counted for each token.
+
+    The weights are (tokens and the end, steps); None without attention.
+
+    Args:
+        samples: tokens (steps,), which are filled up to a length that follows from their own; or pictures of one size
+            (channels, height, width).
+        decoding: how tokens are chosen, by that length.
+        seeds: one for each sample, where tokens are drawn.
+    """
+    filled = np.array([filled_length(len(one)) if one.dim() == 1 else 0 for one in samples], dtype=np.int64)
+    found: dict[int, tuple[Written, np.ndarray | None]] = {}
     for length in np.unique(filled).tolist():
         places = np.flatnonzero(filled == length)
-        decoding = Decoding(
-            longest=3 * length // 2 + 10,
-            temperature=0 if beams == 1 else 1.0,
-            beams=beams,
-            length_penalty=length_penalty,
-            no_repeated=no_repeated,
-            end=END,
-            forbidden=forbidden,
-        )
-        size = max(1, BLOCK // beams)
+        chosen = decoding(length)
+        size = max(1, BLOCK // chosen.beams)
         for first in range(0, len(places), size):
             block = places[first : first + size].tolist()
-            inputs = torch.zeros(size, length, dtype=torch.int64)
-            for row, place in enumerate(block + block[-1:] * (size - len(block))):
-                inputs[row, : len(numbers[place])] = numbers[place]
-            written, weights = _written(network, inputs, decoding)
+            rows = block + block[-1:] * (size - len(block))
+            inputs = _together([samples[place] for place in rows], length)
+            written, weights = _written(network, inputs, chosen, [seeds[place] for place in rows] if seeds else ())
             for row, place in enumerate(block):
                 steps = len(written[row].tokens) + written[row].ended
-                looked = None if weights is None else weights[row, :steps, : len(numbers[place])].numpy()
-                found[place] = _finished(written[row], looked, sources[place], source, target)
-    return [found[place] for place in range(len(sources))]
+                read = len(samples[place]) if length else None
+                found[place] = written[row], None if weights is None else weights[row, :steps, :read].numpy()
+    return [found[place] for place in range(len(samples))]
 
 
-def _written(network: Any, inputs: Tensor, decoding: Decoding) -> tuple[list[Written], Tensor | None]:
-    """Return what is written for inputs (texts, steps), and where was looked (texts, written, steps)."""
+def _together(samples: Sequence[Tensor], length: int) -> Tensor:
+    """Return samples as one tensor; tokens are filled up to a length."""
+    if not length:
+        return torch.stack(list(samples))
+    inputs = torch.zeros(len(samples), length, dtype=torch.int64)
+    for row, sample in enumerate(samples):
+        inputs[row, : len(sample)] = sample
+    return inputs
+
+
+def _written(
+    network: Any, inputs: Tensor, decoding: Decoding, seeds: Sequence[int]
+) -> tuple[list[Written], Tensor | None]:
+    """Return what is written for inputs (samples, ...), and where was looked (samples, written, memory steps)."""
     assert isinstance(network, nn.Module)
 
     def following(tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -86,14 +133,34 @@ def _written(network: Any, inputs: Tensor, decoding: Decoding) -> tuple[list[Wri
 
     with evaluating(network) as device:
         inputs = inputs.to(device)
-        begun = torch.full_like(inputs[:, :1], BEGIN)
-        written = decode(following, begun, network.remember(inputs), decoding=decoding)  # type: ignore[operator]
+        begun = torch.full((len(inputs), 1), BEGIN, device=device)
+        state = network.remember(inputs)  # type: ignore[operator]
+        written = decode(following, begun, state, decoding=decoding, seeds=seeds)
         read = torch.zeros(len(inputs), decoding.longest + 1, dtype=torch.int64, device=device)
         read[:, 0] = BEGIN
         for row, one in enumerate(written):
             read[row, 1 : 1 + len(one.tokens)] = torch.tensor(one.tokens, dtype=torch.int64)
         weights = network.attended(inputs, read)  # type: ignore[operator]
         return written, None if weights is None else weights.float().cpu()
+
+
+def surprises(network: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Return -log p in nats of each token of targets (texts, steps) but the first, 0 past the end: (texts, steps - 1).
+
+    Args:
+        inputs: what each is about (texts, ...).
+        targets: tokens with their marks.
+    """
+    wanted = targets[:, 1:]
+    found = []
+    with evaluating(network) as device:
+        for first in range(0, len(targets), JUDGED):
+            part = slice(first, first + JUDGED)
+            judged, tokens = (wanted[part] != PADDING).to(device), wanted[part].to(device)
+            logits = network.led(inputs[part].to(device), targets[part].to(device))
+            losses = nn.functional.cross_entropy(logits.float(), tokens[judged], reduction="none")
+            found.append(torch.zeros(judged.shape, device=device).masked_scatter(judged, losses).cpu())
+    return torch.cat(found)
 
 
 def _finished(

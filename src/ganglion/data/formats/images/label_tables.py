@@ -92,11 +92,11 @@ def _naming(path: Path, files: Sequence[Path], settings: DataSettings) -> LabelT
     if not near:
         return None
     table = read_table(path, settings, as_text=True)
-    known = _names(near, path.parent)
+    known = names_of(near, path.parent)
     best: tuple[int, str, tuple[Path | None, ...]] = (0, "", ())
     for name in table.names if settings.index is None else [settings.index]:
         cells = [str(cell or "").strip() for cell in table[name]]
-        found = tuple(_picture(cell, known) for cell in cells)
+        found = tuple(picture_named(cell, known) for cell in cells)
         count, said = sum(file is not None for file in found), sum(map(bool, cells))
         by_ending = any(cell.lower().endswith(PICTURES) for cell in cells)
         enough = count >= max(FEWEST, MOSTLY * said) and (by_ending or count >= FEW_PICTURES * len(near))
@@ -105,7 +105,7 @@ def _naming(path: Path, files: Sequence[Path], settings: DataSettings) -> LabelT
     return LabelTable(path, best[1], best[2]) if best[0] else None
 
 
-def _names(files: Sequence[Path], root: Path) -> dict[str, Path | None]:
+def names_of(files: Sequence[Path], root: Path) -> dict[str, Path | None]:
     """Return what pictures may be called: by their place in the folder or by their name, with and without the ending.
 
     A name that two pictures have is none.
@@ -122,7 +122,7 @@ def _names(files: Sequence[Path], root: Path) -> dict[str, Path | None]:
     return known
 
 
-def _picture(cell: str, known: Mapping[str, Path | None]) -> Path | None:
+def picture_named(cell: str, known: Mapping[str, Path | None]) -> Path | None:
     """Return the picture that a cell names, by its place, its name, or its name with another ending."""
     whole = cell.replace("\\", "/").removeprefix("./").casefold()
     name = whole.rsplit("/", 1)[-1]

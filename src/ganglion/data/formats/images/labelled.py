@@ -207,11 +207,11 @@ def _labels(table: Table, named: LabelTable, targets: list[str], findings: list[
     ):
         if places:
             where = [f"line {table.line(place)}: {table[named.column][place]}" for place in places[:NAMED]]
-            findings.append(_stop(name, f"{len(places)} rows of {readable(named.path.name)} that {message}", where))
+            findings.append(stop(name, f"{len(places)} rows of {readable(named.path.name)} that {message}", where))
     return Labels(table, rows, frozenset(blank))
 
 
-def _stop(name: str, message: str, where: Sequence[str]) -> Finding:
+def stop(name: str, message: str, where: Sequence[str]) -> Finding:
     remedy = "complete or remove them; --allow-problems goes on without them"
     return Finding(name=name, level="stop", message=message, where=tuple(where), remedy=remedy)
 
@@ -243,7 +243,7 @@ def _divide(
         found.notes.append(f"parts by the column {split!r}")
     if unknown:
         where = [readable(str(path)) for path in unknown[:NAMED]]
-        findings.append(_stop("pictures-without-row", f"{len(unknown)} pictures have no row with an answer", where))
+        findings.append(stop("pictures-without-row", f"{len(unknown)} pictures have no row with an answer", where))
 
 
 def _role(text: str) -> str:
