@@ -165,7 +165,7 @@ class Captioner(Writer):
         maps = self.encoder(pictures)
         ends = torch.linspace(-1, 1, self.side, device=maps.device, dtype=maps.dtype)
         down, across = torch.meshgrid(ends, ends, indexing="ij")
-        places = torch.stack([across, down]).expand(len(maps), -1, -1, -1)
+        places = torch.stack([across, down]).expand(maps.shape[0], -1, -1, -1)
         return torch.cat([maps, places], 1)
 
     def remember(self, inputs: Tensor) -> dict[str, Any]:
@@ -202,6 +202,7 @@ FORMS = {
 """The caption from one vector of the whole picture, at the size that training starts from."""
 TINY = replace(
     SMALL,
+    target_vocabulary_size=100,
     image_size=32,
     channels=(8, 16),
     window=12,

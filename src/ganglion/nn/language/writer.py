@@ -103,7 +103,7 @@ class Writer(nn.Module):
             inputs: what is written about (batch, ...); source tokens are 0 past the end.
             targets: target tokens (batch, steps); the mark of the beginning alone when not given.
         """
-        begun = inputs.new_full((len(inputs), 1), BEGIN, dtype=torch.int64) if targets is None else targets
+        begun = inputs.new_full((inputs.shape[0], 1), BEGIN, dtype=torch.int64) if targets is None else targets
         return self.read(begun, self.remember(inputs))[0]
 
     def read(self, inputs: Tensor, states: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
