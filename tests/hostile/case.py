@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganglion.data.dataset import Kind
+
 Make = Callable[[Path], Path | str]
 CASES: list["Case"] = []
 
@@ -17,26 +19,28 @@ class Case:
     said: tuple[str, ...]
     accepted: bool
     make: Make
+    wanted: Kind | None = None
+    """What the input is read as, where that does not follow from what lies there."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.name}"
 
 
-def refused(kind: str, name: str, *said: str) -> Callable[[Make], Make]:
+def refused(kind: str, name: str, *said: str, wanted: Kind | None = None) -> Callable[[Make], Make]:
     """Register what `make` writes into a folder as an input that is refused with these words."""
 
     def register(make: Make) -> Make:
-        CASES.append(Case(kind, name, said, False, make))
+        CASES.append(Case(kind, name, said, False, make, wanted))
         return make
 
     return register
 
 
-def accepted(kind: str, name: str, *said: str) -> Callable[[Make], Make]:
+def accepted(kind: str, name: str, *said: str, wanted: Kind | None = None) -> Callable[[Make], Make]:
     """Register what `make` writes into a folder as an input that is read, with these words in its notes."""
 
     def register(make: Make) -> Make:
-        CASES.append(Case(kind, name, said, True, make))
+        CASES.append(Case(kind, name, said, True, make, wanted))
         return make
 
     return register

@@ -7,13 +7,14 @@ from typing import Any
 from ganglion.cli import main
 from ganglion.data.catalogue import read
 from ganglion.data.check import check
+from ganglion.data.dataset import Kind
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
 
-def read_and_judge(source: Path | str) -> tuple[str, ...]:
+def read_and_judge(source: Path | str, wanted: Kind | None = None) -> tuple[str, ...]:
     """Do what training does with data before anything is built, and return the notes and warnings."""
-    dataset = read(source, DataSettings())
+    dataset = read(source, DataSettings(), wanted)
     findings = check(dataset)
     stops = [finding for finding in findings if finding.level == "stop"]
     if stops:

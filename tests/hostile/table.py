@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ganglion
 from ganglion.data.formats.images.files import MOST_PIXELS
-from tests.hostile import archives, arrays, images, tables, test_run_folders, texts
+from tests.hostile import archives, arrays, captions, images, tables, test_run_folders, texts
 from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
 from tests.hostile.case import CASES, Case
 from tests.hostile.conftest import TINY
@@ -26,11 +26,12 @@ KINDS = {
     "text": "Texts",
     "image": "Folders of images",
     "labels": "Pictures with a table of labels",
+    "captions": "Pictures with captions",
     "archive": "Archives: tar, gzip, IDX",
     "array": "Arrays: NPY, NPZ",
     "path": "Names that are no paths",
 }
-assert all((archives, arrays, images, tables, texts))  # They have registered their cases.
+assert all((archives, arrays, captions, images, tables, texts))  # They have registered their cases.
 
 
 @dataclass
@@ -77,7 +78,7 @@ def data_rows(folder: Path) -> Iterator[Row]:
 def _tried(case: Case, place: Path) -> Outcome:
     place.mkdir()
     try:
-        return attempt(read_and_judge, case.make(place))
+        return attempt(read_and_judge, case.make(place), case.wanted)
     finally:
         shutil.rmtree(place)
 

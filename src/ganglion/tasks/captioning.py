@@ -104,7 +104,9 @@ class CaptioningTask(Task):
 
     def _describe(self) -> list[str]:
         unit, whole = self.config.unit, replace(self.text, window=None)
-        lengths = [len(whole.split(line)) for text in self.data.raw("train", "captions").values for line in text.split("\n")]
+        lengths = [
+            len(whole.split(line)) for text in self.data.raw("train", "captions").values for line in text.split("\n")
+        ]
         notes = [
             f"{len(self.text.tokens):,} different {unit} in the captions, of {np.mean(lengths):.0f} {unit} each"
             + ("; those that training has not twice are one unknown word" if unit == "words" else "")
@@ -149,9 +151,10 @@ class CaptioningTask(Task):
         """Return what answering with a caption of the most similar training picture scores."""
         from sklearn.neighbors import NearestNeighbors
 
+        parts: tuple[Part, Part] = ("train", "test")
         known, asked = (
-            np.concatenate([_coarse(batch["inputs"]) for batch in self.data.batches(part)]) for part in ("train", "test")
-        )  # fmt: skip
+            np.concatenate([_coarse(batch["inputs"]) for batch in self.data.batches(part)]) for part in parts
+        )
         nearest = NearestNeighbors(n_neighbors=1).fit(known).kneighbors(asked, return_distance=False)[:, 0]
         wanted = self._wanted("test", np.arange(len(asked)))
         return scores([lines[0] for lines in self._wanted("train", nearest)], wanted)
@@ -161,7 +164,10 @@ class CaptioningTask(Task):
         inputs, wanted = self.data.some("test", places), self._wanted("test", places)
         found = self._described(rule.home, inputs, Predict(inputs=[""]))
         pixels = list(self.pictures.inverse(inputs))
-        titles = [text if text in lines else f"{text}\n({lines[0]})" for (text, _, _), lines in zip(found, wanted, strict=True)]
+        titles = [
+            text if text in lines else f"{text}\n({lines[0]})"
+            for (text, _, _), lines in zip(found, wanted, strict=True)
+        ]
         short = [n for n, (_, words, _) in enumerate(found) if len(words) <= LONGEST_SHOWN] or [0]
         looks = [(pixels[n], found[n][1], self._maps(rule.home, inputs[n], found[n])) for n in short[:LOOKED_AT]]
         return {
@@ -180,7 +186,7 @@ class CaptioningTask(Task):
     def _described(
         self, network: nn.Module, pictures: Tensor, question: Predict
     ) -> list[tuple[str, list[str], np.ndarray | None]]:
-        """Return for pictures (pictures, channels, height, width) the caption, its tokens, and the attention's weights."""
+        """Return for pictures (pictures, channels, height, width) the caption, its tokens, and attention's weights."""
         decoding = searching(self.config.window + 1, question.beams, question.length_penalty, question.no_repeated)
         found = []
         for written, weights in write(network, list(pictures), lambda _: decoding):

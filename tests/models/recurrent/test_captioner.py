@@ -101,7 +101,9 @@ def test_show_and_tell_sees_the_picture_once() -> None:
     network = small(attention="none", grid=2, tied=False, deep_output=False)
     state = network.remember(torch.rand(1, 3, 32, 32))
     assert state["summary"].shape == (1, 0) and set(state) == {"cells", "summary"}
-    seen = network.whole(torch.nn.functional.adaptive_avg_pool2d(network.regions(torch.ones(1, 3, 32, 32)), 2).flatten(1))
+    seen = network.whole(
+        torch.nn.functional.adaptive_avg_pool2d(network.regions(torch.ones(1, 3, 32, 32)), 2).flatten(1)
+    )
     first = network.lower(seen[:, None])[1]
     torch.testing.assert_close(network.remember(torch.ones(1, 3, 32, 32))["cells"][0][0], first[0][0])
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from ganglion.figures.images.pixels import to_bytes, to_pixels
-from ganglion.figures.style import empty, panels, styled
 from ganglion.figures.images.tiles import Tiles
+from ganglion.figures.style import empty, panels, styled
 from ganglion.figures.words import text
 
 Looked = tuple[np.ndarray, Sequence[str], np.ndarray]

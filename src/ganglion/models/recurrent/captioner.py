@@ -54,9 +54,9 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn import NormalisedConvolution, check_images
+from ganglion.nn.language.writer import Bridge, Looks, Query, Writer
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName
-from ganglion.nn.language.writer import Bridge, Looks, Query, Writer
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from ganglion.settings import Count, Share, at_least, settings

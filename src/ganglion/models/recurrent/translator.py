@@ -151,7 +151,7 @@ class Translator(Writer):
         )
 
     def remember(self, inputs: Tensor) -> dict[str, Any]:
-        """Return what is known after reading source tokens (batch, source steps): the state that writing starts from."""
+        """Return the state that writing starts from after reading source tokens (batch, source steps)."""
         memory, summary, cells = self.encoder(inputs)
         known = {"cells": cells, "summary": summary}
         return known if self.attention is None else known | self.attending(memory, self.encoder.present(inputs))

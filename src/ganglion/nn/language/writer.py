@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from ganglion.errors import UsageError
 from ganglion.fast.dropout import dropout
 from ganglion.nn.language.attention import Scores, attention
+from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import Recurrent, States
 from ganglion.nn.recurrent.sequences import reversed_in_time
-from ganglion.nn.language.tokens import lengths_of
 
 BEGIN = 2
 """Number of the mark with which every text begins."""

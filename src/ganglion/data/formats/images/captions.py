@@ -20,7 +20,17 @@ from ganglion.errors import DataError
 from ganglion.files import parse_json
 from ganglion.settings import unknown_name
 
-CAPTION_NAMES = ("caption", "captions", "text", "sentence", "sentences", "description", "descriptions", "raw", "comment")
+CAPTION_NAMES = (
+    "caption",
+    "captions",
+    "text",
+    "sentence",
+    "sentences",
+    "description",
+    "descriptions",
+    "raw",
+    "comment",
+)
 """What a column of captions is called, where several hold text."""
 NUMBERED = re.compile(r"#\d+$")
 """What stands behind the name of a picture that has several rows, as in Flickr's lists."""
