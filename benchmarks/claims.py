@@ -73,6 +73,8 @@ CLAIMED = (
     Claim("convnet", "mnist", {"epochs": 10}),
     Claim("char-rnn", "tinyshakespeare"),
     Claim("sentiment", "rt-polarity"),
+    Claim("anomaly-detector", "biscuits"),
+    Claim("anomaly-detector", "mnist", {"normal": ("8",), "epochs": 8, "batch_size": 64}),
     Claim("dqn", "CartPole-v1", seeds=5, published="solved at 475"),
 )
 """Claims on other data than a system's own, with other options, or beside a published figure."""

@@ -68,7 +68,7 @@ def test_beats_principal_components_of_the_same_number(tmp_path: Path) -> None:
 def test_the_code_plane_is_laid_out_like_the_code_map(monkeypatch: pytest.MonkeyPatch) -> None:
     task = prepared()
     grids = []
-    monkeypatch.setattr("ganglion.tasks.reconstruction._decoded", lambda _, codes: grids.append(codes) or codes)
+    monkeypatch.setattr("ganglion.tasks.reconstruction.decoded", lambda _, codes: grids.append(codes) or codes)
     monkeypatch.setattr(Reconstruction, "_images", lambda *_: np.zeros((1, 8, 8, 1)))
     codes = torch.tensor([[0.0, 10.0], [1.0, 20.0]])
     task._code_plane(torch.nn.Identity(), codes)

@@ -43,6 +43,8 @@ ENTRIES = (
     Entry("mackey-glass", "series", "generated", "2000 steps of a chaotic equation with delay 17"),
     Entry("geometric-brownian-motion", "series", "generated", "2520 days of a share price that cannot be foreseen"),
     Entry("waves", "short-series", "generated", "800 series of 64 steps: sines, squares, saws and noise"),
+    Entry("heartbeats", "series", "generated", "6000 steps of a heart's voltage, and whether each is odd"),
+    Entry("biscuits", "image", "generated", "1200 biscuits of 32 x 32 pixels, colour, most of them whole"),
     Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
     Entry("faces", "image", "generated", "624 drawn faces of 30 x 32 pixels that look left, right, straight or up"),
     Entry(

@@ -33,6 +33,8 @@ class DataSettings:
     """Train only once, with this of the folds held back as the test part."""
     limit: Annotated[int, at_least(1)] | None = None
     """Use at most this many training samples."""
+    read_as: Literal["auto", "tabular", "series", "short-series"] = "auto"
+    """What a table is where it could be several things: rows, the steps of one series, or a series in each row."""
     target: str | None = None
     """Column to predict; the last, or one called target, label, class, y and the like, when not given."""
     columns: tuple[str, ...] = ()

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganglion.figures.activity import gates as gates
+    from ganglion.figures.anomalies import errors_by_column as errors_by_column
+    from ganglion.figures.anomalies import errors_of_normal_and_odd as errors_of_normal_and_odd
+    from ganglion.figures.anomalies import found_by_false_alarms as found_by_false_alarms
+    from ganglion.figures.anomalies import heat as heat
+    from ganglion.figures.anomalies import marked_series as marked_series
     from ganglion.figures.answers import confusion_matrix as confusion_matrix
     from ganglion.figures.answers import decision_regions as decision_regions
     from ganglion.figures.answers import forecast as forecast
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from ganglion.figures.training import returns as returns
 
 _DRAWINGS = {
+    "anomalies": (*("errors_by_column", "errors_of_normal_and_odd", "found_by_false_alarms", "heat", "marked_series"),),
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),
     "classes": ("bars", "by_class", "precision_recall", "reliability"),

@@ -69,9 +69,11 @@ def prepare_task(
 
 
 def _wanted(kinds: Sequence[type[Task]], settings: DataSettings) -> Kind | None:
-    """Return what a file that could be several things is read as: by the first task, or, where classes are asked for,
-    by the first that tells some apart.
+    """Return what a file that could be several things is read as: what the user says, by the first task, or, where
+    classes are asked for, by the first that tells some apart.
     """
+    if settings.read_as != "auto":
+        return settings.read_as
     if settings.task == "classification":
         return next((kind for kind in kinds if "classes" in kind.fields.get("targets", ())), kinds[0]).wanted()
     return kinds[0].wanted()

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import Decoder, Encoder, Layered, LearningRule, Measure
+from ganglion.core import Layered, LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
@@ -23,9 +23,10 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
+from ganglion.tasks.shared.codes import decoded, encoded, rebuilt
 from ganglion.tasks.shared.drawing import as_pictures, generators, in_turn, numbered
 from ganglion.tasks.shared.evaluation import ask, judged
-from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, shrunk, sizes
+from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked
 
 if TYPE_CHECKING:
@@ -111,20 +112,14 @@ class Reconstruction(Task):
                 found="rows of standardised numbers",
                 remedy="loss squared-error",
             )
-        options: dict[str, Any] = {}
-        if dataset.kind == "image":
-            options |= AS_THEY_ARE
-            if hasattr(config, "largest_image"):
-                size = ImagePreprocessing.fit(dataset.fields["inputs"].values).size
-                options["image_size"] = shrunk(size, config.largest_image)
-        elif hasattr(config, "in_channels"):
+        if dataset.kind != "image" and hasattr(config, "in_channels"):
             raise DataError(
                 "this system looks at images",
                 where=dataset.source or dataset.name,
                 found="rows of numbers",
                 remedy="give images, or choose a system for rows, such as autoencoder",
             )
-        data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
+        data = cls.prepared(dataset, config, settings, seed, {"inputs": as_drawn(dataset, config)})
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         if dataset.kind == "image":
             first = task._some("train", 1)
@@ -150,7 +145,7 @@ class Reconstruction(Task):
         for batch in self.data.batches(part):
             inputs = batch["inputs"].cpu()
             loss += judged(rule, ask(rule.home, inputs), inputs)["loss"] * len(inputs)
-            squares += float((_rebuilt(rule.home, inputs) - inputs.flatten(1)).square().sum())
+            squares += float((rebuilt(rule.home, inputs) - inputs).square().sum())
             values, count = values + inputs.numel(), count + len(inputs)
         measures = {"loss": loss / count, **self._measures(squares / values)}
         return measures | ({"principal_components_error": self._linear_error()} if part == "test" else {})
@@ -174,13 +169,13 @@ class Reconstruction(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         samples, classes = self._some("test", MAPPED), classes_at(self.data, "test", MAPPED)
-        codes = _encoded(rule.home, samples)
+        codes = encoded(rule.home, samples)
         drawn = {"code_map": figures.code_map(codes.numpy(), *classes)}
         if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             pictures = self.preprocessing["inputs"].inverse(samples)
             drawn["picture_map"] = figures.picture_map(codes.numpy(), pictures, *classes)
             shown = self._some("test", SHOWN)
-            restored = self._images(_rebuilt(rule.home, shown))
+            restored = self._images(rebuilt(rule.home, shown).flatten(1))
             drawn["reconstructions"] = figures.reconstructions(self.preprocessing["inputs"].inverse(shown), restored)
             if isinstance(rule, Layered) and (left := rule.after_each_layer(shown[:COLUMNS])):
                 drawn["layers"] = self._by_layer(shown[:COLUMNS], left, restored)
@@ -201,9 +196,9 @@ class Reconstruction(Task):
         if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             return None
         shown = self._some("validation", 2 * COLUMNS)
-        rebuilt = self._images(_rebuilt(home, shown))
+        restored = self._images(rebuilt(home, shown).flatten(1))
         return figures.sheet(
-            in_turn(self.preprocessing["inputs"].inverse(shown), rebuilt, columns=COLUMNS), columns=COLUMNS
+            in_turn(self.preprocessing["inputs"].inverse(shown), restored, columns=COLUMNS), columns=COLUMNS
         )
 
     def _code_plane(self, network: nn.Module, codes: Tensor) -> "Figure":
@@ -212,7 +207,7 @@ class Reconstruction(Task):
         low, high = codes.quantile(0.02, dim=0), codes.quantile(0.98, dim=0)
         across, up = (torch.linspace(float(a), float(b), PLANE) for a, b in zip(low, high, strict=True))
         grid = torch.cartesian_prod(up.flip(0), across).flip(1)  # rows from top to bottom, (PLANE * PLANE, 2)
-        images = self._images(_decoded(network, grid))
+        images = self._images(decoded(network, grid))
         return figures.image_grid(images, columns=PLANE, title="What codes stand for, laid out like the code map")
 
     def _images(self, decoded: Tensor) -> np.ndarray:
@@ -222,8 +217,8 @@ class Reconstruction(Task):
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return the code of every sample, and the error of what is rebuilt from it."""
         found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
-        codes = _encoded(network, samples)
-        lost = (_decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
+        codes = encoded(network, samples)
+        lost = (decoded(network, codes) - samples.flatten(1)).square().mean(dim=1)
         rows = zip(codes.tolist(), lost.tolist(), strict=True)
         return found.answer([{"code": code, "reconstruction_error": error} for code, error in rows])
 
@@ -231,28 +226,13 @@ class Reconstruction(Task):
         """Return images of codes between those of two training images each."""
         if self.kept is None:
             raise UsageError("this run cannot generate", found="rows of a table", expected="a run on images")
-        codes = _encoded(network, self.kept)
+        codes = encoded(network, self.kept)
         between = []
         for generator in generators(question.count, question.seed):
             first, second = torch.rand(len(codes), generator=generator).argsort()[:2]  # two different ones
             between.append(torch.lerp(codes[first], codes[second], torch.rand((), generator=generator)))
-        pixels = self._images(_decoded(network, torch.stack(between)))
+        pixels = self._images(decoded(network, torch.stack(between)))
         return Images(pixels, numbered(question.count, question.seed), title="Between codes of training images")
-
-
-def _encoded(network: nn.Module, inputs: Tensor) -> Tensor:
-    assert isinstance(network, Encoder)
-    return ask(network, inputs, by=network.encode)
-
-
-def _decoded(network: nn.Module, codes: Tensor) -> Tensor:
-    assert isinstance(network, Decoder)
-    return ask(network, codes, by=network.decode)
-
-
-def _rebuilt(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return what is left of inputs (samples, ...) after the passage through the code (samples, features)."""
-    return _decoded(network, _encoded(network, inputs))
 
 
 def _packed(images: Tensor) -> dict[str, Any]:

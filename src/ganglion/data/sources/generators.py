@@ -8,6 +8,7 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.sources.biscuits import biscuits, heartbeats
 from ganglion.data.sources.cells import cells
 from ganglion.data.sources.dates import dates
 from ganglion.data.sources.facades import facades
@@ -184,7 +185,9 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "mackey-glass": mackey_glass,
     "geometric-brownian-motion": geometric_brownian_motion,
     "waves": waves,
+    "heartbeats": heartbeats,
     "bars-and-stripes": bars_and_stripes,
+    "biscuits": biscuits,
     "faces": faces,
     "cells": cells,
     "drawn-facades": facades,

@@ -69,4 +69,12 @@ SYSTEMS = (
         data="notices",
         defaults={"epochs": 100, "batch_size": 64, "test": 0.1},
     ),
+    System(
+        name="anomaly-detector",
+        module="autoencoder.anomaly_detector",
+        tasks=("anomalies",),
+        data="biscuits",
+        defaults={"epochs": 30, "batch_size": 16, "schedule": "cosine", "monitor": "normal_error"},
+        tour={},
+    ),
 )

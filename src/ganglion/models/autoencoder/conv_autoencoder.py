@@ -41,19 +41,14 @@ References:
     Zeiler, Krishnan, Taylor and Fergus, Deconvolutional networks (2010).
 """
 
-import math
-from itertools import pairwise
 from typing import Annotated, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.activations import PlainActivation
-from ganglion.nn.activations import activation as make_activation
-from ganglion.nn.codes import CodingNetwork
-from ganglion.nn.dense import dense_layers
-from ganglion.nn.stages import Stages
+from ganglion.nn.convolutional_coder import ConvolutionalCoder
 from ganglion.rules.autoencoder.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.rules.descend import Descent
 from ganglion.settings import Bound, Count, Share, at_least, settings
@@ -91,7 +86,7 @@ class Config:
     """Pixels of the longer side that larger images are shrunk to."""
 
 
-class ConvAutoencoder(CodingNetwork):
+class ConvAutoencoder(ConvolutionalCoder):
     """Convolutions to a code, and transposed convolutions back along the same sizes.
 
     >>> network = ConvAutoencoder(Config(in_channels=3, image_height=9, image_width=14, code_size=2))
@@ -101,37 +96,15 @@ class ConvAutoencoder(CodingNetwork):
     """
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.logistic = config.loss == "binary-cross-entropy"
-        maps = [config.in_channels, *config.channels]
-        sizes = [(config.image_height, config.image_width)]
-        for _ in config.channels:
-            height, width = sizes[-1]
-            sizes.append((math.ceil(height / 2), math.ceil(width / 2)))
-        smallest = maps[-1], *sizes[-1]
-        border = config.kernel_size // 2
-        down: list[nn.Module] = []
-        for few, many in pairwise(maps):
-            down += [nn.Conv2d(few, many, config.kernel_size, 2, border), make_activation(config.activation)]
-        widths = [math.prod(smallest), *config.hidden_features, config.code_size]
-        self.encoder = Stages(*down, nn.Flatten(), *dense_layers(widths, activation_name=config.activation))
-        up = [*dense_layers(widths[::-1], activation_name=config.activation), nn.Unflatten(1, smallest)]
-        for (many, few), size in zip(pairwise(reversed(maps)), reversed(sizes[:-1]), strict=True):
-            # Both of two neighbouring sizes are halved to the same one: which it was, this one row more says.
-            rest = 1 - size[0] % 2, 1 - size[1] % 2
-            grow = nn.ConvTranspose2d(many, few, config.kernel_size, 2, border, output_padding=rest)
-            up += [make_activation(config.activation), grow]
-        self.decoder = Stages(*up, nn.Flatten())
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Return the codes (batch, code_size) of images (batch, channels, height, width)."""
-        codes: Tensor = self.encoder(inputs)
-        return codes
-
-    def outputs(self, codes: Tensor) -> Tensor:
-        """Return what codes (batch, code_size) stand for, (batch, pixels); its logits where it is logistic."""
-        outputs: Tensor = self.decoder(codes)
-        return outputs
+        super().__init__(
+            (config.in_channels, config.image_height, config.image_width),
+            config.channels,
+            config.hidden_features,
+            config.code_size,
+            config.kernel_size,
+            config.activation,
+            logistic=config.loss == "binary-cross-entropy",
+        )
 
 
 SMALL = Config(hidden_features=(256, 128), code_size=2, descent=Descent(learning_rate=2e-3))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.pixels import BYTES
@@ -57,6 +58,17 @@ def shrunk(size: tuple[int, int], longest: int) -> tuple[int, int]:
     factor = min(1.0, longest / max(size))
     height, width = (max(1, round(side * factor)) for side in size)
     return height, width
+
+
+def as_drawn(dataset: Dataset, config: Any) -> dict[str, Any]:
+    """Return what the preprocessing of inputs to rebuild is told: to keep their range, and a size within limits."""
+    if dataset.main.kind != "images":
+        return {}
+    options = dict(AS_THEY_ARE)
+    if hasattr(config, "largest_image"):
+        size = ImagePreprocessing.fit(dataset.main.values).size
+        options["image_size"] = shrunk(size, config.largest_image)
+    return options
 
 
 def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
