@@ -58,7 +58,8 @@ class Claim:
 
     @property
     def command(self) -> str:
-        flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in self.options.items())
+        values = {name: " ".join(one) if isinstance(one, tuple) else one for name, one in self.options.items()}
+        flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in values.items())
         return f"ganglion train {self.system} --data {self.data}{flags}"
 
 
