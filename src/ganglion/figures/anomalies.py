@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganglion.figures.style import BLUE, FAINT, GREY, INK, MUTED, RED, colours, panels, styled
 from ganglion.figures.images.tiles import signed_shades
+from ganglion.figures.style import BLUE, FAINT, GREY, INK, MUTED, RED, colours, panels, styled
 from ganglion.figures.words import number, text
 
 MOST_COLUMNS = 16

@@ -54,8 +54,8 @@ from ganglion.core import LearningRule
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.codes import CodingNetwork, DenseCoder
 from ganglion.nn.convolutional_coder import ConvolutionalCoder
-from ganglion.rules.descend import Descent
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
+from ganglion.rules.descend import Descent
 from ganglion.settings import Count, above, at_least, at_most, settings, strictly_between
 
 
