@@ -77,7 +77,12 @@ def one_class(dataset: Dataset, normal: Sequence[str], window: int, settings: Da
     else:
         notes.append("no class says what is odd: all samples are normal, and the score is that on made-up odd ones")
     if not len(train):
-        raise DataError("no normal sample is left to learn from", where=dataset.source, found=_listed(names))
+        raise DataError(
+            "no normal sample is left to learn from",
+            where=dataset.source or dataset.name,
+            found=_listed(names),
+            remedy="give more samples of what is normal, or smaller validation and test shares",
+        )
     own = np.concatenate([train, validation])
     made = replace(
         dataset,
@@ -147,7 +152,11 @@ def _windows(dataset: Dataset, window: int, settings: DataSettings) -> OneClass:
         _cut(series[rows[part]], odd[rows[part]], window, learns=part == "train") for part in PARTS
     )
     if not len(train[0]):
-        raise DataError("every window of the training part has an odd step", where=dataset.source or dataset.name)
+        raise DataError(
+            "every window of the training part has an odd step",
+            where=dataset.source or dataset.name,
+            remedy="choose a smaller --window, or give a longer stretch in which nothing is odd",
+        )
     together = (np.concatenate([a, b]) for a, b in zip(train, validation, strict=True))
     made = Dataset(
         name=dataset.name,
