@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from ganglion.data.dataset import Dataset, Kind
@@ -32,6 +33,10 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         return read_ratings(folder, settings)
     if kind == "captions":
         return _captions(folder, settings, kind)
+    if kind in SOUNDS or (kind is None and _holds_sounds(folder)):
+        from ganglion.data.formats.sounds.folders import read_sounds
+
+        return read_sounds(folder, settings)
     from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.images.cifar import find_cifar, read_cifar
     from ganglion.data.formats.images.files import is_image
@@ -82,6 +87,18 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
     from ganglion.data.formats.images.folders import read_images
 
     return read_images(folder, settings)
+
+
+def _holds_sounds(folder: Path) -> bool:
+    """Whether the first picture or sound in a folder, or in one of the first below it, is a sound."""
+    from ganglion.data.formats.images.files import is_image
+    from ganglion.data.formats.sounds.files import is_sound
+
+    for _, _, names in islice(os.walk(folder), FIRST_FOLDERS):
+        for name in sorted(names):
+            if is_image(name) or is_sound(name):
+                return is_sound(name)
+    return False
 
 
 def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset | None:
@@ -200,6 +217,9 @@ def _captions(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
+SOUNDS: tuple[Kind, ...] = ("sounds", "transcripts")
+"""Kinds of data that are files of sound."""
+FIRST_FOLDERS = 20
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
 WRITTEN_AS_TEXT: tuple[Kind, ...] = (

@@ -18,6 +18,7 @@ OF_TEXT = (*WRITTEN, "text", "numbers", "index")
 OF_IMAGES = ("labels", "pixels")
 OF_COLUMNS = ("columns", "drop")
 OF_RATINGS = ("titles",)
+OF_SOUNDS = ("test_files", "rate")
 
 
 def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
@@ -33,9 +34,12 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
     elif is_image and not is_text:
         others = (*others, "drop")
     others = others if dataset.kind == "ratings" else (*others, *OF_RATINGS)
+    is_sound = any(field.kind == "waveforms" for field in dataset.fields.values())
+    others = others if is_sound else (*others, *OF_SOUNDS)
     if settings.labels == "folders":  # as every run of earlier versions says, whatever it learnt from
         settings = replace(settings, labels="auto")
-    for name in settings.given((*others, *(() if is_image else OF_IMAGES))):
+    of_images = () if is_image else ("pixels",) if is_sound else OF_IMAGES
+    for name in settings.given((*others, *of_images)):
         raise UsageError(
             "this data has nothing that could be read so",
             where=f"--{name}",

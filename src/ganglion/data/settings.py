@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from ganglion.errors import ConfigurationError
-from ganglion.settings import SHARE, above, at_least, settings
+from ganglion.settings import SHARE, above, at_least, between, settings
 
 WRITTEN = ("delimiter", "quoting", "decimal", "thousands", "encoding", "sheet", "header", "missing", "dates")
 """Settings that say how a file is written, of whatever is to be learnt or asked."""
 READ = (
     *("target", "task", "columns", "drop", "index", "text", "numbers", "weights", "series", "labels", "pixels"),
     "titles",
+    "test_files",
+    "rate",
     *WRITTEN,
 )
 """Settings by which data is read, before it is divided and batched."""
@@ -76,6 +78,10 @@ class DataSettings:
     the name of a table beside them. Found out when not given."""
     pixels: tuple[float, float] | None = None
     """Values of pixels that are black and white; found out from all images when not given."""
+    test_files: str | None = None
+    """Files of sound whose names fit this pattern are the test part: `*_anna_*` leaves out a voice."""
+    rate: Annotated[int, between(1000, 192_000)] | None = None
+    """Amplitudes a second that sounds are brought to; that of most files, and at most 16000, when not given."""
     titles: str | None = None
     """Table of what rated items are called; in a folder it is found."""
     augment: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"] = (

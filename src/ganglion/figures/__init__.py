@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from ganglion.figures.series import residuals as residuals
     from ganglion.figures.series import series_by_class as series_by_class
     from ganglion.figures.series import series_pictures as series_pictures
+    from ganglion.figures.sounds import spectrograms as spectrograms
+    from ganglion.figures.sounds import spelled_out as spelled_out
     from ganglion.figures.style import SPACE as SPACE
     from ganglion.figures.style import save as save
     from ganglion.figures.texts.passages import coloured_words as coloured_words
@@ -90,6 +92,7 @@ _DRAWINGS = {
     "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),
+    "sounds": ("spectrograms", "spelled_out"),
     "style": ("SPACE", "save"),
     "texts.translations": ("attention_matrices", "by_length"),
     "texts.topics": ("shares", "topic_words"),

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -186,14 +186,14 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def walk(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """Return the image files in the order of their names, and the endings of other files."""
+def walk(folder: Path, wanted: Callable[[str], bool] = is_image) -> tuple[list[Path], Counter[str]]:
+    """Return the image files, or others that are wanted, in the order of their names, and the endings of the rest."""
     files: list[Path] = []
     others: Counter[str] = Counter()
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in sorted(names):
-            if is_image(name):
+            if wanted(name):
                 files.append(Path(root, name))
             elif not name.startswith(".") and name != "Thumbs.db":
                 others[os.path.splitext(name)[1].lower()] += 1

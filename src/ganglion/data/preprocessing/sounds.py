@@ -7,9 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.data.formats.sounds.files import mixed
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.errors import DataError
 from ganglion.settings import above, at_least, settings
+
+PAST_END = float("nan")
+"""What stands past the end of a sound in a batch: no number, since 0 is silence."""
 
 
 @final
@@ -28,33 +32,37 @@ class WaveformPreprocessing:
     """Root of the mean square amplitude over the training part, 1 being the loudest there is."""
     rate: Annotated[int, at_least(0)] = 0
     """Amplitudes a second; 0 where unknown."""
+    most: Annotated[int, at_least(1)] | None = None
+    """Amplitudes of a sound that are heard; the rest of a longer one is left out."""
 
     @classmethod
-    def fit(cls, waveforms: Sequence[np.ndarray], *, rate: int = 0) -> Self:
-        """Measure the training waveforms, each `(time,)` or `(time, channels)`."""
+    def fit(cls, waveforms: Sequence[np.ndarray], *, rate: int = 0, window: float | None = None) -> Self:
+        """Measure the training waveforms, each `(time,)` or `(time, channels)`.
+
+        Args:
+            rate: amplitudes a second.
+            window: seconds of a sound that are heard.
+        """
         squares, count = 0.0, 0
         for waveform in waveforms:
-            amplitudes = _mono(waveform)
+            amplitudes = _fractions(waveform)
             squares, count = squares + float(np.square(amplitudes, dtype=np.float64).sum()), count + len(amplitudes)
-        return cls(deviation=float(np.sqrt(squares / count)) if squares else 1.0, rate=rate)
+        most = max(1, round(window * rate)) if window and rate else None
+        return cls(deviation=float(np.sqrt(squares / count)) if squares else 1.0, rate=rate, most=most)
 
     def __call__(self, raw: Sequence[np.ndarray]) -> Ragged:
-        """Return the amplitudes of every sample `(time,)`."""
-        return Ragged.of([torch.from_numpy(_mono(waveform)) / self.deviation for waveform in raw])
+        """Return the amplitudes of every sample `(time,)`, not a number past the end of each."""
+        samples = [torch.from_numpy(_fractions(waveform[: self.most])) / self.deviation for waveform in raw]
+        return Ragged.of(samples, padding=PAST_END)
 
     def inverse(self, waveforms: Tensor) -> np.ndarray:
         """Return amplitudes `(..., time)` from -1 to 1."""
         return (waveforms.detach().cpu() * self.deviation).clamp(-1, 1).numpy()
 
 
-def _mono(waveform: np.ndarray) -> np.ndarray:
-    """Return amplitudes `(time,)` float32 from -1 to 1."""
-    amplitudes = np.asarray(waveform)
-    if amplitudes.dtype == np.uint8:  # 8-bit sound has its middle at 128
-        amplitudes = (amplitudes.astype(np.float32) - 128) / 128
-    elif amplitudes.dtype.kind == "i":
-        amplitudes = (amplitudes / -float(np.iinfo(amplitudes.dtype).min)).astype(np.float32)
-    amplitudes = amplitudes.astype(np.float32)
-    if not np.isfinite(amplitudes).all():
-        raise DataError("a waveform has amplitudes that are no numbers", expected="finite numbers")
-    return amplitudes if amplitudes.ndim == 1 else amplitudes.mean(axis=1)
+def _fractions(waveform: np.ndarray) -> np.ndarray:
+    """Return amplitudes `(time,)` float32 from -1 to 1; raise `DataError` where there are none."""
+    if not len(waveform):
+        raise DataError("a sound has no length", expected="at least one amplitude", found="none")
+    amplitudes = mixed(np.asarray(waveform))
+    return amplitudes.astype(np.float32) / 32768 if amplitudes.dtype == np.int16 else amplitudes

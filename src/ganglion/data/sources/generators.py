@@ -18,6 +18,7 @@ from ganglion.data.sources.notices import notices
 from ganglion.data.sources.scenes import scenes
 from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.tastes import film_ratings
+from ganglion.data.sources.voices import syllables, voices
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
 
@@ -200,6 +201,8 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "notices": notices,
     "film-ratings": film_ratings,
     "dates": dates,
+    "voices": voices,
+    "syllables": syllables,
 }
 
 

@@ -70,4 +70,11 @@ SYSTEMS = (
         data="opinions",
         defaults={"epochs": 6, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine"},
     ),
+    System(
+        name="spoken-words",
+        module="recurrent.spoken_words",
+        tasks=("sound_classification", "transcription"),
+        data="voices",
+        defaults={"epochs": 15, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
+    ),
 )

@@ -123,8 +123,8 @@ def judged(rule: LearningRule, outputs: Tensor, targets: Tensor) -> dict[str, fl
     return {name: float(value) for name, value in rule.judge(outputs, targets).items()}
 
 
-def ask_sequences(network: nn.Module, sequences: Sequence[Tensor]) -> list[Tensor]:
-    """Return the output of a network for each sequence of numbers `(tokens,)`, which is filled up with zeros.
+def ask_sequences(network: nn.Module, sequences: Sequence[Tensor], padding: float = 0) -> list[Tensor]:
+    """Return the output of a network for each sequence of numbers `(steps,)`, which is filled up at its end.
 
     The outputs of a network that answers at every step are `(tokens, ...)`, without those past the end.
 
@@ -134,10 +134,11 @@ def ask_sequences(network: nn.Module, sequences: Sequence[Tensor]) -> list[Tenso
     """
     lengths = np.array([len(sequence) for sequence in sequences])
     filled = np.array([filled_length(length) for length in lengths.tolist()])
+    kind = sequences[0].dtype if sequences[0].is_floating_point() else torch.int64
     found: dict[int, Tensor] = {}
     for length in np.unique(filled):
         places = np.flatnonzero(filled == length)
-        inputs = torch.zeros(len(places), int(length), dtype=torch.int64)
+        inputs = torch.full((len(places), int(length)), padding, dtype=kind)
         for row, place in enumerate(places.tolist()):
             inputs[row, : lengths[place]] = sequences[place]
         outputs = ask(network, inputs)

@@ -19,6 +19,7 @@ from ganglion.data.preprocessing import (
     TabularPreprocessing,
     TaggedPreprocessing,
     TextPreprocessing,
+    WaveformPreprocessing,
     fit,
 )
 from ganglion.data.preprocessing.placement import Size, placement
@@ -86,6 +87,8 @@ def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
             found = {"in_features": len(means), "out_features": len(means), "window": steps}
         case TextPreprocessing(tokens=tokens):
             found = {"vocabulary_size": len(tokens)}
+        case WaveformPreprocessing(rate=rate) if rate:
+            found = {"sample_rate": rate}
         case TaggedPreprocessing(text=text, tags=tags):
             found = {"vocabulary_size": len(text.tokens), "num_classes": len(tags)}
     match preprocessing.get("targets"):

@@ -16,7 +16,7 @@ from ganglion.data.loaders.augment import Augment, Windows
 from ganglion.data.loaders.colours import Colours, lights
 from ganglion.data.loaders.columns import Columns, Kinds
 from ganglion.data.loaders.derived import Derived, derive
-from ganglion.data.loaders.epochs import EpochLoader
+from ganglion.data.loaders.epochs import Augmentation, EpochLoader
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.loaders.streaming import StreamingLoader
@@ -123,12 +123,12 @@ class Prepared:
             self._columns[part] = {"index": torch.from_numpy(self.nearest(part).index), **prepared}
         return self._columns[part]
 
-    def loader(self, seed: int) -> EpochLoader:
-        """Return the shuffled, augmented batches of the training part."""
+    def loader(self, seed: int, changes: Augmentation | None = None) -> EpochLoader:
+        """Return the shuffled batches of the training part, augmented as images are, or by changes of another kind."""
         kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
         colours = self._colours(kinds)
-        changes = self.settings.augment != "none" or self.windows is not None or colours is not None
-        augment = Augment(self.settings.augment, kinds, self.windows, colours) if changes else None
+        changed = self.settings.augment != "none" or self.windows is not None or colours is not None
+        augment = Augment(self.settings.augment, kinds, self.windows, colours) if changed else changes
         more: dict[str, Any] = {"derived": self.derived, "kinds": kinds, "pieces": self.pieces}
         beside = {} if self.weights is None else {"weights": self.weights}
         return self._batches("train", self.settings.batch_size, seed, augment, beside, shuffle=True, **more)
@@ -208,7 +208,7 @@ class Prepared:
         part: Part,
         batch_size: int | Literal["all"],
         seed: int = 0,
-        augment: Augment | None = None,
+        augment: Augmentation | None = None,
         beside: Columns | None = None,
         *,
         shuffle: bool = False,

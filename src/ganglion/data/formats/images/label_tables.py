@@ -53,7 +53,11 @@ def tables_in(folder: Path) -> list[Path]:
 
 
 def find_label_tables(
-    folder: Path, files: Sequence[Path], settings: DataSettings, broken: list[DataError]
+    folder: Path,
+    files: Sequence[Path],
+    settings: DataSettings,
+    broken: list[DataError],
+    endings: tuple[str, ...] = PICTURES,
 ) -> list[LabelTable]:
     """Return the tables whose rows name pictures; only the one that the user names, if there is such.
 
@@ -66,7 +70,7 @@ def find_label_tables(
         if settings.labels not in names:
             raise unknown_name("table beside these pictures", settings.labels, [*LAYOUTS, *names], where=str(folder))
         (path,) = (path for path, name in zip(paths, names, strict=True) if name == settings.labels)
-        found = _naming(path, files, settings)
+        found = _naming(path, files, settings, endings)
         if found is None:
             raise DataError(
                 "no column of this table names the pictures",
@@ -78,7 +82,7 @@ def find_label_tables(
     tables = []
     for path in paths:
         try:
-            table = None if SUBMISSION.fullmatch(path.stem) else _naming(path, files, settings)
+            table = None if SUBMISSION.fullmatch(path.stem) else _naming(path, files, settings, endings)
         except DataError as error:
             broken.append(error)
         else:
@@ -86,7 +90,7 @@ def find_label_tables(
     return tables
 
 
-def _naming(path: Path, files: Sequence[Path], settings: DataSettings) -> LabelTable | None:
+def _naming(path: Path, files: Sequence[Path], settings: DataSettings, endings: tuple[str, ...]) -> LabelTable | None:
     """Return the column of a table that names the most pictures, if it names most of what stands in it."""
     near = [file for file in files if file.is_relative_to(path.parent)]
     if not near:
@@ -96,9 +100,9 @@ def _naming(path: Path, files: Sequence[Path], settings: DataSettings) -> LabelT
     best: tuple[int, str, tuple[Path | None, ...]] = (0, "", ())
     for name in table.names if settings.index is None else [settings.index]:
         cells = [str(cell or "").strip() for cell in table[name]]
-        found = tuple(picture_named(cell, known) for cell in cells)
+        found = tuple(picture_named(cell, known, endings) for cell in cells)
         count, said = sum(file is not None for file in found), sum(map(bool, cells))
-        by_ending = any(cell.lower().endswith(PICTURES) for cell in cells)
+        by_ending = any(cell.lower().endswith(endings) for cell in cells)
         enough = count >= max(FEWEST, MOSTLY * said) and (by_ending or count >= FEW_PICTURES * len(near))
         if (enough or settings.index is not None) and count > best[0]:
             best = (count, name, found)
@@ -122,9 +126,9 @@ def names_of(files: Sequence[Path], root: Path) -> dict[str, Path | None]:
     return known
 
 
-def picture_named(cell: str, known: Mapping[str, Path | None]) -> Path | None:
+def picture_named(cell: str, known: Mapping[str, Path | None], endings: tuple[str, ...] = PICTURES) -> Path | None:
     """Return the picture that a cell names, by its place, its name, or its name with another ending."""
     whole = cell.replace("\\", "/").removeprefix("./").casefold()
     name = whole.rsplit("/", 1)[-1]
-    stem = name.rsplit(".", 1)[0] if name.endswith(PICTURES) else name
+    stem = name.rsplit(".", 1)[0] if name.endswith(endings) else name
     return next((known[key] for key in (whole, name, stem) if known.get(key)), None) if cell else None
