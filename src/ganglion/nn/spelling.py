@@ -26,7 +26,7 @@ def collapsed(path: list[int]) -> tuple[int, ...]:
     (3, 3, 5)
     """
     before = [BLANK, *path[:-1]]
-    return tuple(label for label, last in zip(path, before, strict=True) if label not in (BLANK, last))
+    return tuple(label for label, last in zip(path, before, strict=False) if label not in (BLANK, last))
 
 
 def best_path(outputs: Tensor) -> list[Spelling]:

@@ -259,8 +259,8 @@ class SpokenWords(nn.Module):
 def covered_past(values: Tensor, lengths: Tensor, dim: int) -> Tensor:
     """Return values with 0 past the end of each sample, whose steps lie along an axis."""
     past_end = torch.arange(values.shape[dim], device=values.device) >= lengths[:, None]
-    shape = [len(values), *(values.shape[axis] if axis == dim else 1 for axis in range(1, values.dim()))]
-    return values.masked_fill(past_end.view(shape), 0.0)
+    shape = [values.shape[axis] if axis == dim else 1 for axis in range(1, values.dim())]
+    return values.masked_fill(past_end.view(-1, *shape), 0.0)
 
 
 def with_covers(features: Tensor, frames: Tensor, share: float) -> Tensor:
