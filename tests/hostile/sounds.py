@@ -6,7 +6,9 @@ from pathlib import Path
 from tests.hostile.case import accepted, put, refused
 
 
-def wave(frames: bytes, channels: int = 1, bits: int = 16, kind: int = 1, rate: int = 8000, size: int | None = None) -> bytes:
+def wave(
+    frames: bytes, channels: int = 1, bits: int = 16, kind: int = 1, rate: int = 8000, size: int | None = None
+) -> bytes:
     """Return a WAV file whose header says what it is told."""
     block = channels * bits // 8
     header = struct.pack("<HHIIHH", kind, channels, rate, rate * block, block, bits)
@@ -59,9 +61,9 @@ def _(folder: Path) -> Path:
     return among_others(folder, b"RIFF\x00\x00\x00\x00WAVE")
 
 
-@refused("sound", "65,535 channels", "cannot be read")
+@refused("sound", "30,000 channels", "cannot be read")
 def _(folder: Path) -> Path:
-    return among_others(folder, wave(noise(99), channels=65535))
+    return among_others(folder, wave(noise(99), channels=30_000))
 
 
 @refused("sound", "compressed by A-law", "cannot be read", "WAV")
@@ -104,6 +106,6 @@ def _(folder: Path) -> Path:
     return among_others(folder, wave(noise(99, 4410), rate=44100))
 
 
-@accepted("sound", "of unknown length, as programs write it into a pipe", "classes")
+@accepted("sound", "of unknown length, as programs write it into a pipe", "only 13 samples")
 def _(folder: Path) -> Path:
     return among_others(folder, wave(noise(99), size=0xFFFFFFFF))

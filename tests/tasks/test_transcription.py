@@ -1,5 +1,6 @@
 """What is said in recordings, letter by letter: judged, drawn, asked about; the distance of words by hand."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -91,15 +92,14 @@ def test_rates_are_over_all_that_was_wanted() -> None:
 
 
 def test_learns_to_spell_four_words() -> None:
-    """Fifteen passes over few sounds: letters of words that it has heard are mostly right."""
     torch.manual_seed(0)
-    rule = build(task().config)
+    rule = build(replace(task().config, hidden_features=32))
     columns = task().data.columns("train")
     sounds, letters = columns["inputs"], columns["targets"]
     assert isinstance(sounds, Ragged) and isinstance(letters, Ragged)
     few = torch.arange(4)
     batch = {"inputs": sounds.padded(few)[0], "targets": letters.padded(few)[0]}
-    for _ in range(150):
+    for _ in range(150):  # of five seeds the worst has 0.04
         rule.step(batch)
     found = [one.labels for one in best_path(rule.home.eval()(batch["inputs"]))]
     wanted = [tuple(row[row > 0].tolist()) for row in batch["targets"]]

@@ -194,14 +194,13 @@ def test_a_table_says_what_is_heard(column: str, kind: str, tmp_path: Path) -> N
     assert any(f"from the column '{column}' of labels.csv" in note for note in data.notes)
 
 
-def test_sounds_without_a_row_stop_unless_they_may_be_left_out(tmp_path: Path) -> None:
+def test_sounds_without_a_row_are_left_out_and_told_of(tmp_path: Path) -> None:
     folder = sounds(tmp_path, *(f"{place}a.wav" for place in range(6)))
     rows = [f"{place}a.wav,{'yes' if place % 2 else 'no'}" for place in range(5)]
     (folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
-    with pytest.raises(DataError, match="1 sounds have no row") as refusal:
-        read(folder, DataSettings())
-    assert "5a.wav" in refusal.value.found
-    assert len(read(folder, DataSettings(allow_problems=True))) == 5
+    data = read(folder, DataSettings())
+    (finding,) = data.findings
+    assert (len(data), finding.name, finding.level, finding.where) == (5, "sounds-without-row", "stop", ("5a.wav",))
 
 
 def test_rates_and_channels_are_brought_together(tmp_path: Path) -> None:
@@ -221,14 +220,17 @@ def test_high_rates_come_down_to_what_speech_needs(tmp_path: Path) -> None:
     assert read(tmp_path, DataSettings()).main.rate == 16000
 
 
-def test_damaged_sounds_are_named_or_left_out(tmp_path: Path) -> None:
+def test_damaged_sounds_are_left_out_and_told_of(tmp_path: Path) -> None:
     folder = sounds(tmp_path, *(f"{word}/{take}.wav" for word in ("no", "yes") for take in range(3)))
     (folder / "no" / "bad.wav").write_bytes(b"RIFF")
-    with pytest.raises(DataError, match="a sound cannot be read") as refusal:
+    data = read(folder, DataSettings())
+    (finding,) = data.findings
+    assert (len(data), finding.name, finding.level) == (6, "damaged-sounds", "stop")
+    assert "bad.wav" in finding.where[0]
+    for path in folder.rglob("*.wav"):
+        path.write_bytes(b"RIFF")
+    with pytest.raises(DataError, match="no sound can be read"):
         read(folder, DataSettings())
-    assert "bad.wav" in refusal.value.where and "--allow-problems" in refusal.value.remedy
-    data = read(folder, DataSettings(allow_problems=True))
-    assert len(data) == 6 and any("1 damaged sounds left out" in note for note in data.notes)
 
 
 def test_refuses_folders_that_say_nothing(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def _of_wave(content: bytes, path: Path) -> tuple[np.ndarray, int]:
             where=str(path),
             expected=f"{promised:,} bytes of sound, as it says",
             found=f"{there:,}",
-            remedy="copy it again; --allow-problems leaves it out",
+            remedy="copy it again",
         )
     try:
         with warnings.catch_warnings():

@@ -19,6 +19,7 @@ from ganglion.data.formats.sounds.files import Recording, is_sound, read_sound, 
 from ganglion.data.formats.sounds.tables import SAID, Told, find_told
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.findings import Finding
 
 MOST_RATE = 16_000
 """Amplitudes a second that are kept when nothing is asked for: there is little speech above 8,000 hertz."""
@@ -31,8 +32,8 @@ NAMED = 5
 def read_sounds(folder: Path, settings: DataSettings) -> Dataset:
     """Read a folder of sounds, with the class of each, or with what is said in it where a table tells.
 
-    Raises `DataError` where there are none, where some are damaged and `settings.allow_problems` is not set, or where
-    `settings.test_files` fits no name.
+    Sounds that are damaged, or of which a table says nothing, are left out, which is a finding. Raises `DataError`
+    where there are none, where nothing says what is heard, or where `settings.test_files` fits no name.
     """
     files = walk(folder, is_sound)[0]
     if not files:
@@ -42,9 +43,10 @@ def read_sounds(folder: Path, settings: DataSettings) -> Dataset:
             expected="a folder of WAV files for each class, or WAV files and a table beside them",
             remedy="give the folder in which the sounds lie",
         )
-    found, told = _find(folder, files, settings)
+    findings: list[Finding] = []
+    found, told = _find(folder, files, settings, findings)
     _divide(found, settings, folder)
-    recordings = _read(found, settings)
+    recordings = _read(found, findings)
     rate, levels = _at_one_rate([recordings[path] for path in found.files], settings, found.notes)
     values = dict(zip(found.files, levels, strict=True))
     parts = [_fields(paths, values, rate, told) for paths in (found.train, found.test)]
@@ -57,6 +59,7 @@ def read_sounds(folder: Path, settings: DataSettings) -> Dataset:
         fingerprint=fingerprint(*(field.values for part in parts for field in part.values())),
         validation=validation if len(validation) else None,
         notes=tuple(found.notes),
+        findings=tuple(findings),
     )
 
 
@@ -77,10 +80,14 @@ class Classes:
         return "targets", Field(kind="classes", values=numbers, names=tuple(places))
 
 
-def _find(folder: Path, files: list[Path], settings: DataSettings) -> tuple[Folder, Classes | Told | None]:
+def _find(
+    folder: Path, files: list[Path], settings: DataSettings, findings: list[Finding]
+) -> tuple[Folder, Classes | Told | None]:
     """Return the files by part, and what is known of each: by a table, by folders, or by their names."""
     found = Folder()
-    told = None if settings.labels in ("folders", "names") else find_told(folder, files, settings, found.notes)
+    told = (
+        None if settings.labels in ("folders", "names") else find_told(folder, files, settings, found.notes, findings)
+    )
     if told is not None:
         files = [path for path in files if path in told.of]
     inside: dict[Path, tuple[str, ...]] = {}
@@ -148,28 +155,24 @@ def _divide(found: Folder, settings: DataSettings, folder: Path) -> None:
     found.notes.append(f"the {len(fits)} files whose names fit {settings.test_files} are the test part")
 
 
-def _read(found: Folder, settings: DataSettings) -> dict[Path, Recording]:
-    """Return what each file holds; damaged ones are left out of the folder where that is allowed."""
+def _read(found: Folder, findings: list[Finding]) -> dict[Path, Recording]:
+    """Return what each file holds; those that are damaged are left out of the folder and told of."""
     results = dict(zip(found.files, in_threads(_attempt, found.files), strict=True))
     damaged = {path: result for path, result in results.items() if isinstance(result, DataError)}
     if damaged:
-        said = "; ".join(
-            f"{readable(str(path))} ({error.what}{f', {error.found}' if error.found else ''})"
-            for path, error in list(damaged.items())[:NAMED]
-        )
-        if not settings.allow_problems or len(damaged) == len(results):
+        said = [f"{readable(str(path))} ({_reason(error)})" for path, error in list(damaged.items())[:NAMED]]
+        if len(damaged) == len(results):
             first = next(iter(damaged.values()))
-            raise DataError(
-                "a sound cannot be read" if len(damaged) == 1 else f"{len(damaged)} sounds cannot be read",
-                where=said,
-                expected=first.expected,
-                remedy=first.remedy
-                if len(damaged) == len(results)
-                else "mend or remove them, or leave them out with --allow-problems",
-            )
+            raise DataError("no sound can be read", where="; ".join(said), expected=first.expected, remedy=first.remedy)
+        remedy = "mend or remove them; --allow-problems goes on without them"
+        message = f"sounds that cannot be read: {len(damaged)}"
+        findings.append(Finding(name="damaged-sounds", level="stop", message=message, where=tuple(said), remedy=remedy))
         found.train, found.test = ([path for path in part if path not in damaged] for part in (found.train, found.test))
-        found.notes.append(f"{len(damaged)} damaged sounds left out: {said}")
     return {path: result for path, result in results.items() if isinstance(result, Recording)}
+
+
+def _reason(error: DataError) -> str:
+    return f"{error.what}, {error.found}" if error.found else error.what
 
 
 def _attempt(path: Path) -> Recording | DataError:

@@ -13,10 +13,12 @@ from ganglion.data.formats.sounds.files import SUFFIXES
 from ganglion.data.formats.tables import read_table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.findings import Finding
 
 SAID: Literal["texts"] = "texts"
 TEXT_NAMES = ("text", "transcript", "transcription", "sentence", "utterance", "normalized_text", "words")
 CLASS_NAMES = (*TARGET_NAMES, "labels", "category", "word", "command", "keyword", "tag")
+NAMED = 5
 MOST_CLASS_SHARE = 0.5
 """Different answers, in parts of the sounds, from which on they are texts and no classes."""
 
@@ -33,7 +35,9 @@ class Told:
         return "texts", Field(kind="texts", values=[self.of[path] for path in paths], called=self.column)
 
 
-def find_told(folder: Path, files: list[Path], settings: DataSettings, notes: list[str]) -> Told | None:
+def find_told(
+    folder: Path, files: list[Path], settings: DataSettings, notes: list[str], findings: list[Finding]
+) -> Told | None:
     """Return what a table beside sounds says of them; None where no table names any.
 
     Raises `DataError` where several name them, or where it is open which column says what is heard.
@@ -60,16 +64,11 @@ def find_told(folder: Path, files: list[Path], settings: DataSettings, notes: li
     cells = {path: str(table[column][row] or "").strip() for row, path in enumerate(named.files) if path is not None}
     told = {path: cell for path, cell in cells.items() if cell}
     missing = [path for path in files if path not in told]
-    if missing and not settings.allow_problems:
-        raise DataError(
-            f"{len(missing)} sounds have no row with an answer",
-            where=str(named.path),
-            expected="a row for each sound",
-            found=", ".join(readable(path.name) for path in missing[:5]),
-            remedy="complete the table, remove the sounds, or leave them out with --allow-problems",
-        )
     if missing:
-        notes.append(f"{len(missing)} sounds without an answer in {named.path.name} left out")
+        message = f"sounds without a row that says what is heard: {len(missing)}"
+        where = tuple(readable(path.name) for path in missing[:NAMED])
+        remedy = f"complete {readable(named.path.name)}; --allow-problems goes on without them"
+        findings.append(Finding(name="sounds-without-row", level="stop", message=message, where=where, remedy=remedy))
     several = len(set(told.values())) > MOST_CLASS_SHARE * len(told)
     by_words = column.lower() in TEXT_NAMES if column.lower() in (*TEXT_NAMES, *CLASS_NAMES) else several
     notes.append(
