@@ -85,9 +85,8 @@ def _find(
 ) -> tuple[Folder, Classes | Told | None]:
     """Return the files by part, and what is known of each: by a table, by folders, or by their names."""
     found = Folder()
-    told = (
-        None if settings.labels in ("folders", "names") else find_told(folder, files, settings, found.notes, findings)
-    )
+    by_table = settings.labels not in ("folders", "names")
+    told = find_told(folder, files, settings, found.notes, findings) if by_table else None
     if told is not None:
         files = [path for path in files if path in told.of]
     inside: dict[Path, tuple[str, ...]] = {}

@@ -46,8 +46,9 @@ def find_told(
         return None
     broken: list[DataError] = []
     found = find_label_tables(folder, files, settings, broken, SUFFIXES)
-    if broken and not found:
-        raise broken[0]
+    first = next(iter(broken), None)
+    if isinstance(first, DataError) and not found:
+        raise first
     if not found:
         return None
     if len(found) > 1:
