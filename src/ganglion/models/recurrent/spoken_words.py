@@ -257,7 +257,7 @@ class SpokenWords(nn.Module):
 
 
 def covered_past(values: Tensor, lengths: Tensor, dim: int) -> Tensor:
-    """Return values with 0 past the end of each sample, whose steps lie along an axis."""
+    """Return values (batch, ...) with 0 past the end of each sample `(batch,)`, whose steps lie along an axis."""
     past_end = torch.arange(values.shape[dim], device=values.device) >= lengths[:, None]
     shape = [values.shape[axis] if axis == dim else 1 for axis in range(1, values.dim())]
     return values.masked_fill(past_end.view(-1, *shape), 0.0)
