@@ -238,17 +238,6 @@ class PicturesSeries(Protocol):
 
 
 @runtime_checkable
-class Spectral(Protocol):
-    """A network that hears sounds as frames of pitches and answers by those."""
-
-    def hear(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return frames (batch, frames, features) of waveforms (batch, time), and their numbers (batch,)."""
-
-    def answer(self, features: Tensor, frames: Tensor) -> Tensor:
-        """Return outputs (batch, ...) of frames (batch, frames, features), of which each sound has some (batch,)."""
-
-
-@runtime_checkable
 class Local(Protocol):
     """A network that makes images of images of any size, each pixel from those around it."""
 

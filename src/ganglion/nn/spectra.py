@@ -1,5 +1,7 @@
 """Sounds as pictures of time and pitch: log power in bands of the mel scale, and their cepstra."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ QUIET = 1e-10
 
 
 def to_mel(hertz: np.ndarray | float) -> np.ndarray:
-    """Return the pitch m = 2595 log10(1 + f / 700) of frequencies f in hertz.
+    """Return the pitch m = 2595 log10(1 + f / 700) of frequencies f in hertz, in their shape (...).
 
     Source: O'Shaughnessy, Speech communication (1987), page 150.
 
@@ -61,6 +63,17 @@ def cosines(coefficients: int, bands: int) -> Tensor:
 
     table = dct(np.eye(bands), type=2, norm="ortho", axis=0)[:coefficients]
     return torch.as_tensor(table, dtype=torch.float32)
+
+
+@runtime_checkable
+class Spectral(Protocol):
+    """A network that hears sounds as frames of pitches and answers by those."""
+
+    def hear(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return frames (batch, frames, features) of waveforms (batch, time), and their numbers (batch,)."""
+
+    def answer(self, features: Tensor, frames: Tensor) -> Tensor:
+        """Return outputs (batch, ...) of frames (batch, frames, features), of which each sound has some (batch,)."""
 
 
 class Spectrogram(nn.Module):
@@ -120,7 +133,7 @@ class Spectrogram(nn.Module):
         return standardised(levels, frames, past_end), frames
 
     def frames(self, lengths: Tensor) -> Tensor:
-        """Return how many frames sounds of so many amplitudes have."""
+        """Return how many frames sounds of so many amplitudes `(batch,)` have."""
         return lengths // self.hop + 1
 
     def levels(self, waveforms: Tensor, lengths: Tensor) -> Tensor:

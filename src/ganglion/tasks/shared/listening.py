@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ganglion.core import Spectral
 from ganglion.data.formats.sounds.files import Recording, read_sound, resampled, sound_files
 from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.loaders.sounds import SoundChanges
 from ganglion.data.preprocessing import WaveformPreprocessing
 from ganglion.data.preprocessing.sounds import PAST_END
 from ganglion.errors import DataError
+from ganglion.nn.spectra import Spectral
 from ganglion.tasks.shared.evaluation import ask_sequences, evaluating
 from ganglion.tasks.shared.inputs import Asked, Name, existing
 from ganglion.tasks.shared.prepared import Prepared
