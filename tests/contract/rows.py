@@ -48,6 +48,7 @@ def row_of(system: System) -> Row:
 SIZES = (
     *("in_features", "out_features", "image_height", "image_width", "in_channels"),
     *("num_classes", "vocabulary_size", "target_vocabulary_size", "num_actions", "num_samples", "sentence_ends"),
+    "longest",
 )
 """Sizes that follow from the data, and are refused where they do not."""
 

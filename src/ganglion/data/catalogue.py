@@ -67,6 +67,7 @@ ENTRIES = (
     Entry("dates", "text-pairs", "generated", "8000 dates as people write them, and as 1998-03-05"),
     Entry("voices", "sounds", "generated", "1000 made-up words, each one of ten, spoken by eight synthetic voices"),
     Entry("syllables", "transcripts", "generated", "1200 strings of syllables in the same voices, and their spelling"),
+    Entry("sketches", "drawings", "generated", "2400 drawings of faces, fish, flowers and houses, line by line"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),

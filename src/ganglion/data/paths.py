@@ -37,6 +37,10 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         from ganglion.data.formats.sounds.folders import read_sounds
 
         return read_sounds(folder, settings)
+    if kind == "drawings":
+        from ganglion.data.formats.strokes.reading import read_drawing_folder
+
+        return read_drawing_folder(folder, settings)
     from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.images.cifar import find_cifar, read_cifar
     from ganglion.data.formats.images.files import is_image
@@ -215,6 +219,12 @@ def _captions(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_captions(path, settings)
 
 
+def _drawings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.strokes.reading import read_drawings
+
+    return read_drawings(path, settings)
+
+
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 SOUNDS: tuple[Kind, ...] = ("sounds", "transcripts")
@@ -242,10 +252,12 @@ TEXTS: dict[Kind | None, Reader] = {
     "ratings": _ratings,
     "text-pairs": _pairs,
     "captions": _captions,
+    "drawings": _drawings,
 }
-"""How a file of any ending is read for those who want its text."""
+"""How a file of any ending is read for those who want its text or its drawings."""
 READERS: dict[str, Reader] = {
     **dict.fromkeys(SUFFIXES, _table),
     **dict.fromkeys((".npz", ".npy"), _arrays),
     **dict.fromkeys((".txt", ".md"), _text),
+    **dict.fromkeys((".ndjson", ".svg"), _drawings),
 }

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from ganglion.figures.images.grids import strips as strips
     from ganglion.figures.images.maps import code_map as code_map
     from ganglion.figures.images.maps import picture_map as picture_map
+    from ganglion.figures.images.pen import Drawn as Drawn
+    from ganglion.figures.images.pen import pen_film as pen_film
+    from ganglion.figures.images.pen import pen_pixels as pen_pixels
+    from ganglion.figures.images.pen_pages import drawings as drawings
     from ganglion.figures.images.pixels import sheet as sheet
     from ganglion.figures.recommendations import foretold as foretold
     from ganglion.figures.recommendations import found_by_length as found_by_length
@@ -88,6 +92,8 @@ _DRAWINGS = {
     "images.grids": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
     "images.maps": ("code_map", "picture_map"),
     "texts.passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
+    "images.pen": ("Drawn", "pen_film", "pen_pixels"),
+    "images.pen_pages": ("drawings",),
     "images.pixels": ("sheet",),
     "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),

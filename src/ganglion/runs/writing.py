@@ -5,7 +5,6 @@ import json
 import math
 import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from PIL import Image
 from ganglion.errors import UsageError
 from ganglion.figures.images.film import save_film
 from ganglion.figures.images.pixels import GAP, SMALLEST_SIDE, sheet
+from ganglion.runs.drawing_files import ENDINGS, drawn_of, save_drawing, write_drawings
 from ganglion.tasks.answers import Answer, Binary, Film, Images, Rows, Sound, Strokes, Text
 
 FOLDER = "/"
@@ -29,9 +29,6 @@ CLEAR = (".png", ".webp")
 """Endings of the formats that know transparency; in the others white is behind it."""
 QUALITY = 95
 """Of pictures in formats that lose something."""
-STROKES_PER_ROW = 8
-MARGIN = 0.1
-"""Room around a drawing, in parts of its size."""
 
 
 def write(answer: Answer, path: str | Path) -> str:
@@ -256,38 +253,8 @@ def _write_film(answer: Film, path: Path) -> str:
 
 def _write_strokes(answer: Strokes, path: Path) -> str:
     if _ending(path) in (FOLDER, NO_ENDING):
-        return _write_each(path, answer.names, ".svg", answer.drawings, _save_drawing, answer.rows)
-    path.write_text(drawings_as_svg(answer.drawings), encoding="utf-8")
-    return f"{len(answer.drawings):,} drawings"
-
-
-def _save_drawing(drawing: Sequence[np.ndarray], path: Path) -> None:
-    path.write_text(drawings_as_svg([drawing]), encoding="utf-8")
-
-
-def drawings_as_svg(drawings: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = ()) -> str:
-    """Return drawings side by side as SVG, all at the same scale.
-
-    >>> drawings_as_svg([[np.array([[0, 0], [10, 5]])]]).count("<polyline")
-    1
-    """
-    corners = [np.concatenate(list(drawing)) if drawing else np.zeros((1, 2)) for drawing in drawings]
-    side = max([1e-6, *(float(np.ptp(points, axis=0).max()) for points in corners)]) * (1 + 2 * MARGIN)
-    columns = max(1, min(STROKES_PER_ROW, len(drawings)))
-    rows = max(1, math.ceil(len(drawings) / columns))
-    parts = []
-    for place, (drawing, points) in enumerate(zip(drawings, corners, strict=True)):
-        cell = np.array([place % columns + 0.5, place // columns + 0.5]) * side
-        shift = cell - (points.min(0) + points.max(0)) / 2
-        lines = [" ".join(f"{x:.2f},{y:.2f}" for x, y in line + shift) for line in drawing]
-        title = f"<title>{escape(titles[place])}</title>" if place < len(titles) else ""
-        polylines = "".join(f'<polyline points="{line}"/>' for line in lines)
-        parts.append(f"<g>{title}{polylines}</g>")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns * side:.2f} {rows * side:.2f}" fill="none" '
-        f'stroke="#222222" stroke-width="{side / 80:.3f}" stroke-linecap="round" stroke-linejoin="round">'
-        f"{''.join(parts)}</svg>\n"
-    )
+        return _write_each(path, answer.names, ".svg", drawn_of(answer), save_drawing, answer.rows)
+    return write_drawings(answer, path)
 
 
 WRITERS: dict[type, tuple[tuple[str, ...], Callable[[Any, Path], str]]] = {
@@ -296,7 +263,7 @@ WRITERS: dict[type, tuple[tuple[str, ...], Callable[[Any, Path], str]]] = {
     Text: ((".txt", NO_ENDING, ".md", ".text"), _write_text),
     Sound: ((".wav",), _write_sound),
     Film: ((".gif", ".webp", ".mp4"), _write_film),
-    Strokes: ((".svg", FOLDER, NO_ENDING), _write_strokes),
+    Strokes: ((ENDINGS[0], FOLDER, NO_ENDING, *ENDINGS[1:]), _write_strokes),
     Binary: ((), _write_binary),
 }
 """Endings of the files that each form may become, the usual one first, and what writes them."""

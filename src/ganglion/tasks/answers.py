@@ -110,6 +110,10 @@ class Strokes:
     """What each drawing is called, in the name of its file or above it on a sheet."""
     rows: Sequence[Mapping[str, Any]] = ()
     """What is known of each drawing beside its lines."""
+    given: Sequence[int] = ()
+    """Lines at the beginning of each drawing that somebody else had drawn; none if not given."""
+    columns: int | None = None
+    """Drawings in a row of a page; as many as make it square if not given."""
     notes: tuple[str, ...] = ()
     also: tuple["Answer", ...] = ()
 

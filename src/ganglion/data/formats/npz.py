@@ -2,8 +2,9 @@
 
 import math
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from ganglion.errors import DataError, GanglionError
 from ganglion.files import refuse_bomb, regular
 
 MOST_ARRAYS = 1000
+Objects = Callable[[bytes, int, Path], list[np.ndarray]]
+"""From what stands in an array of objects, how many these are, and the file, to the arrays that they are."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """Readers of what stands before the numbers, by version."""
 INPUT_NAMES = ("inputs", "x", "images", "data", "features")
@@ -118,17 +121,18 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+def load_arrays(path: Path, beside: tuple[str, ...] = (), objects: Objects | None = None) -> dict[str, Any]:
     """Return the arrays of a file by name, none of which is read before its size has been compared with the file.
 
     Args:
         beside: endings of entries that are no arrays, and are left alone.
+        objects: reads the arrays within an array of objects, which is refused if this is not given.
     """
     size = regular(path).stat().st_size
     try:
         with path.open("rb") as file:
             if file.read(2) != b"PK":
-                return {"inputs": _array(file, size, path)}
+                return {"inputs": _array(file, size, path, objects)}
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
                 _refuse_entries(entries, size, path)
@@ -137,7 +141,7 @@ def load_arrays(path: Path, beside: tuple[str, ...] = ()) -> dict[str, np.ndarra
                     if entry.filename.endswith(beside):
                         continue
                     with archive.open(entry) as member:
-                        arrays[entry.filename.removesuffix(".npy")] = _array(member, entry.file_size, path)
+                        arrays[entry.filename.removesuffix(".npy")] = _array(member, entry.file_size, path, objects)
     except GanglionError:
         raise
     except Exception as error:  # NumPy and zipfile raise anything for files that are cut off, damaged or made to harm.
@@ -164,8 +168,8 @@ def _refuse_entries(entries: list[zipfile.ZipInfo], size: int, path: Path) -> No
     refuse_bomb(path, size, sum(entry.file_size for entry in entries))
 
 
-def _array(file: IO[bytes], size: int, path: Path) -> np.ndarray:
-    """Return the array in NumPy's format that takes `size` bytes of an open file."""
+def _array(file: IO[bytes], size: int, path: Path, objects: Objects | None = None) -> Any:
+    """Return the array in NumPy's format that takes `size` bytes of an open file, or the arrays within it."""
     file.seek(0)
     if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
         raise DataError(
@@ -176,6 +180,8 @@ def _array(file: IO[bytes], size: int, path: Path) -> np.ndarray:
         )
     file.seek(0)
     shape, _, kind = HEADERS[np.lib.format.read_magic(file)](file)
+    if kind.kind == "O" and objects is not None and len(shape) == 1:
+        return objects(file.read(), shape[0], path)
     if kind.hasobject:
         raise DataError(
             "this file holds Python objects, which could run code",

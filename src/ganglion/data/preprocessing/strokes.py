@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 
 from ganglion.data.preprocessing.ragged import Ragged
+from ganglion.data.strokes import size_of
 from ganglion.errors import DataError
-from ganglion.settings import above, settings
+from ganglion.settings import above, at_least, settings
+
+FEW = 0.99
+"""Share of the moves with the pen down that are no longer than a stride."""
 
 
 @final
@@ -27,12 +31,24 @@ class StrokePreprocessing:
 
     deviation: Annotated[float, above(0)]
     """Standard deviation of all moves, across and down, over the training part."""
+    size: Annotated[float, at_least(0)] = 0.0
+    """Longer side of a drawing of the training part, in its units: the median."""
+    points: Annotated[int, at_least(0)] = 0
+    """Points of the longest drawing of the training part."""
+
+    stride: Annotated[float, at_least(0)] = 0.0
+    """Length of a move with the pen down that few of the training part exceed; 0 where there is none."""
 
     @classmethod
     def fit(cls, strokes: Sequence[np.ndarray]) -> Self:
         """Measure the training drawings, each `(points, 3)`."""
         moves = np.concatenate([np.asarray(drawing, dtype=np.float64)[:, :2].ravel() for drawing in strokes])
-        return cls(deviation=float(moves.std()) or 1.0)
+        return cls(
+            deviation=float(moves.std()) or 1.0,
+            size=float(np.median([size_of(drawing) for drawing in strokes])),
+            points=max(map(len, strokes)),
+            stride=_stride(strokes),
+        )
 
     def __call__(self, raw: Sequence[np.ndarray]) -> Ragged:
         """Return the moves of every drawing `(points, 3)`."""
@@ -51,3 +67,9 @@ class StrokePreprocessing:
         values[..., :2] *= self.deviation
         values[..., 2] = values[..., 2] > 0.5
         return values
+
+
+def _stride(strokes: Sequence[np.ndarray]) -> float:
+    down = [np.hypot(one[1:, 0], one[1:, 1])[np.asarray(one)[:-1, 2] < 0.5] for one in strokes]
+    lengths = np.concatenate([one.astype(np.float64) for one in down])
+    return float(np.quantile(lengths, FEW)) if len(lengths) else 0.0

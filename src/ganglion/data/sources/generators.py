@@ -17,6 +17,7 @@ from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tale
 from ganglion.data.sources.notices import notices
 from ganglion.data.sources.scenes import scenes
 from ganglion.data.sources.shapes import shapes
+from ganglion.data.sources.sketches import sketches
 from ganglion.data.sources.tastes import film_ratings
 from ganglion.data.sources.voices import syllables, voices
 from ganglion.errors import ConfigurationError
@@ -203,6 +204,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "dates": dates,
     "voices": voices,
     "syllables": syllables,
+    "sketches": sketches,
 }
 
 

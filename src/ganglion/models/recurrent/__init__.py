@@ -77,4 +77,11 @@ SYSTEMS = (
         data="voices",
         defaults={"epochs": 15, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
     ),
+    System(
+        name="sketch-rnn",
+        module="recurrent.sketch_rnn",
+        tasks=("sketching",),
+        data="sketches",
+        defaults={"epochs": 20, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
+    ),
 )

@@ -1,0 +1,435 @@
+"""Sketching: draw line by line, rebuild a drawing, finish one that somebody began, change one into another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganglion import figures
+from ganglion.core import LearningRule, Loader
+from ganglion.data.dataset import Dataset
+from ganglion.data.formats.strokes.reading import Drawing, drawings_in
+from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.loaders.noise import normals
+from ganglion.data.loaders.pen import PenChanges
+from ganglion.data.preprocessing import Ragged, StrokePreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.data.strokes import Lines, cut, lines_of, size_of
+from ganglion.errors import DataError, UsageError
+from ganglion.rules.autoencoder import variational
+from ganglion.settings import at_least, settings
+from ganglion.tasks.answers import Rows, Strokes
+from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.sketches import MEASURES, independent
+from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.classes import classes_at
+from ganglion.tasks.shared.drawing import generators, numbered
+from ganglion.tasks.shared.inputs import existing
+from ganglion.tasks.shared.sketching import divergence_of, draw, explained, likely_latents, surprise_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS, ROWS = 8, 5
+"""Drawings in a row of a figure, and rows."""
+HEATS = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Temperatures of the rows of new drawings."""
+QUIET, USUAL = 0.1, 0.4
+"""Temperatures at which drawings are rebuilt, and at which they are finished."""
+BEGUN = 0.4
+"""Share of its points with which a test drawing is begun in the figure of completions."""
+MAPPED = 1000
+"""Drawings on the map at most."""
+CANDIDATES = 128
+"""Latents that are tried for a beginning."""
+FACTOR = 2.0
+"""How many times larger or smaller than those of training a drawing may be before it is scaled."""
+PAPER = 0.8
+"""Share of the paper that a drawing fills."""
+SHEET = 128
+"""Pixels of a drawing on a sheet that is made while training."""
+
+
+@settings
+class Predict:
+    """Rebuild drawings from the numbers that the encoder makes of them, and say how surprising each is."""
+
+    inputs: Given
+    """Files of drawings (.svg, .ndjson, .json, .npz), or arrays of moves (points, 3)."""
+    temperature: Annotated[float, at_least(0)] = QUIET
+    """How freely they are drawn again; 0 always does what is likeliest."""
+    seed: int = 0
+    """Decides what is drawn."""
+
+
+@settings
+class Generate:
+    """Draw, freely, like a drawing, or on from one that was begun."""
+
+    count: Annotated[int, at_least(1)] = 16
+    """Drawings."""
+    temperature: Annotated[float, at_least(0)] = USUAL
+    """How freely is drawn: 0 always does what is likeliest, 1 what was learnt, and more is wilder."""
+    seed: int = 0
+    """Decides what is drawn: drawing i is a function of the seed and i, however many are drawn."""
+    start: str | None = None
+    """File of a drawing that somebody began (.svg, .json, .ndjson), which is gone on with."""
+    like: str | None = None
+    """File of a drawing; new ones are like it. Needs an encoder."""
+    scale: float | None = None
+    """How many times larger the drawing in the file has to become to be like those of training; found out by its size
+    if not given."""
+    longest: Annotated[int, at_least(1)] | None = None
+    """Points of a drawing at most; as many as the longest of training has if not given."""
+
+
+@settings
+class Interpolate:
+    """Draw the way from each drawing to the next."""
+
+    inputs: Given
+    """Two drawings or more: files (.svg, .ndjson, .json, .npz), or arrays of moves (points, 3)."""
+    count: Annotated[int, at_least(2)] = COLUMNS
+    """Drawings for each way, with both ends."""
+    temperature: Annotated[float, at_least(0)] = QUIET
+    """How freely is drawn."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A drawing that somebody gave, in the units of training."""
+
+    name: str
+    moves: np.ndarray
+    """(points, 3)."""
+    scale: float
+    """How many times larger it was made."""
+    begin: tuple[float, float]
+    """Where its first point lay, in its own units."""
+
+    def own(self, lines: Lines) -> Lines:
+        """Return lines in units of training where they lie on the paper of this drawing."""
+        return [line / self.scale + self.begin for line in lines]
+
+
+@final
+class SketchingTask(Task):
+    """Drawings as moves of a pen, judged by how likely those of the test part are."""
+
+    name = "sketching"
+    reads = ("drawings",)
+    takes = "drawings: arrays of moves (.npz), lines as JSON (.ndjson), or a folder of SVG"
+    fields: ClassVar = {"inputs": ("strokes",)}
+    measures = MEASURES
+    captions: ClassVar = {
+        "drawn": "New drawings; the temperature rises from row to row",
+        "completed": "Test drawings of which the blue part was given, finished by the network",
+        "rebuilt": "Test drawings, and below each what is left of it after the latents",
+        "interpolated": "From one test drawing to another, row by row",
+        "code_map": "Where the encoder puts the test drawings; one point each",
+    }
+    verbs: ClassVar = {"predict": Predict, "generate": Generate, "interpolate": Interpolate}
+    next_step = "ganglion generate {run} --count 16 --out drawings.svg"
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        dataset = _short_enough(cls.open(source, settings), config.window)
+        task = super().prepare(dataset, config, settings, seed)
+        task.config = replace(task.config, longest=task.pen.points)
+        points = [len(one) for one in task.data["train"].inputs]
+        said = f"{np.mean(points):.0f} points in a drawing, at most {max(points)}"
+        task.notes = (*task.notes, f"{said}; moves in units of {task.pen.deviation:.4g}")
+        return task
+
+    @property
+    def pen(self) -> StrokePreprocessing:
+        pen: StrokePreprocessing = self.preprocessing["inputs"]
+        return pen
+
+    def loader(self, rule: LearningRule, seed: int) -> Loader:
+        """Return batches of training drawings of about equal length, which change a little every epoch."""
+        columns = {name: self.data.columns("train")[name] for name in ("index", "inputs")}
+        changes = PenChanges(self.config.stretch, self.config.dropped_points, self.pen.points)
+        return InMemoryLoader(columns, self.data.settings.batch_size, seed, changes, by_length="inputs")
+
+    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
+        columns = self.data.columns(part)
+        inputs, index = columns["inputs"], columns["index"]
+        assert isinstance(inputs, Ragged) and isinstance(index, Tensor)
+        drawings, annealing, latents = inputs.samples(), self.config.annealing, None
+        divergence = None
+        if self.config.conditional:
+            mean, log_variance = explained(rule.home, drawings)
+            latents = variational.drawn(mean, log_variance, normals(0, 0, index, mean.shape[1]))
+            divergence = float(divergence_of(mean, log_variance).double().mean())
+        surprise = float(surprise_of(rule.home, drawings, latents).mean()) / self.config.longest
+        if divergence is None:
+            return {"loss": surprise, "reconstruction": surprise}
+        loss = surprise + annealing.weight * max(divergence, annealing.floor)
+        return {"loss": loss, "reconstruction": surprise, "divergence": divergence}
+
+    def baseline(self) -> dict[str, float]:
+        """Judge moves and pen states that know nothing of those before."""
+        train, test = ([one.numpy() for one in self._prepared(part)] for part in ("train", "test"))
+        found = independent(train, test, self.config.longest)
+        return {"loss": found, "reconstruction": found}
+
+    def _prepared(self, part: Part) -> tuple[Tensor, ...]:
+        inputs = self.data.columns(part)["inputs"]
+        assert isinstance(inputs, Ragged)
+        return inputs.samples()
+
+    def figures(self, rule: LearningRule) -> "dict[str, Figure]":
+        network, test = rule.home, self._prepared("test")
+        some = [test[place] for place in self.data.spread("test", COLUMNS).tolist()]
+        rows = [_drawn(self._new(network, COLUMNS, heat)) for heat in HEATS]
+        drawn = {
+            "drawn": figures.drawings(rows, [f"temperature {heat:g}" for heat in HEATS], "New drawings"),
+            "completed": self._completions(network, some[:ROWS]),
+        }
+        if not self.config.conditional:
+            return drawn
+        codes, _ = explained(network, [test[place] for place in self.data.spread("test", MAPPED).tolist()])
+        drawn["code_map"] = figures.code_map(codes.numpy(), *classes_at(self.data, "test", MAPPED))
+        latents, _ = explained(network, some)
+        rebuilt = self._lines(draw(network, latents, **self._asked(len(some), QUIET)))
+        bands = [_drawn(self._lines(some)), _drawn(rebuilt)]
+        drawn["rebuilt"] = figures.drawings(bands, ("drawing", "rebuilt"), "Rebuilt from the latents")
+        ways = [(latents[place], latents[place + 1]) for place in range(min(ROWS, len(some) - 1))]
+        if ways:
+            rows = [_drawn(self._way(network, *ends, COLUMNS, QUIET)) for ends in ways]
+            drawn["interpolated"] = figures.drawings(rows, title="From one test drawing to another")
+        return drawn
+
+    def _completions(self, network: nn.Module, some: Sequence[Tensor]) -> "Figure":
+        """Draw the beginning of each drawing, and ways in which the network goes on with it."""
+        rows = []
+        for whole in some:
+            begun = whole[: max(1, round(BEGUN * len(whole)))]
+            given = self._lines([begun])[0]
+            asked = Generate(count=COLUMNS - 1)
+            finished = [figures.Drawn(*self._continued(one, begun)) for one in self._finished(network, begun, asked)]
+            rows.append([figures.Drawn(given, len(given)), *finished])
+        return figures.drawings(rows, title="Finished by the network: blue was given")
+
+    def _finished(self, network: nn.Module, begun: Tensor, asked: Generate) -> list[Tensor]:
+        """Return drawings that begin with these moves (points, 3)."""
+        latents = None
+        if self.config.conditional:
+            latents = likely_latents(network, begun, count=asked.count, seed=asked.seed, candidates=CANDIDATES)
+        options = self._asked(asked.count, asked.temperature, asked.seed)
+        longest = asked.longest or max(options["longest"], len(begun) + self.pen.points // 2)
+        return draw(network, latents, **{**options, "longest": longest}, begun=begun)
+
+    def _continued(self, moves: Tensor, begun: Tensor) -> tuple[Lines, int]:
+        """Return the lines of a finished drawing, those that were given first, and how many these are.
+
+        A given line that the network goes on with is two: its own, and the rest from its last point on.
+        """
+        (lines,), (given,) = self._lines([moves]), self._lines([begun])
+        count = len(given)
+        rest = lines[count - 1][len(given[-1]) - 1 :]
+        return [*given, *([rest] if len(rest) > 1 else []), *lines[count:]], count
+
+    def _asked(self, count: int, temperature: float, seed: int = 0) -> dict[str, Any]:
+        return {"count": count, "seed": seed, "temperature": temperature, "longest": self.config.longest}
+
+    def _lines(self, drawings: Sequence[Tensor]) -> list[Lines]:
+        """Return drawings (points, 3) as lines in the units of the data."""
+        return [lines_of(self.pen.inverse(one)) for one in drawings]
+
+    def _new(self, network: nn.Module, count: int, temperature: float, seed: int = 0) -> list[Lines]:
+        latents = self._normal(count, seed) if self.config.conditional else None
+        return self._lines(draw(network, latents, **self._asked(count, temperature, seed)))
+
+    def _normal(self, count: int, seed: int) -> Tensor:
+        return torch.stack([torch.randn(self.config.latent_features, generator=one) for one in generators(count, seed)])
+
+    def sheet(self, home: nn.Module) -> np.ndarray | None:
+        """Return what the network draws of the same chances each time."""
+        made = _drawn(self._new(home, COLUMNS * 2, USUAL))
+        return figures.sheet(figures.pen_pixels(made, SHEET), columns=COLUMNS)
+
+    def predict(self, network: nn.Module, question: Predict) -> Strokes | Rows:
+        """Return drawings rebuilt, with how surprising each is; without an encoder only that."""
+        asked, notes = self._given(question.inputs)
+        moves = list(self.pen([one.moves for one in asked]).samples())
+        latents = explained(network, moves)[0] if self.config.conditional else None
+        nats = surprise_of(network, moves, latents).tolist()
+        rows = [
+            {"input": one.name, "points": len(one.moves), "surprise": value / len(one.moves)}
+            for one, value in zip(asked, nats, strict=True)
+        ]
+        if latents is None:
+            return Rows(rows, notes=notes)
+        options = self._asked(len(asked), question.temperature, question.seed)
+        made = self._lines(draw(network, latents, **options))
+        lines = [one.own(drawn) for one, drawn in zip(asked, made, strict=True)]
+        return Strokes(lines, _names(asked), rows=rows, notes=notes, also=(Rows(rows),))
+
+    def generate(self, network: nn.Module, question: Generate) -> Strokes:
+        names = numbered(question.count, question.seed)
+        if question.start is not None and question.like is not None:
+            raise UsageError("a drawing is gone on with, or others are like it", expected="start or like", found="both")
+        if question.start is not None:
+            asked, notes = self._one(question.start, question.scale, begun=True)
+            (begun,) = self.pen([asked.moves]).samples()
+            finished = [self._continued(one, begun) for one in self._finished(network, begun, question)]
+            drawings, given = zip(*finished, strict=True)
+            return Strokes([asked.own(lines) for lines in drawings], names, given=given, notes=notes)
+        latents = self._normal(question.count, question.seed) if self.config.conditional else None
+        options = self._asked(question.count, question.temperature, question.seed)
+        options["longest"] = question.longest or options["longest"]
+        if question.like is None:
+            return Strokes(self._lines(draw(network, latents, **options)), names)
+        self._refuse_without_encoder("draw like another drawing")
+        asked, notes = self._one(question.like, question.scale)
+        mean, log_variance = explained(network, list(self.pen([asked.moves]).samples()))
+        assert latents is not None
+        made = draw(network, variational.drawn(mean, log_variance, latents), **options)
+        return Strokes([asked.own(lines) for lines in self._lines(made)], names, notes=notes)
+
+    def interpolate(self, network: nn.Module, question: Interpolate) -> Strokes:
+        self._refuse_without_encoder("interpolate")
+        asked, notes = self._given(question.inputs)
+        if len(asked) < 2:
+            raise UsageError("a way needs two ends", expected="two drawings or more", found=str(len(asked)))
+        codes, _ = explained(network, list(self.pen([one.moves for one in asked]).samples()))
+        count = question.count
+        ways = [
+            self._way(network, codes[place], codes[place + 1], count, question.temperature)
+            for place in range(len(codes) - 1)
+        ]
+        names = [f"{way + 1:04}-{step + 1:03}" for way in range(len(ways)) for step in range(count)]
+        return Strokes([one for way in ways for one in way], names, columns=count, notes=notes)
+
+    def _way(self, network: nn.Module, first: Tensor, last: Tensor, count: int, temperature: float) -> list[Lines]:
+        """Return drawings on the way between two latents (latents,) each."""
+        return self._lines(draw(network, between(first, last, count), **self._asked(count, temperature)))
+
+    def _refuse_without_encoder(self, what: str) -> None:
+        if not self.config.conditional:
+            raise UsageError(
+                f"this run cannot {what}",
+                found="a network without an encoder",
+                expected="one that was trained with --conditional",
+            )
+
+    def _one(self, source: str, scale: float | None, *, begun: bool = False) -> tuple[Asked, tuple[str, ...]]:
+        """Return the first drawing of a file."""
+        found = _read(source)
+        asked, notes = self._scaled([found[0]], scale, begun=begun)
+        more = (f"the first of {len(found):,} drawings is taken",) if len(found) > 1 else ()
+        return asked[0], (*more, *notes)
+
+    def _given(self, inputs: Sequence[Any]) -> tuple[list[Asked], tuple[str, ...]]:
+        """Return all drawings of files, or arrays as they are."""
+        found = [one for item in inputs for one in _read(item)]
+        return self._scaled(found)
+
+    def _scaled(
+        self, found: Sequence[tuple[str, Drawing]], scale: float | None = None, *, begun: bool = False
+    ) -> tuple[list[Asked], tuple[str, ...]]:
+        """Return drawings at the scale of those of training, and a note where that is not their own.
+
+        A drawing that was begun is scaled by its paper, where that is known, and else only where it is too large.
+        """
+        asked = []
+        for name, one in found:
+            factor = scale or self._factor(one, begun=begun)
+            moves = cut(one.moves * np.array([factor, factor, 1], np.float32), self.pen.stride)
+            if len(moves) > self.config.window:
+                raise DataError(
+                    "this drawing has more points than the network was made for",
+                    where=name,
+                    expected=f"at most {self.config.window}",
+                    found=str(len(moves)),
+                    remedy="draw it with fewer points, or train with a larger --window",
+                )
+            asked.append(Asked(name, moves, factor, one.begin))
+        changed = [one.scale for one in asked if one.scale != 1]
+        factors = " to ".join(f"{factor:.3g}" for factor in sorted({min(changed, default=1), max(changed, default=1)}))
+        note = f"made {factors} times as large, to be like the drawings of training"
+        return asked, (note,) if changed and scale is None else ()
+
+    def _factor(self, one: Drawing, *, begun: bool) -> float:
+        size, usual = size_of(one.moves), self.pen.size
+        if not size or not usual:
+            return 1.0
+        if begun and one.paper:
+            return usual / (PAPER * one.paper)
+        too_small = not begun and size < usual / FACTOR
+        return usual / size if size > usual * FACTOR or too_small else 1.0
+
+
+def between(first: Tensor, last: Tensor, count: int) -> Tensor:
+    """Return latents (count, latents) on the great circle from one (latents,) to another, lengths changing evenly.
+
+    Source: White, Sampling generative networks (2016).
+
+    >>> between(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 3)[1].tolist()  # doctest: +ELLIPSIS
+    [0.707..., 0.707...]
+    """
+    share = torch.linspace(0, 1, count)[:, None]
+    cosine = torch.nn.functional.cosine_similarity(first, last, dim=0).clamp(-1, 1)
+    angle = cosine.acos()
+    if float(angle.sin()) < 1e-4:
+        return torch.lerp(first, last, share)
+    return (((1 - share) * angle).sin() * first + (share * angle).sin() * last) / angle.sin()
+
+
+def _first(lines: Lines) -> np.ndarray:
+    first: np.ndarray = lines[0][0]
+    return first
+
+
+def _drawn(drawings: Sequence[Lines]) -> "list[figures.Drawn]":
+    return [figures.Drawn(lines) for lines in drawings]
+
+
+def _names(asked: Sequence[Asked]) -> list[str]:
+    stems = [Path(one.name).stem or "drawing" for one in asked]
+    return stems if len(set(stems)) == len(stems) else [f"{place:04}-{stem}" for place, stem in enumerate(stems, 1)]
+
+
+def _read(item: Any) -> list[tuple[str, Drawing]]:
+    """Return the drawings of a file with their names, or an array of moves (points, 3)."""
+    if isinstance(item, str | Path):
+        found = drawings_in(existing(item))
+        return [(str(item) if len(found) == 1 else f"{item}, {n}", one) for n, one in enumerate(found, 1)]
+    array = np.asarray(item, dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != 3 or not len(array) or not np.isfinite(array).all():
+        raise DataError("this is no drawing", expected="moves (points, 3)", found=f"shape {array.shape}")
+    return [("", Drawing(array))]
+
+
+def _short_enough(dataset: Dataset, window: int) -> Dataset:
+    """Return data without drawings of more points than the network is made for."""
+    long = np.array([len(one) > window for one in dataset.fields["inputs"].values])
+    tested = dataset.test_fields.get("inputs")
+    test_long = np.array([len(one) > window for one in tested.values] if tested else [], dtype=bool)
+    left_out = int(long.sum() + test_long.sum())
+    if not left_out:
+        return dataset
+    if long.all():
+        raise DataError(
+            "every drawing has more points than the network is made for",
+            where=dataset.source or dataset.name,
+            expected=f"at most {window}",
+            found=f"{min(len(one) for one in dataset.fields['inputs'].values)} and more",
+            remedy="allow more with --window",
+        )
+    kept = np.flatnonzero(~long)
+    validation = dataset.validation
+    if validation is not None:
+        validation = np.flatnonzero(np.isin(kept, validation))
+    fields = {name: one.take(np.flatnonzero(~test_long)) for name, one in dataset.test_fields.items()}
+    short = replace(dataset.take(kept), test_fields=fields, validation=validation)
+    return short.with_note(f"{left_out:,} drawings of more than {window} points are left out (--window)")
+
+
+TASK = SketchingTask
