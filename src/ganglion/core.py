@@ -379,13 +379,28 @@ class BinaryModel(Protocol):
     def reconstruct(self, visible: Tensor) -> Tensor:
         """Return the probabilities, (rows, units), of the visible units after one step there and back without noise."""
 
-    def gibbs_step(self, visible: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Move every row of visible units, (rows, units), one step along the chain."""
+    def gibbs_step(self, visible: Tensor, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """Move every row of visible units, (rows, units), one step along the chain of p ~ exp(-E / temperature)."""
 
     def annealed_weights(
         self, base_bias: Tensor, *, chains: int = ..., generator: torch.Generator | None = None
     ) -> Tensor:
         """Return log weights (chains,) whose mean in the exponent is Z, from units of these log odds `(visible,)`."""
+
+
+@runtime_checkable
+class CoupledModel(Protocol):
+    """A network of binary units whose couplings are drawn, and whose distribution changes with the temperature."""
+
+    bias: Tensor
+    """What each unit tends to by itself, visible ones first, (units,)."""
+
+    @property
+    def couplings(self) -> Tensor:
+        """The weight between every two units, visible ones first, symmetric, (units, units)."""
+
+    def log_probability(self, visible: Tensor, temperature: float = 1.0) -> Tensor | None:
+        """Return log p(v), (rows,), of visible units (rows, units); None where that cannot be counted."""
 
 
 @runtime_checkable

@@ -45,6 +45,9 @@ ENTRIES = (
     Entry("waves", "short-series", "generated", "800 series of 64 steps: sines, squares, saws and noise"),
     Entry("heartbeats", "series", "generated", "6000 steps of a heart's voltage, and whether each is odd"),
     Entry("biscuits", "image", "generated", "1200 biscuits of 32 x 32 pixels, colour, most of them whole"),
+    Entry("encoder-4-2-4", "tabular", "generated", "400 rows: one of four units is on, and its twin of four others"),
+    Entry("encoder-8-3-8", "tabular", "generated", "800 rows: one of eight units is on, and its twin of eight others"),
+    Entry("shifter", "tabular", "generated", "960 rows of four units, the row moved by one place or not, and which"),
     Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
     Entry("faces", "image", "generated", "624 drawn faces of 30 x 32 pixels that look left, right, straight or up"),
     Entry(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ganglion.figures.decisions import decision_grid as decision_grid
     from ganglion.figures.distributions import densities as densities
     from ganglion.figures.distributions import points_beside as points_beside
+    from ganglion.figures.energy import couplings as couplings
+    from ganglion.figures.energy import temperatures as temperatures
     from ganglion.figures.fits import add_circles as add_circles
     from ganglion.figures.fits import fit as fit
     from ganglion.figures.functions import function_curves as function_curves
@@ -87,6 +89,7 @@ _DRAWINGS = {
     "images.captions": ("described", "looked_at", "words_on"),
     "images.explanations": ("heat_over", "under_attack"),
     "images.film": ("save_film",),
+    "energy": ("couplings", "temperatures"),
     "fits": ("add_circles", "fit"),
     "functions": ("function_curves",),
     "images.grids": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),

@@ -89,8 +89,11 @@ class BernoulliRBM(nn.Module):
         """Draw v, (rows, visible units), from p(v | h)."""
         return sample_bernoulli(self.visible_probabilities(hidden), generator)
 
-    def gibbs_step(self, visible: Tensor, generator: Generator | None = None) -> Tensor:
+    def gibbs_step(self, visible: Tensor, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draw all hidden units given the visible ones, (rows, visible units), then all visible ones given those."""
+        if temperature != 1:
+            coldness = visible.new_full((len(visible),), 1 / temperature)
+            return self.tempered_step(visible, coldness, generator)[0]
         return self.sample_visible(self.sample_hidden(visible, generator), generator)
 
     def tempered_step(

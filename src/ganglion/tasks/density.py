@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import BinaryModel, LearningRule, Loader, Measure
+from ganglion.core import BinaryModel, CoupledModel, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS
 from ganglion.nn.energy import sample_bernoulli, spread_of_log_mean
-from ganglion.settings import at_least, settings
+from ganglion.settings import above, at_least, settings
 from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
@@ -87,6 +87,8 @@ class Generate:
     """Samples to draw."""
     seed: int = 0
     """Decides what is drawn."""
+    temperature: Annotated[float, above(0)] = 1.0
+    """Above 1 samples are wilder than the machine itself, below 1 they keep to its likeliest states."""
 
 
 @final
@@ -109,6 +111,8 @@ class Density(Task):
         "receptive_fields": "What each hidden unit responds to; blue is positive, orange negative",
         "reconstructions": "Test samples, what one step there and back makes of them, and the difference",
         "samples": "What the machine dreams up: probabilities of the visible units after many steps of Gibbs sampling",
+        "couplings": "How units pull at each other: blue pairs like to be on together, orange pairs do not",
+        "temperatures": "Share of the machine's time in which it shows a pattern of the data, hot and cold",
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
@@ -186,7 +190,7 @@ class Density(Task):
         seen = self._on(rule.home, "test")[: SHOWN // 2]
         weights = machine.weight.detach()
         strongest = weights.square().sum(1).argsort(descending=True)[:SHOWN]
-        return {
+        drawn = {
             "receptive_fields": figures.filters(
                 self._pictures(weights[strongest]), title="Weights of the strongest hidden units"
             ),
@@ -197,6 +201,30 @@ class Density(Task):
                 self._pictures(self._dreams(rule.home, Generate(count=SHOWN))), title="Samples of the machine"
             ),
         }
+        return drawn | (self._of_couplings(rule.home) if isinstance(rule.home, CoupledModel) else {})
+
+    @torch.no_grad()
+    def _of_couplings(self, machine: CoupledModel) -> "dict[str, Figure]":
+        """Return the weights between all units and, where that is counted, how often data is shown hot and cold."""
+        patterns, weights = self.visible["train"].unique(dim=0), machine.couplings
+        hidden = [f"hidden {number}" for number in range(1, len(weights) - patterns.shape[1] + 1)]
+        names = [*self._unit_names(), *hidden]
+        drawn = {"couplings": figures.couplings(weights.numpy(), names, machine.bias.numpy())}
+        values = np.geomspace(1 / 8, 16, 57)
+        shares = [machine.log_probability(patterns, float(value)) for value in values]
+        counted = [float(share.exp().sum()) for share in shares if share is not None]
+        if counted:
+            means = self.means.expand_as(patterns)
+            chance = float((patterns * means + (1 - patterns) * (1 - means)).prod(1).sum())
+            drawn["temperatures"] = figures.temperatures(values, np.array(counted), chance)
+        return drawn
+
+    def _unit_names(self) -> list[str]:
+        prepared = self.preprocessing["inputs"]
+        if not isinstance(prepared, ImagePreprocessing):
+            return list(prepared.features)
+        height, width = prepared.size
+        return [f"pixel {row + 1}, {column + 1}" for row in range(height) for column in range(width)]
 
     def sheet(self, home: nn.Module) -> np.ndarray | None:
         """Return what the machine dreams up, from the same draws each time."""
@@ -225,8 +253,7 @@ class Density(Task):
         if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             pixels = (self._pictures(expected)[..., None] * 255).round().astype(np.uint8)
             return Images(pixels, names, title="Samples of the machine")
-        columns = self.preprocessing["inputs"].features
-        rows = (dict(zip(columns, row, strict=True)) for row in expected.tolist())
+        rows = (dict(zip(self._unit_names(), row, strict=True)) for row in expected.tolist())
         return Rows([{"sample": name, **row} for name, row in zip(names, rows, strict=True)])
 
     @torch.no_grad()
@@ -237,7 +264,7 @@ class Density(Task):
         for generator in generators(-(-question.count // TOGETHER), question.seed, device):
             visible = sample_bernoulli(self.means.to(device).expand(TOGETHER, -1), generator)
             for _ in range(settling):
-                visible = machine.gibbs_step(visible, generator)
+                visible = machine.gibbs_step(visible, generator, question.temperature)
             blocks.append(machine.reconstruct(visible).cpu())
         return torch.cat(blocks)[: question.count]
 

@@ -20,6 +20,7 @@ from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.sketches import sketches
 from ganglion.data.sources.tastes import film_ratings
 from ganglion.data.sources.voices import syllables, voices
+from ganglion.data.sources.units import encoder, shifter
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
 
@@ -190,6 +191,9 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "heartbeats": heartbeats,
     "bars-and-stripes": bars_and_stripes,
     "biscuits": biscuits,
+    "encoder-4-2-4": encoder(4),
+    "encoder-8-3-8": encoder(8),
+    "shifter": shifter,
     "faces": faces,
     "cells": cells,
     "drawn-facades": facades,

@@ -4,6 +4,20 @@ from ganglion.models.system import System
 
 SYSTEMS = (
     System(
+        name="boltzmann",
+        module="energy.boltzmann",
+        tasks=("density",),
+        data="encoder-4-2-4",
+        defaults={
+            "steps": 1000,
+            "batch_size": 120,
+            "schedule": "linear",
+            "evaluate_every": 100,
+            "report_every": 50,
+            "threads": 1,
+        },
+    ),
+    System(
         name="rbm",
         module="energy.rbm",
         tasks=("density",),
