@@ -36,7 +36,7 @@ ROW = Row(
     measure=log_likelihood,
     threshold=-1.8,
     counts=(({}, "machine", 39), ({"in_features": 16, "hidden_units": 3}, "machine", 126)),
-    options={"parts": 1},
+    data="encoder-4-2-4",
 )
 
 
