@@ -19,8 +19,8 @@ from ganglion.data.sources.scenes import scenes
 from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.sketches import sketches
 from ganglion.data.sources.tastes import film_ratings
-from ganglion.data.sources.voices import syllables, voices
 from ganglion.data.sources.units import encoder, shifter
+from ganglion.data.sources.voices import syllables, voices
 from ganglion.errors import ConfigurationError
 from ganglion.settings import unknown_name
 
