@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ganglion
 from ganglion.data.formats.images.files import MOST_PIXELS
-from tests.hostile import archives, arrays, captions, images, sounds, tables, test_run_folders, texts
+from tests.hostile import archives, arrays, captions, dialogues, images, sounds, tables, test_run_folders, texts
 from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
 from tests.hostile.case import CASES, Case
 from tests.hostile.conftest import TINY
@@ -28,11 +28,13 @@ KINDS = {
     "labels": "Pictures with a table of labels",
     "captions": "Pictures with captions",
     "sound": "Folders of sounds",
+    "dialogues": "Dialogues",
     "archive": "Archives: tar, gzip, IDX",
     "array": "Arrays: NPY, NPZ",
     "path": "Names that are no paths",
 }
-assert all((archives, arrays, captions, images, sounds, tables, texts))  # They have registered their cases.
+REGISTERED = (archives, arrays, captions, dialogues, images, sounds, tables, texts)
+assert all(REGISTERED)  # They have registered their cases.
 
 
 @dataclass

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import archives, arrays, captions, images, sounds, tables, texts
+from tests.hostile import archives, arrays, captions, dialogues, images, sounds, tables, texts
 from tests.hostile.bounded import attempt
 from tests.hostile.case import CASES, Case
 from tests.hostile.entries import command, contents, read_and_judge
 from tests.hostile.table import KINDS, PATH
 
-assert all((archives, arrays, captions, images, sounds, tables, texts))  # They have registered their cases.
+REGISTERED = (archives, arrays, captions, dialogues, images, sounds, tables, texts)
+assert all(REGISTERED)  # They have registered their cases.
 CROWD = 10_000
 
 

@@ -31,8 +31,8 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         from ganglion.data.formats.ratings import read_ratings
 
         return read_ratings(folder, settings)
-    if kind == "captions":
-        return _captions(folder, settings, kind)
+    if kind in TOLD:
+        return TOLD[kind](folder, settings, kind)
     if kind in SOUNDS or (kind is None and _holds_sounds(folder)):
         from ganglion.data.formats.sounds.folders import read_sounds
 
@@ -225,6 +225,12 @@ def _drawings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_drawings(path, settings)
 
 
+def _dialogues(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.texts.dialogues import read_dialogues
+
+    return read_dialogues(path, settings)
+
+
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 SOUNDS: tuple[Kind, ...] = ("sounds", "transcripts")
@@ -242,16 +248,19 @@ WRITTEN_AS_TEXT: tuple[Kind, ...] = (
     "ratings",
     "text-pairs",
     "captions",
+    "dialogues",
 )
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
+TOLD: dict[Kind | None, Reader] = {"captions": _captions, "dialogues": _dialogues}
+"""How a file and a folder are read, by the same reader."""
 TEXTS: dict[Kind | None, Reader] = {
+    **TOLD,
     "text": _text,
     "documents": _documents,
     "tagged": _tagged,
     "ratings": _ratings,
     "text-pairs": _pairs,
-    "captions": _captions,
     "drawings": _drawings,
 }
 """How a file of any ending is read for those who want its text or its drawings."""

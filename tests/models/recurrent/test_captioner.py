@@ -50,7 +50,7 @@ ROW = Row(
     threshold=0.9,  # Who knows the lengths and guesses has 0.6.
     counts=(
         ({"attention": "none", "deep_output": False, "channels": (8,), "image_size": 32}, "network",
-         3 * 8 * 9 + 2 * 8 + 10 * 512 + 512 + 10_001 * 512 + 4 * 512 * (512 + 512 + 1) + 512 * 10_001 + 10_001),
+         3 * 8 * 9 + 2 * 8 + 10 * 512 + 512 + 5893 * 512 + 4 * 512 * (512 + 512 + 1) + 512 * 5893 + 5893),
     ),
     data=generate("scenes", count=60),
 )  # fmt: skip

@@ -13,8 +13,9 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import Ragged
 from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
-from ganglion.models.recurrent.translator import TINY, Config, Translator, build
+from ganglion.models.recurrent.translator import TINY, Config, build
 from ganglion.nn.language.attention import Scores
+from ganglion.nn.language.writer import EncoderDecoder
 from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
@@ -66,10 +67,10 @@ ROW = Row(
 )
 
 
-def small(**fields: Any) -> Translator:
+def small(**fields: Any) -> EncoderDecoder:
     torch.manual_seed(0)
     network = build(replace(TINY, vocabulary_size=30, target_vocabulary_size=20, **fields)).home.eval()
-    assert isinstance(network, Translator)
+    assert isinstance(network, EncoderDecoder)
     return network
 
 
@@ -154,7 +155,7 @@ def test_a_network_reads_its_own_words_where_it_is_told_to() -> None:
     assert not torch.allclose(own, led)
     seen: list[float] = []
 
-    class Spy(Translator):
+    class Spy(EncoderDecoder):
         def led(self, inputs: Tensor, targets: Tensor, share: float = 1.0) -> Tensor:
             seen.append(share)
             return super().led(inputs, targets, share)

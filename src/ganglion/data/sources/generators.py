@@ -18,6 +18,7 @@ from ganglion.data.sources.notices import notices
 from ganglion.data.sources.scenes import scenes
 from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.sketches import sketches
+from ganglion.data.sources.small_talk import small_talk
 from ganglion.data.sources.tastes import film_ratings
 from ganglion.data.sources.units import encoder, shifter
 from ganglion.data.sources.voices import syllables, voices
@@ -200,6 +201,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "shapes": shapes,
     "scenes": scenes,
     "tales": tales,
+    "small-talk": small_talk,
     "opinions": opinions,
     "tagged-sentences": tagged_sentences,
     "lift": lift,

@@ -64,6 +64,20 @@ SYSTEMS = (
         defaults={"epochs": 12, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
     System(
+        name="chatbot",
+        module="recurrent.chatbot",
+        tasks=("conversation",),
+        data="small-talk",
+        defaults={
+            "epochs": 3,
+            "batch_size": 64,
+            "schedule": "cosine",
+            "ema_decay": 0.99,
+            "test": 0.1,
+            "monitor": "loss",
+        },
+    ),
+    System(
         name="document-classifier",
         module="recurrent.document_classifier",
         tasks=("categorisation",),

@@ -46,7 +46,7 @@ References:
 """
 
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -54,33 +54,25 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn import NormalisedConvolution, check_images
-from ganglion.nn.language.writer import Bridge, Looks, Query, Writer
+from ganglion.nn.language.writer import Bridge, Writer, WriterSettings
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Share, settings
 
 PLACE = 2
 """Numbers that say where a region lies: across and down, from -1 to 1."""
 
 
 @settings
-class Config:
+class Config(WriterSettings):
     """Attention over regions, one layer of memory cells of 512."""
 
     in_channels: Count = 3
     """Channels of a picture: 1 grey, 3 colour."""
     image_size: Count = 96
     """Side of the pictures; a size given by hand is what the data is resized to."""
-    target_vocabulary_size: Count = 10000
-    """Different tokens of captions; decided by the data."""
-    unit: Literal["words", "pieces", "characters"] = "words"
-    """What a token is: a word or sign, a piece of a word as byte pairs make it, or a character."""
-    lower_case: bool = True
-    """Write small letters only."""
-    most_tokens: Annotated[int, at_least(300)] = 10000
-    """Tokens in the vocabulary at most: the commonest words, or as many pieces as are learnt."""
     window: Count = 40
     """Tokens of a caption that are learnt from."""
     channels: tuple[Count, ...] = (64, 128, 256, 512)
@@ -90,25 +82,9 @@ class Config:
     grid: Count = 1
     """Without attention: fields across and down of which the picture's vector is made, each a mean of regions."""
     cell: CellName = "lstm"
-    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
     embedding_features: Count = 512
-    """Width of a token's vector."""
-    hidden_features: Count = 512
-    """Cells in each layer."""
-    decoder_layers: Count = 1
-    """Recurrent layers."""
-    attention: Looks = "additive"
-    """How regions are looked at: by an additive score, by a product, or not at all (show and tell)."""
-    attention_features: Count = 512
-    """Width of the additive score."""
-    query: Query = "before"
-    """Which state asks: the one before a step, which then reads the answer, or the one after it."""
-    tied: bool = False
-    """Read out through the vectors of the tokens."""
     deep_output: bool = True
     """Read out what is looked at and the word before, too, and not the state alone."""
-    dropout: Share = 0.5
-    """Share of values zeroed while training: of vectors, of what is remembered, and before the readout."""
     label_smoothing: Share = 0.0
     """Share of a right token's probability that is spread evenly over all tokens while training."""
     sampling: Sampling = Sampling()
@@ -131,20 +107,7 @@ class Captioner(Writer):
 
     def __init__(self, config: Config) -> None:
         features, looks = config.channels[-1] + PLACE, config.attention != "none"
-        super().__init__(
-            config.target_vocabulary_size,
-            features if looks else 0,
-            cell=config.cell,
-            embedding_features=config.embedding_features,
-            hidden_features=config.hidden_features,
-            num_layers=config.decoder_layers,
-            looks=config.attention,
-            attention_features=config.attention_features,
-            query=config.query,
-            tied=config.tied,
-            dropout=config.dropout,
-            deep_output=config.deep_output,
-        )
+        super().__init__(config, features if looks else 0, deep_output=config.deep_output)
         self.in_channels, self.image_size, self.grid = config.in_channels, config.image_size, config.grid
         layers, width, side = [], config.in_channels, config.image_size
         for channels in config.channels:

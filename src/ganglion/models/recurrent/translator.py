@@ -16,8 +16,8 @@ Equations:
     Without attention c_t is the encoder's last state at every step.
 
 Networks:
-    network: `Translator`, from numbers of source and target tokens, (batch, steps) each and padded with 0, to logits
-    (batch, steps, tokens) of what comes after each target token. `remember` and `read` write step by step.
+    network: `EncoderDecoder`, from numbers of source and target tokens, (batch, steps) each and padded with 0, to
+    logits (batch, steps, tokens) of what comes after each target token. `remember` and `read` write step by step.
 
 Learning rule:
     Back-propagation through both networks, led by the right target words (`SequenceToSequence`), or by its own at a
@@ -51,110 +51,28 @@ References:
     Trevett, PyTorch Seq2Seq (2018), for the published counts.
 """
 
-from typing import Annotated, Any, Literal
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.language.writer import Looks, Query, SentenceEncoder, Writer
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.language.writer import EncoderDecoder, EncoderDecoderSettings
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Share, settings
 
 
 @settings
-class Config:
+class Config(EncoderDecoderSettings):
     """One layer of gated recurrent units on each side, with attention in Bahdanau's order."""
 
-    vocabulary_size: Count = 7852
-    """Different source tokens; decided by the data."""
-    target_vocabulary_size: Count = 5892
-    """Different target tokens; decided by the data."""
-    unit: Literal["words", "pieces", "characters"] = "words"
-    """What a token is: a word or sign, a piece of a word as byte pairs make it, or a character."""
-    lower_case: bool = True
-    """Read and write small letters only."""
-    most_tokens: Annotated[int, at_least(300)] = 10000
-    """Tokens in each vocabulary at most: the commonest words, or as many pieces as are learnt."""
     window: Count = 60
     """Tokens of a sentence that are read; a pair with a longer side is not learnt from."""
-    cell: CellName = "gru"
-    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    embedding_features: Count = 256
-    """Width of a token's vector."""
-    hidden_features: Count = 512
-    """Cells in each layer, and in each direction of the encoder."""
-    num_layers: Count = 1
-    """Recurrent layers of the encoder."""
-    decoder_layers: Count = 1
-    """Recurrent layers of the decoder."""
-    bidirectional: bool = True
-    """Whether the encoder also reads from the end of the sentence."""
-    attention: Looks = "additive"
-    """How the decoder looks at the source: Bahdanau's score, Luong's, or not at all."""
-    attention_features: Count = 512
-    """Width of the additive score."""
-    query: Query = "before"
-    """Which state asks: the one before a step, which then reads the answer, or the one after it."""
-    reverse_source: bool = False
-    """Read the source from its end, so that its beginning is freshest when writing begins."""
-    tied: bool = False
-    """Read out through the vectors of the target tokens."""
-    dropout: Share = 0.5
-    """Share of values zeroed while training: of vectors, between layers, and before the readout."""
     label_smoothing: Share = 0.0
     """Share of a right token's probability that is spread evenly over all tokens while training."""
     sampling: Sampling = Sampling()
     """How the right words before are replaced by its own while training."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-
-class Translator(Writer):
-    """An encoder, a decoder, and what lies between them.
-
-    >>> network = Translator(Config(vocabulary_size=50, target_vocabulary_size=40, hidden_features=16)).eval()
-    >>> source, target = torch.tensor([[2, 7, 9, 3], [2, 5, 3, 0]]), torch.tensor([[2, 11, 4], [2, 12, 3]])
-    >>> network(source, target).shape
-    torch.Size([2, 3, 41])
-    >>> state = network.remember(source)
-    >>> logits, state = network.read(target[:, :1], state)
-    >>> torch.allclose(logits, network(source, target)[:, :1], atol=1e-6)
-    True
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(
-            config.target_vocabulary_size,
-            config.hidden_features * (1 + config.bidirectional),
-            cell=config.cell,
-            embedding_features=config.embedding_features,
-            hidden_features=config.hidden_features,
-            num_layers=config.decoder_layers,
-            looks=config.attention,
-            attention_features=config.attention_features,
-            query=config.query,
-            tied=config.tied,
-            dropout=config.dropout,
-        )
-        self.encoder = SentenceEncoder(
-            nn.Embedding(config.vocabulary_size + 1, config.embedding_features, padding_idx=0),
-            config.cell,
-            config.hidden_features,
-            config.num_layers,
-            config.decoder_layers,
-            bidirectional=config.bidirectional,
-            reverse=config.reverse_source,
-            dropout=config.dropout,
-        )
-
-    def remember(self, inputs: Tensor) -> dict[str, Any]:
-        """Return the state that writing starts from after reading source tokens (batch, source steps)."""
-        memory, summary, cells = self.encoder(inputs)
-        known = {"cells": cells, "summary": summary}
-        return known if self.attention is None else known | self.attending(memory, self.encoder.present(inputs))
 
 
 SMALL = Config(
@@ -182,7 +100,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    network = Translator(config)
+    network = EncoderDecoder(config)
     return SequenceToSequence(network, config.descent, sampling=config.sampling, label_smoothing=config.label_smoothing)
 
 

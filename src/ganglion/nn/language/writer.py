@@ -3,7 +3,7 @@
 How something becomes a memory is what these networks differ in: a sentence, turns of a conversation, a picture.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import Recurrent, States
 from ganglion.nn.recurrent.sequences import reversed_in_time
+from ganglion.settings import Count, Share, at_least, settings
 
 BEGIN = 2
 """Number of the mark with which every text begins."""
@@ -23,6 +24,52 @@ Looks = Scores | Literal["none"]
 """How a writer looks at its memory: by a score of attention, or not at all."""
 Query = Literal["before", "after"]
 """Which state asks: the one before a step, which then reads the answer, or the one after it."""
+
+
+@settings
+class WriterSettings:
+    """What the configurations of all networks that write have in common."""
+
+    target_vocabulary_size: Count = 5892
+    """Different tokens that are written; decided by the data."""
+    unit: Literal["words", "pieces", "characters"] = "words"
+    """What a token is: a word or sign, a piece of a word as byte pairs make it, or a character."""
+    lower_case: bool = True
+    """Read and write small letters only."""
+    most_tokens: Annotated[int, at_least(300)] = 10000
+    """Tokens in each vocabulary at most: the commonest words, or as many pieces as are learnt."""
+    cell: CellName = "gru"
+    """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
+    embedding_features: Count = 256
+    """Width of a token's vector."""
+    hidden_features: Count = 512
+    """Cells in each layer, and in each direction of an encoder."""
+    decoder_layers: Count = 1
+    """Recurrent layers that write."""
+    attention: Looks = "additive"
+    """How is looked at what is remembered: by Bahdanau's additive score, by Luong's product, or not at all."""
+    attention_features: Count = 512
+    """Width of the additive score."""
+    query: Query = "before"
+    """Which state asks: the one before a step, which then reads the answer, or the one after it."""
+    tied: bool = False
+    """Read out through the vectors of the tokens."""
+    dropout: Share = 0.5
+    """Share of values zeroed while training: of vectors, between layers, and before the readout."""
+
+
+@settings
+class EncoderDecoderSettings(WriterSettings):
+    """What the configurations of all networks that write after reading have in common."""
+
+    vocabulary_size: Count = 7852
+    """Different tokens that are read; decided by the data."""
+    num_layers: Count = 1
+    """Recurrent layers that read."""
+    bidirectional: bool = True
+    """Whether is also read from the last token to the first."""
+    reverse_source: bool = False
+    """Read from the last token to the first, so that the beginning is freshest when writing begins."""
 
 
 class Writer(nn.Module):
@@ -33,56 +80,35 @@ class Writer(nn.Module):
     `summary` (batch, features) that is read at every step.
 
     Args:
-        tokens: that can be written, numbered from 1 on.
+        config: sizes and ways.
         remembered: width of the memory, or of the summary; 0 where nothing is read while writing.
-        cell: what the recurrent layers are made of.
-        embedding_features: width of a token's vector.
-        hidden_features: cells in each layer.
-        num_layers: of cells.
-        looks: the score of attention, or none.
-        attention_features: width of the additive score.
-        query: which state asks.
-        tied: read out through the vectors of the tokens.
-        dropout: share of values zeroed while training.
         deep_output: read out what is looked at and the word before, too, and not the state alone.
 
     Sources: Bahdanau, Cho and Bengio (2015), `query` before; Luong, Pham and Manning (2015), after.
     """
 
-    def __init__(
-        self,
-        tokens: int,
-        remembered: int,
-        *,
-        cell: CellName,
-        embedding_features: int,
-        hidden_features: int,
-        num_layers: int,
-        looks: Looks,
-        attention_features: int,
-        query: Query,
-        tied: bool,
-        dropout: float,
-        deep_output: bool = True,
-    ) -> None:
+    def __init__(self, config: WriterSettings, remembered: int, *, deep_output: bool = True) -> None:
         super().__init__()
-        self.dropout, self.tied, self.deep_output = dropout, tied, deep_output
-        self.stepwise = looks != "none" and query == "before"
-        width, hidden = embedding_features, hidden_features
+        self.dropout, self.tied, self.deep_output = config.dropout, config.tied, deep_output
+        self.stepwise = config.attention != "none" and config.query == "before"
+        cell, layers, dropped = config.cell, config.decoder_layers, config.dropout
+        tokens, width, hidden = config.target_vocabulary_size, config.embedding_features, config.hidden_features
         self.target_embedding = nn.Embedding(tokens + 1, width, padding_idx=0)
-        self.attention = None if looks == "none" else attention(looks, hidden, remembered, attention_features)
+        self.attention = None
+        if config.attention != "none":
+            self.attention = attention(config.attention, hidden, remembered, config.attention_features)
         self.lower: Recurrent
         self.upper: Recurrent | None = None
         if self.attention is None or self.stepwise:
-            self.lower = recurrent_layers(cell, width + remembered, hidden, num_layers, dropout=dropout)
+            self.lower = recurrent_layers(cell, width + remembered, hidden, layers, dropout=dropped)
         else:
             self.lower = recurrent_layers(cell, width, hidden)
-            if num_layers > 1:
-                self.upper = recurrent_layers(cell, hidden + remembered, hidden, num_layers - 1, dropout=dropout)
+            if layers > 1:
+                self.upper = recurrent_layers(cell, hidden + remembered, hidden, layers - 1, dropout=dropped)
         read_out = hidden + remembered + width if deep_output else hidden
-        self.before_readout = Linear(read_out, width) if tied else nn.Identity()
-        self.head = Linear(width if tied else read_out, tokens + 1)
-        if tied:
+        self.before_readout = Linear(read_out, width) if self.tied else nn.Identity()
+        self.head = Linear(width if self.tied else read_out, tokens + 1)
+        if self.tied:
             nn.init.normal_(self.target_embedding.weight.detach(), std=width**-0.5)
             self.head.weight = self.target_embedding.weight
 
@@ -205,58 +231,45 @@ class Bridge(nn.Module):
         return tuple((hidden.tanh(), *others) for hidden, *others in parts)
 
 
-class SentenceEncoder(nn.Module):
-    """Recurrent layers that read tokens: a state for each of them, and what a writer's layers start from.
+class EncoderDecoder(Writer):
+    """A writer that reads tokens before: recurrent layers leave a state for each of them, and what writing starts from.
 
-    Args:
-        embedding: the vectors of the tokens.
-        cell: what the layers are made of.
-        hidden_features: cells in each layer and direction.
-        num_layers: that read.
-        writer_layers: that write.
-        bidirectional: whether tokens are also read from the last to the first.
-        reverse: whether they are read from the last to the first instead.
-        dropout: share of values zeroed while training.
+    >>> network = EncoderDecoder(EncoderDecoderSettings(vocabulary_size=50, target_vocabulary_size=40)).eval()
+    >>> read, written = torch.tensor([[2, 7, 9, 3], [2, 5, 3, 0]]), torch.tensor([[2, 11, 4], [2, 12, 3]])
+    >>> network(read, written).shape, network.attended(read, written).shape
+    (torch.Size([2, 3, 41]), torch.Size([2, 3, 4]))
+    >>> state = network.remember(read)
+    >>> logits, state = network.read(written[:, :1], state)
+    >>> torch.allclose(logits, network(read, written)[:, :1], atol=1e-6)
+    True
     """
 
-    def __init__(
-        self,
-        embedding: nn.Embedding,
-        cell: CellName,
-        hidden_features: int,
-        num_layers: int,
-        writer_layers: int,
-        *,
-        bidirectional: bool,
-        reverse: bool,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        self.embedding, self.dropout, self.reverse = embedding, dropout, reverse
-        self.directions = 1 + bidirectional
-        width = embedding.embedding_dim
-        self.layers = recurrent_layers(
-            cell, width, hidden_features, num_layers, bidirectional=bidirectional, dropout=dropout
-        )
-        parts = tuple(self.layers.layers[0].state_features)
+    def __init__(self, config: EncoderDecoderSettings) -> None:
+        self.directions = 1 + config.bidirectional
+        width, hidden, both = config.embedding_features, config.hidden_features, config.bidirectional
+        super().__init__(config, hidden * self.directions)
+        self.reverse_source = config.reverse_source
+        self.source_embedding = nn.Embedding(config.vocabulary_size + 1, width, padding_idx=0)
+        options: dict[str, Any] = {"dropout": config.dropout, "bidirectional": both}
+        self.encoder = recurrent_layers(config.cell, width, hidden, config.num_layers, **options)
+        parts = tuple(self.encoder.layers[0].state_features)
         self.bridge: Bridge | None = None
-        if bidirectional or writer_layers != num_layers:
-            self.bridge = Bridge(tuple(self.directions * part for part in parts), parts, writer_layers)
+        if both or config.decoder_layers != config.num_layers:
+            self.bridge = Bridge(tuple(self.directions * part for part in parts), parts, config.decoder_layers)
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor, States]:
-        """Return, of tokens (batch, steps), the states m (batch, steps, features), the last of them (batch, features),
-        and the states of the writer's layers.
-        """
+    def remember(self, inputs: Tensor) -> dict[str, Any]:
+        """Return the state that writing starts from after reading tokens (batch, steps), 0 past the end."""
         lengths = lengths_of(inputs)
-        read = reversed_in_time(inputs.T, lengths).T if self.reverse else inputs
-        memory, states = self.layers(dropout(self.embedding(read), self.dropout, self.training), lengths=lengths)
-        if self.reverse:
-            memory = reversed_in_time(memory.transpose(0, 1), lengths).transpose(0, 1)
+        read = reversed_in_time(inputs.T, lengths).T if self.reverse_source else inputs
+        vectors = dropout(self.source_embedding(read), self.dropout, self.training)
+        memory, states = self.encoder(vectors, lengths=lengths)
         layers = [states[place : place + self.directions] for place in range(0, len(states), self.directions)]
         joined = [tuple(torch.cat(parts, 1) for parts in zip(*layer, strict=True)) for layer in layers]
-        return memory, joined[-1][0], tuple(joined) if self.bridge is None else self.bridge(joined)
-
-    @staticmethod
-    def present(inputs: Tensor) -> Tensor:
-        """Return which steps of tokens (batch, steps) there are: one at least of each row."""
-        return (inputs != 0) | (torch.arange(inputs.shape[1], device=inputs.device) == 0)
+        cells = tuple(joined) if self.bridge is None else self.bridge(joined)
+        known = {"cells": cells, "summary": joined[-1][0]}
+        if self.attention is None:
+            return known
+        if self.reverse_source:
+            memory = reversed_in_time(memory.transpose(0, 1), lengths).transpose(0, 1)
+        present = (inputs != 0) | (torch.arange(inputs.shape[1], device=inputs.device) == 0)
+        return known | self.attending(memory, present)

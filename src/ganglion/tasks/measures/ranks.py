@@ -35,16 +35,16 @@ def ranked_first(network: object, inputs: Tensor, targets: Tensor, blank: Tensor
     for first in range(0, len(targets) - count + 1, count):
         about, texts = inputs[first : first + count], targets[first : first + count]
         pairs = about.repeat_interleave(count, 0), texts.repeat(count, 1)
-        scores = -_per_token(network, *pairs).reshape(count, count)
+        scores = -per_token(network, *pairs).reshape(count, count)
         if blank is not None:
-            scores = scores + _per_token(network, blank.expand(count, *blank.shape), texts)
+            scores = scores + per_token(network, blank.expand(count, *blank.shape), texts)
         chosen = scores.argmax(1)
         right += int((texts[chosen] == texts).all(1).sum())
         asked += count
     return right / asked if asked else float("nan")
 
 
-def _per_token(network: object, inputs: Tensor, targets: Tensor) -> Tensor:
+def per_token(network: object, inputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean surprise at the tokens of each text (texts,) but the first."""
     return surprises(network, inputs, targets).sum(1) / (targets[:, 1:] != 0).sum(1).clamp(min=1)
 

@@ -11,6 +11,8 @@ from ganglion.errors import DataError
 from ganglion.files import read_bytes, refuse_bomb
 
 PACKED = (".gz", ".zip")
+MOST_MEMBERS = 20
+"""Files of a zip file that are looked through for the one that is meant."""
 
 
 def without_packing(path: Path) -> str:
@@ -22,15 +24,18 @@ def without_packing(path: Path) -> str:
     return path.stem if path.suffix.lower() in PACKED else path.name
 
 
-def read_lines(path: Path, encoding: str | None = None) -> list[str]:
+def read_lines(path: Path, encoding: str | None = None, *, holding: bytes = b"") -> list[str]:
     """Return the lines of a text file, which may be packed; its encoding is found out where none is named.
+
+    Args:
+        holding: what the one that is meant holds, where a zip file has several.
 
     Raises `DataError` for a file that does not unpack, to more than data would, or holds several texts.
     """
     if path.suffix.lower() not in PACKED:
         text = decode_text(path, MOST_BYTES, encoding)[0]
     else:
-        raw = (_from_gzip if path.suffix.lower() == ".gz" else _from_zip)(path)
+        raw = _from_gzip(path) if path.suffix.lower() == ".gz" else _from_zip(path, holding)
         text = decode_bytes(raw, path, encoding)[0]
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines[:-1] if lines and not lines[-1] else lines
@@ -47,11 +52,13 @@ def _from_gzip(path: Path) -> bytes:
     return raw
 
 
-def _from_zip(path: Path) -> bytes:
+def _from_zip(path: Path, holding: bytes) -> bytes:
     packed = read_bytes(path, MOST_BYTES)
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             names = [one for one in archive.infolist() if not one.is_dir() and not _aside(one.filename)]
+            if holding and 1 < len(names) <= MOST_MEMBERS:
+                names = [one for one in names if holding in _member(archive, one, path, len(packed))]
             if len(names) != 1:
                 raise DataError(
                     "this archive does not hold one text",
@@ -60,11 +67,15 @@ def _from_zip(path: Path) -> bytes:
                     found=", ".join(one.filename for one in names[:5]) or "none",
                     remedy="unpack it, and give the path of one of the files",
                 )
-            refuse_bomb(path, len(packed), names[0].file_size)
-            with archive.open(names[0]) as file:
-                return file.read(MOST_BYTES + 1)
+            return _member(archive, names[0], path, len(packed))
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
         raise _damaged(path, error) from error
+
+
+def _member(archive: zipfile.ZipFile, one: zipfile.ZipInfo, path: Path, packed: int) -> bytes:
+    refuse_bomb(path, packed, one.file_size)
+    with archive.open(one) as file:
+        return file.read(MOST_BYTES + 1)
 
 
 def _aside(name: str) -> bool:

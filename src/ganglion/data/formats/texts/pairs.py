@@ -57,7 +57,7 @@ def read_pair_folder(folder: Path, settings: DataSettings) -> Dataset:
         aligned = {"": {name: named[name] for name in pair}}
     if aligned:
         return _aligned(folder, aligned, settings)
-    parts = _by_part({without_packing(path).partition(".")[0]: path for path in files})
+    parts = by_part({without_packing(path).partition(".")[0]: path for path in files})
     if not parts and len(files) == 1:
         return read_pairs(files[0], settings)
     if "train" not in parts:
@@ -149,7 +149,7 @@ def _sides(columns: Sequence[str], settings: DataSettings, where: str) -> tuple[
     return second if settings.target == first else first, settings.target
 
 
-def _by_part(files: dict[str, Path]) -> dict[str, Path]:
+def by_part(files: dict[str, Path]) -> dict[str, Path]:
     """Return the file of each part, by stems such as train, val and test_2016; of several the first."""
     found: dict[str, Path] = {}
     for part, names in PART_NAMES.items():
@@ -161,7 +161,7 @@ def _by_part(files: dict[str, Path]) -> dict[str, Path]:
 
 def _aligned(folder: Path, aligned: dict[str, dict[str, Path]], settings: DataSettings) -> Dataset:
     """Read the files of two languages by part."""
-    stems = _by_part({stem: next(iter(by_name.values())) for stem, by_name in aligned.items()})
+    stems = by_part({stem: next(iter(by_name.values())) for stem, by_name in aligned.items()})
     parts = {part: next(one for one in aligned.values() if path in one.values()) for part, path in stems.items()}
     if "train" not in parts:
         if len(aligned) > 1:
