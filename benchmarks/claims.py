@@ -77,6 +77,8 @@ CLAIMED = (
     Claim("anomaly-detector", "biscuits"),
     Claim("anomaly-detector", "mnist", {"normal": ("8",), "epochs": 8, "batch_size": 64}),
     Claim("dqn", "CartPole-v1", seeds=5, published="solved at 475"),
+    Claim("trader", "swinging-prices"),
+    Claim("trader", "geometric-brownian-motion", published="nothing can be foretold"),
 )
 """Claims on other data than a system's own, with other options, or beside a published figure."""
 

@@ -14,7 +14,7 @@ from ganglion.data.environments.vector import Environments, make_environment, pl
 from ganglion.models.reinforcement.dqn import Config, build
 from ganglion.nn.modes import evaluation_mode
 from ganglion.rules.descend import Descent
-from ganglion.tasks.control import greedy
+from ganglion.tasks.shared.acting import greedy
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 

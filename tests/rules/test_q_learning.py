@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
 from ganglion.fast.applies import enabled
-from ganglion.models.reinforcement.dqn import DenseQNetwork
+from ganglion.nn.action_values import DenseQNetwork
 from ganglion.rules import compiled
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning
@@ -189,17 +190,18 @@ def transitions(count: int, seed: int = 0) -> Batch:
     }
 
 
-def deep(**options: object) -> QLearning:
+def deep(dueling: bool = False, **options: object) -> QLearning:
     torch.manual_seed(0)
-    networks = DenseQNetwork(4, 3, (33, 20)), DenseQNetwork(4, 3, (33, 20))
+    networks = DenseQNetwork(4, 3, (33, 20), dueling), DenseQNetwork(4, 3, (33, 20), dueling)
     return QLearning(*networks, Descent(learning_rate=0.01, clip_norm=1.0), threshold=0.7, **options)
 
 
 @pytest.mark.skipif(not enabled(), reason="needs numba")
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("own_discounts", [False, True])
-def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: bool) -> None:
-    fast, plain = (deep(double=double) for _ in range(2))
+@pytest.mark.parametrize("dueling", [False, True])
+def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: bool, dueling: bool) -> None:
+    fast, plain = (deep(dueling, double=double) for _ in range(2))
     for made in (fast, plain):
         with torch.no_grad():
             for number, weight in enumerate(made.networks["target"].parameters()):
@@ -214,15 +216,17 @@ def test_the_gradient_by_hand_is_that_of_autograd(double: bool, own_discounts: b
         slopes = torch.autograd.grad(expected["loss"], list(plain.home.parameters()))
         for name, value in found[0].items():
             torch.testing.assert_close(value, expected[name].detach(), rtol=1e-5, atol=1e-6)
-        for (_, one), other in zip(found[1], slopes, strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        by_parameter = {id(parameter): slope for parameter, slope in found[1]}
+        for parameter, slope in zip(fast.home.parameters(), slopes, strict=True):
+            torch.testing.assert_close(by_parameter[id(parameter)], slope, rtol=1e-4, atol=1e-6)
         for one, other in zip(fast.home.buffers(), plain.home.buffers(), strict=True):
             torch.testing.assert_close(one, other)
 
 
 @pytest.mark.skipif(not enabled(), reason="needs numba")
-def test_learning_by_hand_is_learning_by_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
-    fast, plain = (deep(target_every=3, target_rate=0.5) for _ in range(2))
+@pytest.mark.parametrize("dueling", [False, True])
+def test_learning_by_hand_is_learning_by_autograd(dueling: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast, plain = (deep(dueling, target_every=3, target_rate=0.5) for _ in range(2))
     monkeypatch.setattr(plain, "objective", lambda batch: QLearning.objective(plain, batch))
     for seed in range(8):
         one, other = fast.step(transitions(64, seed)), plain.step(transitions(64, seed))
@@ -373,3 +377,68 @@ def test_a_copy_of_a_rule_learns_in_tensors_of_its_own() -> None:
     made.step(batch)
     for one, other in zip(made.home.parameters(), twin.home.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+# Transitions that count differently
+
+
+def weighted(weights: list[float]) -> Batch:
+    return batch([0, 1], [1.0, 3.0], [1, 0], [False, True]) | {"weights": torch.tensor(weights)}
+
+
+def test_the_loss_is_the_mean_of_weighted_losses_and_errors_are_kept() -> None:
+    made = rule(ONLINE, TARGET, discount=0.5, threshold=10.0)
+    sample = weighted([0.5, 1.0])
+    errors = [0 - (1 + 0.5 * 3.0), 0 - 3.0]  # Q(s, a) - y
+    assert made.objective(sample)["loss"].item() == pytest.approx((0.5 * errors[0] ** 2 / 2 + errors[1] ** 2 / 2) / 2)
+    made.step(sample)
+    assert made.tensors["errors"].tolist() == pytest.approx(errors)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 5])
+def test_errors_are_those_of_the_whole_batch_in_its_order(accumulate: int) -> None:
+    made, sample = deep(), transitions(10) | {"weights": torch.ones(10)}
+    made.descent = dataclasses.replace(made.descent, accumulate=accumulate)
+    made.home.eval()
+    with torch.no_grad():
+        taken = made.home(sample["observations"]).gather(1, sample["actions"][:, None]).squeeze(1)
+        expected = taken - made.targets(sample)
+    made.step(sample)
+    torch.testing.assert_close(made.tensors["errors"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_one_change_nothing() -> None:
+    plain, weighing = deep(), deep()
+    for seed in range(3):
+        plain.step(transitions(32, seed))
+        weighing.step(transitions(32, seed) | {"weights": torch.ones(32)})
+    for one, other in zip(plain.home.parameters(), weighing.home.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.skipif(not enabled(), reason="needs numba")
+@pytest.mark.parametrize("how", ["a hook", "another layer", "two layers", "no bias", "other memory", "frozen"])
+def test_a_dueling_head_that_has_changed_is_looked_at_again(how: str) -> None:
+    made, batch = deep(dueling=True), transitions(16)
+    made.home.eval()
+    assert compiled.q_learning(made, batch) is not None
+    head = made.home.head
+    if how == "a hook":
+        head.value.register_forward_hook(lambda *_: None)
+    elif how == "another layer":
+        head.advantage = nn.Linear(20, 3)
+    elif how == "two layers":
+        head.value = nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 1))
+    elif how == "no bias":
+        head.value = nn.Linear(20, 1, bias=False)
+    elif how == "other memory":
+        head.value.weight.data = head.value.weight.data * 0.5
+    else:
+        head.value.bias.requires_grad_(False)
+    found = compiled.q_learning(made, batch)
+    assert (found is not None) == (how in ("another layer", "other memory"))
+    with torch.no_grad():
+        values = made.home(batch["observations"])
+    torch.testing.assert_close(values, made.home(batch["observations"]).detach(), rtol=1e-5, atol=1e-6)
+    if found is not None:
+        torch.testing.assert_close(found[0]["loss"], made.objective(batch)["loss"].detach(), rtol=1e-5, atol=1e-6)

@@ -17,7 +17,8 @@ from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.models.reinforcement.dqn import TINY, build
 from ganglion.runs.writing import write
 from ganglion.settings import from_dict, to_dict
-from ganglion.tasks.control import Control, Play, greedy
+from ganglion.tasks.control import Control, Play
+from ganglion.tasks.shared.acting import greedy
 from ganglion.training.checkpoint import digest
 from tests.environments import LENGTH, Chain, Endless, chain_values
 from tests.tasks.asking import ask
@@ -157,22 +158,44 @@ def test_the_chain_is_solved_like_value_iteration_by_acting_in_it() -> None:
     assert control.evaluate(rule, "test")["mean_return"] > control.baseline()["mean_return"]
 
 
-def test_rule_and_loader_resume_together_bit_for_bit() -> None:
+@pytest.mark.parametrize("fields", [{}, {"priority": 0.6}, {"exploration": "noise"}, {"dueling": True}])
+def test_rule_and_loader_resume_together_bit_for_bit(fields: dict) -> None:
     def run(steps: int, state: dict | None = None) -> tuple[dict, list]:
-        control = task(learning_starts=20)
+        control = task(learning_starts=20, **fields)
         torch.manual_seed(0)
         rule = build(control.config)
         loader = control.loader(rule, 0)
         if state:
             rule.load_state_dict(state["rule"])
             loader.load_state_dict(state["loader"])
+            torch.set_rng_state(state["random"])  # as the trainer does; noisy layers draw from it
         measured = [rule.step(batch) for batch in itertools.islice(loader, steps)]
-        return copy.deepcopy({"rule": rule.state_dict(), "loader": loader.state_dict()}), measured
+        state = {"rule": rule.state_dict(), "loader": loader.state_dict(), "random": torch.get_rng_state()}
+        return copy.deepcopy(state), measured
 
     whole, _ = run(40)
     half, _ = run(20)
     resumed, _ = run(20, half)
     assert digest(resumed) == digest(whole) != digest(half)
+
+
+@pytest.mark.parametrize("fields", [{"priority": 0.6, "importance_steps": 4000}, {"exploration": "noise"}])
+def test_the_chain_is_solved_with_priorities_and_with_noise(fields: dict) -> None:
+    control = task(
+        "ganglion-test/Chain-v0", discount=0.8, learning_starts=200, target_every=20, epsilon_end=0.5, **fields
+    )
+    torch.manual_seed(0)
+    rule = build(control.config)
+    for batch in itertools.islice(control.loader(rule, 0), 400):
+        rule.step(batch)
+    rule.home.eval()
+    best = torch.tensor(chain_values(0.8)).argmax(1)
+    assert torch.equal(rule.home(torch.eye(LENGTH)).argmax(1), best)
+
+
+def test_a_noisy_network_acts_without_epsilon() -> None:
+    control = task(exploration="noise")
+    assert control.loader(build(control.config), 0).epsilon(0) == 0
 
 
 def test_greedy_takes_the_action_of_highest_value() -> None:

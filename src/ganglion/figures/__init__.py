@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ganglion.figures.images.pen import pen_pixels as pen_pixels
     from ganglion.figures.images.pen_pages import drawings as drawings
     from ganglion.figures.images.pixels import sheet as sheet
+    from ganglion.figures.markets import wealth as wealth
     from ganglion.figures.recommendations import foretold as foretold
     from ganglion.figures.recommendations import found_by_length as found_by_length
     from ganglion.figures.recommendations import lists as lists
@@ -94,6 +95,7 @@ _DRAWINGS = {
     "functions": ("function_curves",),
     "images.grids": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),
     "images.maps": ("code_map", "picture_map"),
+    "markets": ("wealth",),
     "texts.passages": ("coloured_words", "next_tokens", "passage", "step_answers"),
     "images.pen": ("Drawn", "pen_film", "pen_pixels"),
     "images.pen_pages": ("drawings",),

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ganglion.fast import applies
 from ganglion.fast.calls import Snapshot, are_unhooked
-from ganglion.fast.dense.layers import MODULES, DenseLayer
+from ganglion.fast.dense.layers import MODULES, DenseLayer, Streams
 from ganglion.fast.dense.q_learning import StandardisedLayers
+from ganglion.nn.dueling import DuelingHead
 from ganglion.nn.inputs import FlatInputs, RunningStandardisation
 from ganglion.nn.linear import Linear
 
@@ -73,14 +74,26 @@ def _found_out(network: nn.Module) -> _Known | None:
     layers = [module for module in modules if not _is_sequence(module)]
     if layers and type(layers[0]) is FlatInputs:  # changes nothing of the rows that kernels take
         layers = layers[1:]
+    head = layers.pop() if layers and type(layers[-1]) is DuelingHead else None
+    modules += head.children() if head else ()
     if not layers or type(layers[0]) is not RunningStandardisation or not are_unhooked(network, *modules):
         return None
     scaling = layers[0]
-    dense = dense_layers_of(layers[1:])
-    if dense is None:
+    dense, streams = dense_layers_of(layers[1:]), _streams_of(head)
+    if dense is None or (head and streams is None):
         return None
-    found = StandardisedLayers(dense, scaling.mean, scaling.variance, scaling.count, scaling.LIMIT)
+    if streams:
+        dense.append(DenseLayer(streams.weight, streams.bias, "linear"))
+    found = StandardisedLayers(dense, scaling.mean, scaling.variance, scaling.count, scaling.LIMIT, streams)
     return _Known(found, Snapshot(network, modules), scaling)
+
+
+def _streams_of(head: DuelingHead | None) -> Streams | None:
+    """Return the streams of a dueling head where each is one dense layer."""
+    if head is None or any(type(stream) not in (Linear, nn.Linear) for stream in (head.value, head.advantage)):
+        return None
+    value, advantage = ((stream.weight, stream.bias) for stream in (head.value, head.advantage))
+    return None if value[1] is None or advantage[1] is None else Streams(value, advantage)  # type: ignore[arg-type]
 
 
 def _is_sequence(module: nn.Module) -> bool:

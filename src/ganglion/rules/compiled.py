@@ -60,7 +60,12 @@ class ValueLearner(Protocol):
 
 
 def q_learning(rule: ValueLearner, batch: Batch) -> tuple[Measured, Slopes] | None:
-    """Return loss and mean value of the actions taken, and the gradient, for two small dense networks of one form."""
+    """Return loss and mean value of the actions taken, and the gradient, for two small dense networks of one form.
+
+    Transitions that count differently are left to autograd, which also keeps their errors.
+    """
+    if "weights" in batch:
+        return None
     network, target = (standardised_layers(rule.networks[role]) for role in ("network", "target"))
     if network is None or target is None:
         return None

@@ -1,8 +1,8 @@
 """Control: a network chooses actions in an environment, and is judged by the reward it collects."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
@@ -14,10 +14,9 @@ from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.environments.rendering import record_episode
-from ganglion.data.environments.replay import ReplayLoader, linear_schedule
+from ganglion.data.environments.replay import ReplayLoader
 from ganglion.data.environments.vector import (
     Act,
-    Environments,
     episode_seed,
     make_environment,
     play_episodes,
@@ -27,7 +26,7 @@ from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Film, Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.shared.evaluation import block_size, evaluating, in_blocks
+from ganglion.tasks.shared.acting import playing, replay_loader
 from ganglion.tasks.shared.fitting import adapt
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ class Control(Task):
     """Collecting reward in a Gymnasium environment, judged by the mean return of greedy play.
 
     The episodes of an evaluation always start from the same seeds, so that two evaluations differ by the network
-    alone. The configuration says how to explore and remember: `num_environments`, `replay_capacity`,
-    `learning_starts`, `train_every`, `epsilon_start`, `epsilon_end`, `epsilon_steps`, `steps_ahead`, `discount`.
+    alone. The configuration says how to explore and remember; see `ganglion.tasks.shared.acting`.
     """
 
     name = "control"
@@ -124,19 +122,7 @@ class Control(Task):
         return make_environment(self.environment)
 
     def loader(self, rule: LearningRule, seed: int) -> ReplayLoader:
-        config = self.config
-        self._loader = ReplayLoader(
-            Environments(self._make, config.num_environments, seed),
-            greedy(rule.home),
-            capacity=config.replay_capacity,
-            batch_size=self.batch_size,
-            seed=seed,
-            epsilon=linear_schedule(config.epsilon_start, config.epsilon_end, config.epsilon_steps),
-            discount=config.discount,
-            steps_ahead=config.steps_ahead,
-            train_every=config.train_every,
-            learning_starts=config.learning_starts,
-        )
+        self._loader = replay_loader(rule, self.config, self._make, self.batch_size, seed)
         return self._loader
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
@@ -186,30 +172,6 @@ class Control(Task):
             film = () if question.animation is None else (Film(*record_episode(self.environment, act, seeds[0])),)
         rows = [{"episode": number, "return": reward} for number, reward in enumerate(returns, 1)]
         return Rows(rows, {"mean": _mean(returns), "standard_deviation": _deviation(returns)}, also=film)
-
-
-def greedy(network: nn.Module) -> Act:
-    """Return the policy that takes the action of highest value, computed where the network is."""
-
-    @torch.no_grad()
-    def act(observations: Tensor) -> Tensor:
-        return network(observations.to(next(network.parameters()).device)).argmax(1).cpu()
-
-    return act
-
-
-@contextmanager
-def playing(network: nn.Module) -> Iterator[Act]:
-    """Give the policy that takes the action of highest value, the same whatever else is being played beside.
-
-    Observations are looked at in blocks of one size; see `ganglion.tasks.shared.evaluation`.
-    """
-    with evaluating(network) as device:
-
-        def act(observations: Tensor) -> Tensor:
-            return in_blocks(network, observations, block_size(network, observations[0]), device).argmax(1)
-
-        yield act
 
 
 def _fitted(config: Any, environment: gymnasium.Env) -> Any:

@@ -8,7 +8,15 @@ from ganglion.core import LearningRule
 from ganglion.data.environments.replay import ReplayLoader
 from ganglion.data.environments.vector import Environments
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.models.reinforcement.dqn import TINY, Config, DenseQNetwork, NatureQNetwork, RunningStandardisation, build
+from ganglion.models.reinforcement.dqn import (
+    TINY,
+    Config,
+    NatureQNetwork,
+    build,
+    make_network,
+)
+from ganglion.nn.action_values import DenseQNetwork
+from ganglion.nn.inputs import RunningStandardisation
 from tests.contract.rows import Row
 from tests.environments import LENGTH, Chain, chain_values
 
@@ -145,3 +153,18 @@ def test_build_makes_a_frozen_copy_of_the_network() -> None:
 def test_impossible_values_are_refused(field: str, value: float) -> None:
     with pytest.raises(ConfigurationError, match=field):
         build(Config(**{field: value}))
+
+
+def test_with_noise_the_dense_layers_are_noisy_and_the_sizes_double() -> None:
+    noisy = make_network(Config(network="mlp", exploration="noise"))
+    plain = make_network(Config(network="mlp"))
+    assert parameters(noisy) == 2 * parameters(plain)
+    observations = torch.randn(3, 4)
+    assert not torch.equal(noisy(observations), noisy(observations)), "acting explores"
+    assert torch.equal(noisy.eval()(observations), noisy(observations)), "being judged does not"
+
+
+def test_noisy_dueling_nature_networks_have_noise_in_both_streams_and_none_in_the_convolutions() -> None:
+    network = make_network(Config(dueling=True, exploration="noise"))
+    dense = 3_292_837 - sum(map(torch.numel, NatureQNetwork(4, 4).convolutions.parameters()))
+    assert parameters(network) == 3_292_837 + dense

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ganglion.core import Batch, Phase
+from ganglion.data.environments.priorities import Priorities
 from ganglion.data.environments.vector import Act, Environments
 from ganglion.errors import ConfigurationError
 
@@ -28,7 +29,7 @@ class ReplayMemory:
 
     >>> memory = ReplayMemory(3)
     >>> for reward in range(4):
-    ...     memory.add({"rewards": torch.tensor([float(reward)])})
+    ...     rows = memory.add({"rewards": torch.tensor([float(reward)])})
     >>> memory.storage["rewards"]
     tensor([3., 1., 2.])
     """
@@ -42,9 +43,10 @@ class ReplayMemory:
         self.size = 0
         """Rows that hold a transition."""
 
-    def add(self, transitions: Batch) -> None:
-        """Store transitions, one a row, at most `capacity` at once."""
+    def add(self, transitions: Batch) -> np.ndarray:
+        """Store transitions, one a row, at most `capacity` at once, and return their rows."""
         count = len(next(iter(transitions.values())))
+        rows = (self.position + np.arange(count)) % self.capacity
         self._allocate(transitions)
         before = min(count, self.capacity - self.position)  # the end of the memory
         for name, values in transitions.items():
@@ -54,6 +56,7 @@ class ReplayMemory:
                 storage[: count - before] = values[before:]
         self.position = (self.position + count) % self.capacity
         self.size = min(self.size + count, self.capacity)
+        return rows
 
     def draw(self, count: int, generator: Generator) -> Tensor:
         """Choose rows, (count,), uniformly and with replacement."""
@@ -134,6 +137,8 @@ class ReplayLoader:
         steps_ahead: environment steps that a transition leads on.
         train_every: environment steps, over all environments, from one batch to the next.
         learning_starts: environment steps before the first batch.
+        prioritise: makes what draws memories by their errors from the capacity; all alike when not given. Batches then
+            say in `weights` how much each counts.
     """
 
     def __init__(
@@ -149,6 +154,7 @@ class ReplayLoader:
         steps_ahead: int = 1,
         train_every: int = 1,
         learning_starts: int = 1,
+        prioritise: Callable[[int], Priorities] | None = None,
     ) -> None:
         if capacity < len(environments):
             raise ConfigurationError(
@@ -167,6 +173,7 @@ class ReplayLoader:
         self.act = act
         # A whole number of steps of all environments, so that the next step of one always stands as many rows ahead.
         self.memory = ReplayMemory(capacity - capacity % len(environments))
+        self.priorities = prioritise(self.memory.capacity) if prioritise else None
         self.batch_size = batch_size
         self.epsilon = epsilon
         self.train_every = train_every
@@ -185,11 +192,13 @@ class ReplayLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
+            if self.priorities:
+                self.priorities.learn()
             while self.environments.steps < self.learning_starts + self.train_every * self.batches:
                 self.collect()
             if not self._ready:
                 due = (self.environments.steps - self.learning_starts) // self.train_every + 1 - self.batches
-                self._draw(min(due, MOST_AT_ONCE))
+                self._draw(1 if self.priorities else min(due, MOST_AT_ONCE))
             self.batches += 1
             yield self._ready.popleft()
 
@@ -202,16 +211,23 @@ class ReplayLoader:
 
     def sample(self, batches: int = 1) -> Batch:
         """Draw transitions from the memory and say in `index` where they begin."""
-        rows = self.memory.draw(batches * self.batch_size, self.generator)
+        count, more = batches * self.batch_size, {}
+        if self.priorities:
+            rows, weights = self.priorities.draw(count, self.memory.size, self.environments.steps, self.generator)
+            more = {"weights": weights}
+        else:
+            rows = self.memory.draw(count, self.generator)
         if self.steps_ahead == 1:
             batch = self.memory.take(rows, "observations", "actions", "rewards", "next_observations", "terminated")
         else:
             batch = multi_step(self.memory, rows, self.steps_ahead, len(self.environments), self.discount)
-        return batch | {"index": rows}
+        return batch | more | {"index": rows}
 
     def collect(self) -> None:
         """Take one step in every environment and remember it."""
-        self.memory.add(self.environments.step(self.explore(self.act(self.environments.observations))))
+        rows = self.memory.add(self.environments.step(self.explore(self.act(self.environments.observations))))
+        if self.priorities:
+            self.priorities.add(rows)
 
     def explore(self, actions: Tensor) -> Tensor:
         """Replace each action, (environments,), by a random one with probability ε."""
@@ -234,6 +250,7 @@ class ReplayLoader:
             "generator": self._generator_state(),
             "memory": self.memory.state_dict(),
             "environments": self.environments.state_dict(),
+            **({"priorities": self.priorities.state_dict()} if self.priorities else {}),
         }
 
     def _generator_state(self) -> Tensor:
@@ -252,3 +269,5 @@ class ReplayLoader:
         self.generator.set_state(state["generator"].cpu())
         self.memory.load_state_dict(state["memory"])
         self.environments.load_state_dict(state["environments"])
+        if self.priorities:
+            self.priorities.load_state_dict(state["priorities"])

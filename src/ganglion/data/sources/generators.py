@@ -141,6 +141,18 @@ def geometric_brownian_motion(random: np.random.Generator, count: int | None) ->
     return _series(100 * np.exp(np.concatenate([[0.0], np.cumsum(returns)])))
 
 
+def swinging_prices(random: np.random.Generator, count: int | None) -> Dataset:
+    """A price that swings about a trend of 3 % a year of 252 days: a distance of x per cent shrinks by x / 20 a day.
+
+    `x(t + 1) = 0.95 x(t) + 0.01 z`, so that what is far above its trend tends to fall.
+    """
+    steps, pull, shaking = count or 4000, 0.95, 0.01
+    distance = np.zeros(steps)
+    for t, push in enumerate(random.normal(0, shaking, steps - 1)):
+        distance[t + 1] = pull * distance[t] + push
+    return _series(100 * np.exp(0.03 / 252 * np.arange(steps) + distance))
+
+
 def waves(random: np.random.Generator, count: int | None) -> Dataset:
     """Series of 64 steps: a sine, a square, a saw of 2 to 6 periods and random phase, or noise alone; all with noise.
 
@@ -188,6 +200,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "sine": sine,
     "mackey-glass": mackey_glass,
     "geometric-brownian-motion": geometric_brownian_motion,
+    "swinging-prices": swinging_prices,
     "waves": waves,
     "heartbeats": heartbeats,
     "bars-and-stripes": bars_and_stripes,

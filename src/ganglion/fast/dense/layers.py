@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ganglion.fast.applies import is_float32_array
@@ -24,6 +25,48 @@ class DenseLayer(NamedTuple):
     weight: Tensor
     bias: Tensor | None
     activation: Activation
+
+
+class Streams:
+    """The two linear streams of a dueling head as the one layer that they are together.
+
+    V + A - mean A is linear in what both see: W = w_V + W_A - mean over actions of W_A, and b likewise.
+
+    Args:
+        value, advantage: W and b of each stream, (1, features) and (1), (actions, features) and (actions).
+    """
+
+    def __init__(self, value: tuple[Tensor, Tensor], advantage: tuple[Tensor, Tensor]) -> None:
+        self.parameters = [*value, *advantage]
+        self.weight, self.bias = (torch.empty_like(tensor, requires_grad=False) for tensor in advantage)
+
+    @property
+    def are_plain(self) -> bool:
+        """Return whether the streams are what the kernels can take."""
+        (rows, depth), alike = self.parameters[0].shape, self.parameters[2].shape == self.weight.shape
+        fitting = rows == 1 and depth == self.weight.shape[1] and alike and self.parameters[3].shape == self.bias.shape
+        return fitting and all(map(is_float32_array, self.parameters))
+
+    def look(self) -> None:
+        """Note where the numbers of plain streams lie."""
+        self._parts = [tensor.detach().numpy() for tensor in self.parameters]
+        self._joined = self.weight.numpy(), self.bias.numpy()
+        self._slopes = [torch.empty_like(tensor, requires_grad=False) for tensor in self.parameters]
+        self._rooms = [slope.numpy() for slope in self._slopes]
+
+    def join(self) -> None:
+        """Write W and b as the streams are now."""
+        for whole, value, advantage in zip(self._joined, self._parts[:2], self._parts[2:], strict=True):
+            np.subtract(advantage, advantage.mean(0), out=whole)
+            whole += value
+
+    def split(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """Return the gradient of w_V, b_V, W_A and b_A from those of W and b."""
+        for slope, value, advantage in zip(gradients, self._rooms[:2], self._rooms[2:], strict=True):
+            whole = slope.numpy()
+            value[...] = whole.sum(0)
+            np.subtract(whole, whole.mean(0), out=advantage)
+        return self._slopes
 
 
 def table_of(layers: Sequence[DenseLayer], gradients: Iterable[Tensor] = ()) -> np.ndarray:

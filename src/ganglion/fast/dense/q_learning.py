@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganglion.fast import applies
-from ganglion.fast.dense.layers import DenseLayer, multiplications_of, parameters_of, table_of
+from ganglion.fast.dense.layers import DenseLayer, Streams, multiplications_of, parameters_of, table_of
 
 Batch = dict[str, Tensor]
 
@@ -27,13 +27,23 @@ class StandardisedLayers:
         mean, variance: of each feature so far, (features).
         inputs_seen: how many inputs, ().
         limit: deviations beyond which a standardised input is cut off.
+        streams: what the last layer is made of, if it is a dueling head.
     """
 
     def __init__(
-        self, layers: Sequence[DenseLayer], mean: Tensor, variance: Tensor, inputs_seen: Tensor, limit: float
+        self,
+        layers: Sequence[DenseLayer],
+        mean: Tensor,
+        variance: Tensor,
+        inputs_seen: Tensor,
+        limit: float,
+        streams: Streams | None = None,
     ) -> None:
         self.layers, self.mean, self.variance, self.inputs_seen, self.limit = layers, mean, variance, inputs_seen, limit
-        self.parameters = parameters_of(layers)
+        self.streams = streams
+        own = [*parameters_of(layers[:-1]), *streams.parameters] if streams else parameters_of(layers)
+        self.parameters = own
+        """What is learnt, W and b by turns."""
         self.features = self.operations = 0
         self.trained = False
         self._tensors = [*self.parameters, mean, variance, inputs_seen]
@@ -45,19 +55,24 @@ class StandardisedLayers:
         if layout != self._layout:
             self._look()
             self._layout = layout
+        if self.streams and self.operations:
+            self.streams.join()
         return self
 
     def _look(self) -> None:
         """Note all that kernels have to know of the tensors as they are now."""
         counted = self.inputs_seen.dtype is torch.int64 and self.inputs_seen.is_cpu and self.inputs_seen.dim() == 0
         usual = all(map(applies.is_float32_array, (self.mean, self.variance))) and self.mean.dim() == 1
+        usual = usual and (self.streams is None or self.streams.are_plain)
         alike = bool(self.layers) and self.mean.shape == self.variance.shape == self.layers[0].weight.shape[1:]
         self.operations = multiplications_of(self.layers) if counted and usual and alike else 0
         if not self.operations:
             return
         self.features = len(self.mean)
         self.trained = all(tensor.requires_grad for tensor in self.parameters)
-        self.gradients = [torch.empty_like(tensor, requires_grad=False) for tensor in self.parameters]
+        if self.streams:
+            self.streams.look()
+        self.gradients = [torch.empty_like(tensor, requires_grad=False) for tensor in parameters_of(self.layers)]
         """Room for the gradient of W and b of one layer after the other, which every update writes anew."""
         self.table = table_of(self.layers, self.gradients)
         self.statistics = self.mean.numpy(), self.variance.numpy()
@@ -99,7 +114,8 @@ def q_learning_gradient(
         batch["rewards"].numpy(), batch["terminated"].numpy(), powers, threshold, double, loss.numpy(),
         value.numpy(),
     )  # fmt: skip
-    return loss, value, network.gradients
+    found = network.gradients
+    return loss, value, [*found[:-2], *network.streams.split(found[-2:])] if network.streams else found
 
 
 _NOT_COUNTED = np.empty(0, np.int64)

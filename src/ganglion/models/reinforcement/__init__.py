@@ -32,4 +32,19 @@ SYSTEMS = (
         },
         tour={"steps": 3600},
     ),
+    System(
+        name="trader",
+        module="reinforcement.trader",
+        tasks=("trading",),
+        data="swinging-prices",
+        defaults={
+            "steps": 1500,
+            "batch_size": 128,
+            "validation": 0.2,
+            "schedule": "linear",
+            "evaluate_every": 150,
+            "report_every": 150,
+            "threads": 1,
+        },
+    ),
 )

@@ -45,7 +45,9 @@ class QLearning(LearningRule):
         target_rate: ρ, share of the way to `network` that the target network goes in one move.
 
     Batch: `observations`, `actions` (batch), `rewards` (batch), `next_observations`, `terminated` (batch, boolean);
-    `discounts` (batch) where a transition leads several steps on: the power of γ at its end.
+    `discounts` (batch) where a transition leads several steps on: the power of γ at its end. `weights` (batch) where
+    some count more than others: the loss is then the mean of w Huber_δ, and `tensors["errors"]` keeps Q(s, a) - y of
+    the latest batch, by which a prioritised memory knows what surprised.
 
     Source: Mnih et al. 2015, https://doi.org/10.1038/nature14236; van Hasselt et al. 2016, arXiv:1509.06461.
     """
@@ -75,6 +77,8 @@ class QLearning(LearningRule):
         self.optimizers = {"network": descent.make_optimizer(network)}
         self.counters = {"updates": 0}
         self.tensors: dict[str, Tensor] = {}
+        self._errors: list[Tensor] = []
+        """Of the micro-batches of the batch under way, where transitions are weighted."""
         self.descent = descent
         self.discount = discount
         self.double = double
@@ -90,7 +94,11 @@ class QLearning(LearningRule):
         return measured
 
     def network_phase(self, batch: Batch) -> dict[str, Tensor]:
-        return descend(self.optimizers["network"], batch, self.objective, self.descent)
+        measured = descend(self.optimizers["network"], batch, self.objective, self.descent)
+        if "weights" in batch:
+            self.tensors["errors"] = torch.cat(self._errors)[-len(batch["weights"]) :]
+            self._errors.clear()
+        return measured
 
     @torch.no_grad()
     def target_phase(self, batch: Batch) -> None:
@@ -105,7 +113,13 @@ class QLearning(LearningRule):
         """Return the Huber loss of a batch and the mean value of the actions that were taken in it."""
         values = self.networks["network"](batch["observations"]).float()  # (batch, actions)
         taken = values.gather(1, batch["actions"].unsqueeze(1)).squeeze(1)  # (batch)
-        loss = F.huber_loss(taken, self.targets(batch), delta=self.threshold)
+        targets = self.targets(batch)
+        if "weights" in batch:
+            self._errors.append((taken - targets).detach())
+            losses = F.huber_loss(taken, targets, delta=self.threshold, reduction="none")
+            loss = (batch["weights"] * losses).mean()
+        else:
+            loss = F.huber_loss(taken, targets, delta=self.threshold)
         return {"loss": loss, "action_value": taken.mean()}
 
     @torch.no_grad()

@@ -1,0 +1,1 @@
+"""Prices over time: how they are read, and what is refused."""
