@@ -74,8 +74,10 @@ def _found_out(network: nn.Module) -> _Known | None:
     layers = [module for module in modules if not _is_sequence(module)]
     if layers and type(layers[0]) is FlatInputs:  # changes nothing of the rows that kernels take
         layers = layers[1:]
-    head = layers.pop() if layers and type(layers[-1]) is DuelingHead else None
-    modules += head.children() if head else ()
+    head = layers[-1] if layers and type(layers[-1]) is DuelingHead else None
+    if head:
+        layers.pop()
+        modules += head.children()
     if not layers or type(layers[0]) is not RunningStandardisation or not are_unhooked(network, *modules):
         return None
     scaling = layers[0]
@@ -88,9 +90,11 @@ def _found_out(network: nn.Module) -> _Known | None:
     return _Known(found, Snapshot(network, modules), scaling)
 
 
-def _streams_of(head: DuelingHead | None) -> Streams | None:
+def _streams_of(head: nn.Module | None) -> Streams | None:
     """Return the streams of a dueling head where each is one dense layer."""
-    if head is None or any(type(stream) not in (Linear, nn.Linear) for stream in (head.value, head.advantage)):
+    if not isinstance(head, DuelingHead) or any(
+        type(stream) not in (Linear, nn.Linear) for stream in (head.value, head.advantage)
+    ):
         return None
     value, advantage = ((stream.weight, stream.bias) for stream in (head.value, head.advantage))
     return None if value[1] is None or advantage[1] is None else Streams(value, advantage)  # type: ignore[arg-type]

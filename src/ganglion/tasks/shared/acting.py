@@ -50,7 +50,7 @@ def replay_loader(
             and `importance_steps`.
     """
     # Noisy networks explore by themselves.
-    epsilons = (0.0, 0.0) if config.exploration == "noise" else (config.epsilon_start, config.epsilon_end)
+    start, end = (0.0, 0.0) if config.exploration == "noise" else (config.epsilon_start, config.epsilon_end)
 
     def prioritise(capacity: int) -> Priorities:
         importance = linear_schedule(config.importance_start, 1.0, config.importance_steps)
@@ -63,7 +63,7 @@ def replay_loader(
         capacity=config.replay_capacity,
         batch_size=batch_size,
         seed=seed,
-        epsilon=linear_schedule(*epsilons, config.epsilon_steps),
+        epsilon=linear_schedule(start, end, config.epsilon_steps),
         discount=config.discount,
         steps_ahead=config.steps_ahead,
         train_every=config.train_every,
