@@ -146,8 +146,8 @@ class Trading(Task):
             task.prices = Prices(str(state["name"]), values, float(state["steps_a_year"]), days)
             task.borders = int(state["borders"][0]), int(state["borders"][1])
             if values.ndim != 1 or not config.window < task.borders[0] <= task.borders[1] < len(values):
-                raise ValueError("prices and borders do not fit together")
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+                raise DataError("prices and borders do not fit together", found=f"{values.shape}, {task.borders}")
+        except (KeyError, TypeError, ValueError, IndexError, DataError) as error:
             raise CheckpointError(
                 "this run does not say what was traded",
                 where="state.prices of config.json",
