@@ -146,7 +146,7 @@ class Trading(Task):
             task.prices = Prices(str(state["name"]), values, float(state["steps_a_year"]), days)
             task.borders = int(state["borders"][0]), int(state["borders"][1])
             if values.ndim != 1 or not config.window < task.borders[0] <= task.borders[1] < len(values):
-                raise DataError("prices and borders do not fit together", found=f"{values.shape}, {task.borders}")
+                raise DataError("prices and borders must fit together", found=f"{values.shape}, {task.borders}")
         except (KeyError, TypeError, ValueError, IndexError, DataError) as error:
             raise CheckpointError(
                 "this run does not say what was traded",
