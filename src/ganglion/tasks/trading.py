@@ -74,6 +74,7 @@ class Walk:
 
     @property
     def wealth(self) -> np.ndarray:
+        """Wealth at each price (steps + 1,), which begins with 1."""
         return np.exp(np.concatenate([[0.0], np.cumsum(self.growths)]))
 
 

@@ -33,6 +33,7 @@ class SumTree:
         return float(self.nodes[1])
 
     def masses(self, rows: np.ndarray) -> np.ndarray:
+        """Return the masses of rows, both (count,)."""
         return self.nodes[self.first + rows]
 
     def set(self, rows: np.ndarray, masses: np.ndarray) -> None:
@@ -81,7 +82,7 @@ class Priorities:
         """Rows of the batch that was handed out last."""
 
     def add(self, rows: np.ndarray) -> None:
-        """Rows were written."""
+        """Note that rows (count,) were written."""
         self.tree.set(rows, np.full(len(rows), self.highest**self.exponent))
 
     def learn(self) -> None:

@@ -44,7 +44,7 @@ class ReplayMemory:
         """Rows that hold a transition."""
 
     def add(self, transitions: Batch) -> np.ndarray:
-        """Store transitions, one a row, at most `capacity` at once, and return their rows."""
+        """Store transitions, one a row, at most `capacity` at once, and return the rows (transitions,)."""
         count = len(next(iter(transitions.values())))
         rows = (self.position + np.arange(count)) % self.capacity
         self._allocate(transitions)

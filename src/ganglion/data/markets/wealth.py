@@ -12,7 +12,7 @@ RUIN = 1e-6
 
 
 def lags(window: int) -> np.ndarray:
-    """Return how many steps back prices are compared with: 1, 2, 4, ... up to `window`.
+    """Return how many steps back prices are compared with, (lags,): 1, 2, 4, ... up to `window`.
 
     >>> lags(20).tolist()
     [1, 2, 4, 8, 16, 20]
@@ -27,7 +27,9 @@ def shown(prices: np.ndarray, window: int) -> np.ndarray:
 
 
 def growth(before: np.ndarray, after: np.ndarray, held: np.ndarray, taken: np.ndarray, cost: float) -> np.ndarray:
-    """Return log W' / W of a step: (1 - c |a - h|) (1 + a (p' / p - 1)).
+    """Return log W' / W of each step, (steps,): the logarithm of (1 - c |a - h|) (1 + a (p' / p - 1)).
+
+    All but c are (steps,).
 
     Args:
         before, after: the price p at which a position is taken, and the next one, p'.
