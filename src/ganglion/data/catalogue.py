@@ -72,6 +72,7 @@ ENTRIES = (
     Entry("voices", "sounds", "generated", "1000 made-up words, each one of ten, spoken by eight synthetic voices"),
     Entry("syllables", "transcripts", "generated", "1200 strings of syllables in the same voices, and their spelling"),
     Entry("sketches", "drawings", "generated", "2400 drawings of faces, fish, flowers and houses, line by line"),
+    Entry("tunes", "tunes", "generated", "500 jigs, reels, waltzes and polkas in ABC, with chords"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),

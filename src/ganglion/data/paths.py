@@ -23,6 +23,10 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         from ganglion.data.formats.texts.pairs import read_pair_folder
 
         return read_pair_folder(folder, settings)
+    if kind == "tunes":
+        from ganglion.data.formats.abc.files import read_abc_folder
+
+        return read_abc_folder(folder, settings)
     if kind == "text":
         from ganglion.data.formats.text import read_text_folder
 
@@ -74,6 +78,8 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         labelled = find_labelled(folder, settings)
         if labelled is not None:
             return labelled
+    if kind is None and files and all(path.suffix.lower() == ".abc" for path in files):
+        return read_folder(folder, settings, "tunes")
     tables = {path.stem.lower(): path for path in files if path.suffix.lower() in SUFFIXES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.formats.tabular import read_tabular
@@ -231,6 +237,12 @@ def _dialogues(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
     return read_dialogues(path, settings)
 
 
+def _tunes(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.abc.files import read_abc
+
+    return read_abc(path, settings)
+
+
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 SOUNDS: tuple[Kind, ...] = ("sounds", "transcripts")
@@ -249,6 +261,7 @@ WRITTEN_AS_TEXT: tuple[Kind, ...] = (
     "text-pairs",
     "captions",
     "dialogues",
+    "tunes",
 )
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
@@ -262,6 +275,7 @@ TEXTS: dict[Kind | None, Reader] = {
     "ratings": _ratings,
     "text-pairs": _pairs,
     "drawings": _drawings,
+    "tunes": _tunes,
 }
 """How a file of any ending is read for those who want its text or its drawings."""
 READERS: dict[str, Reader] = {
@@ -269,4 +283,5 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".npz", ".npy"), _arrays),
     **dict.fromkeys((".txt", ".md"), _text),
     **dict.fromkeys((".ndjson", ".svg"), _drawings),
+    ".abc": _tunes,
 }

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from ganglion.figures.images.pen_pages import drawings as drawings
     from ganglion.figures.images.pixels import sheet as sheet
     from ganglion.figures.markets import wealth as wealth
+    from ganglion.figures.music import Roll as Roll
+    from ganglion.figures.music import piano_rolls as piano_rolls
     from ganglion.figures.recommendations import foretold as foretold
     from ganglion.figures.recommendations import found_by_length as found_by_length
     from ganglion.figures.recommendations import lists as lists
@@ -100,6 +102,7 @@ _DRAWINGS = {
     "images.pen": ("Drawn", "pen_film", "pen_pixels"),
     "images.pen_pages": ("drawings",),
     "images.pixels": ("sheet",),
+    "music": ("Roll", "piano_rolls"),
     "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),
     "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),

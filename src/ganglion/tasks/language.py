@@ -322,9 +322,9 @@ def _reading(config: Any) -> dict[str, Any]:
 def divided(dataset: Dataset, settings: DataSettings, between_words: bool) -> dict[Part, str]:
     """Return the text of each part, as it comes or cut in its own order, where asked for at ends of words only.
 
-    >>> text = Dataset.of(name="", kind="text", inputs=["one two three four"])
+    >>> text = Dataset.of(name="", kind="text", inputs=["one two three four five"])
     >>> divided(text, DataSettings(test=0.2, validation=0.3), between_words=True)
-    {'train': 'one two three ', 'validation': 'four', 'test': ''}
+    {'train': 'one two three ', 'validation': 'four ', 'test': 'five'}
     """
     held = set() if dataset.validation is None else set(dataset.validation.tolist())
     by_use = [[text for place, text in enumerate(dataset.main.values) if (place in held) == use] for use in (0, 1)]

@@ -20,6 +20,7 @@ from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.sketches import sketches
 from ganglion.data.sources.small_talk import small_talk
 from ganglion.data.sources.tastes import film_ratings
+from ganglion.data.sources.tunes import tunes
 from ganglion.data.sources.units import encoder, shifter
 from ganglion.data.sources.voices import syllables, voices
 from ganglion.errors import ConfigurationError
@@ -224,6 +225,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "voices": voices,
     "syllables": syllables,
     "sketches": sketches,
+    "tunes": tunes,
 }
 
 

@@ -27,6 +27,13 @@ SYSTEMS = (
         defaults={"epochs": 8, "batch_size": 32, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
     ),
     System(
+        name="music-rnn",
+        module="recurrent.music_rnn",
+        tasks=("music",),
+        data="tunes",
+        defaults={"epochs": 16, "batch_size": 16, "validation": 0.05, "test": 0.05, "schedule": "cosine"},
+    ),
+    System(
         name="sentiment",
         module="recurrent.sentiment",
         tasks=("categorisation",),

@@ -40,7 +40,7 @@ class KneserNey:
 
     >>> model = KneserNey(np.array([0, 1, 2] * 20), size=4, order=2)
     >>> model(np.array([0, 1])).round(2), float(model.over_all(np.array([0, 1])).sum().round(6))
-    (array([0.98]), 1.0)
+    (array([0.94]), 1.0)
     """
 
     def __init__(self, train: np.ndarray, size: int, order: int = 3) -> None:

@@ -1,0 +1,62 @@
+"""Files and folders of tunes in ABC, as a data set."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ganglion.data.dataset import Dataset
+from ganglion.data.digests import fingerprint
+from ganglion.data.fields import Field
+from ganglion.data.formats.abc.tunes import Tune, read_tune, split_tunes
+from ganglion.data.formats.text import read_text
+from ganglion.data.settings import DataSettings
+from ganglion.errors import DataError
+
+ENDING = ".abc"
+SAID = 3
+"""Tunes that could not be read and are told one by one."""
+
+
+def read_abc(path: Path, settings: DataSettings) -> Dataset:
+    """Read the tunes of a file. Raises `DataError` where none can be read, naming the line of the first fault."""
+    return _dataset(path, [path], settings)
+
+
+def read_abc_folder(folder: Path, settings: DataSettings) -> Dataset:
+    """Read the tunes of all ABC files of a folder and of those in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() == ENDING)
+    if not files:
+        raise DataError("there are no tunes in this folder", where=str(folder), expected=f"files ending in {ENDING}")
+    return _dataset(folder, files, settings)
+
+
+def tunes_in(text: str, where: str, faults: list[DataError]) -> list[Tune]:
+    """Return the tunes of a text; what is wrong with those that cannot be read is added to `faults`."""
+    tunes = []
+    for first, lines in split_tunes(text):
+        try:
+            tunes.append(read_tune(lines, first))
+        except DataError as error:
+            error.where = f"{where}, {error.where}"
+            faults.append(error)
+    return tunes
+
+
+def _dataset(path: Path, files: Iterable[Path], settings: DataSettings) -> Dataset:
+    faults: list[DataError] = []
+    tunes = [tune for one in files for tune in tunes_in(read_text(one, settings.encoding), str(one), faults)]
+    if not tunes:
+        raise faults[0]
+    texts = list(dict.fromkeys(tune.text for tune in tunes))
+    notes = [f"{len(tunes):,} tunes in ABC; titles, sources and comments are not learnt"]
+    if len(texts) < len(tunes):
+        notes.append(f"{len(tunes) - len(texts):,} tunes that stand there twice are left out once")
+    notes += [f"left out: {error.where}: {error.what}, found {error.found}" for error in faults[:SAID]]
+    if len(faults) > SAID:
+        notes.append(f"left out for such faults, too: {len(faults) - SAID:,} tunes more")
+    return Dataset(
+        name=path.stem,
+        fields={"tunes": Field(kind="texts", values=texts)},
+        source=str(path),
+        fingerprint=fingerprint(texts),
+        notes=tuple(notes),
+    )
