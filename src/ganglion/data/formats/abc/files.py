@@ -1,6 +1,6 @@
 """Files and folders of tunes in ABC, as a data set."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from ganglion.data.dataset import Dataset
@@ -29,23 +29,30 @@ def read_abc_folder(folder: Path, settings: DataSettings) -> Dataset:
     return _dataset(folder, files, settings)
 
 
-def tunes_in(text: str, where: str, faults: list[DataError]) -> list[Tune]:
-    """Return the tunes of a text; what is wrong with those that cannot be read is added to `faults`."""
+def tunes_in(text: str, where: str, faults: list[DataError] | None = None) -> list[Tune]:
+    """Return the tunes of a text.
+
+    Raises `DataError` for one that cannot be read, unless there are `faults` to add it to.
+    """
     tunes = []
     for first, lines in split_tunes(text):
         try:
             tunes.append(read_tune(lines, first))
         except DataError as error:
             error.where = f"{where}, {error.where}"
+            if faults is None:
+                raise
             faults.append(error)
     return tunes
 
 
-def _dataset(path: Path, files: Iterable[Path], settings: DataSettings) -> Dataset:
+def _dataset(path: Path, files: Sequence[Path], settings: DataSettings) -> Dataset:
     faults: list[DataError] = []
-    tunes = [tune for one in files for tune in tunes_in(read_text(one, settings.encoding), str(one), faults)]
+    read = {str(one): read_text(one, settings.encoding) for one in files}
+    tunes = [tune for where, text in read.items() for tune in tunes_in(text, where, faults)]
     if not tunes:
-        raise faults[0]
+        for where, text in read.items():
+            tunes_in(text, where)  # Raises what is wrong with the first.
     texts = list(dict.fromkeys(tune.text for tune in tunes))
     notes = [f"{len(tunes):,} tunes in ABC; titles, sources and comments are not learnt"]
     if len(texts) < len(tunes):
