@@ -10,7 +10,18 @@ from pathlib import Path
 
 import ganglion
 from ganglion.data.formats.images.files import MOST_PIXELS
-from tests.hostile import archives, arrays, captions, dialogues, images, sounds, tables, test_run_folders, texts
+from tests.hostile import (
+    archives,
+    arrays,
+    captions,
+    dialogues,
+    drawings,
+    images,
+    sounds,
+    tables,
+    test_run_folders,
+    texts,
+)
 from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
 from tests.hostile.case import CASES, Case
 from tests.hostile.conftest import TINY
@@ -31,9 +42,10 @@ KINDS = {
     "dialogues": "Dialogues",
     "archive": "Archives: tar, gzip, IDX",
     "array": "Arrays: NPY, NPZ",
+    "drawing": "Drawings: arrays of moves, lines of JSON, SVG",
     "path": "Names that are no paths",
 }
-REGISTERED = (archives, arrays, captions, dialogues, images, sounds, tables, texts)
+REGISTERED = (archives, arrays, captions, dialogues, drawings, images, sounds, tables, texts)
 assert all(REGISTERED)  # They have registered their cases.
 
 

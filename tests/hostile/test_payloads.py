@@ -38,6 +38,7 @@ def doors(path: Path, run: Path, images: Path) -> dict[str, Callable[[], Any]]:
     return {
         "read": partial(read, path, DataSettings()),
         "read as a series": partial(read, path, DataSettings(), "series"),
+        "read as drawings": partial(read, path, DataSettings(), "drawings"),
         "check": partial(strict_check, path),
         "predict rows": lambda: ganglion.open_run(run).predict(path),
         "predict images": lambda: ganglion.open_run(images).predict([path]),

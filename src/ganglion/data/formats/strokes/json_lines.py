@@ -66,7 +66,7 @@ def _drawing(value: Any, where: str) -> Lines:
     name = next((name for name in HELD if isinstance(value, dict) and name in value), None)
     held = value[name] if name else value
     try:
-        lines = _lines(held)
+        lines = _lines(held, quick=name == HELD[0])
     except (TypeError, ValueError, OverflowError):
         lines = []
     if not lines or not all(np.isfinite(line).all() for line in lines):
@@ -80,13 +80,15 @@ def _drawing(value: Any, where: str) -> Lines:
     return lines
 
 
-def _lines(held: Any) -> Lines:
+def _lines(held: Any, *, quick: bool) -> Lines:
+    """Return lines or moves in whichever way they are written; rows of two numbers are points unless `quick`."""
     if not held or not isinstance(held, list):
         return []
     if not isinstance(held[0][0], list):
         moves = np.array(held, dtype=np.float64)
         return lines_of(moves) if moves.ndim == 2 and moves.shape[1] == 3 else []
-    if all(len(line) in (2, 3) and len({len(row) for row in line}) == 1 for line in held):
+    by_points = not quick and all(len(row) == 2 for line in held for row in line)
+    if not by_points and all(len(line) in (2, 3) and len({len(row) for row in line}) == 1 for line in held):
         return [np.array(line[:2], dtype=np.float64).T for line in held if len(line[0])]
     lines = [np.array(line, dtype=np.float64) for line in held if line]
     return [line[:, :2] for line in lines] if all(line.ndim == 2 and line.shape[1] >= 2 for line in lines) else []

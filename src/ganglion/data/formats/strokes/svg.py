@@ -78,6 +78,9 @@ def _drawn(element: ElementTree.Element, outer: np.ndarray, path: Path) -> Itera
     if tag in SHAPES:
         try:
             lines = SHAPES[tag](element)
+        except DataError as error:
+            error.where = str(path)
+            raise
         except (ValueError, IndexError, OverflowError) as error:
             raise DataError(
                 f"this {tag} cannot be drawn",
