@@ -129,7 +129,7 @@ class SketchingTask(Task):
         "drawn": "New drawings; the temperature rises from row to row",
         "completed": "Test drawings of which the blue part was given, finished by the network",
         "rebuilt": "Test drawings, and below each what is left of it after the latents",
-        "interpolated": "From one test drawing to another, row by row",
+        "interpolated": "From one test drawing to that which is least like it, row by row",
         "code_map": "Where the encoder puts the test drawings; one point each",
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate, "interpolate": Interpolate}
@@ -199,10 +199,10 @@ class SketchingTask(Task):
         rebuilt = self._lines(draw(network, latents, **self._asked(len(some), QUIET)))
         bands = [_drawn(self._lines(some)), _drawn(rebuilt)]
         drawn["rebuilt"] = figures.drawings(bands, ("drawing", "rebuilt"), "Rebuilt from the latents")
-        ways = [(latents[place], latents[place + 1]) for place in range(min(ROWS, len(some) - 1))]
-        if ways:
-            rows = [_drawn(self._way(network, *ends, COLUMNS, QUIET)) for ends in ways]
-            drawn["interpolated"] = figures.drawings(rows, title="From one test drawing to another")
+        farthest = torch.cdist(latents, latents).argmax(dim=1)
+        ways = zip(latents[:ROWS], latents[farthest[:ROWS]], strict=True)
+        rows = [_drawn(self._way(network, *ends, COLUMNS, QUIET)) for ends in ways]
+        drawn["interpolated"] = figures.drawings(rows, title="From one test drawing to another")
         return drawn
 
     def _completions(self, network: nn.Module, some: Sequence[Tensor]) -> "Figure":

@@ -103,6 +103,6 @@ SYSTEMS = (
         module="recurrent.sketch_rnn",
         tasks=("sketching",),
         data="sketches",
-        defaults={"epochs": 20, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
+        defaults={"epochs": 28, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
 )
