@@ -4,7 +4,10 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.digests import fingerprint
 from ganglion.data.paths import WRITTEN_AS_TEXT, read_file, read_folder
 from ganglion.data.published import PUBLISHED
 from ganglion.data.reading import obeyed
@@ -73,9 +76,14 @@ ENTRIES = (
     Entry("syllables", "transcripts", "generated", "1200 strings of syllables in the same voices, and their spelling"),
     Entry("sketches", "drawings", "generated", "2400 drawings of faces, fish, flowers and houses, line by line"),
     Entry("tunes", "tunes", "generated", "500 jigs, reels, waltzes and polkas in ABC, with chords"),
+    Entry("moving-digits", "films", "generated", "2000 films of a digit that goes one of eight ways"),
+    Entry("passing-digits", "films", "generated", "3500 films of a digit that passes behind a slit: which one"),
+    Entry("turning-digits", "films", "generated", "1500 films of a digit that turns, with its way at every frame"),
+    Entry("bouncing-digits", "films", "generated", "1200 films of a digit that bounces off the edges, to be continued"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),
+    Entry("moving-mnist", "films", "published", "2500 films of two bouncing digits of MNIST, 64 x 64 pixels"),
 )
 
 
@@ -122,7 +130,17 @@ def _read_entry(entry: Entry, settings: DataSettings) -> Dataset:
         from ganglion.data.sources.generators import generate
 
         return generate(entry.name)
+    if entry.name == "moving-mnist":
+        return _moving_mnist(_read_published("mnist", settings))
     return _read_published(entry.name, settings)
+
+
+def _moving_mnist(mnist: Dataset) -> Dataset:
+    from ganglion.data.sources.moving_digits import moving_mnist
+
+    made = moving_mnist(np.asarray(mnist.inputs), np.asarray(mnist.test_inputs))
+    digest = fingerprint(*(np.asarray(one["inputs"].values) for one in (made.fields, made.test_fields)))
+    return replace(made, name="moving-mnist", source="moving-mnist", fingerprint=digest, notes=mnist.notes)
 
 
 def cache_folder() -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ganglion.data.fields import Boxes, Field, FieldKind
+from ganglion.data.fields import UNJUDGED, Boxes, Field, FieldKind
 
 LOOKED_AT = 200
 """Samples of a field that a line is made from; the samples lie evenly over the whole."""
@@ -68,6 +68,13 @@ def _classes(field: Field) -> Described:
     return "classes to predict", f"{len(counts)} different", said
 
 
+def _step_classes(field: Field) -> Described:
+    steps = np.concatenate([np.asarray(value) for value in field.values])
+    counts = Counter(steps[steps != UNJUDGED].tolist())
+    said = ", ".join(f"{_named(field, number)} ({count:,})" for number, count in counts.most_common(EXAMPLES))
+    return "classes at every step", f"{len(counts)} different", said
+
+
 def _numbers(field: Field) -> Described:
     values = np.asarray(field.values, dtype=np.float64)
     said = ", ".join(f"{value:.6g}" for value in values.ravel()[:EXAMPLES])
@@ -110,6 +117,7 @@ DESCRIBED: dict[FieldKind, Callable[[Field], Described]] = {
     "masks": _masks,
     "boxes": _boxes,
     "classes": _classes,
+    "step-classes": _step_classes,
     "values": _numbers,
     "ratings": _numbers,
     "weights": _numbers,

@@ -45,6 +45,10 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         from ganglion.data.formats.strokes.reading import read_drawing_folder
 
         return read_drawing_folder(folder, settings)
+    if kind == "films":
+        from ganglion.data.formats.films.folders import read_film_folder
+
+        return read_film_folder(folder, settings)
     from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.images.cifar import find_cifar, read_cifar
     from ganglion.data.formats.images.files import is_image
@@ -144,6 +148,10 @@ def read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
         return read_idx_folder(path)
     suffix = path.suffix.lower()
     regular(path)
+    if kind in (None, "films") and (suffix in VIDEOS or (suffix in MOVING and kind == "films")):
+        from ganglion.data.formats.films.folders import read_film
+
+        return read_film(path)
     if suffix in PROGRAMS:
         raise DataError(
             "files of this kind can run programs when they are read, and are never opened",
@@ -243,6 +251,10 @@ def _tunes(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     return read_abc(path, settings)
 
 
+VIDEOS = (".gif", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg")
+"""Endings of films, of which one file is a set of its own."""
+MOVING = (".webp", ".png", ".apng")
+"""Endings of pictures that are films where these are wanted."""
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
 SOUNDS: tuple[Kind, ...] = ("sounds", "transcripts")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ganglion.figures.classes import by_class as by_class
     from ganglion.figures.classes import precision_recall as precision_recall
     from ganglion.figures.classes import reliability as reliability
+    from ganglion.figures.images.clips import by_frame as by_frame
+    from ganglion.figures.images.clips import film_strips as film_strips
+    from ganglion.figures.images.clips import forecast_strips as forecast_strips
     from ganglion.figures.decisions import action_values as action_values
     from ganglion.figures.decisions import decision_graph as decision_graph
     from ganglion.figures.decisions import decision_grid as decision_grid
@@ -93,6 +96,7 @@ _DRAWINGS = {
     "images.explanations": ("heat_over", "under_attack"),
     "images.film": ("save_film",),
     "energy": ("couplings", "temperatures"),
+    "images.clips": ("by_frame", "film_strips", "forecast_strips"),
     "fits": ("add_circles", "fit"),
     "functions": ("function_curves",),
     "images.grids": ("filters", "frames", "image_grid", "map_rows", "reconstructions", "strips"),

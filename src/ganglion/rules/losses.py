@@ -64,6 +64,20 @@ def binary_cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: floa
     return F.binary_cross_entropy_with_logits(outputs, values * (1 - label_smoothing) + label_smoothing / 2)
 
 
+def frame_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over films and frames of sum over pixels of -t log s(z) - (1 - t) log(1 - s(z)), in nats.
+
+    Args:
+        outputs: logits z (films, frames, channels, height, width).
+        targets: t of the same shape, black being 0 and white 1.
+
+    >>> import torch
+    >>> round(frame_cross_entropy(torch.zeros(1, 3, 1, 2, 2), torch.ones(1, 3, 1, 2, 2)).item(), 4)  # 4 log 2
+    2.7726
+    """
+    return F.binary_cross_entropy_with_logits(outputs, targets, reduction="sum") / (len(targets) * targets.shape[1])
+
+
 def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of (z - t)^2 over samples and outputs; class numbers become 0 and 1.
 

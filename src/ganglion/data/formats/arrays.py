@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.films.arrays import films_of_arrays
 from ganglion.data.formats.npz import INPUT_NAMES, TARGET_NAMES
 from ganglion.data.formats.short_series import refuse_too_short
 from ganglion.data.formats.stored import STORED
@@ -35,6 +36,9 @@ def from_arrays(
     ('no', 'yes')
     """
     inputs = _array(inputs, "inputs")
+    if kind == "films":
+        described: dict[str, Any] = {"name": name, "source": STORED, "pixels": pixels}
+        return films_of_arrays(inputs, None if targets is None else _array(targets, "targets"), **described)
     black_white: Range | None = None
     remarks: tuple[str, ...] = ()
     kind = (

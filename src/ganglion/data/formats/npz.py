@@ -36,6 +36,11 @@ def read_arrays(path: Path, settings: DataSettings, kind: Kind | None = None) ->
     arrays = load_arrays(path)
     inputs, test_inputs = _inputs(arrays, path)
     found = [_find(arrays, TARGET_NAMES, part) for part in ("train", "test")]
+    if kind == "films":
+        from ganglion.data.formats.films.arrays import films_of_arrays
+
+        described: dict[str, Any] = {"name": path.stem, "source": str(path), "pixels": settings.pixels}
+        return films_of_arrays(inputs, found[0], test_inputs, found[1], **described)
     _refuse_uneven(inputs, found[0], path)
     _refuse_uneven(test_inputs, found[1], path)
     shape: Kind = kind or ("image" if inputs.ndim > 2 else "tabular")

@@ -5,7 +5,7 @@
 
 from ganglion.data.formats.questions import read_inputs
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
-from ganglion.data.preprocessing.classes import ClassPreprocessing
+from ganglion.data.preprocessing.classes import ClassPreprocessing, StepClassPreprocessing
 from ganglion.data.preprocessing.films import FilmPreprocessing
 from ganglion.data.preprocessing.images import ImagePreprocessing
 from ganglion.data.preprocessing.masks import MaskPreprocessing
@@ -32,6 +32,7 @@ __all__ = [
     "RatingPreprocessing",
     "SeriesPreprocessing",
     "ShortSeriesPreprocessing",
+    "StepClassPreprocessing",
     "StrokePreprocessing",
     "TabularPreprocessing",
     "TaggedPreprocessing",

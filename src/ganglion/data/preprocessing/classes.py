@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.data.fields import UNJUDGED
+from ganglion.data.preprocessing.films import spread
 from ganglion.errors import DataError
 from ganglion.settings import at_least, settings
 
@@ -50,3 +52,40 @@ class ClassPreprocessing:
     def inverse(self, numbers: Tensor) -> list[str]:
         """Return the names of class numbers `(samples,)`."""
         return [self.labels[number] for number in numbers.tolist()]
+
+
+@final
+@settings
+class StepClassPreprocessing:
+    """The class at every step of a sample as its number, `UNJUDGED` where a step is of no class.
+
+    >>> ways = StepClassPreprocessing.fit([np.array([0, 0, 1, 1])], ("left", "right"), num_steps=2)
+    >>> ways([np.array([0, 0, 1, 1])]).tolist()
+    [[0, 1]]
+    """
+
+    num_classes: Annotated[int, at_least(1)]
+    """Classes that there are."""
+    names: tuple[str, ...] = ()
+    """What each is called; its number where none are given."""
+    num_steps: Annotated[int, at_least(0)] = 0
+    """Steps that are taken of each sample, evenly spread over it; 0 for all, of samples that are equally long."""
+
+    @classmethod
+    def fit(cls, classes: Sequence[np.ndarray], names: Sequence[str] = (), *, num_steps: int = 0) -> Self:
+        """Keep the names, and count the classes, (steps,) for each sample, where there are none."""
+        most = max((int(np.max(one, initial=0)) for one in classes), default=0)
+        return cls(num_classes=len(names) or 1 + most, names=tuple(names), num_steps=num_steps)
+
+    def __call__(self, raw: Sequence[np.ndarray]) -> Tensor:
+        """Return class numbers `(samples, steps)` int64. Raises `DataError` for one that there is not."""
+        taken = [np.asarray(one)[spread(len(one), self.num_steps)] for one in raw]
+        numbers = np.stack(taken).astype(np.int64) if taken else np.empty((0, self.num_steps), np.int64)
+        known = numbers[numbers != UNJUDGED]
+        ClassPreprocessing(num_classes=self.num_classes)(known)  # raises for one that there is not
+        return torch.from_numpy(numbers)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What class 0, 1, ... is called."""
+        return self.names or tuple(map(str, range(self.num_classes)))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganglion.data.fields import Field, FieldKind, Values
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
-from ganglion.data.preprocessing.classes import ClassPreprocessing
+from ganglion.data.preprocessing.classes import ClassPreprocessing, StepClassPreprocessing
 from ganglion.data.preprocessing.films import FilmPreprocessing
 from ganglion.data.preprocessing.images import ImagePreprocessing
 from ganglion.data.preprocessing.masks import MaskPreprocessing
@@ -48,6 +48,7 @@ PREPROCESSING: dict[FieldKind, type[Preprocessing]] = {
     "waveforms": WaveformPreprocessing,
     "strokes": StrokePreprocessing,
     "films": FilmPreprocessing,
+    "step-classes": StepClassPreprocessing,
     "series": SeriesPreprocessing,
     "short-series": ShortSeriesPreprocessing,
     "weights": WeightPreprocessing,
@@ -66,7 +67,7 @@ def fit(field: Field, **options: Any) -> Preprocessing:
     ('cat', 'dog')
     """
     described: dict[str, Any] = {}
-    if field.kind in ("classes", "masks", "boxes", "values", "series"):
+    if field.kind in ("classes", "step-classes", "masks", "boxes", "values", "series"):
         described = {"names": field.names}
     elif field.kind in ("rows", "short-series"):
         described = {"columns": field.names}

@@ -14,6 +14,7 @@ from ganglion.data.sources.dates import dates
 from ganglion.data.sources.facades import facades
 from ganglion.data.sources.faces import faces
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
+from ganglion.data.sources.moving_digits import bouncing_digits, moving_digits, passing_digits, turning_digits
 from ganglion.data.sources.notices import notices
 from ganglion.data.sources.scenes import scenes
 from ganglion.data.sources.shapes import shapes
@@ -226,6 +227,10 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "syllables": syllables,
     "sketches": sketches,
     "tunes": tunes,
+    "moving-digits": moving_digits,
+    "passing-digits": passing_digits,
+    "turning-digits": turning_digits,
+    "bouncing-digits": bouncing_digits,
 }
 
 

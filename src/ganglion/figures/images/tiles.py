@@ -53,7 +53,7 @@ class Tiles:
         x = self.left + column * (self.width + 0.06)
         return x, self.top + row * (self.height + self.caption + 0.06) + self.caption
 
-    def put(self, row: int, column: int, image: np.ndarray, caption: str = "") -> None:
+    def put(self, row: int, column: int, image: np.ndarray, caption: str = "", colour: str = INK) -> None:
         """Draw an image `(height, width, 3)` in [0, 1] in its place, under its caption."""
         x, y = self.corner(row, column)
         enlarged = self.width * DOTS_PER_INCH >= image.shape[1]
@@ -68,7 +68,7 @@ class Tiles:
         if caption:
             most = max(6, int(self.width / 0.068))
             lines = [text(line, most) for line in str(caption).splitlines()[: self.lines]]
-            self.axes.text(x, y - 0.04, "\n".join(lines), size=7.5, va="bottom", color=INK, linespacing=1.1)
+            self.axes.text(x, y - 0.04, "\n".join(lines), size=7.5, va="bottom", color=colour, linespacing=1.1)
         self.axes.set_xlim(0, self.figure.get_figwidth())
         self.axes.set_ylim(self.figure.get_figheight(), 0)
 

@@ -105,4 +105,11 @@ SYSTEMS = (
         data="sketches",
         defaults={"epochs": 28, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
+    System(
+        name="video-classifier",
+        module="recurrent.video_classifier",
+        tasks=("film_classification",),
+        data="moving-digits",
+        defaults={"epochs": 16, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
+    ),
 )

@@ -26,15 +26,18 @@ class ConvLSTMCell(Cell):
     Args:
         in_channels: channels of the maps at each step; with 0 the cell lives on its state alone.
         hidden_channels: channels of the state.
-        kernel_size: odd side of the kernels.
+        kernel_size: odd side of the kernels U, and of W where no other is given.
         peepholes: let the gates see the cell.
         forget_bias: initial bias of the forget gate.
+        input_kernel_size: odd side of the kernels W.
 
     Source: Shi et al., Convolutional LSTM network (2015). Its peepholes have a weight for each place of the map; one
     for each channel fits maps of any size and gives the published numbers of parameters.
     """
 
     input_rank = 5
+    input_weight: nn.Parameter
+    recurrent_weight: nn.Parameter
     peepholes: Tensor | None
 
     def __init__(
@@ -45,15 +48,17 @@ class ConvLSTMCell(Cell):
         *,
         peepholes: bool = True,
         forget_bias: float = 1.0,
+        input_kernel_size: int | None = None,
     ) -> None:
         super().__init__()
-        if kernel_size % 2 == 0:
-            raise ConfigurationError("the kernels of a ConvLSTM must have an odd side", found=str(kernel_size))
+        sides = (input_kernel_size or kernel_size, kernel_size)
+        if any(side % 2 == 0 for side in sides):
+            raise ConfigurationError("the kernels of a ConvLSTM must have an odd side", found=str(sides))
         self.in_features, self.state_features = in_channels, (hidden_channels, hidden_channels)
-        self.padding, self.forget_bias = kernel_size // 2, forget_bias
-        window = (kernel_size, kernel_size)
-        self.input_weight = nn.Parameter(torch.empty(4 * hidden_channels, in_channels, *window))
-        self.recurrent_weight = nn.Parameter(torch.empty(4 * hidden_channels, hidden_channels, *window))
+        self.forget_bias = forget_bias
+        for name, channels, side in zip(("input", "recurrent"), (in_channels, hidden_channels), sides, strict=True):
+            weight = torch.empty(4 * hidden_channels, channels, side, side)
+            self.register_parameter(f"{name}_weight", nn.Parameter(weight))
         self.bias = nn.Parameter(torch.empty(4 * hidden_channels))
         self.register_parameter("peepholes", nn.Parameter(torch.empty(3, hidden_channels)) if peepholes else None)
         self.reset_parameters()
@@ -74,7 +79,7 @@ class ConvLSTMCell(Cell):
         if not self.in_features:
             shape = (*inputs.shape[:2], len(self.bias), *inputs.shape[3:])
             return self.bias[:, None, None].expand(shape)
-        maps = functional.conv2d(inputs.flatten(0, 1), self.input_weight, self.bias, padding=self.padding)
+        maps = functional.conv2d(inputs.flatten(0, 1), self.input_weight, self.bias, padding="same")
         return maps.unflatten(0, inputs.shape[:2])
 
     def step(self, projected: Tensor, state: State) -> LSTMState:
@@ -83,7 +88,7 @@ class ConvLSTMCell(Cell):
 
     def activities(self, projected: Tensor, state: State) -> dict[str, Tensor]:
         hidden, cell = state
-        total = projected + functional.conv2d(hidden, self.recurrent_weight, padding=self.padding)
+        total = projected + functional.conv2d(hidden, self.recurrent_weight, padding="same")
         i, f, z, o = total.chunk(4, dim=1)
         if self.peepholes is not None:
             p_i, p_f, p_o = self.peepholes[:, :, None, None]
@@ -103,9 +108,9 @@ class ConvLSTMCell(Cell):
         return LSTMState(*state)
 
     def extra_repr(self) -> str:
-        side = self.input_weight.shape[-1]
+        sides = dict.fromkeys((self.input_weight.shape[-1], self.recurrent_weight.shape[-1]))
         end = ", peepholes" if self.peepholes is not None else ""
-        return f"{self.in_features}, {self.state_features[0]}, {side}x{side}{end}"
+        return f"{self.in_features}, {self.state_features[0]}, {' and '.join(f'{side}x{side}' for side in sides)}{end}"
 
 
 class ConvLSTM(Recurrent):
@@ -114,10 +119,11 @@ class ConvLSTM(Recurrent):
     Args:
         in_channels: channels of the maps at each step; 0 for a forecaster that lives on its state alone.
         hidden_channels: channels of each layer, from the lowest to the highest.
-        kernel_size: odd side of the kernels.
+        kernel_size: odd side of the kernels over states, and over inputs where no other is given.
         peepholes: let the gates see the cell, with a weight for each channel.
         forget_bias: initial bias of the forget gates.
         bidirectional: read each sequence from its end as well.
+        input_kernel_size: odd side of the kernels over inputs.
         options: `Recurrent` says what they mean.
 
     >>> network = ConvLSTM(1, (8, 4), kernel_size=3)
@@ -135,12 +141,20 @@ class ConvLSTM(Recurrent):
         peepholes: bool = True,
         forget_bias: float = 1.0,
         bidirectional: bool = False,
+        input_kernel_size: int | None = None,
         **options: Unpack[Options],
     ) -> None:
         widths = iter([width for width in hidden_channels for _ in range(1 + bidirectional)])
 
         def make(below: int) -> Cell:
-            return ConvLSTMCell(below, next(widths), kernel_size, peepholes=peepholes, forget_bias=forget_bias)
+            return ConvLSTMCell(
+                below,
+                next(widths),
+                kernel_size,
+                peepholes=peepholes,
+                forget_bias=forget_bias,
+                input_kernel_size=input_kernel_size,
+            )
 
         cells = stack_cells(make, in_channels, len(hidden_channels), bidirectional, options.get("merge"))
         super().__init__(*cells, **options)

@@ -12,10 +12,12 @@ from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.pixels import BYTES
 from ganglion.data.preprocessing import (
     ClassPreprocessing,
+    FilmPreprocessing,
     ImagePreprocessing,
     Preprocessing,
     SeriesPreprocessing,
     ShortSeriesPreprocessing,
+    StepClassPreprocessing,
     TabularPreprocessing,
     TaggedPreprocessing,
     TextPreprocessing,
@@ -79,6 +81,9 @@ def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
         case ImagePreprocessing(channels=channels, size=(height, width)):
             found = {"in_features": channels * height * width, "in_channels": channels, "image_size": height}
             found |= {"image_height": height, "image_width": width}
+        case FilmPreprocessing(frames=frames, num_frames=count):
+            found = {"in_channels": frames.channels, "num_frames": count}
+            found |= dict(zip(("image_height", "image_width"), frames.size, strict=True))
         case TabularPreprocessing(features=features):
             found = {"in_features": len(features)}
         case SeriesPreprocessing(means=means):
@@ -92,7 +97,7 @@ def sizes(preprocessing: Mapping[str, Preprocessing]) -> dict[str, int | None]:
         case TaggedPreprocessing(text=text, tags=tags):
             found = {"vocabulary_size": len(text.tokens), "num_classes": len(tags)}
     match preprocessing.get("targets"):
-        case ClassPreprocessing(num_classes=classes):
+        case ClassPreprocessing(num_classes=classes) | StepClassPreprocessing(num_classes=classes):
             found |= {"num_classes": classes}
         case SeriesPreprocessing(means=means):
             found |= {"out_features": len(means), "num_classes": None}
@@ -152,9 +157,9 @@ def _fit_images(
     as_found = ImagePreprocessing.fit(field.values)
     if "image_size" not in given and hasattr(config, "image_size"):
         options["image_size"] = config.image_size
-        if _open(config, "image_size"):
+        if is_open(config, "image_size"):
             options["image_size"] = min(max(*as_found.size, config.smallest_image), config.largest_image)
-        if hasattr(config, "in_channels") and not _open(config, "in_channels"):
+        if hasattr(config, "in_channels") and not is_open(config, "in_channels"):
             options["channels"] = config.in_channels
     prepared = ImagePreprocessing.fit(field.values, **options)
     brightness = prepared.brightness_of(field.values)
@@ -189,7 +194,7 @@ def _share(size: Size, framed: Any) -> tuple[float, ...]:
     return there.top / height, there.left / width, there.size[0] / height, there.size[1] / width
 
 
-def _open(config: Any, name: str) -> bool:
+def is_open(config: Any, name: str) -> bool:
     """Whether the data may decide a field: it exists, and the user left it at its default."""
     return any(one.name == name and getattr(config, name) == one.default for one in dataclasses.fields(config))
 
@@ -206,13 +211,14 @@ def _resizing(as_found: ImagePreprocessing, prepared: ImagePreprocessing, alike:
 
 
 def _refuse_options_of_images(fields: Mapping[str, Field], settings: DataSettings) -> None:
-    if any(field.kind == "images" for field in fields.values()):
+    kinds = {field.kind for field in fields.values()}
+    if "images" in kinds:
         return
     given = {
         "augmented": settings.augment != "none",
         "changed in colour": settings.colour_jitter > 0 or settings.lighting > 0,
         "cut out of": settings.cutout > 0,
-        "resized": settings.resize is not None,
+        "resized": settings.resize is not None and "films" not in kinds,
         "standardised by the channel": settings.standardise,
     }
     for word in (word for word, is_given in given.items() if is_given):

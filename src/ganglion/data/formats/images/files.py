@@ -87,7 +87,7 @@ def decode(
         if shown_at is not None:
             image = _reduced(image, shown_at)
         upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
-        flat = _flattened(upright)
+        flat = flattened(upright)
         if channels is not None:
             flat = flat.convert("L" if channels == 1 else "RGB")
         if size is not None and (flat.height, flat.width) != size:
@@ -118,7 +118,7 @@ def _reduced(image: Image.Image, shown_at: tuple[int, int]) -> Image.Image:
     if factor < 2 or _is_deep(image):
         return image
     orientation = _orientation(image)
-    small = _flattened(image).reduce(factor)
+    small = flattened(image).reduce(factor)
     if orientation > 1:
         small.getexif()[ORIENTATION] = orientation
     return small
@@ -244,7 +244,7 @@ def _is_grey(image: Image.Image) -> bool:
     return bool((colours == colours[:, :1]).all())
 
 
-def _flattened(image: Image.Image) -> Image.Image:
+def flattened(image: Image.Image) -> Image.Image:
     """Return the image as 8-bit grey (L) or colour (RGB) without transparency."""
     if image.mode in ("RGB", "L") and "transparency" not in image.info:
         return image
