@@ -79,7 +79,7 @@ ENTRIES = (
     Entry("moving-digits", "films", "generated", "2000 films of a digit that goes one of eight ways"),
     Entry("passing-digits", "films", "generated", "3500 films of a digit that passes behind a slit: which one"),
     Entry("turning-digits", "films", "generated", "1500 films of a digit that turns, with its way at every frame"),
-    Entry("bouncing-digits", "films", "generated", "1200 films of a digit that bounces off the edges, to be continued"),
+    Entry("bouncing-digits", "films", "generated", "1500 films of a digit that bounces off the edges, to be continued"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),

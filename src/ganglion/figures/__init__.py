@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from ganglion.figures.classes import by_class as by_class
     from ganglion.figures.classes import precision_recall as precision_recall
     from ganglion.figures.classes import reliability as reliability
-    from ganglion.figures.images.clips import by_frame as by_frame
-    from ganglion.figures.images.clips import film_strips as film_strips
-    from ganglion.figures.images.clips import forecast_strips as forecast_strips
     from ganglion.figures.decisions import action_values as action_values
     from ganglion.figures.decisions import decision_graph as decision_graph
     from ganglion.figures.decisions import decision_grid as decision_grid
@@ -38,6 +35,9 @@ if TYPE_CHECKING:
     from ganglion.figures.images.captions import described as described
     from ganglion.figures.images.captions import looked_at as looked_at
     from ganglion.figures.images.captions import words_on as words_on
+    from ganglion.figures.images.clips import by_frame as by_frame
+    from ganglion.figures.images.clips import film_strips as film_strips
+    from ganglion.figures.images.clips import forecast_strips as forecast_strips
     from ganglion.figures.images.explanations import heat_over as heat_over
     from ganglion.figures.images.explanations import under_attack as under_attack
     from ganglion.figures.images.film import save_film as save_film

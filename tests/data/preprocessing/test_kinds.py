@@ -14,6 +14,7 @@ from ganglion.data.preprocessing import (
     ImagePreprocessing,
     MaskPreprocessing,
     Ragged,
+    StepClassPreprocessing,
     TaggedPreprocessing,
     TextPreprocessing,
     WaveformPreprocessing,
@@ -44,6 +45,7 @@ FIELDS: dict[FieldKind, Field] = {
         "waveforms": [RANDOM.normal(0, 0.1, length).astype(np.float32) for length in (30, 10, 20, 25)],
         "strokes": [RANDOM.normal(0, 7, (length, 3)) for length in (3, 1, 4, 2)],
         "films": [PIXELS[:length] for length in (3, 1, 4, 2)],
+        "step-classes": [np.arange(3) % 2] * 4,
         "series": RANDOM.normal(100, 3, (30, 2)),
         "short-series": RANDOM.normal(3, 2, (4, 10, 2)),
         "weights": np.array([1.0, 0.0, 2.0, 1.0]),
@@ -258,6 +260,15 @@ def test_films_are_their_frames() -> None:
     assert (frames.shape, lengths.tolist()) == ((2, 4, 1, 8, 8), [4, 2])
     assert torch.equal(frames[0], films.frames(PIXELS))
     assert films.inverse(frames[1, :2]).shape == (2, 8, 8, 1)
+
+
+def test_so_many_frames_are_taken_of_each_film_and_their_classes_with_them() -> None:
+    films = FilmPreprocessing.fit([PIXELS], image_size=8, num_frames=3)([PIXELS, PIXELS[:2]])
+    assert films.shape == (2, 3, 3, 8, 8)
+    classes = StepClassPreprocessing.fit([np.array([0, 1, 1, 2])], num_steps=3)
+    assert classes([np.array([0, 1, 1, 2]), np.array([2, UNJUDGED])]).tolist() == [[0, 1, 2], [2, 2, UNJUDGED]]
+    with pytest.raises(DataError, match="unknown"):
+        classes([np.array([3, 3])])
 
 
 def test_ragged_samples_are_padded_in_any_order() -> None:

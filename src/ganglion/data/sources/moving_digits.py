@@ -8,7 +8,6 @@ from PIL import Image
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import UNJUDGED, Field
 from ganglion.data.sources.bundled import read_bundled
-from ganglion.errors import DataError
 
 SIDE, DIGIT = 32, 16
 """Pixels of a side of a film and of a digit in it."""
@@ -20,7 +19,7 @@ WAYS = {
 STRAIGHT = ("down", "left", "right", "up")
 FRAMES, BOUNCING_FRAMES = 10, 20
 TESTED = 5
-"""Every so many films are the test part, of digits that no training film shows."""
+"""Every so many digits are shown by test films alone, of which there is one for four training films."""
 RATE = 8
 WALL, SLIT, PACE = 96, 2, 2
 """Brightness of the wall, width of the slit in it, and pixels that a digit passes by in a frame."""
@@ -36,7 +35,7 @@ def moving_digits(random: np.random.Generator, count: int | None) -> Dataset:
     """
     films, ways = [], []
     names = tuple(WAYS)
-    for digit in _digits(random, count or 2000):
+    for digit in _digits(random, count or 1600):
         way = int(random.integers(len(names)))
         steps = np.array(WAYS[names[way]]) * random.integers(2, 4)
         films.append(_wrapped(digit, random.integers(SIDE, size=2) + np.arange(FRAMES)[:, None] * steps))
@@ -49,10 +48,10 @@ def passing_digits(random: np.random.Generator, count: int | None) -> Dataset:
 
     When it comes differs from film to film, so that a single frame hardly says which digit it is.
     """
-    numbers = _classes(count or 3500)
+    numbers = _classes(count or 2800)
     films = []
     frames, left = DIGIT // PACE + 4, (DIGIT - SLIT) // 2
-    for digit in _digits(random, count or 3500):
+    for digit in _digits(random, count or 2800):
         start = random.integers(5)
         film = np.full((frames, DIGIT, DIGIT), WALL, np.uint8)
         film[:, :, left : left + SLIT] = 0
@@ -70,7 +69,7 @@ def turning_digits(random: np.random.Generator, count: int | None) -> Dataset:
     The first frame has none, since nothing has moved yet.
     """
     films, labels = [], []
-    for digit in _digits(random, count or 1500):
+    for digit in _digits(random, count or 1200):
         first, second = random.choice(len(STRAIGHT), 2, replace=False)
         turn = int(random.integers(4, 10))
         ways = np.where(np.arange(12) < turn, first, second)
@@ -136,21 +135,17 @@ def _wrapped(digit: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _digits(random: np.random.Generator, count: int) -> Iterator[np.ndarray]:
-    """Yield digits, uint8 (16, 16): film i shows one that only films of its own part show."""
-    images = _images()
+    """Yield digits, uint8 (16, 16), for so many training films and then for the test films, which share none."""
+    images, numbers = _images(), np.asarray(read_bundled("digits").targets)
     tested = np.arange(len(images)) % TESTED == 0
-    of_part = {part: np.flatnonzero(tested == part) for part in (True, False)}
-    classes = _classes(count)
-    numbers = np.asarray(read_bundled("digits").targets)
-    for film in range(count):
-        own = of_part[film % TESTED == 0]
-        own = own[numbers[own] == classes[film]]
-        yield images[own[random.integers(len(own))]]
+    for film, number in enumerate(_classes(count)):
+        own = np.flatnonzero((tested == (film >= count)) & (numbers == number))
+        yield images[random.choice(own)]
 
 
 def _classes(count: int) -> np.ndarray:
-    """Return which digit each film shows (films,): each as often, in training and test part alike."""
-    return np.arange(count) // TESTED % 10
+    """Return which digit each training and then each test film shows (films,): each as often."""
+    return np.arange(count + count // (TESTED - 1)) % 10
 
 
 def _images() -> np.ndarray:
@@ -161,15 +156,13 @@ def _images() -> np.ndarray:
 
 
 def _of(films: list[np.ndarray], others: dict[str, Field]) -> Dataset:
-    """Return films (frames, height, width) and their answers, every fifth of them as the test part."""
-    if len(films) < 2 * TESTED:
-        raise DataError(
-            "these films are divided into parts", expected=f"at least {2 * TESTED}", found=f"{len(films)} films"
-        )
+    """Return films (frames, height, width) and what else is known of each, those of the test part last."""
     whole = {"inputs": _films(films), **others}
-    tested = np.arange(len(films)) % TESTED == 0
-    parts = [{name: one.take(np.flatnonzero(chosen)) for name, one in whole.items()} for chosen in (~tested, tested)]
-    return Dataset(name="", fields=parts[0], test_fields=parts[1])
+    training = np.arange(len(films)) < len(films) - len(films) // TESTED
+    parts = [
+        {name: one.take(np.flatnonzero(chosen)) for name, one in whole.items()} for chosen in (training, ~training)
+    ]
+    return Dataset(name="", fields=parts[0], test_fields=parts[1] if len(films) >= TESTED else {})
 
 
 def _films(films: list[np.ndarray]) -> Field:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ganglion.figures.images.pixels import to_pixels
-from ganglion.figures.style import GREEN, INK, RED, empty, panels, styled
 from ganglion.figures.images.tiles import Tiles
+from ganglion.figures.style import GREEN, INK, RED, empty, panels, styled
 from ganglion.figures.words import text
 
 

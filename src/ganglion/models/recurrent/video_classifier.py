@@ -56,7 +56,7 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
-from ganglion.rules.sequences import steps_accuracy, steps_cross_entropy
+from ganglion.rules.recurrent.sequences import steps_accuracy, steps_cross_entropy
 from ganglion.rules.supervised import Supervised, classifier
 from ganglion.settings import Count, Share, at_least, settings
 
