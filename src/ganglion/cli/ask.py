@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "predict": "answer about inputs of your own: pictures, tables, texts",
+    "features": "give codes of inputs of your own, for another method",
     "generate": "draw new samples, or write text",
     "interpolate": "draw the way from one example to another",
     "forecast": "continue a time series",

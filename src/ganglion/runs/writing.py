@@ -15,7 +15,7 @@ from ganglion.errors import UsageError
 from ganglion.figures.images.film import save_film
 from ganglion.figures.images.pixels import GAP, SMALLEST_SIDE, sheet
 from ganglion.runs.drawing_files import ENDINGS, drawn_of, save_drawing, write_drawings
-from ganglion.tasks.answers import Answer, Binary, Film, Images, Rows, Sound, Strokes, Text
+from ganglion.tasks.answers import Answer, Arrays, Binary, Film, Images, Rows, Sound, Strokes, Text
 
 FOLDER = "/"
 """The ending of a folder that is there or ends with a slash."""
@@ -235,6 +235,12 @@ def _write_binary(answer: Binary, path: Path) -> str:
     return f"{len(answer.content):,} bytes"
 
 
+def _write_arrays(answer: Arrays, path: Path) -> str:
+    arrays: dict[str, Any] = answer.value
+    np.savez_compressed(path, **arrays)
+    return ", ".join(f"{name} {' x '.join(map(str, array.shape))}" for name, array in answer.arrays.items())
+
+
 def _write_sound(answer: Sound, path: Path) -> str:
     """Write 16 bits a sample."""
     samples = answer.samples if answer.samples.ndim == 2 else answer.samples[:, None]  # (time, channels)
@@ -265,5 +271,6 @@ WRITERS: dict[type, tuple[tuple[str, ...], Callable[[Any, Path], str]]] = {
     Film: ((".gif", ".webp", ".mp4"), _write_film),
     Strokes: ((ENDINGS[0], FOLDER, NO_ENDING, *ENDINGS[1:]), _write_strokes),
     Binary: ((), _write_binary),
+    Arrays: ((".npz",), _write_arrays),
 }
 """Endings of the files that each form may become, the usual one first, and what writes them."""

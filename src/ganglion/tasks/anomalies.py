@@ -37,6 +37,7 @@ from ganglion.tasks.measures.anomalies import (
 from ganglion.tasks.measures.series import fill_gaps
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.codes import rebuilt
+from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.one_class import ODD, one_class
@@ -96,7 +97,7 @@ class Anomalies(Task):
         "columns": "The columns in which odd rows differ most from what the network makes of them",
         "series": "Test steps, what is left of them, and their errors; shaded where they are marked",
     }
-    verbs: ClassVar = {"predict": Predict}
+    verbs: ClassVar = {"predict": Predict, "features": Features}
     next_step = "ganglion predict {run} INPUT"
 
     held_out: np.ndarray | None = None

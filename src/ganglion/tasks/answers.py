@@ -154,4 +154,18 @@ class Binary:
         return self.content
 
 
-Answer = Rows | Images | Text | Sound | Strokes | Film | Binary
+@final
+@dataclass(frozen=True)
+class Arrays:
+    """Numbers by their names, for other programs."""
+
+    arrays: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+    also: tuple["Answer", ...] = ()
+
+    @property
+    def value(self) -> dict[str, np.ndarray]:
+        return dict(self.arrays)
+
+
+Answer = Arrays | Rows | Images | Text | Sound | Strokes | Film | Binary

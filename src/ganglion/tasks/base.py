@@ -18,8 +18,9 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Part as Part
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
 from ganglion.findings import Finding
-from ganglion.tasks.answers import Answer
+from ganglion.tasks.answers import Answer, Rows
 from ganglion.tasks.questions import unable
+from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
 from ganglion.tasks.shared.prepared import Prepared
 from ganglion.tasks.shared.samples_by_judge import JudgedSamples
@@ -258,6 +259,10 @@ class Task(ABC):
             raise unable(verb, self.name, self.verbs)
         answer: Answer = getattr(self, verb)(home, question)
         return answer
+
+    def features(self, home: nn.Module, question: Features) -> Rows:
+        """Return what the network makes of samples before it answers; for kinds of task that name it among `verbs`."""
+        return features_of(home, self.preprocessing["inputs"], question, self.settings)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""

@@ -22,6 +22,7 @@ from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
 from ganglion.tasks.shared.evaluation import answers, ask, judged
+from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Classification(Task):
         "dreams": "What the network makes up of each class, a row for each",
         "centres": "The centres around which units answer, the widest first",
     }
-    verbs: ClassVar = {"predict": Predict}
+    verbs: ClassVar = {"predict": Predict, "features": Features}
     next_step = "ganglion predict {run} INPUT"
 
     @property

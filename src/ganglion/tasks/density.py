@@ -1,6 +1,7 @@
 """Density: a network that says how probable data is, and dreams up more of it; no labels are needed."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -21,6 +22,7 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
+from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, shrunk
 from ganglion.tasks.shared.inputs import asked
 
@@ -114,7 +116,7 @@ class Density(Task):
         "couplings": "How units pull at each other: blue pairs like to be on together, orange pairs do not",
         "temperatures": "Share of the machine's time in which it shows a pattern of the data, hot and cold",
     }
-    verbs: ClassVar = {"predict": Predict, "generate": Generate}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
     visible: dict[Part, Tensor]
     """Binary units of each part `(samples, units)`; only a prepared task has them."""
@@ -231,6 +233,10 @@ class Density(Task):
         if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             return None
         return figures.sheet(self._pictures(self._dreams(home, Generate(count=SHOWN), settling=SOON)))
+
+    def features(self, home: nn.Module, question: Features) -> Rows:
+        prepared = self.preprocessing["inputs"]
+        return features_of(home, prepared, question, self.settings, partial(_units, prepared))
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return of each input the free energy, lower for what is more probable, how badly it is reconstructed, and its

@@ -26,6 +26,7 @@ from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.codes import decoded, encoded, rebuilt
 from ganglion.tasks.shared.drawing import as_pictures, generators, in_turn, numbered
 from ganglion.tasks.shared.evaluation import ask, judged
+from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked
 
@@ -98,7 +99,7 @@ class Reconstruction(Task):
         "layers": "Test samples, what was left of them through more and more layers trained alone, and in the end",
         "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
     }
-    verbs: ClassVar = {"predict": Predict, "generate": Generate}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "generate": Generate}
     next_step = "ganglion predict {run} INPUT"
     kept: Tensor | None = None
     """Some training images `(images, channels, height, width)`, between whose codes new ones are drawn."""

@@ -16,6 +16,7 @@ from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask, judged
+from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Regression(Task):
         "predictions": "Predicted against true values of the test samples",
         "fit": "The values over the one input, and what each unit adds where the output is a sum of units",
     }
-    verbs: ClassVar = {"predict": Predict}
+    verbs: ClassVar = {"predict": Predict, "features": Features}
     next_step = "ganglion predict {run} INPUT"
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:

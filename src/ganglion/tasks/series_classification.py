@@ -16,6 +16,7 @@ from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
 from ganglion.tasks.shared.evaluation import answers, ask, judged
+from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class SeriesClassification(Task):
         "series": "Test series of each class, and what the network takes them for where it is wrong",
         "fields": "A test series of each class, and the pictures of it that the network looks at",
     }
-    verbs: ClassVar = {"predict": Predict}
+    verbs: ClassVar = {"predict": Predict, "features": Features}
     next_step = "ganglion predict {run} INPUT"
 
     @property

@@ -30,6 +30,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.drawing import as_pictures, generators, numbered
 from ganglion.tasks.shared.evaluation import ask, evaluating
+from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.prepared import Prepared
@@ -106,7 +107,7 @@ class Variational(Task):
         "picture_map": "The test samples themselves, where the encoder puts them",
         "manifold": "All that two latents can say: steps of equal probability from edge to edge",
     }
-    verbs: ClassVar = {"predict": Predict, "generate": Generate, "interpolate": Interpolate}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "generate": Generate, "interpolate": Interpolate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
 
     @classmethod
