@@ -41,6 +41,7 @@ from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.one_class import ODD, one_class
+from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,7 +98,7 @@ class Anomalies(Task):
         "columns": "The columns in which odd rows differ most from what the network makes of them",
         "series": "Test steps, what is left of them, and their errors; shaded where they are marked",
     }
-    verbs: ClassVar = {"predict": Predict, "features": Features}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search}
     next_step = "ganglion predict {run} INPUT"
 
     held_out: np.ndarray | None = None

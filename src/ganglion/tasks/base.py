@@ -24,6 +24,7 @@ from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
 from ganglion.tasks.shared.prepared import Prepared
 from ganglion.tasks.shared.samples_by_judge import JudgedSamples
+from ganglion.tasks.shared.searching import Search, found_among
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -263,6 +264,10 @@ class Task(ABC):
     def features(self, home: nn.Module, question: Features) -> Rows:
         """Return what the network makes of samples before it answers; for kinds of task that name it among `verbs`."""
         return features_of(home, self.preprocessing["inputs"], question, self.settings)
+
+    def search(self, home: nn.Module, question: Search) -> Rows:
+        """Return the pictures of a folder that are most like some; for kinds of task that name it among `verbs`."""
+        return found_among(home, self.preprocessing["inputs"], question)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""

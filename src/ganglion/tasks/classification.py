@@ -24,6 +24,7 @@ from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +62,7 @@ class Classification(Task):
         "dreams": "What the network makes up of each class, a row for each",
         "centres": "The centres around which units answer, the widest first",
     }
-    verbs: ClassVar = {"predict": Predict, "features": Features}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search}
     next_step = "ganglion predict {run} INPUT"
 
     @property

@@ -29,6 +29,7 @@ from ganglion.tasks.shared.evaluation import ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,7 +100,7 @@ class Reconstruction(Task):
         "layers": "Test samples, what was left of them through more and more layers trained alone, and in the end",
         "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
     }
-    verbs: ClassVar = {"predict": Predict, "features": Features, "generate": Generate}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search, "generate": Generate}
     next_step = "ganglion predict {run} INPUT"
     kept: Tensor | None = None
     """Some training images `(images, channels, height, width)`, between whose codes new ones are drawn."""

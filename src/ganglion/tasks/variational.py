@@ -34,6 +34,7 @@ from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
 from ganglion.tasks.shared.prepared import Prepared
+from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,7 +108,13 @@ class Variational(Task):
         "picture_map": "The test samples themselves, where the encoder puts them",
         "manifold": "All that two latents can say: steps of equal probability from edge to edge",
     }
-    verbs: ClassVar = {"predict": Predict, "features": Features, "generate": Generate, "interpolate": Interpolate}
+    verbs: ClassVar = {
+        "predict": Predict,
+        "features": Features,
+        "search": Search,
+        "generate": Generate,
+        "interpolate": Interpolate,
+    }
     next_step = "ganglion generate {run} --count 64 --out samples.png"
 
     @classmethod
