@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.activations import activation as make_activation
-from ganglion.nn.codes import CodingNetwork
+from ganglion.nn.codes import CodingNetwork, DenseCoder
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.stages import Stages
 
@@ -75,3 +75,51 @@ class ConvolutionalCoder(CodingNetwork):
         """Return what codes (batch, code_size) stand for, (batch, pixels); its logits where it is logistic."""
         outputs: Tensor = self.decoder(codes)
         return outputs
+
+
+def shape_of(values: int, channels: int | None, height: int, width: int) -> tuple[int, ...]:
+    """Return the shape of a sample: channels, height and width of an image, the number of values where it is none."""
+    return (values,) if channels is None else (channels, height, width)
+
+
+class Coder(CodingNetwork):
+    """An encoder and a decoder that suit the samples: convolutional for images, dense for all else.
+
+    Args:
+        shape: channels, height and width of images, or the number of values alone.
+        channels: maps of each convolution for images.
+        hidden_features: widths of dense layers between inputs, or maps, and code.
+        code_size: numbers in the code.
+        activation_name: of every layer but the code and the output.
+
+    >>> import torch
+    >>> Coder((6,)).encode(torch.zeros(5, 2, 3)).shape, Coder((1, 8, 8)).encode(torch.zeros(5, 1, 8, 8)).shape
+    (torch.Size([5, 30]), torch.Size([5, 30]))
+    """
+
+    logistic = False
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        channels: Sequence[int] = (32, 64),
+        hidden_features: Sequence[int] = (),
+        code_size: int = 30,
+        activation_name: PlainActivation = "relu",
+    ) -> None:
+        super().__init__()
+        if len(shape) == 1:
+            self.coder: CodingNetwork = DenseCoder([*shape, *hidden_features, code_size], activation_name)
+        else:
+            sides = shape[0], shape[1], shape[2]
+            self.coder = ConvolutionalCoder(
+                sides, channels, hidden_features, code_size, activation_name=activation_name
+            )
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return the codes (batch, code_size) of samples (batch, ...)."""
+        return self.coder.encode(inputs)
+
+    def outputs(self, codes: Tensor) -> Tensor:
+        """Return what codes (batch, code_size) stand for, (batch, values)."""
+        return self.coder.outputs(codes)

@@ -77,4 +77,18 @@ SYSTEMS = (
         defaults={"epochs": 30, "batch_size": 16, "schedule": "cosine", "monitor": "normal_error"},
         tour={},
     ),
+    System(
+        name="feature-extractor",
+        module="autoencoder.feature_extractor",
+        tasks=("features", "reconstruction"),
+        data="digits",
+        defaults={"epochs": 40, "batch_size": 64, "schedule": "cosine", "monitor": "reconstruction_error"},
+    ),
+    System(
+        name="image-search",
+        module="autoencoder.image_search",
+        tasks=("image_search", "reconstruction"),
+        data="digits",
+        defaults={"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "reconstruction_error"},
+    ),
 )

@@ -52,8 +52,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.activations import PlainActivation
-from ganglion.nn.codes import CodingNetwork, DenseCoder
-from ganglion.nn.convolutional_coder import ConvolutionalCoder
+from ganglion.nn.convolutional_coder import Coder, shape_of
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent
 from ganglion.settings import Count, above, at_least, at_most, settings, strictly_between
@@ -95,7 +94,7 @@ class Config:
     """Pixels of the longer side that larger images are shrunk to."""
 
 
-class AnomalyDetector(CodingNetwork):
+class AnomalyDetector(Coder):
     """An encoder and a decoder: convolutional for images (batch, channels, height, width), dense for all else.
 
     >>> detector = AnomalyDetector(Config(in_features=6))
@@ -103,30 +102,13 @@ class AnomalyDetector(CodingNetwork):
     (torch.Size([5, 8]), torch.Size([5, 2, 3]))
     """
 
-    logistic = False
-
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        if config.in_channels is None:
-            self.coder: CodingNetwork = DenseCoder(
-                [config.in_features, *config.hidden_features, config.code_size], config.activation
-            )
-        else:
-            self.coder = ConvolutionalCoder(
-                (config.in_channels, config.image_height, config.image_width),
-                config.channels,
-                config.hidden_features,
-                config.code_size,
-                activation_name=config.activation,
-            )
+        shape = _shape(config)
+        super().__init__(shape, config.channels, config.hidden_features, config.code_size, config.activation)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Return the codes (batch, code_size) of samples (batch, ...)."""
-        return self.coder.encode(inputs)
 
-    def outputs(self, codes: Tensor) -> Tensor:
-        """Return what codes (batch, code_size) stand for, (batch, values)."""
-        return self.coder.outputs(codes)
+def _shape(config: Config) -> tuple[int, ...]:
+    return shape_of(config.in_features, config.in_channels, config.image_height, config.image_width)
 
 
 SMALL = Config(worst=0.02, channels=(16, 32), hidden_features=(128,), code_size=16, descent=Descent(learning_rate=2e-3))
@@ -139,6 +121,4 @@ def build(config: Config) -> LearningRule:
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
     """Return blank inputs of every network, by role."""
-    if config.in_channels is None:
-        return {"network": (torch.zeros(1, config.in_features),)}
-    return {"network": (torch.zeros(1, config.in_channels, config.image_height, config.image_width),)}
+    return {"network": (torch.zeros(1, *_shape(config)),)}

@@ -36,6 +36,26 @@ COMPONENTS_PROBE = Measure(
     higher_is_better=True,
     meaning="The same on as many principal components as the code has numbers.",
 )
+FEW_LABELS_PROBE = Measure(
+    name="few_labels_probe_accuracy",
+    higher_is_better=True,
+    meaning="Accuracy of logistic regression on the codes, learnt from ten samples of each class.",
+)
+FEW_LABELS_RAW_PROBE = Measure(
+    name="few_labels_raw_probe_accuracy",
+    higher_is_better=True,
+    meaning="The same on the values themselves.",
+)
+FEW_LABELS = 10
+
+
+def few_of_each(classes: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the first so many samples of each class (samples,).
+
+    >>> few_of_each(np.array([0, 0, 1, 0, 1, 1]), 2).tolist()
+    [0, 1, 2, 4]
+    """
+    return np.sort(np.concatenate([np.flatnonzero(classes == one)[:count] for one in np.unique(classes)]))
 
 
 def probe(features: np.ndarray, classes: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
@@ -78,9 +98,11 @@ def probed(codes: np.ndarray, raw: np.ndarray, classes: np.ndarray) -> dict[str,
     """
     counts = np.bincount(classes)
     kept = np.flatnonzero(counts[classes] >= FEWEST)
-    kept = kept[np.unique(np.linspace(0, len(kept) - 1, PROBED).astype(int))] if len(kept) else kept
+    if len(np.unique(classes[kept])) < 2:
+        return {}
+    kept = kept[np.unique(np.linspace(0, len(kept) - 1, PROBED).astype(int))]
     codes, raw, classes = codes[kept], thinned(raw[kept]), classes[kept]
-    if len(np.unique(classes)) < 2 or np.bincount(classes)[np.unique(classes)].min() < FOLDS:
+    if np.bincount(classes)[np.unique(classes)].min() < FOLDS:  # rare among many
         return {}
     scores: dict[str, list[float]] = {PROBE.name: [], RAW_PROBE.name: [], COMPONENTS_PROBE.name: []}
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(codes, classes):
