@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ganglion.data.formats.images.files import batched, picture_files
-from ganglion.errors import GanglionError
+from ganglion.errors import DataError, GanglionError
 from ganglion.files import read_json
 from ganglion.training.durable import sha256, write_synced
 
@@ -83,13 +83,14 @@ class PictureIndex:
             path = folder / CODES.format(str(table["codes"])[:16])
             pictures = tuple(Indexed(**one) for one in table["pictures"])
             if sha256(path) != table["codes"]:
-                raise ValueError("the codes are not those that it names")
+                raise DataError("the codes are not those that it names", where=str(path), remedy="remove the index")
             codes = np.load(path, allow_pickle=False)
             if codes.dtype != np.float32 or codes.ndim != 2 or len(codes) != len(pictures):
-                raise ValueError("codes and pictures differ in number")
+                raise DataError("codes and pictures differ in number", where=str(path), remedy="remove the index")
             return cls(pictures, codes)
         except (OSError, ValueError, KeyError, TypeError, GanglionError) as error:
-            return replace(nothing, notes=(f"the index in {folder} is damaged and is made anew: {error}",))
+            said = str(error).partition("\n")[0]
+            return replace(nothing, notes=(f"the index in {folder} is damaged and is made anew: {said}",))
 
     def _updated(self, folder: Path, encode: Encode) -> "PictureIndex":
         """Return the index of what is in the folder now: codes are kept of contents that are known."""
