@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from ganglion.figures.style import BLUE, GREY, INK, MUTED, RED, styled
+from ganglion.figures.style import BLUE, GREY, INK, MUTED, PAPER, RED, styled
 from ganglion.figures.words import text
 
 
@@ -30,19 +31,16 @@ def wealth(
     for (name, values), colour in zip(wealths.items(), (RED, BLUE), strict=False):
         above.plot(steps, values, color=colour, linewidth=1.4, label=name)
     above.axhline(1, color=MUTED, linewidth=0.7)
-    above.set_title(text(title), fontsize="medium")
+    above.set_title(text(title, 120), fontsize="medium")
     above.set_ylabel("wealth, 1 at the beginning")
+    above.margins(x=0.01)
     above.legend(loc="upper left", bbox_to_anchor=(1, 1))
     below.plot(steps, prices, color=INK, linewidth=0.9)
-    bottom, top = below.get_ylim()
-    for position, colour, name in ((1, BLUE, "long"), (-1, RED, "short")):
-        held = np.append(positions == position, False)
-        if held.any():
-            below.fill_between(
-                steps, bottom, top, where=held, step="post", color=colour, alpha=0.18, linewidth=0, label=name
-            )
-    below.set(ylim=(bottom, top), xlabel="step of the test part", ylabel="price")
-    below.margins(x=0)
-    if below.get_legend_handles_labels()[1]:
-        below.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    extent = (0.0, float(len(positions)), *below.get_ylim())
+    shades = ListedColormap([RED, PAPER, BLUE])
+    below.imshow(positions[None], shades, aspect="auto", vmin=-1, vmax=1, alpha=0.25, extent=extent, zorder=0)
+    for colour, name in ((BLUE, "long"), (RED, "short")):
+        below.fill_between([], [], color=colour, alpha=0.25, linewidth=0, label=name)
+    below.set(xlabel="step of the test part", ylabel="price")
+    below.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure

@@ -29,7 +29,8 @@ What to expect:
     `swinging-prices`, which swing about a trend, can be foretold a little: Sharpe ratio 0.97 to 1.69 over seeds 0 to 2
     after costs on the last 800 of 4,000 steps, where buying and holding has 0.23, in 5 s on a CPU. In
     `geometric-brownian-motion` nothing can be foretold: -0.71, -0.70 and 0.24. Of real prices, a few past changes tell
-    little or nothing: expect no gain over buying and holding, which `ganglion play RUN` then says plainly.
+    little or nothing: Apple's of 1980 to 2018, seed 0, ended at -0.51, where buying and holding has 0.94. `ganglion
+    play RUN` says so plainly.
 
 Departures from the paper:
     1. There is no paper: this is deep Q-learning as `dqn` has it, in a market of one price.
