@@ -17,6 +17,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from ganglion.models import INDEX
@@ -42,6 +43,12 @@ FIRST_SCREEN = (
 """The claims that matter: one of each kind of network, on data that others use too where there are some."""
 
 
+OFFICIAL_TAKES = "*_[0-4].wav"
+"""The test part of the Free Spoken Digit Dataset: the first five takes of each digit by each speaker."""
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+DIGITS_PUBLISHED = "no agreed figure; small convolutional networks usually report 0.97 to 0.99"
+
+
 @dataclass(frozen=True)
 class Claim:
     """A command, over some seeds, and what the literature reached."""
@@ -51,15 +58,17 @@ class Claim:
     options: dict[str, Any] = field(default_factory=dict)
     seeds: int = 3
     published: str = ""
+    variant: str = ""
+    """What tells it apart from other claims of the system on this data."""
 
     @property
     def name(self) -> str:
-        return f"{self.system}/{self.data}"
+        return "/".join(filter(None, (self.system, self.data, self.variant)))
 
     @property
     def command(self) -> str:
-        values = {name: " ".join(one) if isinstance(one, tuple) else one for name, one in self.options.items()}
-        flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in values.items())
+        values = {name: one if isinstance(one, tuple) else (one,) for name, one in self.options.items()}
+        flags = "".join(f" --{name.replace('_', '-')} {join(map(str, every))}" for name, every in values.items())
         return f"ganglion train {self.system} --data {self.data}{flags}"
 
 
@@ -80,6 +89,21 @@ CLAIMED = (
     Claim("image-search", "fashion-mnist", {"form": "published", "epochs": 3, "batch_size": 128}, seeds=1),
     Claim("feature-extractor", "digits"),
     Claim("feature-extractor", "fashion-mnist", {"form": "published", "epochs": 3, "batch_size": 128}, seeds=1),
+    Claim("spoken-words", "voices"),
+    Claim("spoken-words", "syllables"),
+    Claim("spoken-words", "fsdd", {"test_files": OFFICIAL_TAKES, "epochs": 25}, published=DIGITS_PUBLISHED),
+    Claim("spoken-words", "fsdd", {"test_files": OFFICIAL_TAKES, "epochs": 25, "form": "lstm"}, 1, variant="lstm"),
+    Claim(
+        "spoken-words",
+        "fsdd",
+        {"test_files": OFFICIAL_TAKES, "epochs": 25, "form": "time-delay"},
+        1,
+        variant="time-delay",
+    ),
+    *(
+        Claim("spoken-words", "fsdd", {"test_files": f"*_{voice}_*", "epochs": 15}, 1, variant=f"without-{voice}")
+        for voice in SPEAKERS
+    ),
     Claim("dqn", "CartPole-v1", seeds=5, published="solved at 475"),
     Claim("trader", "swinging-prices"),
     Claim("trader", "geometric-brownian-motion", published="nothing can be foretold"),

@@ -91,6 +91,18 @@ WORKLOADS = {
             {"torch": 1.5, "keras-jax": 1.8},
         ),
         Workload(
+            "spoken-words",
+            "spoken-words",
+            {"dropout": 0.0, "covered": 0.0, "descent": {"learning_rate": 1e-3}},
+            32,
+            "words",
+            640,
+            3,
+            "accuracy",
+            0.5,  # after so few updates it says little
+            {"torch": 1.4},
+        ),
+        Workload(
             "autoencoder",
             "autoencoder",
             {**ADAM, "hidden_features": (1000, 500, 250), "code_size": 30},
@@ -143,6 +155,8 @@ def arrays(workload: Workload) -> dict[str, np.ndarray]:
     """Return `inputs` and `targets` for training and `test_inputs` and `test_targets`, as 32-bit numbers."""
     if workload.data == "windows":
         inputs, targets = _windows(workload.size)
+    elif workload.data == "words":
+        inputs, targets = _words(workload.size)
     elif workload.data == "photographs":
         inputs, targets = _photographs(workload.size)
     else:
@@ -198,6 +212,22 @@ def _windows(count: int, window: int = 60) -> tuple[np.ndarray, np.ndarray]:
     series = np.sin(time / 9) + 0.5 * np.sin(time / 23) + np.random.default_rng(0).normal(0, 0.05, len(time))
     rows = np.lib.stride_tricks.sliding_window_view(series, window + 1)[:count].astype(np.float32)
     return np.ascontiguousarray(rows[:, :window, None]), np.ascontiguousarray(rows[:, window:])
+
+
+def _words(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return generated words `(samples, time)`, not a number past the end of each, and their classes."""
+    from ganglion.data.sources.generators import generate
+
+    words = generate("voices", count=count)
+    inputs = np.full((count, max(map(len, words.inputs))), np.nan, dtype=np.float32)
+    for row, word in zip(inputs, words.inputs, strict=True):
+        row[: len(word)] = word / 4096
+    return inputs, np.asarray(words.targets)
+
+
+def parted(inputs: np.ndarray) -> list[np.ndarray]:
+    """Return the samples `(time,)` of `(samples, time)` as far as there are numbers."""
+    return [row[~np.isnan(row)] for row in inputs]
 
 
 FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

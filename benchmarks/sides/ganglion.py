@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.sides.outcome import Outcome, judged
 from benchmarks.sides.plain import outputs_of
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Workload, parted
 from ganglion.cli.progress import Lines, Progress
 from ganglion.core import LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.preprocessing import Ragged
 from ganglion.models import find
 from ganglion.settings import from_dict, to_dict
 from ganglion.training.callback import Callback
@@ -50,8 +52,11 @@ def run(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     keep_big_blocks()
     torch.manual_seed(0)
     rule, outcome = build(workload), Outcome()
-    tensors = {name: torch.from_numpy(data[name]) for name in ("inputs", "targets")}
-    loader = InMemoryLoader(tensors, workload.batch_size, seed=0)
+    tensors: dict[str, Tensor | Ragged] = {name: torch.from_numpy(data[name]) for name in ("inputs", "targets")}
+    by_length = "inputs" if workload.data == "words" else None
+    if by_length:
+        tensors["inputs"] = Ragged.of(list(map(torch.from_numpy, parted(data["inputs"]))), padding=torch.nan)
+    loader = InMemoryLoader(tensors, workload.batch_size, seed=0, by_length=by_length)
     assert loader.batches_per_epoch
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.sides.outcome import Outcome, judged
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Workload, parted
+from ganglion.nn.spectra import mel_filters
 
 
 class Forecaster(nn.Module):
@@ -25,6 +27,33 @@ class Forecaster(nn.Module):
         last = inputs[:, -1]
         hidden, _ = self.recurrent(inputs - last[:, None])
         return self.head(hidden[:, -1]) + last
+
+
+class Listener(nn.Module):
+    """Log-mel frames, standardised, two layers of LSTM in both directions over packed sequences, and their mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters, self.window = mel_filters(8000, 256, 40), torch.hann_window(200)
+        self.recurrent = nn.LSTM(40, 128, num_layers=2, bidirectional=True, batch_first=True)
+        self.head = nn.Linear(256, 10)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        lengths = (~inputs.isnan()).sum(1) // 80 + 1
+        sounds = inputs.nan_to_num(0.0)
+        spectra = torch.stft(sounds, 256, 80, 200, self.window, pad_mode="constant", return_complex=True)
+        levels = (spectra.abs().square().transpose(1, 2) @ self.filters.T).clamp_min(1e-6).log()
+        frames = levels - levels.mean(1, keepdim=True)
+        frames = frames / frames.std((1, 2), keepdim=True)
+        packed = pack_padded_sequence(frames, lengths, batch_first=True, enforce_sorted=False)
+        hidden, _ = pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
+        return self.head(hidden.sum(1) / lengths[:, None])
+
+
+def padded(samples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return sounds of a batch (batch, time), not a number past the end of each, and their classes (batch,)."""
+    sounds, classes = zip(*samples, strict=True)
+    return pad_sequence(sounds, batch_first=True, padding_value=torch.nan), torch.stack(classes)
 
 
 def convnet() -> nn.Module:
@@ -90,7 +119,7 @@ def resnet20() -> nn.Module:
 
 NETWORKS = {
     "convnet": convnet, "lenet5": lenet5, "mlp": mlp, "autoencoder": autoencoder, "lstm-forecaster": Forecaster,
-    "resnet": resnet20,
+    "resnet": resnet20, "spoken-words": Listener,
 }  # fmt: skip
 
 
@@ -101,6 +130,15 @@ def loss_of(workload: Workload) -> nn.Module:
 def tensors_of(workload: Workload, data: dict[str, np.ndarray]) -> tuple[Tensor, Tensor]:
     inputs = torch.from_numpy(data["inputs"])
     return inputs, inputs if workload.system == "autoencoder" else torch.from_numpy(data["targets"])
+
+
+def loader_of(workload: Workload, data: dict[str, np.ndarray]) -> DataLoader:
+    """Return shuffled batches; of samples of differing lengths each is padded to its longest."""
+    inputs, targets = tensors_of(workload, data)
+    if workload.data != "words":
+        return DataLoader(TensorDataset(inputs, targets), batch_size=workload.batch_size, shuffle=True)
+    samples = list(zip(map(torch.from_numpy, parted(data["inputs"])), targets, strict=True))
+    return DataLoader(samples, batch_size=workload.batch_size, shuffle=True, collate_fn=padded)
 
 
 def outputs_of(network: Callable[[Tensor], Tensor], inputs: np.ndarray) -> np.ndarray:
@@ -117,14 +155,14 @@ def run(workload: Workload, data: dict[str, np.ndarray], compiled: bool = False)
     network = torch.compile(plain) if compiled else plain
     optimizer = torch.optim.Adam(network.parameters(), lr=workload.learning_rate)
     criterion = loss_of(workload)
-    loader = DataLoader(TensorDataset(*tensors_of(workload, data)), batch_size=workload.batch_size, shuffle=True)
+    loader = loader_of(workload, data)
 
     def epoch() -> None:
         for inputs, targets in loader:
             optimizer.zero_grad()
             loss = criterion(network(inputs), targets)
             loss.backward()
-            if workload.system == "lstm-forecaster":
+            if workload.system in ("lstm-forecaster", "spoken-words"):
                 nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
 

@@ -147,8 +147,12 @@ class Transcription(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, wanted = self._answers(rule.home, "test"), self._wanted("test")
         written = [self._text(prefix_beam_search(one[None], BEAMS)[0].labels) for one in outputs[:EXAMPLES]]
-        pairs = [f"{want}\n    {said}" for want, said in zip(wanted, written, strict=False)]
-        drawn = {"written": figures.passage("\n".join(pairs), "Said, and below it what the network writes")}
+        wide = max(map(len, wanted[:EXAMPLES]), default=0)
+        pairs = [
+            f"{want:{wide}}   {said}{'' if said == want else '   <- wrong'}"
+            for want, said in zip(wanted, written, strict=False)
+        ]
+        drawn = {"written": figures.passage("\n".join(pairs), "What was said, and what the network writes")}
         shown = [place for place, text in enumerate(wanted) if len(text) <= LETTERS][:SHOWN]
         columns: Any = self.data.columns("test")
         network: Any = rule.home
