@@ -17,6 +17,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.data.strokes import lines_of, size_of
 from ganglion.errors import DataError, UsageError
+from ganglion.inspect.gates import gates
 from ganglion.models.recurrent.sketch_rnn import TINY, SketchRNN, build
 from ganglion.rules.recurrent.sketches import Sketching
 from ganglion.runs.writing import write
@@ -202,6 +203,17 @@ def test_points_are_dropped_without_bending_the_rest() -> None:
     kept, same = without_points(moves, lengths, torch.zeros(moves.shape[:2], dtype=torch.bool))
     torch.testing.assert_close(kept, moves[:, : kept.shape[1]])
     assert torch.equal(same, lengths)
+
+
+def test_gates_are_shown_while_a_drawing_is_read(begun: str) -> None:
+    moves, names = task().steps(begun)
+    found = gates(network(), moves, names)
+    assert names[-1] == "lifted" and len(names) == moves.shape[1]
+    assert {one.layer for one in found.activities} == {
+        "encoder.layers.0",
+        "encoder.backward_layers.0",
+        "decoder.layers.0",
+    }
 
 
 def test_pages_are_drawn() -> None:

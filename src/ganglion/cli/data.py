@@ -127,7 +127,7 @@ def _other_kinds(source: str, settings: Any, wanted: Any) -> list[str]:
 
     able: list[str] = []
     path = Path(source)
-    others = ("table", "series", "documents", "tagged", "text") if path.is_file() else ("documents",)
+    others = ("table", "series", "documents", "tagged", "text", "drawings") if path.is_file() else ("documents",)
     if wanted is not None or (path.is_dir() and len(list(islice(path.iterdir(), MOST_FILES))) == MOST_FILES):
         return able
     for name in others:

@@ -198,6 +198,11 @@ class Task(ABC):
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the loader of the training part."""
+        self.refuse_weights(rule)
+        return self.data.loader(seed)
+
+    def refuse_weights(self, rule: LearningRule) -> None:
+        """Raise `ConfigurationError` where samples are weighed and the rule cannot do that."""
         if self.data.weights is not None and not rule.weighs:
             raise ConfigurationError(
                 "this system cannot weigh its samples",
@@ -205,7 +210,6 @@ class Task(ABC):
                 found=type(rule).__name__,
                 remedy="leave weights and class_weight out",
             )
-        return self.data.loader(seed)
 
     def harden(self, rule: LearningRule, epsilon: float, steps: int) -> None:
         """Let a rule learn from inputs that are changed against it. Raises `ConfigurationError` for those that cannot.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
@@ -38,7 +39,7 @@ COLUMNS, ROWS = 8, 5
 """Drawings in a row of a figure, and rows."""
 HEATS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Temperatures of the rows of new drawings."""
-QUIET, USUAL = 0.1, 0.4
+QUIET, USUAL = 0.1, 0.3
 """Temperatures at which drawings are rebuilt, and at which they are finished."""
 BEGUN = 0.4
 """Share of its points with which a test drawing is begun in the figure of completions."""
@@ -152,6 +153,7 @@ class SketchingTask(Task):
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return batches of training drawings of about equal length, which change a little every epoch."""
+        self.refuse_weights(rule)
         columns = {name: self.data.columns("train")[name] for name in ("index", "inputs")}
         changes = PenChanges(self.config.stretch, self.config.dropped_points, self.pen.points)
         return InMemoryLoader(columns, self.data.settings.batch_size, seed, changes, by_length="inputs")
@@ -186,7 +188,7 @@ class SketchingTask(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         network, test = rule.home, self._prepared("test")
         some = [test[place] for place in self.data.spread("test", COLUMNS).tolist()]
-        rows = [_drawn(self._new(network, COLUMNS, heat)) for heat in HEATS]
+        rows = [_drawn(self._new(network, Generate(count=COLUMNS, temperature=heat))) for heat in HEATS]
         drawn = {
             "drawn": figures.drawings(rows, [f"temperature {heat:g}" for heat in HEATS], "New drawings"),
             "completed": self._completions(network, some[:ROWS]),
@@ -196,12 +198,11 @@ class SketchingTask(Task):
         codes, _ = explained(network, [test[place] for place in self.data.spread("test", MAPPED).tolist()])
         drawn["code_map"] = figures.code_map(codes.numpy(), *classes_at(self.data, "test", MAPPED))
         latents, _ = explained(network, some)
-        rebuilt = self._lines(draw(network, latents, **self._asked(len(some), QUIET)))
-        bands = [_drawn(self._lines(some)), _drawn(rebuilt)]
+        bands = [_drawn(self._lines(some)), _drawn(self._rebuilt(network, latents))]
         drawn["rebuilt"] = figures.drawings(bands, ("drawing", "rebuilt"), "Rebuilt from the latents")
         farthest = torch.cdist(latents, latents).argmax(dim=1)
         ways = zip(latents[:ROWS], latents[farthest[:ROWS]], strict=True)
-        rows = [_drawn(self._way(network, *ends, COLUMNS, QUIET)) for ends in ways]
+        rows = [_drawn(self._rebuilt(network, between(*ends, COLUMNS))) for ends in ways]
         drawn["interpolated"] = figures.drawings(rows, title="From one test drawing to another")
         return drawn
 
@@ -216,13 +217,12 @@ class SketchingTask(Task):
             rows.append([figures.Drawn(given, len(given)), *finished])
         return figures.drawings(rows, title="Finished by the network: blue was given")
 
-    def _finished(self, network: nn.Module, begun: Tensor, asked: Generate) -> list[Tensor]:
+    def _finished(self, network: nn.Module, begun: Tensor, question: Generate) -> list[Tensor]:
         """Return drawings that begin with these moves (points, 3)."""
-        latents = None
+        latents, options = None, self._asked(question)
         if self.config.conditional:
-            latents = likely_latents(network, begun, count=asked.count, seed=asked.seed, candidates=CANDIDATES)
-        options = self._asked(asked.count, asked.temperature, asked.seed)
-        longest = asked.longest or max(options["longest"], len(begun) + self.pen.points // 2)
+            latents = likely_latents(network, begun, count=question.count, seed=question.seed, candidates=CANDIDATES)
+        longest = question.longest or max(options["longest"], len(begun) + self.pen.points // 2)
         return draw(network, latents, **{**options, "longest": longest}, begun=begun)
 
     def _continued(self, moves: Tensor, begun: Tensor) -> tuple[Lines, int]:
@@ -235,23 +235,31 @@ class SketchingTask(Task):
         rest = lines[count - 1][len(given[-1]) - 1 :]
         return [*given, *([rest] if len(rest) > 1 else []), *lines[count:]], count
 
-    def _asked(self, count: int, temperature: float, seed: int = 0) -> dict[str, Any]:
-        return {"count": count, "seed": seed, "temperature": temperature, "longest": self.config.longest}
+    def _asked(self, question: Generate) -> dict[str, Any]:
+        """Return how is drawn, as `draw` takes it."""
+        given = {name: getattr(question, name) for name in ("count", "seed", "temperature")}
+        return {**given, "longest": question.longest or self.config.longest}
 
     def _lines(self, drawings: Sequence[Tensor]) -> list[Lines]:
         """Return drawings (points, 3) as lines in the units of the data."""
         return [lines_of(self.pen.inverse(one)) for one in drawings]
 
-    def _new(self, network: nn.Module, count: int, temperature: float, seed: int = 0) -> list[Lines]:
-        latents = self._normal(count, seed) if self.config.conditional else None
-        return self._lines(draw(network, latents, **self._asked(count, temperature, seed)))
+    def _new(self, network: nn.Module, question: Generate) -> list[Lines]:
+        latents = self._normal(question) if self.config.conditional else None
+        return self._lines(draw(network, latents, **self._asked(question)))
 
-    def _normal(self, count: int, seed: int) -> Tensor:
-        return torch.stack([torch.randn(self.config.latent_features, generator=one) for one in generators(count, seed)])
+    def _normal(self, question: Generate) -> Tensor:
+        sources = generators(question.count, question.seed)
+        return torch.stack([torch.randn(self.config.latent_features, generator=one) for one in sources])
+
+    def _rebuilt(self, network: nn.Module, latents: Tensor, temperature: float = QUIET, seed: int = 0) -> list[Lines]:
+        """Return what the network draws of latents (drawings, latents)."""
+        question = Generate(count=len(latents), temperature=temperature, seed=seed)
+        return self._lines(draw(network, latents, **self._asked(question)))
 
     def sheet(self, home: nn.Module) -> np.ndarray | None:
         """Return what the network draws of the same chances each time."""
-        made = _drawn(self._new(home, COLUMNS * 2, USUAL))
+        made = _drawn(self._new(home, Generate(count=2 * COLUMNS)))
         return figures.sheet(figures.pen_pixels(made, SHEET), columns=COLUMNS)
 
     def predict(self, network: nn.Module, question: Predict) -> Strokes | Rows:
@@ -266,8 +274,7 @@ class SketchingTask(Task):
         ]
         if latents is None:
             return Rows(rows, notes=notes)
-        options = self._asked(len(asked), question.temperature, question.seed)
-        made = self._lines(draw(network, latents, **options))
+        made = self._rebuilt(network, latents, question.temperature, question.seed)
         lines = [one.own(drawn) for one, drawn in zip(asked, made, strict=True)]
         return Strokes(lines, _names(asked), rows=rows, notes=notes, also=(Rows(rows),))
 
@@ -281,17 +288,14 @@ class SketchingTask(Task):
             finished = [self._continued(one, begun) for one in self._finished(network, begun, question)]
             drawings, given = zip(*finished, strict=True)
             return Strokes([asked.own(lines) for lines in drawings], names, given=given, notes=notes)
-        latents = self._normal(question.count, question.seed) if self.config.conditional else None
-        options = self._asked(question.count, question.temperature, question.seed)
-        options["longest"] = question.longest or options["longest"]
         if question.like is None:
-            return Strokes(self._lines(draw(network, latents, **options)), names)
+            return Strokes(self._new(network, question), names)
         self._refuse_without_encoder("draw like another drawing")
         asked, notes = self._one(question.like, question.scale)
         mean, log_variance = explained(network, list(self.pen([asked.moves]).samples()))
-        assert latents is not None
-        made = draw(network, variational.drawn(mean, log_variance, latents), **options)
-        return Strokes([asked.own(lines) for lines in self._lines(made)], names, notes=notes)
+        latents = variational.drawn(mean, log_variance, self._normal(question))
+        made = self._lines(draw(network, latents, **self._asked(question)))
+        return Strokes([asked.own(lines) for lines in made], names, notes=notes)
 
     def interpolate(self, network: nn.Module, question: Interpolate) -> Strokes:
         self._refuse_without_encoder("interpolate")
@@ -301,15 +305,16 @@ class SketchingTask(Task):
         codes, _ = explained(network, list(self.pen([one.moves for one in asked]).samples()))
         count = question.count
         ways = [
-            self._way(network, codes[place], codes[place + 1], count, question.temperature)
-            for place in range(len(codes) - 1)
+            self._rebuilt(network, between(first, last, count), question.temperature) for first, last in pairwise(codes)
         ]
         names = [f"{way + 1:04}-{step + 1:03}" for way in range(len(ways)) for step in range(count)]
         return Strokes([one for way in ways for one in way], names, columns=count, notes=notes)
 
-    def _way(self, network: nn.Module, first: Tensor, last: Tensor, count: int, temperature: float) -> list[Lines]:
-        """Return drawings on the way between two latents (latents,) each."""
-        return self._lines(draw(network, between(first, last, count), **self._asked(count, temperature)))
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return a drawing as the network reads it, (1, points, 3), and what the pen does at each of its points."""
+        asked, _ = self._one(source, None)
+        (moves,) = self.pen([asked.moves]).samples()
+        return moves[None], ["lifted" if lifted else "down" for lifted in asked.moves[:, 2].tolist()]
 
     def _refuse_without_encoder(self, what: str) -> None:
         if not self.config.conditional:

@@ -131,11 +131,11 @@ def gradient_flow(
 
 
 def gates(folder: Folder, input: InputText, *, out: Path = Path("gates.png"), json: Switch = False) -> None:
-    """Draw what the gates and cells of a recurrent network do while it reads a text or a series.
+    """Draw what the gates and cells of a recurrent network do while it reads a text, a series or a drawing.
 
     Args:
         folder: Folder of the run.
-        input: Text, or file of a text or series.
+        input: Text, or file of a text, a series or a drawing.
         out: Picture to write; of several layers one each, with the layer's name added.
         json: Print one JSON object.
     """

@@ -20,7 +20,7 @@ Equations:
     unconditional: no encoder and no z; L = L_R
 
 Networks:
-    network: `SketchRNN`, from moves (batch, points, 3) and lengths (batch,) to mixture and pen before each point and
+    network: `SketchRNN`, from moves (batch, points, 3) to mixture and pen before each point and
     after the last, (batch, points + 1, 6 Gaussians + 3).
 
 Learning rule:
@@ -46,6 +46,7 @@ Departures from the paper:
     4. Deviations are at least 0.001 of the data's, since its whole numbers could be made infinitely likely.
     5. A drawing that was begun is completed by a conditional network too: its numbers are drawn in proportion to how
        likely they make the beginning.
+    6. The temperature multiplies variances, as in the paper; the public code multiplies deviations by it.
 
 References:
     Ha and Eck, A neural representation of sketch drawings (2017).
@@ -126,8 +127,12 @@ class SketchRNN(nn.Module):
         self.decoder = LSTM(5 + self.latent_features, width, recurrent_dropout=dropout)
         self.head = Linear(width, PEN_STATES + PARAMETERS * config.num_mixtures)
 
-    def forward(self, moves: Tensor, lengths: Tensor) -> Tensor:
-        """Return what is expected instead of each of moves (batch, points, 3), by the mean latents."""
+    def forward(self, moves: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return what is expected instead of each of moves (batch, points, 3), by the mean latents.
+
+        Lengths are (batch,); all points count where none are given.
+        """
+        lengths = moves.new_full(moves.shape[:1], moves.shape[1], dtype=torch.int64) if lengths is None else lengths
         latent = self.posterior(moves, lengths)[0] if self.encoder is not None else None
         return self.read(begun(steps_of(moves, lengths))[:, : moves.shape[1] + 1], self.begin(latent, moves.shape[0]))[
             0
@@ -225,4 +230,4 @@ def build(config: Config) -> LearningRule:
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
     """Return blank inputs of every network, by role."""
-    return {"network": (torch.zeros(1, config.window, 3), torch.full((1,), config.window))}
+    return {"network": (torch.zeros(1, config.window, 3),)}

@@ -114,10 +114,11 @@ def draw(
         count: drawings. Drawing i is a function of its latents, of what was begun, of the seed and of i.
         seed: decides what is drawn.
         temperature: below 1 more usual, above wilder.
-        longest: points of a drawing at most, those begun among them.
+        longest: points of a drawing at most, those begun among them; at least one is drawn.
         begun: moves (points, 3) that every drawing starts with. Whether its last line goes on is drawn.
     """
     drawings: list[Tensor] = []
+    longest = max(longest, 1 + (0 if begun is None else len(begun)))
     for first in range(0, count, MADE):
         numbers = _whole_block(np.arange(first, min(first + MADE, count)), MADE)
         chosen = None if latents is None else latents[torch.from_numpy(numbers)]
