@@ -59,6 +59,7 @@ def test_trains_judges_draws_and_answers() -> None:
     assert set(task.figures(rule)) == set(task.captions)
     again = ConversationTask.restore(task.state(), task.config)
     question = Chat(say=("Hello.",), unsure=0.0)
+    assert again.steps("Hello.\nHi!")[1] == ["(begin)", "hello", ".", "(end)", "(begin)", "hi", "!", "(end)"]
     assert again.chat(rule.home, question).text == task.chat(rule.home, question).text != ""
     with pytest.raises(DataError, match="nothing was said"):
         task.chat(rule.home, Chat(say=("  ",)))

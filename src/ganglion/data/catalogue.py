@@ -63,7 +63,7 @@ ENTRIES = (
         "200 maps of houses of 64 x 64 pixels, and their fronts",
     ),
     Entry("shapes", "image-boxes", "generated", "120 pictures of discs, squares and triangles, with a box around each"),
-    Entry("scenes", "captions", "generated", "5000 drawn scenes of 64 x 64 pixels, and what is seen in each"),
+    Entry("scenes", "captions", "generated", "10000 drawn scenes of 48 x 48 pixels, and what is seen in each"),
     Entry("tales", "text", "generated", "6000 sentences of a small grammar, with clauses within clauses"),
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
+from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import Ragged, TextPreprocessing
 from ganglion.data.settings import DataSettings
@@ -24,6 +25,7 @@ from ganglion.tasks.measures.counted import KneserNey
 from ganglion.tasks.measures.ranks import RANKED, in_order_of_chance, per_token, ranked_first
 from ganglion.tasks.questions import Conversation
 from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.inputs import named_texts
 from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNITS, UNKNOWN_NUMBER, surprises, write
 
 if TYPE_CHECKING:
@@ -298,11 +300,20 @@ class ConversationTask(Task):
         ((written, weights),) = write(network, [context], lambda _: self._decoding(Chat(temperature=0)))
         if weights is None:
             return None
-        read = [
-            {"\x02": "(begin)", "\x03": "(end)"}.get(name, name)
-            for name in self.heard.shown(self.heard.named(context.tolist()))
-        ]
-        return read, [*self.said.shown(self.said.named(written.tokens)), "(end)"][: len(weights)], weights
+        words = self.said.shown(self.said.named(written.tokens))
+        return self._names(context), [*words, "(end)"][: len(weights)], weights
+
+    def _names(self, context: Tensor) -> list[str]:
+        """Return what the tokens of what was said are called."""
+        marks = {BEGIN: "(begin)", END: "(end)"}
+        names = self.heard.shown(self.heard.named(context.tolist()))
+        return [marks.get(number, name) for number, name in zip(context.tolist(), names, strict=True)]
+
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return what was said, a turn on each line, or a file of that, as the network reads it, and its tokens."""
+        (_, text), *_ = named_texts([source], lambda path: [(1, read_text(path, self.settings.encoding))])
+        context = torch.from_numpy(self.heard.encode(text.strip()))
+        return context[None], self._names(context)
 
 
 def distinct(answers: Sequence[str]) -> float:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 
-SIDE, FINER = 64, 3
+SIDE, FINER = 48, 4
 """Pixels of a side, and how many times finer a scene is drawn before it is made smaller."""
 COLOURS = {
     "red": (214, 48, 44),
@@ -22,8 +22,10 @@ COLOURS = {
 SHAPES = ("circle", "square", "triangle", "star", "cross")
 RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1), "on": (0, 0)}
 """Where the smaller thing lies beside the larger one, across and down."""
-SMALL, LARGE = (6.0, 8.0), (11.0, 14.0)
+SMALL, LARGE = (5.5, 7.5), (9.5, 12.0)
 """Radii in pixels."""
+FARTHEST = 30.0
+"""Pixels between the middles of two things at most."""
 ASIDE = 0.35
 """By how much the second direction may differ from what the words say, as a share of the first."""
 ALONE = 0.15
@@ -33,8 +35,8 @@ TURNED = 0.2
 
 
 def scenes(random: np.random.Generator, count: int | None) -> Dataset:
-    """Pictures of 64 x 64 pixels, colour, each with its caption: the smaller of two things is named first."""
-    drawn = [_scene(random) for _ in range(count or 5000)]
+    """Pictures of 48 x 48 pixels, colour, each with its caption: the smaller of two things is named first."""
+    drawn = [_scene(random) for _ in range(count or 10_000)]
     pictures, captions = zip(*drawn, strict=True)
     return Dataset(
         name="",
@@ -92,7 +94,7 @@ def _places(
         centre = random.uniform(large, SIDE - large, 2)
         return centre, centre + random.uniform(-0.2, 0.2, 2) * large
     while True:
-        distance = random.uniform(large + small + 1, 40)
+        distance = random.uniform(large + small + 1, FARTHEST)
         moved = distance * way + distance * random.uniform(-ASIDE, ASIDE) * way[::-1]
         centre = random.uniform(large, SIDE - large, 2)
         if ((centre + moved >= small) & (centre + moved <= SIDE - small)).all():

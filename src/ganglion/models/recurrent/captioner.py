@@ -154,7 +154,7 @@ SMALL = Config(
     attention_features=128,
     query="after",
     tied=True,
-    dropout=0.2,
+    dropout=0.1,
     descent=Descent(learning_rate=2e-3, clip_norm=1.0),
 )
 FORMS = {
