@@ -37,7 +37,7 @@ SURE = 200
 """Validation answers by which is found out how sure the network usually is."""
 UNSURE = 0.05
 """Share of these answers that are less sure than the threshold."""
-SHOWN, TALKS, LONGEST_TALK = 6, 3, 10
+SHOWN, TALKS, LONGEST_TALK = 5, 2, 12
 """Test answers in the report, conversations, and turns of these."""
 NOTHING = torch.tensor([BEGIN, END])
 """What is read where nothing was said."""

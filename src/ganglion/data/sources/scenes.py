@@ -22,8 +22,8 @@ COLOURS = {
 SHAPES = ("circle", "square", "triangle", "star", "cross")
 RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1), "on": (0, 0)}
 """Where the smaller thing lies beside the larger one, across and down."""
-SMALL, LARGE = (5.5, 7.5), (9.5, 12.0)
-"""Radii in pixels."""
+SMALL, LARGE, BELOW = (5.5, 7.5), (9.5, 12.0), (14.0, 18.0)
+"""Radii in pixels: of the smaller thing, of the larger one, and of one that another lies on."""
 FARTHEST = 30.0
 """Pixels between the middles of two things at most."""
 ASIDE = 0.35
@@ -59,7 +59,7 @@ def _scene(random: np.random.Generator) -> tuple[np.ndarray, str]:
     else:
         relation = list(RELATIONS)[random.integers(len(RELATIONS))]
         large, small = _two(random, things, relation)
-        sizes = random.uniform(*LARGE), random.uniform(*SMALL)
+        sizes = random.uniform(*(BELOW if relation == "on" else LARGE)), random.uniform(*SMALL)
         places = _places(random, RELATIONS[relation], *sizes)
         for thing, radius, place in zip((large, small), sizes, places, strict=True):
             _draw(sheet, random, thing, radius, place)

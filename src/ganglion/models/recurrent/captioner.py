@@ -32,7 +32,7 @@ What to expect:
     training has not seen among them. Photographs need tens of thousands of captions and networks that were trained on
     a million pictures before: from some hundreds it learns the commonest words.
 
-Departures from the papers:
+Departures from the paper:
     1. Their convolutional networks were trained beforehand on ImageNet; this one starts from chance and is small.
     2. Each region knows its place, two numbers, since "left of" is learnt faster so.
     3. No gate weighs what is looked at, and nothing asks that each region be looked at once.

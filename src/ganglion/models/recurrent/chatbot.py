@@ -90,10 +90,11 @@ SMALL = Config(
     hidden_features=192,
     num_layers=1,
     bidirectional=True,
-    attention="multiplicative",
+    attention="additive",
+    attention_features=96,
     query="after",
     tied=True,
-    dropout=0.2,
+    dropout=0.1,
     descent=Descent(learning_rate=2e-3, clip_norm=1.0),
 )
 TINY = replace(
@@ -103,6 +104,7 @@ TINY = replace(
     window=12,
     embedding_features=24,
     hidden_features=32,
+    attention_features=16,
     dropout=0.0,
     descent=Descent(learning_rate=2e-2, clip_norm=1.0),
 )
