@@ -21,6 +21,7 @@ from tests.hostile import (
     tables,
     test_run_folders,
     texts,
+    tunes,
 )
 from tests.hostile.bounded import MOST_BYTES, MOST_SECONDS, Outcome, attempt
 from tests.hostile.case import CASES, Case
@@ -40,12 +41,13 @@ KINDS = {
     "captions": "Pictures with captions",
     "sound": "Folders of sounds",
     "dialogues": "Dialogues",
+    "tunes": "Tunes in ABC",
     "archive": "Archives: tar, gzip, IDX",
     "array": "Arrays: NPY, NPZ",
     "drawing": "Drawings: arrays of moves, lines of JSON, SVG",
     "path": "Names that are no paths",
 }
-REGISTERED = (archives, arrays, captions, dialogues, drawings, images, sounds, tables, texts)
+REGISTERED = (archives, arrays, captions, dialogues, drawings, images, sounds, tables, texts, tunes)
 assert all(REGISTERED)  # They have registered their cases.
 
 

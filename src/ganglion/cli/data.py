@@ -21,6 +21,7 @@ AS = {
     },
     **{kind: kind for kind in ("image", "image-pairs", "image-domains", "image-masks", "image-boxes", "captions")},
     "dialogues": "dialogues",
+    "tunes": "tunes",
 }
 """What data can be checked as, and the name of that kind."""
 

@@ -107,7 +107,7 @@ class Music(Task):
     beginnings: Counter[str]
     """The fields that training tunes begin with, and how many do."""
     longest: int
-    """Signs of a tune that are written at most: those of the longest training tune."""
+    """Signs of a tune that are written at most: twice as many as the longest training tune has."""
     preface: str
     """A training tune, which is read before one is written: networks that carry their state on begin no other way."""
 
@@ -123,7 +123,7 @@ class Music(Task):
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         task.beginnings = Counter(fields_of(text) for text in data.raw("train").values)
         task.preface = data.raw("train").values[0]
-        task.longest = min(LONGEST, max(map(len, data.raw("train").values)))
+        task.longest = min(LONGEST, 2 * max(map(len, data.raw("train").values)))
         lengths = ", ".join(f"{part} {len(task._numbers(part)):,}" for part in data.samples)
         task.notes = (*task.notes, f"signs of ABC: {lengths}; {task.signs.num_tokens} different")
         if len(task._numbers("train")) <= config.window:

@@ -56,7 +56,7 @@ def _dataset(path: Path, files: Sequence[Path], settings: DataSettings) -> Datas
     texts = list(dict.fromkeys(tune.text for tune in tunes))
     notes = [f"{len(tunes):,} tunes in ABC; titles, sources and comments are not learnt"]
     if len(texts) < len(tunes):
-        notes.append(f"{len(tunes) - len(texts):,} tunes that stand there twice are left out once")
+        notes.append(f"tunes that stand there twice, read once: {len(tunes) - len(texts):,}")
     notes += [f"left out: {error.where}: {error.what}, found {error.found}" for error in faults[:SAID]]
     if len(faults) > SAID:
         notes.append(f"left out for such faults, too: {len(faults) - SAID:,} tunes more")

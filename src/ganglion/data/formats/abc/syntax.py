@@ -8,22 +8,22 @@ from fractions import Fraction
 from ganglion.errors import DataError
 
 FIELD = re.compile(r"(?P<name>[A-Za-z]):\s*(?P<words>.*)")
-LENGTH = r"\d*/*\d*"
+LENGTH = r"\d{0,6}/{0,6}\d{0,6}"
 PITCH = r"(?:\^\^|\^|__|_|=)?[A-Ga-g][,']*"
 SIGN = re.compile(
     rf"""
-    (?P<blank>[ \t`]+|y\d*)
+    (?P<blank>[ \t`]+|y\d{{0,3}})
   | (?P<bar>(?:\[?:*\|[|\]]*:*|::)(?:\[?[1-9][0-9,.\-]*)?)
   | (?P<ending>\[[1-9][0-9,.\-]*)
   | (?P<field>\[[A-Za-z]:[^\]]*\])
   | (?P<chord>\[(?:[ ]*{PITCH}{LENGTH}-?)+[ ]*\]{LENGTH})
   | (?P<note>{PITCH}{LENGTH})
   | (?P<rest>[zx]{LENGTH})
-  | (?P<rests>Z\d*)
+  | (?P<rests>Z\d{0, 4})
   | (?P<symbol>"[^"]*")
   | (?P<grace>\{{[^}}]*\}})
   | (?P<decoration>![^!\s]+!|\+[a-z]+\+|[.~HLMOPSTuv])
-  | (?P<tuplet>\([2-9](?::\d*){{0,2}})
+  | (?P<tuplet>\([2-9](?::\d?){{0,2}})
   | (?P<tie>-)
   | (?P<slur>[()])
   | (?P<broken>>+|<+)
