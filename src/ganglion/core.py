@@ -188,6 +188,17 @@ class ManyHeaded(Protocol):
 
 
 @runtime_checkable
+class SideBySide(Protocol):
+    """Networks of several sizes that learn the same, each by itself."""
+
+    sizes: list[tuple[int, int]]
+    """Hidden layers of each network and the units of each layer, in the order of `heads`."""
+
+    def heads(self, inputs: Tensor) -> list[Tensor]:
+        """Return the outputs `(batch, outputs)` of all networks for inputs `(batch, ...)`."""
+
+
+@runtime_checkable
 class Published(Protocol):
     """A network whose weights others publish under names of their own."""
 

@@ -12,6 +12,7 @@ from ganglion.data.paths import WRITTEN_AS_TEXT, read_file, read_folder
 from ganglion.data.published import PUBLISHED
 from ganglion.data.reading import obeyed
 from ganglion.data.settings import DataSettings
+from ganglion.data.sources.functions import is_formula
 from ganglion.errors import ConfigurationError, DataError
 from ganglion.files import named
 from ganglion.settings import unknown_name
@@ -51,6 +52,10 @@ ENTRIES = (
     Entry("encoder-4-2-4", "tabular", "generated", "400 rows: one of four units is on, and its twin of four others"),
     Entry("encoder-8-3-8", "tabular", "generated", "800 rows: one of eight units is on, and its twin of eight others"),
     Entry("shifter", "tabular", "generated", "960 rows of four units, the row moved by one place or not, and which"),
+    Entry("steps", "tabular", "generated", "1000 points of a function of stairs"),
+    Entry("sawtooth", "tabular", "generated", "1000 points of a function of three teeth"),
+    Entry("sine-wave", "tabular", "generated", "1000 points of two periods of a sine"),
+    Entry("mexican-hat", "tabular", "generated", "1000 points of a bump in a ditch"),
     Entry("bars-and-stripes", "image", "generated", "all 30 images of 4 x 4 pixels of bars or of stripes"),
     Entry("faces", "image", "generated", "624 drawn faces of 30 x 32 pixels that look left, right, straight or up"),
     Entry(
@@ -114,6 +119,8 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     (1797, 8, 8, 1)
     """
     entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
+    if isinstance(source, str) and is_formula(source):
+        entry = Entry(source, "tabular", "generated", "points of a formula")
     dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
     told = dataset.kind == "image" and bool(dataset.target_names)  # by a table beside the pictures
     is_text = entry is None and not dataset.source.lower().endswith((".npz", ".npy", ".parquet"))

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ganglion.figures.images.pen import pen_pixels as pen_pixels
     from ganglion.figures.images.pen_pages import drawings as drawings
     from ganglion.figures.images.pixels import sheet as sheet
+    from ganglion.figures.images.traces import traces as traces
     from ganglion.figures.markets import wealth as wealth
     from ganglion.figures.music import Roll as Roll
     from ganglion.figures.music import piano_rolls as piano_rolls
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from ganglion.figures.series import residuals as residuals
     from ganglion.figures.series import series_by_class as series_by_class
     from ganglion.figures.series import series_pictures as series_pictures
+    from ganglion.figures.sizes import errors_by_size as errors_by_size
+    from ganglion.figures.sizes import fits_by_size as fits_by_size
     from ganglion.figures.sounds import spectrograms as spectrograms
     from ganglion.figures.sounds import spelled_out as spelled_out
     from ganglion.figures.style import SPACE as SPACE
@@ -86,6 +89,8 @@ if TYPE_CHECKING:
     from ganglion.figures.training import returns as returns
 
 _DRAWINGS = {
+    "images.traces": ("traces",),
+    "sizes": ("errors_by_size", "fits_by_size"),
     "anomalies": (*("errors_by_column", "errors_of_normal_and_odd", "found_by_false_alarms", "heat", "marked_series"),),
     "answers": ("confusion_matrix", "decision_regions", "forecast", "scatter"),
     "activity": ("gates",),

@@ -8,7 +8,7 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import CentredUnits, LearningRule, Measure
+from ganglion.core import CentredUnits, LearningRule, Measure, SideBySide
 from ganglion.data.preprocessing import TabularPreprocessing
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
@@ -18,6 +18,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.sizes import answers_by_size, root_mean_square, steps_by_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,6 +58,8 @@ class Regression(Task):
     captions: ClassVar = {
         "predictions": "Predicted against true values of the test samples",
         "fit": "The values over the one input, and what each unit adds where the output is a sum of units",
+        "sizes": "Error of networks by their width and depth on the test part, beside steps that nobody learnt",
+        "fits": "The function as networks of each width have it, of the fewest hidden layers, and as many steps",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features}
     next_step = "ganglion predict {run} INPUT"
@@ -80,28 +83,87 @@ class Regression(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.batches("test"))
         drawn = {"predictions": figures.scatter(self._in_units(targets), self._in_units(outputs), self.target_names)}
-        preprocessing = self.preprocessing["inputs"]
-        if (
-            isinstance(preprocessing, TabularPreprocessing)
-            and len(preprocessing.features) == 1
-            and targets.shape[1] == 1
-        ):
+        if (preprocessing := self._of_one_input()) is not None:
             drawn["fit"] = self._fit(preprocessing, rule.home)
+        if isinstance(rule.home, SideBySide):
+            drawn |= self._by_size(rule.home)
+        return drawn
+
+    def sheet(self, home: nn.Module) -> np.ndarray | None:
+        """Return a function of one input as the network has it so far; None for functions of several."""
+        if (preprocessing := self._of_one_input()) is None:
+            return None
+        points = self._across()
+        inputs = preprocessing(points[:, None])
+        every = [ask(home, inputs)]
+        if isinstance(home, SideBySide):
+            by_size = answers_by_size(home, inputs.to(next(home.parameters()).device))
+            first = [size for size in sorted(by_size) if size[0] == min(by_size)[0]]
+            every = [by_size[first[0]], by_size[first[len(first) // 2]], by_size[max(by_size)]]
+        return figures.traces([self._in_units(one).ravel() for one in every], self._samples("test"))
+
+    def _of_one_input(self) -> TabularPreprocessing | None:
+        """Return how the one input is prepared, where there is one input and one value."""
+        preprocessing = self.preprocessing["inputs"]
+        one = isinstance(preprocessing, TabularPreprocessing) and len(preprocessing.features) == 1
+        return preprocessing if one and len(self.target_names) == 1 else None
+
+    def _samples(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """Return the inputs and the values of a part, (samples,) each, in their own units; of known inputs only."""
+        x, y = (np.asarray(self.data.raw(part, name).values, dtype=float).ravel() for name in ("inputs", "targets"))
+        return x[np.isfinite(x)], y[np.isfinite(x)]
+
+    def _across(self) -> np.ndarray:
+        """Return inputs to draw a curve over, (points,)."""
+        seen, _ = self._samples("test")
+        return np.linspace(seen.min(), seen.max(), DRAWN)
+
+    def _by_size(self, network: SideBySide) -> "dict[str, Figure]":
+        """Draw the errors of networks of all sizes and, of one input, what they make of the function."""
+        device = next(network.parameters()).device  # type: ignore[attr-defined]
+        test = self.data.columns("test")
+        inputs, targets = test["inputs"], test["targets"]
+        assert isinstance(inputs, Tensor) and isinstance(targets, Tensor)
+        truth = self._in_units(targets)
+        errors = {
+            size: root_mean_square(self._in_units(said) - truth)
+            for size, said in answers_by_size(network, inputs.to(device)).items()
+        }
+        shallow, widths = min(network.sizes)[0], sorted({width for _, width in network.sizes})
+        preprocessing = self._of_one_input()
+        steps = {} if preprocessing is None else steps_by_width(widths, *self._samples("train"))
+        of_steps = {}
+        if steps:
+            x, y = self._samples("test")
+            of_steps = {width: root_mean_square(function(x) - y) for width, function in steps.items()}
+        drawn = {"sizes": figures.errors_by_size(errors, of_steps, self.baseline()["rmse"], "root mean squared error")}
+        if preprocessing is not None:
+            across = self._across()
+            answers = answers_by_size(network, preprocessing(across[:, None]).to(device))
+            curves = [
+                (
+                    f"{width} unit{'s' if width > 1 else ''}",
+                    self._in_units(answers[shallow, width]).ravel(),
+                    steps[width](across) if width in steps else None,
+                )
+                for width in widths
+            ]
+            names = (preprocessing.features[0], self.target_names[0])
+            drawn["fits"] = figures.fits_by_size(across, curves, self._samples("test"), names)
         return drawn
 
     @torch.no_grad()
     def _fit(self, preprocessing: TabularPreprocessing, network: nn.Module) -> "Figure":
         """Draw the values over the one input there is."""
-        seen, known = (np.asarray(self.data.raw("test", name).values, dtype=float) for name in ("inputs", "targets"))
-        across = np.linspace(np.nanmin(seen), np.nanmax(seen), DRAWN)[:, None]
-        points, parts = preprocessing(across), None
+        across = self._across()
+        points, parts = preprocessing(across[:, None]), None
         if isinstance(network, CentredUnits):
             answers = network.responses(points.to(network.centres)).cpu()
             scale = float(self.preprocessing["targets"].deviations[0])
             parts = scale * (answers * network.output.weight.detach().cpu()[0]).T.numpy()
         names = (preprocessing.features[0], self.target_names[0])
         curve = self._in_units(ask(network, points)).ravel()
-        return figures.fit(across.ravel(), curve, (seen.ravel(), known.ravel()), parts, names)
+        return figures.fit(across, curve, self._samples("test"), parts, names)
 
     @property
     def target_names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ganglion.data.sources.cells import cells
 from ganglion.data.sources.dates import dates
 from ganglion.data.sources.facades import facades
 from ganglion.data.sources.faces import faces
+from ganglion.data.sources.functions import FUNCTIONS, is_formula, of_formula
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.data.sources.moving_digits import bouncing_digits, moving_digits, passing_digits, turning_digits
 from ganglion.data.sources.notices import notices
@@ -40,11 +41,12 @@ def generate(name: str, seed: int = 0, count: int | None = None) -> Dataset:
     >>> generate("xor").inputs.shape
     (400, 2)
     """
-    if name not in GENERATORS:
+    if name not in GENERATORS and not is_formula(name):
         raise unknown_name("generator", name, list(GENERATORS))
     if count is not None and count < 2:
         raise ConfigurationError("a generator makes at least 2 samples", found=str(count), remedy="a larger limit")
-    dataset = GENERATORS[name](np.random.default_rng(seed), count)
+    make = GENERATORS[name] if name in GENERATORS else of_formula(name)
+    dataset = make(np.random.default_rng(seed), count)
     others = (one.values for name, one in dataset.fields.items() if name not in ("inputs", "targets"))
     digest = fingerprint(dataset.inputs, dataset.targets, *others)
     return replace(dataset, name=name, source=name, fingerprint=digest)
@@ -205,6 +207,7 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "swinging-prices": swinging_prices,
     "waves": waves,
     "heartbeats": heartbeats,
+    **FUNCTIONS,
     "bars-and-stripes": bars_and_stripes,
     "biscuits": biscuits,
     "encoder-4-2-4": encoder(4),

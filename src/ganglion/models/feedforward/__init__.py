@@ -27,6 +27,13 @@ SYSTEMS = (
         defaults={"epochs": 40, "batch_size": "all", "monitor": "loss"},
     ),
     System(
+        name="approximator",
+        module="feedforward.approximator",
+        tasks=("regression",),
+        data="sawtooth",
+        defaults={"epochs": 150, "batch_size": 50, "schedule": "cosine", "monitor": "loss", "threads": 1},
+    ),
+    System(
         name="face-pose",
         module="feedforward.face_pose",
         tasks=("classification",),
