@@ -125,6 +125,7 @@ CLAIMED = (
         Claim("spoken-words", "fsdd", {"test_files": f"*_{voice}_*", "epochs": 15}, 1, variant=f"without-{voice}")
         for voice in SPEAKERS
     ),
+    Claim("sketch-rnn", "sketches", seeds=1),
     Claim("dqn", "CartPole-v1", seeds=5, published="solved at 475"),
     Claim("trader", "swinging-prices"),
     Claim("trader", "geometric-brownian-motion", published="nothing can be foretold"),

@@ -24,6 +24,7 @@ from ganglion.runs.writing import write
 from ganglion.settings import from_dict
 from ganglion.tasks.answers import Answer, Rows, Strokes
 from ganglion.tasks.measures.sketches import independent
+from ganglion.tasks.shared.given_drawings import given_drawing
 from ganglion.tasks.shared.sketching import draw, explained, likely_latents, surprise_of
 from ganglion.tasks.sketching import SketchingTask, between
 
@@ -110,12 +111,13 @@ def test_heat_zero_draws_the_same_whatever_the_seed() -> None:
 
 def test_scale_follows_the_drawing_or_its_paper(tmp_path: Path) -> None:
     one, usual = task(), task().pen.size
-    (tmp_path / "small.json").write_text(json.dumps([[[0, 0], [1, 0], [1, 2]]]))
-    asked, notes = one._one(str(tmp_path / "small.json"), None)
+    path = str(tmp_path / "small.json")
+    Path(path).write_text(json.dumps([[[0, 0], [1, 0], [1, 2]]]))
+    asked, notes = given_drawing(path, *one._frame)
     assert size_of(asked.moves) == pytest.approx(usual, rel=1e-3) and notes
-    asked, notes = one._one(str(tmp_path / "small.json"), None, begun=True)  # a small beginning may be just that
+    asked, notes = given_drawing(path, *one._frame, begun=True)  # a small beginning may be just that
     assert asked.scale == 1 and not notes
-    asked, _ = one._one(str(tmp_path / "small.json"), 7.0)
+    asked, _ = given_drawing(path, *one._frame, 7.0)
     assert asked.scale == 7
 
 

@@ -1,9 +1,8 @@
 """Sketching: draw line by line, rebuild a drawing, finish one that somebody began, change one into another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -13,23 +12,22 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.strokes.reading import Drawing, drawings_in
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.noise import normals
 from ganglion.data.loaders.pen import PenChanges
 from ganglion.data.preprocessing import Ragged, StrokePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.strokes import Lines, cut, lines_of, size_of
-from ganglion.errors import DataError, UsageError
+from ganglion.data.strokes import Lines, lines_of
+from ganglion.errors import UsageError
 from ganglion.rules.autoencoder import variational
-from ganglion.settings import at_least, settings
+from ganglion.settings import above, at_least, settings
 from ganglion.tasks.answers import Rows, Strokes
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.sketches import MEASURES, independent
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.drawing import generators, numbered
-from ganglion.tasks.shared.inputs import existing
+from ganglion.tasks.shared.given_drawings import given_drawing, given_drawings, short_enough, titles
 from ganglion.tasks.shared.sketching import divergence_of, draw, explained, likely_latents, surprise_of
 
 if TYPE_CHECKING:
@@ -47,10 +45,6 @@ MAPPED = 1000
 """Drawings on the map at most."""
 CANDIDATES = 128
 """Latents that are tried for a beginning."""
-FACTOR = 2.0
-"""How many times larger or smaller than those of training a drawing may be before it is scaled."""
-PAPER = 0.8
-"""Share of the paper that a drawing fills."""
 SHEET = 128
 """Pixels of a drawing on a sheet that is made while training."""
 
@@ -81,7 +75,7 @@ class Generate:
     """File of a drawing that somebody began (.svg, .json, .ndjson), which is gone on with."""
     like: str | None = None
     """File of a drawing; new ones are like it. Needs an encoder."""
-    scale: float | None = None
+    scale: Annotated[float, above(0)] | None = None
     """How many times larger the drawing in the file has to become to be like those of training; found out by its size
     if not given."""
     longest: Annotated[int, at_least(1)] | None = None
@@ -98,23 +92,6 @@ class Interpolate:
     """Drawings for each way, with both ends."""
     temperature: Annotated[float, at_least(0)] = QUIET
     """How freely is drawn."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A drawing that somebody gave, in the units of training."""
-
-    name: str
-    moves: np.ndarray
-    """(points, 3)."""
-    scale: float
-    """How many times larger it was made."""
-    begin: tuple[float, float]
-    """Where its first point lay, in its own units."""
-
-    def own(self, lines: Lines) -> Lines:
-        """Return lines in units of training where they lie on the paper of this drawing."""
-        return [line / self.scale + self.begin for line in lines]
 
 
 @final
@@ -138,7 +115,7 @@ class SketchingTask(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = _short_enough(cls.open(source, settings), config.window)
+        dataset = short_enough(cls.open(source, settings), config.window)
         task = super().prepare(dataset, config, settings, seed)
         task.config = replace(task.config, longest=task.pen.points)
         points = [len(one) for one in task.data["train"].inputs]
@@ -150,6 +127,11 @@ class SketchingTask(Task):
     def pen(self) -> StrokePreprocessing:
         pen: StrokePreprocessing = self.preprocessing["inputs"]
         return pen
+
+    @property
+    def _frame(self) -> tuple[StrokePreprocessing, int]:
+        """What drawings that somebody gives are fitted to: those of training, and the points that the network takes."""
+        return self.pen, self.config.window
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return batches of training drawings of about equal length, which change a little every epoch."""
@@ -264,7 +246,7 @@ class SketchingTask(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Strokes | Rows:
         """Return drawings rebuilt, with how surprising each is; without an encoder only that."""
-        asked, notes = self._given(question.inputs)
+        asked, notes = given_drawings(question.inputs, *self._frame)
         moves = list(self.pen([one.moves for one in asked]).samples())
         latents = explained(network, moves)[0] if self.config.conditional else None
         nats = surprise_of(network, moves, latents).tolist()
@@ -276,14 +258,14 @@ class SketchingTask(Task):
             return Rows(rows, notes=notes)
         made = self._rebuilt(network, latents, question.temperature, question.seed)
         lines = [one.own(drawn) for one, drawn in zip(asked, made, strict=True)]
-        return Strokes(lines, _names(asked), rows=rows, notes=notes, also=(Rows(rows),))
+        return Strokes(lines, titles(asked), rows=rows, notes=notes, also=(Rows(rows),))
 
     def generate(self, network: nn.Module, question: Generate) -> Strokes:
         names = numbered(question.count, question.seed)
         if question.start is not None and question.like is not None:
             raise UsageError("a drawing is gone on with, or others are like it", expected="start or like", found="both")
         if question.start is not None:
-            asked, notes = self._one(question.start, question.scale, begun=True)
+            asked, notes = given_drawing(question.start, *self._frame, question.scale, begun=True)
             (begun,) = self.pen([asked.moves]).samples()
             finished = [self._continued(one, begun) for one in self._finished(network, begun, question)]
             drawings, given = zip(*finished, strict=True)
@@ -291,7 +273,7 @@ class SketchingTask(Task):
         if question.like is None:
             return Strokes(self._new(network, question), names)
         self._refuse_without_encoder("draw like another drawing")
-        asked, notes = self._one(question.like, question.scale)
+        asked, notes = given_drawing(question.like, *self._frame, question.scale)
         mean, log_variance = explained(network, list(self.pen([asked.moves]).samples()))
         latents = variational.drawn(mean, log_variance, self._normal(question))
         made = self._lines(draw(network, latents, **self._asked(question)))
@@ -299,7 +281,7 @@ class SketchingTask(Task):
 
     def interpolate(self, network: nn.Module, question: Interpolate) -> Strokes:
         self._refuse_without_encoder("interpolate")
-        asked, notes = self._given(question.inputs)
+        asked, notes = given_drawings(question.inputs, *self._frame)
         if len(asked) < 2:
             raise UsageError("a way needs two ends", expected="two drawings or more", found=str(len(asked)))
         codes, _ = explained(network, list(self.pen([one.moves for one in asked]).samples()))
@@ -312,7 +294,7 @@ class SketchingTask(Task):
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a drawing as the network reads it, (1, points, 3), and what the pen does at each of its points."""
-        asked, _ = self._one(source, None)
+        asked, _ = given_drawing(source, *self._frame)
         (moves,) = self.pen([asked.moves]).samples()
         return moves[None], ["lifted" if lifted else "down" for lifted in asked.moves[:, 2].tolist()]
 
@@ -323,52 +305,6 @@ class SketchingTask(Task):
                 found="a network without an encoder",
                 expected="one that was trained with --conditional",
             )
-
-    def _one(self, source: str, scale: float | None, *, begun: bool = False) -> tuple[Asked, tuple[str, ...]]:
-        """Return the first drawing of a file."""
-        found = _read(source)
-        asked, notes = self._scaled([found[0]], scale, begun=begun)
-        more = (f"the first of {len(found):,} drawings is taken",) if len(found) > 1 else ()
-        return asked[0], (*more, *notes)
-
-    def _given(self, inputs: Sequence[Any]) -> tuple[list[Asked], tuple[str, ...]]:
-        """Return all drawings of files, or arrays as they are."""
-        found = [one for item in inputs for one in _read(item)]
-        return self._scaled(found)
-
-    def _scaled(
-        self, found: Sequence[tuple[str, Drawing]], scale: float | None = None, *, begun: bool = False
-    ) -> tuple[list[Asked], tuple[str, ...]]:
-        """Return drawings at the scale of those of training, and a note where that is not their own.
-
-        A drawing that was begun is scaled by its paper, where that is known, and else only where it is too large.
-        """
-        asked = []
-        for name, one in found:
-            factor = scale or self._factor(one, begun=begun)
-            moves = cut(one.moves * np.array([factor, factor, 1], np.float32), self.pen.stride)
-            if len(moves) > self.config.window:
-                raise DataError(
-                    "this drawing has more points than the network was made for",
-                    where=name,
-                    expected=f"at most {self.config.window}",
-                    found=str(len(moves)),
-                    remedy="draw it with fewer points, or train with a larger --window",
-                )
-            asked.append(Asked(name, moves, factor, one.begin))
-        changed = [one.scale for one in asked if one.scale != 1]
-        factors = " to ".join(f"{factor:.3g}" for factor in sorted({min(changed, default=1), max(changed, default=1)}))
-        note = f"made {factors} times as large, to be like the drawings of training"
-        return asked, (note,) if changed and scale is None else ()
-
-    def _factor(self, one: Drawing, *, begun: bool) -> float:
-        size, usual = size_of(one.moves), self.pen.size
-        if not size or not usual:
-            return 1.0
-        if begun and one.paper:
-            return usual / (PAPER * one.paper)
-        too_small = not begun and size < usual / FACTOR
-        return usual / size if size > usual * FACTOR or too_small else 1.0
 
 
 def between(first: Tensor, last: Tensor, count: int) -> Tensor:
@@ -387,54 +323,8 @@ def between(first: Tensor, last: Tensor, count: int) -> Tensor:
     return (((1 - share) * angle).sin() * first + (share * angle).sin() * last) / angle.sin()
 
 
-def _first(lines: Lines) -> np.ndarray:
-    first: np.ndarray = lines[0][0]
-    return first
-
-
 def _drawn(drawings: Sequence[Lines]) -> "list[figures.Drawn]":
     return [figures.Drawn(lines) for lines in drawings]
-
-
-def _names(asked: Sequence[Asked]) -> list[str]:
-    stems = [Path(one.name).stem or "drawing" for one in asked]
-    return stems if len(set(stems)) == len(stems) else [f"{place:04}-{stem}" for place, stem in enumerate(stems, 1)]
-
-
-def _read(item: Any) -> list[tuple[str, Drawing]]:
-    """Return the drawings of a file with their names, or an array of moves (points, 3)."""
-    if isinstance(item, str | Path):
-        found = drawings_in(existing(item))
-        return [(str(item) if len(found) == 1 else f"{item}, {n}", one) for n, one in enumerate(found, 1)]
-    array = np.asarray(item, dtype=np.float32)
-    if array.ndim != 2 or array.shape[1] != 3 or not len(array) or not np.isfinite(array).all():
-        raise DataError("this is no drawing", expected="moves (points, 3)", found=f"shape {array.shape}")
-    return [("", Drawing(array))]
-
-
-def _short_enough(dataset: Dataset, window: int) -> Dataset:
-    """Return data without drawings of more points than the network is made for."""
-    long = np.array([len(one) > window for one in dataset.fields["inputs"].values])
-    tested = dataset.test_fields.get("inputs")
-    test_long = np.array([len(one) > window for one in tested.values] if tested else [], dtype=bool)
-    left_out = int(long.sum() + test_long.sum())
-    if not left_out:
-        return dataset
-    if long.all():
-        raise DataError(
-            "every drawing has more points than the network is made for",
-            where=dataset.source or dataset.name,
-            expected=f"at most {window}",
-            found=f"{min(len(one) for one in dataset.fields['inputs'].values)} and more",
-            remedy="allow more with --window",
-        )
-    kept = np.flatnonzero(~long)
-    validation = dataset.validation
-    if validation is not None:
-        validation = np.flatnonzero(np.isin(kept, validation))
-    fields = {name: one.take(np.flatnonzero(~test_long)) for name, one in dataset.test_fields.items()}
-    short = replace(dataset.take(kept), test_fields=fields, validation=validation)
-    return short.with_note(f"{left_out:,} drawings of more than {window} points are left out (--window)")
 
 
 TASK = SketchingTask
