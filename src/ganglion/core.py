@@ -372,6 +372,14 @@ class Players(Protocol):
 
 
 @runtime_checkable
+class Staged(Protocol):
+    """A network that draws in stages, each of which makes larger what the one before drew."""
+
+    def stages(self, latent: Tensor) -> list[Tensor]:
+        """Return what is drawn of noise (batch, features) at each stage, (batch, channels, height, width) each."""
+
+
+@runtime_checkable
 class BinaryModel(Protocol):
     """A network that gives vectors of zeros and ones a probability, and a Markov chain that draws them."""
 

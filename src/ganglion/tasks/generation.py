@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from ganglion import figures
-from ganglion.core import LearningRule
+from ganglion.core import LearningRule, Staged
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
@@ -73,6 +74,7 @@ class Generation(Task):
         "real": "Images of the test part",
         "interpolation": "What the network draws on the way from one latent vector to another, row by row",
         "nearest": "Generated images, and below each the training image that is nearest to it",
+        "stages": "Generated images as they grow: a row for each stage, coarse to fine",
     }
     verbs: ClassVar = {"generate": Generate}
     next_step = "ganglion generate {run} --count 64 --out samples.png"
@@ -137,6 +139,7 @@ class Generation(Task):
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         count = GRID * self._columns
         generated = self._drawn(rule.home, self._latent(count, seed=0))
+        drawn = {"stages": self._stages(rule.home)} if isinstance(rule.home, Staged) else {}
         return {
             "generated": self._grid(generated, "Generated"),
             "real": self._grid(torch.from_numpy(self.real["test"][:count]), "Real"),
@@ -146,12 +149,24 @@ class Generation(Task):
             "nearest": self._grid(
                 self._beside_nearest(generated), "Generated, and below each its nearest training image"
             ),
+            **drawn,
         }
 
     def sheet(self, home: nn.Module) -> np.ndarray:
         """Return what the network draws of the same latent vectors each time."""
         drawn = self._drawn(home, self._latent(GRID * self._columns, seed=0))
         return figures.sheet(self.preprocessing["inputs"].inverse(drawn), columns=self._columns)
+
+    def _stages(self, network: Staged) -> "Figure":
+        """Draw images as they grow, each stage brought to the size of the last."""
+        size = self.preprocessing["inputs"].size
+
+        def grown(latent: Tensor) -> Tensor:
+            return torch.stack([interpolate(stage, size, mode="nearest") for stage in network.stages(latent)], dim=1)
+
+        assert isinstance(network, nn.Module)
+        rows = ask(network, self._latent(self._columns, seed=0), by=grown).transpose(0, 1)
+        return self._grid(rows.flatten(0, 1), "As they grow, coarse to fine")
 
     def _interpolation(self, network: nn.Module) -> Tensor:
         """Draw images along great circles between pairs of latent vectors."""

@@ -261,10 +261,12 @@ class Upscaling(Task):
 
 
 def stages(home: nn.Module) -> dict[str, nn.Module]:
-    """Return the networks of a run as they came to be: what pre-training left, where there was any, and its home."""
-    if isinstance(home, nn.ModuleDict):
-        return {PRETRAINED: home[PRETRAINED], HOME: home["generator"]}
-    return {HOME: home}
+    """Return the networks of a run as they came to be: what a game began with, if that is another, and its home."""
+    if not isinstance(home, nn.ModuleDict):
+        return {HOME: home}
+    before, after = home[PRETRAINED], home["generator"]
+    same = all(map(torch.equal, before.state_dict().values(), after.state_dict().values()))
+    return {HOME: after} if same else {PRETRAINED: before, HOME: after}
 
 
 class _Enlarging:

@@ -143,7 +143,6 @@ def test_shares_decide_the_phases() -> None:
 
     assert names(pretraining=1.0) == ["pre-training"] and names(content_weight=0.0) == ["pre-training", "game"]
     assert names(pretraining=0.0, looking=0.0) == ["game"]
-    assert rule_of(pretraining=1.0).home_roles == ("generator",)
     with pytest.raises(ConfigurationError, match="more than the whole") as caught:
         rule_of(pretraining=0.8, looking=0.3)
     assert caught.value.found == "0.3 and 0.8"

@@ -40,6 +40,13 @@ SYSTEMS = (
         defaults={"epochs": 30, "batch_size": 4},
     ),
     System(
+        name="lapgan",
+        module="adversarial.lapgan",
+        tasks=("generation",),
+        data="faces",
+        defaults={"epochs": 300, "batch_size": 64, "ema_decay": 0.99, "evaluate_every": 100, "sample_every": 100},
+    ),
+    System(
         name="srgan",
         module="adversarial.srgan",
         tasks=("upscaling",),

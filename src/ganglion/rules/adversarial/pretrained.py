@@ -32,7 +32,8 @@ class PretrainedGame(LearningRule):
     game           D as ever; G lowers content_weight E[|f(G(x)) - f(y)|^2 / |f(y)|^2] + pixel_weight E|G(x) - y|^2 +
                    adversarial_weight E[generator(D(G(x)))], f the maps after each of its layers
 
-    Each is a phase of the run. What pre-training left of G is kept beside what the game makes of it.
+    Each is a phase of the run. What pre-training left of G, or what a game without it began with, is kept beside what
+    the game makes of it.
 
     Args:
         generator: G, from `inputs` to what `targets` should be.
@@ -93,8 +94,7 @@ class PretrainedGame(LearningRule):
             "judge": judge,
         }
         self.phases = _phases(looking if content_weight else 0.0, pretraining)
-        last = self.phases[-1].name
-        self.home_roles = ("generator", "pretrained") if last == GAME and pretraining else ("generator",)
+        self.home_roles = ("generator", "pretrained")
         self.counters, self.tensors = self.game.counters | {"stage": 0}, self.game.tensors
         self.begin(self.phases[-1])
 
