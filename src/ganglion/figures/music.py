@@ -14,6 +14,8 @@ NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "
 BLACK = (1, 3, 6, 8, 10)
 """Half tones above C of the black keys."""
 OCTAVE = 12
+CHORDS = 42
+"""Names of chords that fit side by side; of those closer together the first is written."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class Roll:
     """Which bars are not as long as they should be (bars,)."""
     chords: Sequence[tuple[float, str]] = ()
     """Where chords begin, and their names."""
+
+
+def _apart(chords: Sequence[tuple[float, str]], least: float) -> list[tuple[float, str]]:
+    """Return chords that are at least so far apart.
+
+    >>> _apart([(0, "G"), (1, "D"), (3, "C")], 2)
+    [(0, 'G'), (3, 'C')]
+    """
+    kept: list[tuple[float, str]] = []
+    for begin, name in chords:
+        if not kept or begin - kept[-1][0] >= least:
+            kept.append((begin, name))
+    return kept
 
 
 @styled
@@ -55,7 +70,7 @@ def _roll(panel: Axes, roll: Roll) -> None:
         if wrong:
             panel.axvspan(begin, after, color=RED, alpha=0.16, linewidth=0)
     panel.barh(pitches, lengths * 0.96, left=begins, height=0.86, color=BLUE, linewidth=0)
-    for begin, name in roll.chords:
+    for begin, name in _apart(roll.chords, end / CHORDS):
         panel.text(begin, high + 0.7, one_line(name, 6), size=6.5, color=MUTED, va="bottom")
     named = [pitch for pitch in range(low, high + 1) if pitch % OCTAVE in (0, 4, 7)]
     panel.set_yticks(named, [f"{NAMES[pitch % OCTAVE]}{pitch // OCTAVE - 1}" for pitch in named])

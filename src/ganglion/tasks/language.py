@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Reader
+from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.streams import StreamLoader
@@ -40,6 +40,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
+from ganglion.tasks.shared.reading_on import next_logits, reader
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -165,7 +166,7 @@ class Language(Task):
         """Judge the network on a part; on the test part beside what frequencies of tokens and of runs of them say."""
         first, last = self._nearest(part)
         with evaluating(rule.home):
-            judgement = judge(_reader(rule.home), self._numbers, first, last, self.config.window)
+            judgement = judge(reader(rule.home), self._numbers, first, last, self.config.window)
         measures = judgement.measures(self._characters[part if first >= self._borders[part][0] else "train"])
         if part == "test":
             train = self._numbers[slice(*self._borders["train"])]
@@ -221,7 +222,7 @@ class Language(Task):
         """Draw what was expected next along the second half of a passage, the first being there to read it in."""
         with evaluating(network) as device:
             numbers = torch.from_numpy(self._numbers[first:last]).to(device)
-            outputs, _ = _reader(network).read(numbers[None, :-1])
+            outputs, _ = reader(network).read(numbers[None, :-1])
             shares = outputs[0].float().softmax(1).cpu()  # (steps, characters)
         came = torch.from_numpy(self._numbers[first + 1 : last])
         shares, came = shares[-shown:], came[-shown:]
@@ -246,7 +247,7 @@ class Language(Task):
                 raise DataError("there is no text to answer for", found="nothing", expected="a word at least")
             numbers = self.text.encode(text)
             with evaluating(network) as device:
-                outputs, _ = _reader(network).read(torch.from_numpy(numbers)[None].to(device))
+                outputs, _ = reader(network).read(torch.from_numpy(numbers)[None].to(device))
                 shares = outputs[0].float().softmax(1).cpu()
             came = shares[:-1].gather(1, torch.from_numpy(numbers[1:, None]))
             loss = float(-came.log().mean()) if len(came) else None
@@ -281,15 +282,9 @@ class Language(Task):
             no_repeated=question.no_repeated,
             forbidden=(UNKNOWN,),
         )
-        reader = _reader(network)
-
-        def following(numbers: Tensor, state: Any) -> tuple[Tensor, Any]:
-            outputs, state = reader.read(numbers, state)
-            return outputs[:, -1], state
-
         given = torch.from_numpy(self.text.encode(question.prompt or self._beginning()))[None]
         with evaluating(network) as device:
-            (written,) = decode(following, given.to(device), decoding=decoding, seeds=[question.seed])
+            (written,) = decode(next_logits(network), given.to(device), decoding=decoding, seeds=[question.seed])
         unknown = self._unknown(question.prompt)
         note = f"read as unknown, for training has not met it twice: {unknown}"
         return Text(self._continued(question.prompt, written.tokens), (note,) if unknown else ())
@@ -359,11 +354,6 @@ def _text(item: Any, settings: DataSettings) -> str:
     """Return a text as it is, or that of a file."""
     (_, text), *_ = named_texts([item], lambda path: [(1, read_text(path, settings.encoding))])
     return text
-
-
-def _reader(network: nn.Module) -> Reader:
-    assert isinstance(network, Reader)
-    return network
 
 
 TASK = Language

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Reader
+from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.abc import Key, read_tune
 from ganglion.data.formats.abc.files import tunes_in
@@ -37,6 +37,7 @@ from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
 from ganglion.tasks.shared.playing import RATE, midi, perform, sound
+from ganglion.tasks.shared.reading_on import next_logits, reader
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -167,7 +168,7 @@ class Music(Task):
         """Judge the network by the tunes of a part; on the test part also by tunes that it writes."""
         numbers = np.concatenate([self.signs.encode(END), self._numbers(part)])
         with evaluating(rule.home):
-            measures = judge(_reader(rule.home), numbers, 1, len(numbers), self.config.window).measures()
+            measures = judge(reader(rule.home), numbers, 1, len(numbers), self.config.window).measures()
         if part == "test":
             measures |= judge_tunes([draft.tune for draft in self._judged_drafts(rule.home)], self._known)
         return measures
@@ -214,7 +215,7 @@ class Music(Task):
             for tune in tunes_in(text, where):
                 numbers = self.signs.encode(END + tune.text + END)
                 with evaluating(network):
-                    loss = judge(_reader(network), numbers, 1, len(numbers), self.config.window).loss
+                    loss = judge(reader(network), numbers, 1, len(numbers), self.config.window).loss
                 wrong = [n for n, right in enumerate(tune.right, 1) if not right]
                 found = {"title": tune.title, "key": tune.key.name, "bars": len(tune.bars), "wrong_bars": wrong}
                 rows.append({**name, **found, "loss": loss})
@@ -303,15 +304,9 @@ class Music(Task):
             end=self._end,
             forbidden=(UNKNOWN,),
         )
-        reader = _reader(network)
-
-        def following(numbers: Tensor, state: Any) -> tuple[Tensor, Any]:
-            outputs, state = reader.read(numbers, state)
-            return outputs[:, -1], state
-
         given = torch.from_numpy(np.stack([self.signs.encode(self.preface + prompt) for prompt in prompts]))
         with evaluating(network) as device:
-            written = decode(following, given.to(device), decoding=decoding, seeds=seeds)
+            written = decode(next_logits(network), given.to(device), decoding=decoding, seeds=seeds)
         texts = (self.signs.decode(one.tokens) for one in written)
         return [read_draft(prompt + text, one.ended) for prompt, text, one in zip(prompts, texts, written, strict=True)]
 
@@ -331,11 +326,6 @@ def _refuse_faulty(fields: str, music: str) -> None:
     except DataError as error:
         error.where = f"--opening, {error.where}"
         raise
-
-
-def _reader(network: nn.Module) -> Reader:
-    assert isinstance(network, Reader)
-    return network
 
 
 TASK = Music
