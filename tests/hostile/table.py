@@ -40,6 +40,7 @@ KINDS = {
     "labels": "Pictures with a table of labels",
     "captions": "Pictures with captions",
     "sound": "Folders of sounds",
+    "films": "Films: animated pictures, videos, folders of frames",
     "dialogues": "Dialogues",
     "tunes": "Tunes in ABC",
     "archive": "Archives: tar, gzip, IDX",

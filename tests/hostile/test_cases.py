@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import archives, arrays, captions, dialogues, drawings, images, sounds, tables, texts, tunes
+from tests.hostile import archives, arrays, captions, dialogues, drawings, films, images, sounds, tables, texts, tunes
 from tests.hostile.bounded import attempt
 from tests.hostile.case import CASES, Case
 from tests.hostile.entries import command, contents, read_and_judge
 from tests.hostile.table import KINDS, PATH
 
-REGISTERED = (archives, arrays, captions, dialogues, drawings, images, sounds, tables, texts, tunes)
+REGISTERED = (archives, arrays, captions, dialogues, drawings, films, images, sounds, tables, texts, tunes)
 assert all(REGISTERED)  # They have registered their cases.
 CROWD = 10_000
 

@@ -127,8 +127,11 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _refuse_hollow(system: System, networks: Iterable[nn.Module]) -> None:
-    """Raise `ConfigurationError` for a layer of no units, through which nothing can be learnt."""
-    hollow = [name for network in networks for name, weight in network.named_parameters() if not weight.numel()]
+    """Raise `ConfigurationError` for a layer of no units, through which nothing can be learnt.
+
+    One of no inputs is none: it lives on its state.
+    """
+    hollow = [name for network in networks for name, weight in network.named_parameters() if weight.shape[:1] == (0,)]
     if hollow:
         raise ConfigurationError(
             f"a layer of this {system.name} has no units",

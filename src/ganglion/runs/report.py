@@ -124,7 +124,8 @@ def run_section(folder: Path) -> Section:
     blocks: list[Block] = [str(sentence) for sentence in started] if isinstance(started, list) else []
     if not result:
         blocks.append("This run has not finished; what follows is what it has logged so far.")
-    pictures = sorted((folder / "figures").glob("*.png"), key=lambda path: (path.stem != "curves", path.stem))
+    drawings = [path for path in (folder / "figures").glob("*") if path.suffix in (".png", ".gif")]
+    pictures = sorted(drawings, key=lambda path: (path.stem != "curves", path.stem))
     if not pictures and (log := _log(folder / "metrics.jsonl")):
         pictures = [figures.save(figures.curves(log), folder / "figures" / "curves.png")]
     captions = {

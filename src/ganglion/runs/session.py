@@ -96,6 +96,8 @@ class Session:
         drawn = {"curves": figures.curves(self.files.metrics())} | self.task.figures(self.rule)
         for title, figure in drawn.items():
             figures.save(figure, self.files.figures / f"{title}.png")
+        for title, film in self.task.moving(self.rule).items():
+            figures.save_film(film.frames, self.files.figures / f"{title}.gif", film.rate)
         result = {
             "score_name": name,
             "higher_is_better": self.task.higher_is_better,

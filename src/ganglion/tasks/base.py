@@ -18,7 +18,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Part as Part
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
 from ganglion.findings import Finding
-from ganglion.tasks.answers import Answer, Rows
+from ganglion.tasks.answers import Answer, Film, Rows
 from ganglion.tasks.questions import unable
 from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
@@ -257,6 +257,10 @@ class Task(ABC):
     @abstractmethod
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         """Draw what this kind of task shows, by the names of `captions`."""
+
+    def moving(self, rule: LearningRule) -> Mapping[str, Film]:
+        """Return films of what a figure cannot show, by the names of `captions`."""
+        return {}
 
     def ask(self, verb: str, home: nn.Module, question: Any) -> Answer:
         """Answer a question; raise `UsageError` for a verb that is not among `verbs`."""

@@ -112,4 +112,11 @@ SYSTEMS = (
         data="moving-digits",
         defaults={"epochs": 16, "batch_size": 32, "schedule": "cosine", "monitor": "loss"},
     ),
+    System(
+        name="convlstm",
+        module="recurrent.convlstm",
+        tasks=("film_forecasting",),
+        data="bouncing-digits",
+        defaults={"epochs": 6, "batch_size": 16, "schedule": "cosine"},
+    ),
 )
