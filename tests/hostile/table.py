@@ -16,6 +16,7 @@ from tests.hostile import (
     captions,
     dialogues,
     drawings,
+    films,
     images,
     sounds,
     tables,
@@ -48,7 +49,7 @@ KINDS = {
     "drawing": "Drawings: arrays of moves, lines of JSON, SVG",
     "path": "Names that are no paths",
 }
-REGISTERED = (archives, arrays, captions, dialogues, drawings, images, sounds, tables, texts, tunes)
+REGISTERED = (archives, arrays, captions, dialogues, drawings, films, images, sounds, tables, texts, tunes)
 assert all(REGISTERED)  # They have registered their cases.
 
 

@@ -135,7 +135,7 @@ class FilmForecaster(nn.Module):
         """Return logits (batch, steps, channels, height, width) of the frames that follow."""
         patches = pixel_unshuffle(films, self.patch_size)  # (batch, frames, channels, rows, columns)
         _, states = self.encoder(patches)
-        maps = patches.new_empty(patches.shape[0], steps, 0, *patches.shape[3:])
+        maps = patches[:, :1, :0].expand(-1, steps, -1, -1, -1)  # of no channels: there is nothing more to read
         found = []
         for layer, state in zip(self.forecaster, states, strict=True):
             maps, _ = layer(maps, (state,))
@@ -171,8 +171,9 @@ class DenseForecaster(nn.Module):
 
     def forecast(self, films: Tensor, steps: int) -> Tensor:
         """Return logits (batch, steps, channels, height, width) of the frames that follow."""
-        _, states = self.encoder(films.flatten(2))
-        remembered, _ = self.forecaster(films.new_empty(films.shape[0], steps, 0), states)
+        pixels = films.flatten(2)
+        _, states = self.encoder(pixels)
+        remembered, _ = self.forecaster(pixels[:, :1, :0].expand(-1, steps, -1), states)
         return self.head(remembered).unflatten(2, films.shape[2:])
 
 
