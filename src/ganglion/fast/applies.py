@@ -125,7 +125,7 @@ def to_custom_cells(inputs: Tensor, *tensors: Tensor | None) -> bool:
         inputs: projected inputs of all steps, (time, batch, width).
         tensors: states, mask, parameters and buffers.
     """
-    return inputs.numel() >= LEAST_COMPILED_INPUTS and to_scans(inputs, *tensors)
+    return to_scans(inputs, *tensors) and inputs.numel() >= LEAST_COMPILED_INPUTS  # an export asks for no size
 
 
 def to_torch_scans(*tensors: Tensor | None) -> bool:
