@@ -33,12 +33,14 @@ Data it expects:
 
 What to expect:
     CartPole-v1, small form, seeds 0 to 9: the last evaluation and the mean of the last quarter of evaluations are at
-    least 475 of 500 on every seed, nearly always 500; random play has 22. The environment counts as solved at 475.
+    least 496 of 500 on every seed, mostly 500; random play has 22. The environment counts as solved at 475.
 
-    The dueling head is what makes every seed hold. Nearly all states of CartPole can be saved, so that one action is
-    worth nearly as much as the other, and the reward of staying in the middle comes hundreds of steps later. Without
-    it the network of one seed in nine came to values that were right for what it did, which was to let the cart drift
-    off the track: the actions differed by 1 where errors were 6. A stream of its own learns the difference.
+    Two things make every seed hold. Nearly all states of CartPole can be saved, so that one action is worth nearly as
+    much as the other, and what staying in the middle brings comes hundreds of steps later. A network without them came
+    to values that were right for what it did, which was to let the cart drift off the track: actions differed by 2
+    where errors were 6. A dueling head learns that difference with weights of its own; and exploration that goes on at
+    10 % makes the edge of the track dangerous in values of three steps ahead, so that play keeps to the middle. It is
+    seen in training, whose returns stay below those of greedy play.
 
 Departures from the paper:
     The published form is the paper's agent for stacked frames of 84 x 84, but for 8 to 10; the small one, for
@@ -192,7 +194,6 @@ SMALL = Config(
     learning_starts=1000,
     train_every=8,
     num_environments=8,
-    epsilon_end=0.05,
     epsilon_steps=20_000,
     descent=Descent(learning_rate=1e-3),
 )
