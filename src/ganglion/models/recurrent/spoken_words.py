@@ -31,9 +31,10 @@ Data it expects:
     To spell, a table beside the sounds with a column of texts (`--task transcription`).
 
 What to expect:
-    The generated `voices`: 1 000 made-up words by eight synthetic voices. Spoken digits of six people: about 98 of 100
-    where the test takes are of the same people; a voice that was never heard is harder. Everything depends on how
-    many voices the training part has: a few takes of many people help more than many takes of one.
+    The generated `voices`, 1,000 made-up words by eight synthetic voices: 99 of 100 in half a minute of one core, where
+    templates of each word have 46. Spoken digits of six people: 98 of 100 where the test takes are of the same people
+    (97 without convolutions); of a voice that was never heard 54 to 89, since five voices are few. A few takes of many
+    people help more than many takes of one. The generated `syllables` are spelled with 1 letter of 100 wrong.
 
 Departures from the papers:
     1. Frames are standardised within each word, so that loudness and microphone do not matter.
