@@ -29,14 +29,16 @@ Data it expects:
     Images, scaled to [-1, 1]; classes are not used.
 
 What to expect:
-    The report shows how pictures grow level by level. Finer levels hardly ever collapse, since they are told what to
+    The report shows how pictures grow level by level. A minute or two on the drawn faces give heads with hair and
+    shoulders, rough; clear eyes take the finer levels longer. These hardly ever collapse, since they are told what to
     refine; whether heads have two eyes is decided on the coarsest, which is the one to watch: the doctor looks there.
 
 Departures from the paper:
     1. Networks are those of the authors' scripts for CIFAR-10, whose listing in the paper differs from others'.
     2. Momentum stays at 0.5; the scripts let it rise to 0.7. The discriminator sees all of a batch, not half.
     3. The authors' variant that is told classes is left out.
-    4. `ganglion train lapgan` without flags has fewer units and maps, and Adam.
+    4. `ganglion train lapgan` without flags has fewer units and maps, Adam, a critic with a penalty on the coarsest
+       level, and a penalty on the discriminators of the others.
 
 References:
     Denton, Chintala, Szlam and Fergus, Deep Generative Image Models using a Laplacian Pyramid of Adversarial Networks,

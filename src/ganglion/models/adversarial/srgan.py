@@ -32,8 +32,10 @@ Data it expects:
 
 What to expect:
     As published, Set5 x4, luma, four pixels of border left out: bicubic 28.42 dB (found here, too), SRResNet 32.05,
-    SRGAN 29.40. `psnr` falls in the game and `sharpness` rises; `pretrained_psnr` and `pretrained_sharpness` are those
-    of SRResNet. What was painted looks right and need not be: no number plate can be read that could not be before.
+    SRGAN 29.40. Found here, the small form: SRResNet 30.50 after 1,500 steps on BSDS500, and after 98 steps of the game
+    29.07. `psnr` falls in the game and `sharpness` rises (from 0.67 to 1.23 of the originals'); `pretrained_psnr` and
+    `pretrained_sharpness` are those of SRResNet. What was painted looks right and need not be: no number plate can be
+    read that could not be before.
 
 Departures from the paper:
     1. f is a small network that learnt on the same photographs, not VGG19, whose weights would have to be downloaded.
