@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from ganglion.figures.series import residuals as residuals
     from ganglion.figures.series import series_by_class as series_by_class
     from ganglion.figures.series import series_pictures as series_pictures
+    from ganglion.figures.series import series_rebuilt as series_rebuilt
     from ganglion.figures.sizes import errors_by_size as errors_by_size
     from ganglion.figures.sizes import fits_by_size as fits_by_size
     from ganglion.figures.sounds import spectrograms as spectrograms
@@ -114,7 +115,15 @@ _DRAWINGS = {
     "music": ("Roll", "piano_rolls"),
     "recommendations": ("foretold", "found_by_length", "lists"),
     "responses": ("Response", "filtered"),
-    "series": ("add_band", "entitle", "errors_by_step", "residuals", "series_by_class", "series_pictures"),
+    "series": (
+        "add_band",
+        "entitle",
+        "errors_by_step",
+        "residuals",
+        "series_by_class",
+        "series_pictures",
+        "series_rebuilt",
+    ),
     "sounds": ("spectrograms", "spelled_out"),
     "style": ("SPACE", "save"),
     "texts.translations": ("attention_matrices", "by_length"),

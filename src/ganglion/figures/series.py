@@ -81,6 +81,19 @@ def series_by_class(groups: Mapping[str, np.ndarray], mistaken: Mapping[str, Seq
 
 
 @styled
+def series_rebuilt(values: np.ndarray, rebuilt: np.ndarray, titles: Sequence[str] = ()) -> Figure:
+    """Draw series (series, steps, channels) and what is left of each; of several channels the first."""
+    figure, axes = panels(len(values), columns=2, width=4.2, height=1.5)
+    for place, panel in enumerate(axes):
+        panel.plot(values[place, :, 0], color=GREY, linewidth=0.9, label="series")
+        panel.plot(rebuilt[place, :, 0], color=BLUE, linewidth=1.5, label="rebuilt")
+        panel.margins(x=0)
+        panel.set_title(text(titles[place]) if place < len(titles) else "")
+    axes[min(1, len(axes) - 1)].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@styled
 def series_pictures(series: Mapping[str, np.ndarray], pictures: Mapping[str, np.ndarray]) -> Figure:
     """Draw a series of each class, (steps,), and beside it the pictures that were made of it.
 

@@ -91,4 +91,11 @@ SYSTEMS = (
         data="digits",
         defaults={"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "reconstruction_error"},
     ),
+    System(
+        name="sequence-autoencoder",
+        module="autoencoder.sequence_autoencoder",
+        tasks=("sequences",),
+        data="waves",
+        defaults={"epochs": 60, "batch_size": 32, "schedule": "cosine"},
+    ),
 )

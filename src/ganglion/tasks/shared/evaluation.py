@@ -123,7 +123,9 @@ def judged(rule: LearningRule, outputs: Tensor, targets: Tensor) -> dict[str, fl
     return {name: float(value) for name, value in rule.judge(outputs, targets).items()}
 
 
-def ask_sequences(network: nn.Module, sequences: Sequence[Tensor], padding: float = 0) -> list[Tensor]:
+def ask_sequences(
+    network: nn.Module, sequences: Sequence[Tensor], padding: float = 0, by: Call | None = None
+) -> list[Tensor]:
     """Return the output of a network for each sequence of numbers `(steps,)`, which is filled up at its end.
 
     The outputs of a network that answers at every step are `(tokens, ...)`, without those past the end.
@@ -141,7 +143,7 @@ def ask_sequences(network: nn.Module, sequences: Sequence[Tensor], padding: floa
         inputs = torch.full((len(places), int(length)), padding, dtype=kind)
         for row, place in enumerate(places.tolist()):
             inputs[row, : lengths[place]] = sequences[place]
-        outputs = ask(network, inputs)
+        outputs = ask(network, inputs, by)
         found |= dict(zip(places.tolist(), outputs, strict=True))
     by_step = all(len(found[place].shape) > 1 for place in found)
     return [found[place][:length] if by_step else found[place] for place, length in enumerate(lengths.tolist())]

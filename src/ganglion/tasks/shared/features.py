@@ -45,12 +45,24 @@ def features_of(
     found, samples, classes = _read(question, preprocessing, data)
     samples = adapt(samples) if adapt else samples
     said, call = representation(network, samples[:1].to(next(network.parameters()).device))
-    codes = ask(network, samples, by=call)
+    codes = ask(network, samples, by=call).numpy()
+    return codes_as_answer(found, codes, samples.numpy(), classes, said)
+
+
+def codes_as_answer(found: Asked, codes: np.ndarray, raw: np.ndarray, classes: Sequence[str] | None, said: str) -> Rows:
+    """Return codes (samples, features) as rows and arrays, and what a linear probe makes of them.
+
+    Args:
+        found: what was asked about.
+        raw: the values that a probe stands beside, (samples, ...).
+        classes: of the samples, where they are known.
+        said: what the codes are.
+    """
     notes = [*found.notes, f"{codes.shape[1]} numbers each: {said}"]
-    arrays: dict[str, np.ndarray] = {"codes": codes.numpy()}
+    arrays: dict[str, np.ndarray] = {"codes": codes}
     if classes is not None:
         arrays["classes"] = np.array(classes)
-        notes += _probes(codes, samples, classes)
+        notes += _probes(codes, raw, classes)
     if any(found.names):
         arrays["inputs"] = np.array([" ".join(map(str, name.values())) for name in found.names])
     rows = [{**name, "code": code} for name, code in zip(found.names, codes.tolist(), strict=True)]
@@ -95,14 +107,14 @@ def _classes(found: Asked, wanted: str | None) -> list[str] | None:
     return folders if several and (wanted or len(set(folders)) <= len(folders) // 2) else None
 
 
-def _probes(codes: Tensor, samples: Tensor, classes: Sequence[str]) -> list[str]:
+def _probes(codes: np.ndarray, raw: np.ndarray, classes: Sequence[str]) -> list[str]:
     """Return a sentence on what a linear probe makes of codes, raw values and principal components, if it can."""
     numbers = np.unique(classes, return_inverse=True)[1]
-    scores = probed(codes.numpy(), samples.numpy(), numbers)
+    scores = probed(codes, raw, numbers)
     if not scores:
         return ["too few samples of each class for a linear probe"]
-    mine, raw, linear = scores.values()
+    mine, plain, linear = scores.values()
     return [
-        f"a linear probe finds the class of {mine:.1%} by the codes, of {raw:.1%} by the raw values, "
+        f"a linear probe finds the class of {mine:.1%} by the codes, of {plain:.1%} by the raw values, "
         f"of {linear:.1%} by as many principal components"
     ]
