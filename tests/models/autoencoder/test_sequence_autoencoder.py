@@ -30,11 +30,11 @@ def share_rebuilt(rule: LearningRule) -> float:
 
 
 def counted(config: Config) -> int:
-    """Weights and biases of gated units (three gates, two biases each), the code, and the head, by hand."""
+    """Weights and biases of gated units (three products each way, a bias each and one more for the candidate), the code, and the head, by hand."""
     hidden, code = config.hidden_features, config.code_size
 
     def gated(width: int) -> int:
-        return 3 * (width * hidden + hidden * hidden + 2 * hidden)
+        return 3 * (width * hidden + hidden * hidden) + 4 * hidden
 
     return 2 * gated(1) + 2 * hidden * code + code + gated(code) + hidden + 1
 
