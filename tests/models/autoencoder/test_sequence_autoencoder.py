@@ -30,7 +30,7 @@ def share_rebuilt(rule: LearningRule) -> float:
 
 
 def counted(config: Config) -> int:
-    """Weights and biases of gated units (three products each way, a bias each and one more for the candidate), the code, and the head, by hand."""
+    """Weights and biases of gated units, whose candidate has two, of the code, and of the head, by hand."""
     hidden, code = config.hidden_features, config.code_size
 
     def gated(width: int) -> int:
