@@ -41,7 +41,7 @@ class SequenceReconstruction(LearningRule):
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
 
     def judge(self, outputs: Tensor, inputs: Tensor) -> dict[str, Tensor]:
-        """Return the loss of outputs that are already there, beside the inputs that they shall give back."""
+        """Return the loss of outputs (batch, steps, ...) that are already there, beside inputs (batch, steps, ...)."""
         if inputs.is_floating_point():
             return {"loss": functional.mse_loss(outputs, inputs)}
         wanted, counts = with_end(inputs)
