@@ -75,7 +75,7 @@ ENTRIES = (
     Entry("lift", "tagged", "generated", "600 rides of a lift: commands, and the floor that each leads to"),
     Entry("notices", "documents", "generated", "1200 short notices on eight subjects, some on two"),
     Entry("film-ratings", "ratings", "generated", "8000 ratings of 120 films, from 1 to 5, by 240 people"),
-    Entry("small-talk", "dialogues", "generated", "2000 dialogues about names, tables, trains, sums and pets"),
+    Entry("small-talk", "dialogues", "generated", "1500 dialogues about names, tables, trains, sums and pets"),
     Entry("dates", "text-pairs", "generated", "8000 dates as people write them, and as 1998-03-05"),
     Entry("voices", "sounds", "generated", "1000 made-up words, each one of ten, spoken by eight synthetic voices"),
     Entry("syllables", "transcripts", "generated", "1200 strings of syllables in the same voices, and their spelling"),

@@ -68,7 +68,7 @@ SYSTEMS = (
         module="recurrent.captioner",
         tasks=("captioning",),
         data="scenes",
-        defaults={"epochs": 7, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
+        defaults={"epochs": 5, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
     System(
         name="chatbot",
@@ -76,7 +76,7 @@ SYSTEMS = (
         tasks=("conversation",),
         data="small-talk",
         defaults={
-            "epochs": 3,
+            "epochs": 4,
             "batch_size": 64,
             "schedule": "cosine",
             "ema_decay": 0.99,

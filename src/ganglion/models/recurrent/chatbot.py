@@ -25,10 +25,12 @@ Data it expects:
     a dialogue are learnt. What is read is read in small letters, what is written keeps its capitals.
 
 What to expect:
-    In a minute it holds the drawn dialogues of the default data, and remembers names and numbers over turns. From some
-    ten thousand real dialogues it learns how people answer, not what is true: its answers fit, and are often vague.
-    They are drawn, so that it does not always say the same; of several drawn answers the one is said that fits best to
-    what was said and worst to anything else. Where none is likely enough it says that it does not know.
+    In two minutes of a processor it holds the drawn dialogues of the default data, greets and gives back the name that
+    it was told: a perplexity of 1.4 in test dialogues, where counted runs of three words have 2.3;
+    what lies three turns back it still mixes up. From some ten thousand real dialogues, which take hours, networks of
+    this kind learn how people answer, not what is true, and are often vague. Answers are drawn, so that it does not
+    always say the same; of several the one is said that fits best to what was said and worst to nothing. Where none is
+    likely enough it says that it does not know.
 
 Departures from the paper:
     1. Vinyals and Le give all turns to one encoder without attention; here it reads the last few, and attention looks
