@@ -100,6 +100,12 @@ def test_a_film_is_continued_at_its_own_size_and_speed(continued: Run, clip: Pat
         continued.answer("predict", inputs=[str(clip)], frames=0)
 
 
+def test_a_clip_is_read_step_by_step(watched: Run, continued: Run, clip: Path) -> None:
+    for run in (watched, continued):
+        read, labels = run.task.steps(str(clip))
+        assert read.shape[:2] == (1, len(labels))
+
+
 def test_baselines_and_a_film_stand_in_the_report(continued: Run) -> None:
     assert continued.metrics["last_frame_cross_entropy"] <= continued.metrics["mean_frame_cross_entropy"] + 5
     assert continued.result["baseline"] == pytest.approx(continued.metrics["last_frame_cross_entropy"])

@@ -259,6 +259,13 @@ class FilmClassification(Task):
         unique = names if len(set(names)) == len(names) else [f"{place:04}-{name}" for place, name in enumerate(names)]
         return Images(strips, unique, columns=1)
 
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return a clip as the network watches it, (1, frames, channels, height, width), and which frames these are."""
+        (one, *_) = asked_films([source])
+        film = self.films([one.frames])
+        assert isinstance(film, Tensor)
+        return film, [str(place) for place in spread(len(one.frames), film.shape[1])]
+
 
 def _flat(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return outputs (samples, classes) and targets (samples,) of films, or of their frames that are judged."""

@@ -223,6 +223,12 @@ class FilmForecasting(Task):
         names = [f"{number:04}" for number in range(1, len(film) + 1)]
         return Film(film, asked[0].rate, also=(Images(film, names, columns=steps),))
 
+    def steps(self, source: str) -> tuple[Tensor, list[str]]:
+        """Return the last frames of a clip as the network reads them, and their numbers from the end."""
+        (one, *_) = asked_films([source])
+        given = self.config.input_frames
+        return self.films.frames(self._last(one, given))[None], [str(place - given) for place in range(given)]
+
     @staticmethod
     def _last(one: AskedFilm, count: int) -> np.ndarray:
         if len(one.frames) < count:
