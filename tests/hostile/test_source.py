@@ -120,7 +120,7 @@ ALLOWED = {
     ("figures/__init__.py", "AttributeError"): "the same",
     ("files.py", "ValueError"): "documented; whoever parses knows what the text was to be, and says so",
     ("cli/data.py", "SystemExit"): "what was found has been printed",
-    ("core.py", "TypeError"): "a rule that is not finished, which its author is told",
+    ("core/learning.py", "TypeError"): "a rule that is not finished, which its author is told",
     ("data/sources/download.py", "OSError"): "joins what a broken connection raises, which is tried again",
     ("data/formats/images/files.py", "ValueError"): "joins what decoders raise, which becomes one error",
     ("data/formats/stored.py", "ValueError"): "joins what readers of archives raise, which becomes one error",
