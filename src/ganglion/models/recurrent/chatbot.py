@@ -25,12 +25,11 @@ Data it expects:
     a dialogue are learnt. What is read is read in small letters, what is written keeps its capitals.
 
 What to expect:
-    In two minutes of a processor it holds the drawn dialogues of the default data, greets and gives back the name that
-    it was told: a perplexity of 1.4 in test dialogues, where counted runs of three words have 2.3;
-    what lies three turns back it still mixes up. From some ten thousand real dialogues, which take hours, networks of
-    this kind learn how people answer, not what is true, and are often vague. Answers are drawn, so that it does not
-    always say the same; of several the one is said that fits best to what was said and worst to nothing. Where none is
-    likely enough it says that it does not know.
+    After some minutes on one core it holds the drawn dialogues of the default data: it greets, and gives back the name
+    that it was told; what lies three turns back it still mixes up. Some ten thousand real dialogues take hours: networks
+    of this kind then learn how people answer, not what is true, and are often vague. Answers are drawn, so that it does
+    not always say the same; of several the one is said that fits best to what was said and worst to nothing. Where none
+    is likely enough it says that it does not know.
 
 Departures from the paper:
     1. Vinyals and Le give all turns to one encoder without attention; here it reads the last few, and attention looks
@@ -45,8 +44,6 @@ References:
 """
 
 from dataclasses import replace
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -80,9 +77,6 @@ class Config(EncoderDecoderSettings):
     """How the right words before are replaced by its own while training."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-    bf16_is_safe: ClassVar[bool] = True
-    """Products of sixteen-bit numbers score as well as those of 32-bit ones."""
 
 
 SMALL = Config(
