@@ -26,7 +26,7 @@ Data it expects:
 
 What to expect:
     After some minutes on one core it holds the drawn dialogues of the default data: it greets, and gives back the name
-    that it was told; what lies three turns back it still mixes up. Some ten thousand real dialogues take hours: networks
+    that it was told; what lies three turns back it may mix up. Some ten thousand real dialogues take hours: networks
     of this kind then learn how people answer, not what is true, and are often vague. Answers are drawn, so that it does
     not always say the same; of several the one is said that fits best to what was said and worst to nothing. Where none
     is likely enough it says that it does not know.
@@ -44,6 +44,7 @@ References:
 """
 
 from dataclasses import replace
+
 import torch
 from torch import Tensor
 
