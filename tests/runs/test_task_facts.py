@@ -28,7 +28,7 @@ def test_a_task_describes_itself(name: str) -> None:
     assert task.next_step.startswith("ganglion ") and "{run}" in task.next_step
     assert task.next_step.split()[1] in task.verbs
     for verb, question in task.verbs.items():
-        assert verb in VERBS and question.__module__ == task.__module__
+        assert verb in VERBS and (question.__module__ == task.__module__ or hasattr(Task, verb))  # asked of many
         assert list(inspect.signature(getattr(task, verb)).parameters) == ["self", "network", "question"]
         assert all(field["help"].endswith(".") for field in task_facts.question(question)["fields"])
 

@@ -269,13 +269,13 @@ class Task(ABC):
         answer: Answer = getattr(self, verb)(home, question)
         return answer
 
-    def features(self, home: nn.Module, question: Features) -> Rows:
+    def features(self, network: nn.Module, question: Features) -> Rows:
         """Return what the network makes of samples before it answers; for kinds of task that name it among `verbs`."""
-        return features_of(home, self.preprocessing["inputs"], question, self.settings)
+        return features_of(network, self.preprocessing["inputs"], question, self.settings)
 
-    def search(self, home: nn.Module, question: Search) -> Rows:
+    def search(self, network: nn.Module, question: Search) -> Rows:
         """Return the pictures of a folder that are most like some; for kinds of task that name it among `verbs`."""
-        return found_among(home, self.preprocessing["inputs"], question)
+        return found_among(network, self.preprocessing["inputs"], question)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""

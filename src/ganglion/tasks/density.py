@@ -234,9 +234,9 @@ class Density(Task):
             return None
         return figures.sheet(self._pictures(self._dreams(home, Generate(count=SHOWN), settling=SOON)))
 
-    def features(self, home: nn.Module, question: Features) -> Rows:
+    def features(self, network: nn.Module, question: Features) -> Rows:
         prepared = self.preprocessing["inputs"]
-        return features_of(home, prepared, question, self.settings, partial(_units, prepared))
+        return features_of(network, prepared, question, self.settings, partial(_units, prepared))
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return of each input the free energy, lower for what is more probable, how badly it is reconstructed, and its

@@ -256,11 +256,11 @@ class Sequences(Task):
         rows = zip(said, codes.tolist(), strict=True)
         return found.answer([{**one, "code": code} for one, code in rows])
 
-    def features(self, home: nn.Module, question: Features) -> Rows:
+    def features(self, network: nn.Module, question: Features) -> Rows:
         if not self.of_texts:
-            return super().features(home, question)
+            return super().features(network, question)
         found, sequences = self._asked(question.inputs)
-        return codes_as_answer(found, self._codes(home, sequences).numpy(), np.zeros((0, 0)), None, "the code")
+        return codes_as_answer(found, self._codes(network, sequences).numpy(), np.zeros((0, 0)), None, "the code")
 
 
 def _share(text: Tensor, rebuilt: Tensor) -> float:
