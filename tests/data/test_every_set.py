@@ -88,12 +88,18 @@ def test_others(name: str, kind: Kind, samples: int, test: int) -> None:
         ("sst", "documents", "several sets"),
         ("finance", None, "several files"),
         ("nottingham", None, "no images"),
-        ("fsdd", None, "no images"),
     ],
 )
 def test_what_is_not_one_set_is_refused(name: str, kind: Kind | None, words: str) -> None:
     with pytest.raises(GanglionError, match=words):
         read(folder(name), DataSettings(), kind=kind)
+
+
+@needs_sets
+def test_recorded_words_are_known_by_the_names_of_their_files() -> None:
+    dataset = read(folder("fsdd"), DataSettings())
+    assert dataset.kind == "sounds" and dataset.fields["targets"].names == tuple("0123456789")
+    assert len(dataset) == 1500 and "guessed from what the names begin with" in dataset.notes[0]
 
 
 @needs_sets

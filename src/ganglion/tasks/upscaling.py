@@ -219,9 +219,9 @@ class Upscaling(Task):
         rows = [list(self._shown(np.asarray(one), home).values())[1:] for one in raw[: min(COLUMNS, len(raw))]]
         return figures.sheet(in_turn(*map(np.stack, zip(*rows, strict=True)), columns=len(rows)), len(rows))
 
-    def predict(self, home: nn.Module, question: Predict) -> Images:
+    def predict(self, network: nn.Module, question: Predict) -> Images:
         """Return each picture larger, under the name of its file, with its colours, transparency, profile and EXIF."""
-        found, networks = photographs(question.inputs), stages(home)
+        found, networks = photographs(question.inputs), stages(network)
         if question.detail < 1 and PRETRAINED not in networks:
             raise UsageError(
                 "this run has no network from before a game",

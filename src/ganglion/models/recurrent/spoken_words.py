@@ -36,7 +36,7 @@ What to expect:
     (97 without convolutions, 87 by time delays of 3,198 weights); of a voice that was never heard 54 to 89, since five
     voices are few. The generated `syllables` are spelled with 1 letter of 100 wrong.
 
-Departures from the papers:
+Departures from the paper:
     1. Frames are standardised within each word, so that loudness and microphone do not matter.
     2. While training, words are spoken a little faster or slower, moved in time, mixed with noise, and bands and
        stretches of time are covered (Ko et al. 2015, Park et al. 2019).
