@@ -87,7 +87,6 @@ def test_others(name: str, kind: Kind, samples: int, test: int) -> None:
     [
         ("sst", "documents", "several sets"),
         ("finance", None, "several files"),
-        ("nottingham", None, "no images"),
     ],
 )
 def test_what_is_not_one_set_is_refused(name: str, kind: Kind | None, words: str) -> None:
@@ -103,7 +102,9 @@ def test_recorded_words_are_known_by_the_names_of_their_files() -> None:
 
 
 @needs_sets
-def test_tunes_are_one_text() -> None:
+def test_tunes_are_tunes_and_one_text_where_that_is_wanted() -> None:
+    tunes = read(folder("nottingham"), DataSettings())
+    assert (tunes.kind, len(tunes)) == ("tunes", 1029) and "1,032 tunes in ABC" in tunes.notes[0]
     (text,) = read(folder("nottingham"), DataSettings(), kind="text").fields["inputs"].values
     assert text.count("X:") > 1000 and "GNU" not in text
 
