@@ -43,7 +43,7 @@ Departures from the paper:
 References:
     Denton, Chintala, Szlam and Fergus, Deep Generative Image Models using a Laplacian Pyramid of Adversarial Networks,
     2015, https://arxiv.org/abs/1506.05751
-    The authors' scripts: https://github.com/facebookarchive/eyescream
+    The authors' scripts (2015): https://github.com/facebookarchive/eyescream
 """
 
 from dataclasses import replace
