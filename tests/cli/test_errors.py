@@ -27,11 +27,13 @@ WRONG = [
     (["runs", "compare", "a"], "at least two"),
     (["inspect", "backpropagation"], "--example"),
     (["inspect", "summary", "nothing"], "not a run folder"),
-    *(([verb, "nowhere"], "not a run folder") for verb in ("resume", "evaluate", "generate", "forecast", "play")),
+    *(
+        ([verb, "nowhere"], "not a run folder")
+        for verb in ("resume", "evaluate", "generate", "forecast", "play", "chat")
+    ),
     (["predict", "nowhere", __file__], "not a run folder"),
     (["predict", "nowhere"], "not a run folder"),
     (["predict"], "name the run"),
-    (["chat", "nowhere"], "no system yet"),
 ]
 
 

@@ -20,8 +20,7 @@ AS = {
         for kind in ("series", "short-series", "text", "documents", "tagged", "text-pairs", "ratings", "drawings")
     },
     **{kind: kind for kind in ("image", "image-pairs", "image-domains", "image-masks", "image-boxes", "captions")},
-    "dialogues": "dialogues",
-    "tunes": "tunes",
+    **{kind: kind for kind in ("dialogues", "tunes", "sounds", "transcripts", "films")},
 }
 """What data can be checked as, and the name of that kind."""
 
@@ -73,7 +72,8 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
         source: Name of a data set, or path of your own data.
         reading: How the data is to be read; what is not given is found out.
         kind: What to read the data as: table, series, short-series, text, documents, tagged, text-pairs,
-            ratings, drawings, image, image-pairs, image-domains, image-masks, image-boxes, captions, dialogues.
+            ratings, drawings, image, image-pairs, image-domains, image-masks, image-boxes, captions, dialogues,
+            tunes, sounds, transcripts, films.
         json: Print one JSON object.
     """
     from ganglion.data.card import card

@@ -18,7 +18,7 @@ OF_TEXT = (*WRITTEN, "text", "numbers", "index")
 OF_IMAGES = ("labels", "pixels")
 OF_COLUMNS = ("columns", "drop")
 OF_RATINGS = ("titles",)
-OF_SOUNDS = ("test_files", "rate")
+OF_SOUNDS = ("test_files", "resample")
 
 
 def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:

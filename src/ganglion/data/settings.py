@@ -12,7 +12,7 @@ READ = (
     *("target", "task", "columns", "drop", "index", "text", "numbers", "weights", "series", "labels", "pixels"),
     "titles",
     "test_files",
-    "rate",
+    "resample",
     *WRITTEN,
 )
 """Settings by which data is read, before it is divided and batched."""
@@ -80,7 +80,7 @@ class DataSettings:
     """Values of pixels that are black and white; found out from all images when not given."""
     test_files: str | None = None
     """Files of sound whose names fit this pattern are the test part: `*_anna_*` leaves out a voice."""
-    rate: Annotated[int, between(1000, 192_000)] | None = None
+    resample: Annotated[int, between(1000, 192_000)] | None = None
     """Amplitudes a second that sounds are brought to; that of most files, and at most 16000, when not given."""
     titles: str | None = None
     """Table of what rated items are called; in a folder it is found."""

@@ -15,6 +15,7 @@ from ganglion.nn.sequential import Sequential
 class DenseQNetwork(Sequential):
     """Dense network from an observation of any shape, (batch, ...), to the value of every action, (batch, actions).
 
+    >>> import torch
     >>> DenseQNetwork(4, 2)(torch.zeros(3, 4)).shape
     torch.Size([3, 2])
     """

@@ -37,6 +37,7 @@ def best_path(outputs: Tensor) -> list[Spelling]:
 
     Source: Graves et al., Connectionist temporal classification (2006), section 3.2.
 
+    >>> import torch
     >>> best_path(torch.tensor([[[0.0, 5.0], [0.0, 5.0], [5.0, 0.0], [0.0, 5.0]]]))[0].labels
     (1, 1)
     """
@@ -59,6 +60,7 @@ def prefix_beam_search(outputs: Tensor, beams: int = 16) -> list[Spelling]:
     Source: Hannun, Maas, Jurafsky and Ng, First-pass large vocabulary continuous speech recognition using
     bi-directional recurrent DNNs (2014), algorithm 1, without its language model.
 
+    >>> import torch
     >>> z = torch.tensor([[[0.6, 0.4], [0.6, 0.4]]]).log()  # of all paths nothing has 0.36, the label 0.64
     >>> best_path(z)[0].labels, prefix_beam_search(z)[0].labels
     ((), (1,))

@@ -226,6 +226,8 @@ def _coarse(pictures: Tensor) -> np.ndarray:
 
 def _slopes(network: nn.Module, picture: Tensor, numbers: np.ndarray) -> np.ndarray:
     """Return by how much each pixel of a picture (channels, height, width) changes the log p of each word, smoothed."""
+    if not len(numbers):
+        return np.zeros((0, *picture.shape[1:]))
     tokens = torch.from_numpy(np.concatenate([[BEGIN], numbers]))[None]
     device = next(network.parameters()).device
     with evaluation_mode(network), torch.enable_grad():
@@ -235,7 +237,7 @@ def _slopes(network: nn.Module, picture: Tensor, numbers: np.ndarray) -> np.ndar
         for step, number in enumerate(numbers.tolist()):
             (slope,) = torch.autograd.grad(likelihoods[step, number], inputs, retain_graph=True)
             maps.append(F.avg_pool2d(slope.abs().sum(1, keepdim=True), 9, 1, padding=4)[0, 0])
-    found: np.ndarray = torch.stack(maps).cpu().numpy() if maps else np.zeros((0, *picture.shape[1:]))
+    found: np.ndarray = torch.stack(maps).cpu().numpy()
     return found
 
 

@@ -15,7 +15,6 @@ from ganglion.data.preprocessing import FilmPreprocessing
 from ganglion.data.preprocessing.films import spread
 from ganglion.data.settings import DataSettings
 from ganglion.errors import UsageError
-from ganglion.figures.images.clips import Strip
 from ganglion.nn import probabilities
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
@@ -30,6 +29,8 @@ from ganglion.tasks.shared.fitting import adapt, is_open, sizes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ganglion.figures.images.clips import Strip
 
 SHOWN = 8
 """Test films in the figure of strips."""
@@ -185,7 +186,7 @@ class FilmClassification(Task):
         """Return the answers (films, frames, classes) of a method of the network for the test films."""
         return torch.cat([ask(network, change(batch["inputs"]), by=call) for batch in self.data.batches("test")])
 
-    def _strips(self, outputs: Tensor, truth: Tensor) -> dict[str, Strip]:
+    def _strips(self, outputs: Tensor, truth: Tensor) -> "dict[str, Strip]":
         """Return strips of some test films by their names: of as many classes as there are, and some that are wrong."""
         right = decisions(outputs)[:, -1] == truth[:, -1]
         wrong = torch.nonzero(~right)[:2, 0].tolist()
@@ -193,6 +194,8 @@ class FilmClassification(Task):
         places = list(dict.fromkeys([*firsts[: SHOWN - len(wrong)], *wrong]))
         films = self.data.some("test", np.array(places))
         shown = spread(outputs.shape[1], min(COLUMNS, outputs.shape[1]))
+        from ganglion.figures.images.clips import Strip
+
         strips = {}
         for place, film in zip(places, films, strict=True):
             name = self.label_names[int(truth[place, -1])]

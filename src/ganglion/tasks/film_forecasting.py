@@ -17,7 +17,6 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import FilmPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
-from ganglion.figures.images.labelled import labelled
 from ganglion.rules.losses import frame_cross_entropy
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Film, Images
@@ -188,6 +187,8 @@ class FilmForecasting(Task):
 
     def moving(self, rule: LearningRule) -> dict[str, Film]:
         """Return a film of test films: the truth above, below it the forecast."""
+        from ganglion.figures.images.labelled import labelled  # which draws letters with matplotlib
+
         columns = self._columns("test")
         shown = _spread(len(columns["inputs"]), FILMED)
         given, truth = columns["inputs"][shown], columns["targets"][shown]

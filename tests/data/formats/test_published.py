@@ -150,7 +150,8 @@ def test_the_catalogue_says_what_is_true() -> None:
             assert str(len(dataset)) in entry.summary or entry.kind == "text"
             assert len(dataset.fingerprint) == 64
             assert dataset.targets is None or len(dataset.targets) == len(dataset)
-    assert {entry.name for entry in ENTRIES if entry.origin == "published"} == set(PUBLISHED)
+    made_of_another = {"moving-mnist"}
+    assert {entry.name for entry in ENTRIES if entry.origin == "published"} == set(PUBLISHED) | made_of_another
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:

@@ -211,7 +211,7 @@ def test_rates_and_channels_are_brought_together(tmp_path: Path) -> None:
     assert data.main.rate == RATE and len(data.inputs[3]) == 400
     assert any("44,100 amplitudes a second are resampled to 8,000" in note for note in data.notes)
     assert any("1 sounds of 8 channels are mixed to one" in note for note in data.notes)
-    assert read(folder, DataSettings(rate=4000)).main.rate == 4000
+    assert read(folder, DataSettings(resample=4000)).main.rate == 4000
 
 
 def test_high_rates_come_down_to_what_speech_needs(tmp_path: Path) -> None:
@@ -244,8 +244,8 @@ def test_refuses_folders_that_say_nothing(tmp_path: Path) -> None:
 
 
 def test_other_data_refuses_settings_of_sounds() -> None:
-    for options in ({"rate": 8000}, {"test_files": "*"}):
+    for options in ({"resample": 8000}, {"test_files": "*"}):
         with pytest.raises(UsageError):
             read("iris", DataSettings(**options))
     with pytest.raises(GanglionError):
-        DataSettings(rate=3)
+        DataSettings(resample=3)

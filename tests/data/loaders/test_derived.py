@@ -36,7 +36,7 @@ def made(derived: Derived, source: torch.Tensor = IMAGES, epoch: int = 0, name: 
     return derive(batch, {name: derived}, seed=0, epoch=epoch)[name]
 
 
-@pytest.mark.parametrize("kind", DERIVED)
+@pytest.mark.parametrize("kind", [kind for kind in DERIVED if kind != "one-line"])  # which is made of texts
 def test_bits_do_not_depend_on_the_batch_and_change_with_epoch_and_name(kind: str) -> None:
     derived = {"it": DERIVED[kind]()}
 

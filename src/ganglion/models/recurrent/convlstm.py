@@ -108,7 +108,7 @@ class FilmForecaster(nn.Module):
 
     >>> network = FilmForecaster(SMALL)
     >>> network(torch.zeros(2, 10, 1, 64, 64)).shape, network.forecast(torch.zeros(1, 10, 1, 32, 48), 3).shape
-    (torch.Size([2, 10, 1, 64, 64]), torch.Size([1, 3, 1, 32, 48]))
+    (torch.Size([2, 5, 1, 64, 64]), torch.Size([1, 3, 1, 32, 48]))
     """
 
     def __init__(self, config: Config) -> None:

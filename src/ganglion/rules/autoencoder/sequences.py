@@ -23,6 +23,7 @@ class SequenceReconstruction(LearningRule):
 
     Source: Srivastava et al., Unsupervised learning of video representations using LSTMs (2015).
 
+    >>> import torch
     >>> rule = SequenceReconstruction(nn.Linear(3, 3), Descent(learning_rate=0.1))
     >>> batch = {"inputs": torch.eye(3)[None]}
     >>> losses = [rule.step(batch)["loss"] for _ in range(50)]
@@ -55,6 +56,7 @@ class SequenceReconstruction(LearningRule):
 def with_end(texts: Tensor) -> tuple[Tensor, Tensor]:
     """Return texts (batch, steps), padded with 0, with a step more, and which steps count: all up to the first 0.
 
+    >>> import torch
     >>> with_end(torch.tensor([[4, 7, 0]]))
     (tensor([[4, 7, 0, 0]]), tensor([[ True,  True,  True, False]]))
     """

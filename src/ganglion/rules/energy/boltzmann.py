@@ -70,7 +70,8 @@ class BoltzmannLearning(LearningRule):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         visible = self.disturbed(batch["inputs"].flatten(1))
         held, free = self.held(visible), self.free(len(visible))
-        downhill = (free - held).sign() if self.fixed_steps else free - held
+        downhill = (free - held).to(self.machine.bias)
+        downhill = downhill.sign() if self.fixed_steps else downhill
         gradient_of = {
             self.machine.pair_weight: downhill[self.machine.first, self.machine.second],
             self.machine.bias: downhill.diagonal(),

@@ -186,11 +186,11 @@ def _at_one_rate(
 ) -> tuple[int, list[np.ndarray]]:
     """Return one rate for all sounds, that asked for or the commonest up to `MOST_RATE`, and the amplitudes at it."""
     rates = Counter(recording.rate for recording in recordings)
-    rate = settings.rate or min(max(rates, key=lambda one: (rates[one], one)), MOST_RATE)
+    rate = settings.resample or min(max(rates, key=lambda one: (rates[one], one)), MOST_RATE)
     others = sorted(set(rates) - {rate})
     if others:
         said = ", ".join(f"{one:,}" for one in others)
-        notes.append(f"sounds of {said} amplitudes a second are resampled to {rate:,} (--rate)")
+        notes.append(f"sounds of {said} amplitudes a second are resampled to {rate:,} (--resample)")
     channels = Counter(recording.channels for recording in recordings if recording.channels > 1)
     for number, count in sorted(channels.items()):
         notes.append(f"{count} sounds of {number} channels are mixed to one")
