@@ -149,7 +149,8 @@ def test_every_system_learns_the_same_bits_recorded_or_falls_back(system: System
         assert recorder.played == 0 and len(heard.notes) == 1 and FALLS_BACK[system.name] in heard.notes[0]
     elif system.name != "dbn":  # whose phases are over before a step is recorded
         assert recorder.played >= 2 and heard.notes == [], heard.notes
-        assert 1 <= recorder.recorded <= max(1, len(played.rule.phases))  # each phase is another step
+        again = system.name == "lapgan"  # one of whose games is recorded a second time, to the same bits
+        assert 1 <= recorder.recorded <= max(1, len(played.rule.phases)) + again  # each phase is another step
 
 
 @pytest.mark.parametrize(
