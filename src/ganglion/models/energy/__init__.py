@@ -31,5 +31,6 @@ SYSTEMS = (
         tasks=("classification",),
         data="digits",
         defaults={"epochs": 100, "batch_size": 32, "monitor": "loss", "threads": 1},
+        tour={"epochs": 40},
     ),
 )

@@ -25,6 +25,7 @@ SYSTEMS = (
         tasks=("classification", "regression"),
         data="digits",
         defaults={"epochs": 40, "batch_size": "all", "monitor": "loss"},
+        tour={},
     ),
     System(
         name="approximator",

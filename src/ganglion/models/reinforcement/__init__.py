@@ -9,6 +9,7 @@ SYSTEMS = (
         tasks=("decision",),
         data="loss-then-gain",
         defaults={"steps": 200, "evaluate_every": 10, "report_every": 10, "monitor": "value_error", "threads": 1},
+        tour={},
     ),
     System(
         name="q-table",
