@@ -19,9 +19,11 @@ from tests.faults.families import VARIANTS
 from tests.faults.toy import At, finish, outcome, toy
 
 
-def nursery(place: Path, variant: str, kills: int) -> dict[str, Any]:
+def nursery(place: Path, variant: str, kills: int, seed: int) -> dict[str, Any]:
     """Let a warm process do the killing; it starts without the threads that this one may have."""
-    command = [sys.executable, "-m", "tests.faults.nursery", str(place), str(kills), "0", variant]
+    place = place / str(seed)
+    place.mkdir()
+    command = [sys.executable, "-m", "tests.faults.nursery", str(place), str(kills), str(seed), variant]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=7200)
@@ -37,9 +39,11 @@ FULL = [pytest.param(variant, 200, marks=pytest.mark.full) for variant in VARIAN
 
 @pytest.mark.parametrize(("variant", "kills"), [*SHORT, *FULL])
 def test_kills_at_random_moments(variant: str, kills: int, place: Path, survived: Record) -> None:
-    result = nursery(place, variant, kills)
-    assert not result["failures"], result["failures"]
-    # Moments that all lie before the first checkpoint would prove nothing.
+    for seed in range(4):
+        result = nursery(place, variant, kills, seed)
+        assert not result["failures"], result["failures"]
+        if result["begun"]:  # moments that all lie before the first checkpoint would prove nothing
+            break
     assert result["begun"] > 0
     how = f"a checkpoint every step, {result['begun']} after the first, {result['in_save']} in the middle of one"
     survived(f"SIGKILL at a random moment, {variant}", how, result["kills"], result["survived"])
