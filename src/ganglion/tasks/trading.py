@@ -16,7 +16,7 @@ from ganglion.data.environments.market import Market
 from ganglion.data.environments.replay import ReplayLoader
 from ganglion.data.environments.vector import episode_seed
 from ganglion.data.markets.prices import Prices, read_prices
-from ganglion.data.markets.wealth import POSITIONS, judged, lags, shown, walked
+from ganglion.data.markets.wealth import POSITIONS, judged, lags, shown, walked, wealth_of
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, ConfigurationError, DataError
 from ganglion.settings import settings
@@ -75,7 +75,7 @@ class Walk:
     @property
     def wealth(self) -> np.ndarray:
         """Wealth at each price (steps + 1,), which begins with 1."""
-        return np.exp(np.concatenate([[0.0], np.cumsum(self.growths)]))
+        return wealth_of(self.growths)
 
 
 @final
@@ -201,9 +201,10 @@ class Trading(Task):
     def _views(self) -> np.ndarray:
         """What is seen at each price `(time, lags)`, each computed from the prices until then."""
         window, values = self.config.window, self.prices.values
-        views = np.zeros((len(values), len(lags(window))), np.float32)
+        back = lags(window)
+        views = np.zeros((len(values), len(back)), np.float32)
         for time in range(window, len(values)):
-            views[time] = shown(values[: time + 1], window)
+            views[time] = shown(values[: time + 1], back)
         return views
 
     @property

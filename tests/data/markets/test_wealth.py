@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganglion.data.markets.wealth import RUIN, growth, judged, lags, shown, walked
+from ganglion.data.markets.wealth import RUIN, growth, judged, lags, shown, walked, wealth_of
 
 
 def by_shares(prices: np.ndarray, positions: np.ndarray, cost: float) -> list[float]:
@@ -22,7 +22,7 @@ def by_shares(prices: np.ndarray, positions: np.ndarray, cost: float) -> list[fl
 def test_wealth_is_that_of_buying_and_selling_shares(cost: float) -> None:
     source = np.random.default_rng(0)
     prices, positions = 100 * np.exp(np.cumsum(source.normal(0, 0.02, 101))), source.integers(-1, 2, 100)
-    wealth = np.exp(np.concatenate([[0.0], np.cumsum(walked(prices, positions, cost))]))
+    wealth = wealth_of(walked(prices, positions, cost))
     np.testing.assert_allclose(wealth, by_shares(prices, positions, cost))
 
 
@@ -50,4 +50,4 @@ def test_measures_by_hand() -> None:
 def test_what_is_seen_are_changes_in_percent_over_the_lags() -> None:
     prices = np.exp(np.arange(30) / 100)
     assert lags(8).tolist() == [1, 2, 4, 8] and lags(2).tolist() == [1, 2]
-    np.testing.assert_allclose(shown(prices, 8), [1, 2, 4, 8])
+    np.testing.assert_allclose(shown(prices, lags(8)), [1, 2, 4, 8])

@@ -25,8 +25,8 @@ class Market(gymnasium.Env):
     def __init__(self, prices: np.ndarray, *, window: int, length: int, cost: float, short: bool) -> None:
         self.prices, self.window, self.length, self.cost = prices, window, length, cost
         self.positions = POSITIONS[short]
-        features = len(lags(window)) + 1
-        self.observation_space = spaces.Box(-MOST, MOST, (features,), np.float32)
+        self.lags = lags(window)
+        self.observation_space = spaces.Box(-MOST, MOST, (len(self.lags) + 1,), np.float32)
         self.action_space = spaces.Discrete(len(self.positions))
         self.time = self.begun = window
         self.position = 0
@@ -47,4 +47,4 @@ class Market(gymnasium.Env):
         return self._show(), reward, False, over, {}
 
     def _show(self) -> np.ndarray:
-        return np.append(shown(self.prices[: self.time + 1], self.window), self.position).astype(np.float32)
+        return np.append(shown(self.prices[: self.time + 1], self.lags), self.position).astype(np.float32)

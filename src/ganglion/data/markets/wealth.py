@@ -21,9 +21,9 @@ def lags(window: int) -> np.ndarray:
     return np.unique(np.append(powers[powers <= window], window))
 
 
-def shown(prices: np.ndarray, window: int) -> np.ndarray:
+def shown(prices: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Return what is seen at the last of some prices (time,): log p_t / p_t-k in percent, for each lag k, (lags,)."""
-    return 100 * np.log(prices[-1] / prices[-1 - lags(window)])
+    return 100 * np.log(prices[-1] / prices[-1 - back])
 
 
 def growth(before: np.ndarray, after: np.ndarray, held: np.ndarray, taken: np.ndarray, cost: float) -> np.ndarray:
@@ -51,12 +51,21 @@ def walked(prices: np.ndarray, positions: np.ndarray, cost: float) -> np.ndarray
     return growth(prices[:-1], prices[1:], held, positions, cost)
 
 
+def wealth_of(growths: np.ndarray) -> np.ndarray:
+    """Return the wealth W at each price (time,), which begins with 1, of growths log W' / W (time - 1,).
+
+    >>> wealth_of(np.log([1.1, 0.5])).round(3).tolist()
+    [1.0, 1.1, 0.55]
+    """
+    return np.exp(np.concatenate([[0.0], np.cumsum(growths)]))
+
+
 def judged(steps: np.ndarray, positions: np.ndarray, steps_a_year: float) -> dict[str, float]:
     """Return Sharpe ratio, gain, largest fall and changes of position of growths log W' / W (time,).
 
     The Sharpe ratio is mean / deviation of the returns of a step, times sqrt(steps a year), without interest.
     """
-    wealth = np.exp(np.concatenate([[0.0], np.cumsum(steps)]))
+    wealth = wealth_of(steps)
     returns = np.expm1(steps)
     spread = float(returns.std())
     return {
