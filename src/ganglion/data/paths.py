@@ -14,56 +14,20 @@ from ganglion.files import regular
 
 
 def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    """Read a folder by what lies in it, or as what is wanted."""
-    if kind == "documents":
-        from ganglion.data.formats.texts.document_folders import read_document_folder
+    """Read a folder as what is wanted, or by what lies in it."""
+    if kind is None and _holds_sounds(folder):
+        kind = "sounds"
+    return FOLDERS.get(kind, _by_content)(folder, settings, kind)
 
-        return read_document_folder(folder, settings)
-    if kind == "text-pairs":
-        from ganglion.data.formats.texts.pairs import read_pair_folder
 
-        return read_pair_folder(folder, settings)
-    if kind == "tunes":
-        from ganglion.data.formats.abc.files import read_abc_folder
-
-        return read_abc_folder(folder, settings)
-    if kind == "text":
-        from ganglion.data.formats.text import read_text_folder
-
-        return read_text_folder(folder, settings)
-    if kind == "ratings":
-        from ganglion.data.formats.ratings import read_ratings
-
-        return read_ratings(folder, settings)
-    if kind in TOLD:
-        return TOLD[kind](folder, settings, kind)
-    if kind in SOUNDS or (kind is None and _holds_sounds(folder)):
-        from ganglion.data.formats.sounds.folders import read_sounds
-
-        return read_sounds(folder, settings)
-    if kind == "drawings":
-        from ganglion.data.formats.strokes.reading import read_drawing_folder
-
-        return read_drawing_folder(folder, settings)
-    if kind == "films":
-        from ganglion.data.formats.films.folders import read_film_folder
-
-        return read_film_folder(folder, settings)
+def _by_content(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read a folder by what lies in it: a published set, images, tables, or one file."""
     from ganglion.data.formats.folder_layout import describes
     from ganglion.data.formats.images.cifar import find_cifar, read_cifar
     from ganglion.data.formats.images.files import is_image
     from ganglion.data.formats.images.idx import find_idx, read_idx_folder
 
-    try:
-        with os.scandir(folder) as entries:
-            content = {entry.name: entry.is_dir() for entry in entries}
-    except OSError as error:
-        raise DataError(
-            "this folder cannot be read",
-            where=str(folder),
-            found=error.strerror or str(error),
-            remedy="look at its rights, or give another folder",
-        ) from error
+    content = _content(folder)
     if find_cifar(folder):
         return read_cifar(folder)
     if find_idx(folder):
@@ -83,7 +47,7 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
         if labelled is not None:
             return labelled
     if kind is None and files and all(path.suffix.lower() == ".abc" for path in files):
-        return read_folder(folder, settings, "tunes")
+        return _tunes(folder, settings, "tunes")
     tables = {path.stem.lower(): path for path in files if path.suffix.lower() in SUFFIXES}
     if "train" in tables and "test" in tables and kind != "series":
         from ganglion.data.formats.tabular import read_tabular
@@ -101,6 +65,20 @@ def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
     from ganglion.data.formats.images.folders import read_images
 
     return read_images(folder, settings)
+
+
+def _content(folder: Path) -> dict[str, bool]:
+    """Return the names of what lies in a folder, and whether each is a folder itself."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.is_dir() for entry in entries}
+    except OSError as error:
+        raise DataError(
+            "this folder cannot be read",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="look at its rights, or give another folder",
+        ) from error
 
 
 def _holds_sounds(folder: Path) -> bool:
@@ -149,9 +127,7 @@ def read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     suffix = path.suffix.lower()
     regular(path)
     if kind in (None, "films") and (suffix in VIDEOS or (suffix in MOVING and kind == "films")):
-        from ganglion.data.formats.films.folders import read_film
-
-        return read_film(path)
+        return _films(path, settings, kind)
     if suffix in PROGRAMS:
         raise DataError(
             "files of this kind can run programs when they are read, and are never opened",
@@ -193,12 +169,16 @@ def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     if kind in ("tabular", "series", "short-series"):
         return _table(path, settings, kind)
-    from ganglion.data.formats.text import read_texts
+    from ganglion.data.formats.text import read_text_folder, read_texts
 
-    return read_texts(path, settings)
+    return read_text_folder(path, settings) if path.is_dir() else read_texts(path, settings)
 
 
 def _documents(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if path.is_dir():
+        from ganglion.data.formats.texts.document_folders import read_document_folder
+
+        return read_document_folder(path, settings)
     from ganglion.data.formats.texts.documents import read_documents
 
     return read_documents(path, settings)
@@ -211,7 +191,7 @@ def _tagged(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 
 def _ratings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    if path.suffix.lower() in (".npz", ".npy"):
+    if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
         return _arrays(path, settings, kind)
     from ganglion.data.formats.ratings import read_ratings
 
@@ -219,9 +199,9 @@ def _ratings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 
 def _pairs(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.formats.texts.pairs import read_pairs
+    from ganglion.data.formats.texts.pairs import read_pair_folder, read_pairs
 
-    return read_pairs(path, settings)
+    return read_pair_folder(path, settings) if path.is_dir() else read_pairs(path, settings)
 
 
 def _captions(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -234,9 +214,9 @@ def _captions(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 
 def _drawings(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.formats.strokes.reading import read_drawings
+    from ganglion.data.formats.strokes.reading import read_drawing_folder, read_drawings
 
-    return read_drawings(path, settings)
+    return read_drawing_folder(path, settings) if path.is_dir() else read_drawings(path, settings)
 
 
 def _dialogues(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -246,9 +226,21 @@ def _dialogues(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset
 
 
 def _tunes(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    from ganglion.data.formats.abc.files import read_abc
+    from ganglion.data.formats.abc.files import read_abc, read_abc_folder
 
-    return read_abc(path, settings)
+    return read_abc_folder(path, settings) if path.is_dir() else read_abc(path, settings)
+
+
+def _sounds(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.sounds.folders import read_sounds
+
+    return read_sounds(folder, settings)
+
+
+def _films(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.films.folders import read_film, read_film_folder
+
+    return read_film_folder(path, settings) if path.is_dir() else read_film(path)
 
 
 VIDEOS = (".gif", ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg")
@@ -257,8 +249,6 @@ MOVING = (".webp", ".png", ".apng")
 """Endings of pictures that are films where these are wanted."""
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
-SOUNDS: tuple[Kind, ...] = ("sounds", "transcripts")
-"""Kinds of data that are files of sound."""
 FIRST_FOLDERS = 20
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
@@ -277,18 +267,20 @@ WRITTEN_AS_TEXT: tuple[Kind, ...] = (
 )
 """Kinds of data whose reader obeys what is said of how a file is written."""
 Reader = Callable[[Path, DataSettings, Kind | None], Dataset]
-TOLD: dict[Kind | None, Reader] = {"captions": _captions, "dialogues": _dialogues}
-"""How a file and a folder are read, by the same reader."""
-TEXTS: dict[Kind | None, Reader] = {
-    **TOLD,
+WANTED: dict[Kind | None, Reader] = {
+    "captions": _captions,
+    "dialogues": _dialogues,
     "text": _text,
     "documents": _documents,
-    "tagged": _tagged,
     "ratings": _ratings,
     "text-pairs": _pairs,
     "drawings": _drawings,
     "tunes": _tunes,
 }
+"""How a folder, and a file of any ending, is read for those who want this."""
+FOLDERS: dict[Kind | None, Reader] = {**WANTED, **dict.fromkeys(("sounds", "transcripts"), _sounds), "films": _films}
+"""How a folder is read for those who want this, whatever lies in it."""
+TEXTS: dict[Kind | None, Reader] = {**WANTED, "tagged": _tagged}
 """How a file of any ending is read for those who want its text or its drawings."""
 READERS: dict[str, Reader] = {
     **dict.fromkeys(SUFFIXES, _table),
