@@ -20,11 +20,12 @@ from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.ranks import RANKED, in_order_of_chance, ranked_first
+from ganglion.tasks.measures.surprise import PERPLEXITY, mean_surprise
 from ganglion.tasks.measures.translations import BLEU, EXACT, bleu
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.writing import BEGIN, UNITS, searching, surprises, write
+from ganglion.tasks.shared.writing import BEGIN, UNITS, searching, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +41,6 @@ ALIKE = 12
 """Fields across and down by whose colours the baseline finds the most similar training picture."""
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a token of a caption, -log p, in nats.")
-PERPLEXITY = Measure(name="perplexity", higher_is_better=False, meaning="As if so many tokens were equally likely.")
 
 
 @settings
@@ -126,7 +126,8 @@ class CaptioningTask(Task):
         places = self.data.spread(part, len(self.data.nearest(part)) if whole else JUDGED)
         question = Predict(inputs=[""], beams=BEAMS if whole else 1)
         found = self._described(rule.home, self.data.some(part, places), question)
-        measures = {**scores([text for text, _, _ in found], self._wanted(part, places)), **self._surprise(rule, part)}
+        measures = scores([text for text, _, _ in found], self._wanted(part, places))
+        measures |= mean_surprise(rule.home, ((one["inputs"], one["targets"]) for one in self.data.batches(part)))
         if whole:
             chosen = in_order_of_chance(len(places), RANKED_PICTURES)
             first = [text.split("\n")[0] for text in self.data.raw(part, "captions").take(chosen).values]
@@ -138,14 +139,6 @@ class CaptioningTask(Task):
         """Return the captions of pictures, in the letters that the network writes."""
         texts = self.data.raw(part, "captions").take(places).values
         return [(text.lower() if self.config.lower_case else text).split("\n") for text in texts]
-
-    def _surprise(self, rule: LearningRule, part: Part) -> dict[str, float]:
-        """Return the mean of -log p over all tokens of a caption of each picture."""
-        total, count = 0.0, 0
-        for batch in self.data.batches(part):
-            total += float(surprises(rule.home, batch["inputs"], batch["targets"]).double().sum())
-            count += int((batch["targets"][:, 1:] != 0).sum())
-        return {"loss": total / count, "perplexity": float(np.exp(min(total / count, 700.0)))}
 
     def baseline(self) -> dict[str, float]:
         """Return what answering with a caption of the most similar training picture scores."""

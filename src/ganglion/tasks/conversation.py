@@ -23,16 +23,17 @@ from ganglion.tasks.answers import Text
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.counted import KneserNey
 from ganglion.tasks.measures.ranks import RANKED, in_order_of_chance, per_token, ranked_first
+from ganglion.tasks.measures.surprise import PERPLEXITY, mean_surprise, side_by_side
 from ganglion.tasks.questions import Conversation
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNITS, UNKNOWN_NUMBER, surprises, write
+from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNITS, UNKNOWN_NUMBER, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WRITTEN, RANKED_ANSWERS, BATCH = 1000, 1000, 64
-"""Test answers that are written and ranked at most, and those that are judged at once."""
+WRITTEN, RANKED_ANSWERS = 1000, 1000
+"""Test answers that are written and ranked at most."""
 SURE = 200
 """Validation answers by which is found out how sure the network usually is."""
 UNSURE = 0.05
@@ -44,7 +45,6 @@ NOTHING = torch.tensor([BEGIN, END])
 TRIGRAM = 3
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a token of an answer, -log p, in nats.")
-PERPLEXITY = Measure(name="perplexity", higher_is_better=False, meaning="As if so many tokens were equally likely.")
 DISTINCT = Measure(
     name="distinct_2",
     higher_is_better=True,
@@ -172,23 +172,14 @@ class ConversationTask(Task):
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the true answers; of the test part also how they rank, and how varied the network's own answers are."""
-        found = self._surprise(rule.home, part)
+        held = self.exchanges[part]
+        found = mean_surprise(rule.home, side_by_side(held["inputs"], held["targets"]))
         if part == "test":
-            held = self.exchanges[part]
             chosen = torch.from_numpy(in_order_of_chance(len(held["inputs"]), RANKED_ANSWERS))
             inputs, targets = (held[side].padded(chosen)[0] for side in ("inputs", "targets"))
             found["ranked_first"] = ranked_first(rule.home, inputs, targets, NOTHING)
             found["distinct_2"] = distinct(self._drawn(rule.home, [held["inputs"][int(n)] for n in chosen[:WRITTEN]]))
         return found
-
-    def _surprise(self, network: nn.Module, part: Part) -> dict[str, float]:
-        total, count = 0.0, 0
-        inputs, targets = (self.exchanges[part][side] for side in ("inputs", "targets"))
-        for places in inputs.lengths.argsort(stable=True).split(BATCH):
-            read, wanted = (one.padded(places)[0] for one in (inputs, targets))
-            total += float(surprises(network, read, wanted).double().sum())
-            count += int((wanted[:, 1:] != PADDING).sum())
-        return {"loss": total / count, "perplexity": float(np.exp(min(total / count, 700.0)))}
 
     def _drawn(self, network: nn.Module, contexts: list[Tensor]) -> list[str]:
         """Return one answer to each context, drawn as `chat` draws its candidates."""

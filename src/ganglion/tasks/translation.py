@@ -14,18 +14,18 @@ from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.texts.pairs import read_sources
 from ganglion.data.loaders.in_memory import InMemoryLoader
-from ganglion.data.preprocessing import Ragged, TextPreprocessing
+from ganglion.data.preprocessing import TextPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Rows, Text
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.surprise import PERPLEXITY, mean_surprise, side_by_side
 from ganglion.tasks.measures.translations import BLEU, CHRF, EXACT, bleu, chrf
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.evaluation import evaluating, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.writing import PADDING, UNITS, Translation, translate
+from ganglion.tasks.shared.writing import UNITS, Translation, translate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,6 @@ LONGEST_SHOWN = 16
 BATCH = 64
 
 LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a token, -log p, in nats.")
-PERPLEXITY = Measure(name="perplexity", higher_is_better=False, meaning="As if so many tokens were equally likely.")
 BEAM_BLEU = Measure(name="beam_bleu", higher_is_better=True, meaning=f"BLEU of a search along {BEAMS} beams.")
 
 
@@ -161,10 +160,11 @@ class TranslationTask(Task):
 
         While training sentences are written by taking the likeliest token each time, and of a large part not all.
         """
-        surprise = self._surprise(rule, part)
         places = self.data.spread(part, len(self.data.nearest(part)) if part == "test" else JUDGED)
         sources, wanted = self._pairs(part, places)
-        measures = {**self._judged(rule.home, sources, wanted, beams=1), **surprise}
+        columns: Any = self.data.columns(part)
+        measures = self._judged(rule.home, sources, wanted, beams=1)
+        measures |= mean_surprise(rule.home, side_by_side(columns["inputs"], columns["targets"]))
         if part == "test":
             measures["beam_bleu"] = self._judged(rule.home, sources, wanted, beams=BEAMS)["bleu"]
         return measures
@@ -177,23 +177,6 @@ class TranslationTask(Task):
         """Return sources and what is wanted of them, in the letters that the network writes."""
         sources, wanted = (list(self.data.raw(part, side).take(places).values) for side in ("inputs", "targets"))
         return sources, [text.lower() for text in wanted] if self.config.lower_case else wanted
-
-    def _surprise(self, rule: LearningRule, part: Part) -> dict[str, float]:
-        """Return the mean of -log p over all tokens that were wanted."""
-        total, count = 0.0, 0
-        columns: Any = self.data.columns(part)
-        inputs, targets = columns["inputs"], columns["targets"]
-        assert isinstance(inputs, Ragged) and isinstance(targets, Ragged)
-        network: Any = rule.home
-        with evaluating(network) as device:
-            for places in inputs.lengths.argsort(stable=True).split(BATCH):
-                source, target = (one.padded(places)[0].to(device) for one in (inputs, targets))
-                wanted = target[:, 1:]
-                wanted = wanted[wanted != PADDING]
-                outputs = network.led(source, target)
-                total += judged(rule, outputs, wanted)["loss"] * len(wanted)
-                count += len(wanted)
-        return {"loss": total / count, "perplexity": float(np.exp(min(total / count, 700.0)))}
 
     def baseline(self) -> dict[str, float]:
         """Return what answering with the translation of the most similar training source scores."""
