@@ -89,6 +89,15 @@ class BoltzmannMachine(nn.Module):
         """Return E(s), (rows,), of all units together, (rows, units)."""
         return -(states @ self.bias) - 0.5 * ((states @ self.couplings) * states).sum(-1)
 
+    def negative_energies(self, visible: Tensor) -> Tensor:
+        """Return -E(v, h) of every row with every state of the hidden units, (rows, 2^hidden units)."""
+        hidden = binary_states(self.num_hidden).to(visible)
+        visible_bias, hidden_bias = self.bias[: self.num_visible], self.bias[self.num_visible :]
+        couplings = self.couplings[: self.num_visible, : self.num_visible]
+        alone = visible @ visible_bias + 0.5 * ((visible @ couplings) * visible).sum(-1)
+        among = hidden @ hidden_bias + 0.5 * ((hidden @ self._among_hidden()) * hidden).sum(-1)
+        return alone.unsqueeze(-1) + among + F.linear(visible, self.weight) @ hidden.T
+
     def free_energy(self, visible: Tensor) -> Tensor:
         """Return F(v) = -log sum_h exp(-E(v, h)), (rows,), for v of (rows, visible units).
 
@@ -96,7 +105,7 @@ class BoltzmannMachine(nn.Module):
         means m and entropy H: never below F.
         """
         if self.num_hidden <= MOST_HIDDEN_COUNTED:
-            return -self._negative_energies(visible).logsumexp(-1)
+            return -self.negative_energies(visible).logsumexp(-1)
         means = self.hidden_probabilities(visible)
         entropy = -(torch.xlogy(means, means) + torch.xlogy(1 - means, 1 - means)).sum(-1)
         return self.energy(torch.cat([visible, means], -1)) - entropy
@@ -104,7 +113,7 @@ class BoltzmannMachine(nn.Module):
     def hidden_probabilities(self, visible: Tensor) -> Tensor:
         """Return p(h = 1 | v), (rows, hidden units), for v of (rows, visible units)."""
         if self.num_hidden <= MOST_HIDDEN_COUNTED:
-            return self._negative_energies(visible).softmax(-1) @ binary_states(self.num_hidden).to(visible)
+            return self.negative_energies(visible).softmax(-1) @ binary_states(self.num_hidden).to(visible)
         given, among = self._into_hidden(visible), self._among_hidden()
         means = torch.sigmoid(given)
         for _ in range(MEAN_FIELD_ROUNDS):
@@ -139,7 +148,7 @@ class BoltzmannMachine(nn.Module):
     def sample_hidden(self, visible: Tensor, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draw h, (rows, hidden units): from p(h | v) where that is counted, by a sweep from mean field elsewhere."""
         if self.num_hidden <= MOST_HIDDEN_COUNTED:
-            reached = (self._negative_energies(visible) / temperature).softmax(-1).cumsum(-1)
+            reached = (self.negative_energies(visible) / temperature).softmax(-1).cumsum(-1)
             drawn = torch.rand(len(visible), 1, generator=generator, device=visible.device)
             chosen = (reached < drawn.to(reached)).sum(-1).clamp(max=reached.shape[-1] - 1)
             return binary_states(self.num_hidden).to(visible)[chosen]
@@ -179,7 +188,7 @@ class BoltzmannMachine(nn.Module):
             return None
         states = binary_states(self.num_units).to(self.bias)
         log_partition = (-self.energy(states) / temperature).logsumexp(0)
-        return (self._negative_energies(visible) / temperature).logsumexp(-1) - log_partition
+        return (self.negative_energies(visible) / temperature).logsumexp(-1) - log_partition
 
     @torch.no_grad()
     def log_partition(self) -> Tensor:
@@ -219,15 +228,6 @@ class BoltzmannMachine(nn.Module):
         machine.pair_weight = nn.Parameter(share * self.pair_weight.detach(), requires_grad=False)
         machine.bias = nn.Parameter(share * self.bias.detach() + (1 - share) * base, requires_grad=False)
         return machine
-
-    def _negative_energies(self, visible: Tensor) -> Tensor:
-        """Return -E(v, h) of every row with every state of the hidden units, (rows, 2^hidden units)."""
-        hidden = binary_states(self.num_hidden).to(visible)
-        visible_bias, hidden_bias = self.bias[: self.num_visible], self.bias[self.num_visible :]
-        couplings = self.couplings[: self.num_visible, : self.num_visible]
-        alone = visible @ visible_bias + 0.5 * ((visible @ couplings) * visible).sum(-1)
-        among = hidden @ hidden_bias + 0.5 * ((hidden @ self._among_hidden()) * hidden).sum(-1)
-        return alone.unsqueeze(-1) + among + F.linear(visible, self.weight) @ hidden.T
 
     def _into_hidden(self, visible: Tensor) -> Tensor:
         return F.linear(visible, self.weight, self.bias[self.num_visible :])

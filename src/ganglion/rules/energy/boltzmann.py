@@ -101,7 +101,7 @@ class BoltzmannLearning(LearningRule):
             states[:, machine.num_visible :] = sample_bernoulli(machine.hidden_probabilities(visible))
             return self._cooled(states, machine.num_visible)
         hidden = binary_states(machine.num_hidden).to(visible)
-        weights = machine._negative_energies(visible).softmax(-1) / len(visible)  # (rows, states)
+        weights = machine.negative_energies(visible).softmax(-1) / len(visible)  # (rows, states)
         means, share = weights @ hidden, 1 / len(visible)
         across = visible.T @ means
         among = hidden.T @ (weights.sum(0).unsqueeze(-1) * hidden)
