@@ -22,7 +22,7 @@ def test_every_token_counts_alike_however_long_its_text_is() -> None:
         functional.cross_entropy(network(one[None], other[None, :-1])[0], other[1:], reduction="none")
         for one, other in zip(read, written, strict=True)
     ]
-    expected = float(torch.cat(losses).mean())
+    expected = float(torch.cat(losses).mean().detach())
     found = mean_surprise(network, side_by_side(Ragged.of(read), Ragged.of(written)))
     assert math.isclose(found["loss"], expected, rel_tol=1e-5)
     assert math.isclose(found["perplexity"], math.exp(expected), rel_tol=1e-5)
