@@ -73,7 +73,7 @@ class Control(Task):
     """Collecting reward in a Gymnasium environment, judged by the mean return of greedy play.
 
     The episodes of an evaluation always start from the same seeds, so that two evaluations differ by the network
-    alone. The configuration says how to explore and remember; see `ganglion.tasks.shared.acting`.
+    alone. The configuration says how to explore and remember; see `ganglion.rules.reinforcement.settings`.
     """
 
     name = "control"

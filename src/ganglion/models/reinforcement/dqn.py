@@ -69,7 +69,7 @@ References:
 """
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +83,8 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.noisy import NoisyLinear
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning
-from ganglion.settings import Bound, Count, Share, above, at_least, between, settings
+from ganglion.rules.reinforcement.settings import QLearningSettings
+from ganglion.settings import Count, settings
 
 FRAME_SIZE = 84
 """Height and width of the frames that the Nature network takes."""
@@ -127,8 +128,8 @@ class NatureQNetwork(nn.Module):
 
 
 @settings
-class Config:
-    """A deep Q-network and how it explores, remembers and learns."""
+class NetworkSettings:
+    """What a deep Q-network sees, and what it is made of."""
 
     network: Literal["mlp", "nature"] = "nature"
     """Dense layers, or the convolutional network of 2015 for stacked frames."""
@@ -142,44 +143,11 @@ class Config:
     """Frames stacked in an observation, for the convolutional network; the environment decides."""
     num_actions: Count = 4
     """Actions to choose from; the environment decides."""
-    discount: Annotated[float, between(0, 1)] = 0.99
-    """Worth of a reward one step later."""
-    double: bool = False
-    """Let the network choose the next action and the target network judge it."""
-    threshold: Annotated[float, above(0)] = 1.0
-    """Error up to which the loss is quadratic; beyond, all errors pull equally hard."""
-    steps_ahead: Count = 1
-    """Rewards that are seen, not estimated, before the value of the next state takes over."""
-    target_every: Count = 10_000
-    """Updates between two moves of the target network."""
-    target_rate: Annotated[float, Bound("above 0 and at most 1", lambda rate: 0 < rate <= 1)] = 1.0
-    """Share of the way to the network that the target network goes in one move: 1 copies it."""
-    replay_capacity: Count = 1_000_000
-    """Transitions remembered."""
-    priority: Annotated[float, between(0, 1)] = 0.0
-    """How much more often memories are drawn that surprised: the power α of their errors; 0 draws all alike."""
-    importance_start: Share = 0.4
-    """How far the loss undoes at the beginning that some are drawn more often: the power β, which rises to 1."""
-    importance_steps: Annotated[int, at_least(0)] = 1_000_000
-    """Environment steps over which β rises."""
-    learning_starts: Annotated[int, at_least(0)] = 50_000
-    """Environment steps before the first update."""
-    train_every: Count = 4
-    """Environment steps from one update to the next."""
-    num_environments: Count = 1
-    """Environments that act side by side."""
-    exploration: Literal["epsilon", "noise"] = "epsilon"
-    """Random actions with probability ε, or weights that noise shakes as much as it pays, and no ε."""
-    epsilon_start: Annotated[float, between(0, 1)] = 1.0
-    """Probability of a random action at the beginning."""
-    epsilon_end: Annotated[float, between(0, 1)] = 0.1
-    """Probability of a random action once exploration has fallen."""
-    epsilon_steps: Annotated[int, at_least(0)] = 1_000_000
-    """Environment steps over which exploration falls."""
-    descent: Descent = Descent(
-        optimizer="rmsprop", learning_rate=2.5e-4, optimizer_arguments=("alpha=0.95", "eps=0.01", "centered=True")
-    )
-    """How the gradient becomes an update."""
+
+
+@settings
+class Config(QLearningSettings, NetworkSettings):  # fields of the last base come first
+    """A deep Q-network and how it explores, remembers and learns."""
 
 
 SMALL = Config(
@@ -222,16 +190,7 @@ def make_network(config: Config) -> nn.Module:
 
 
 def build(config: Config) -> LearningRule:
-    return QLearning(
-        make_network(config),
-        make_network(config),
-        config.descent,
-        discount=config.discount,
-        double=config.double,
-        threshold=config.threshold,
-        target_every=config.target_every,
-        target_rate=config.target_rate,
-    )
+    return QLearning.of(config, make_network(config), make_network(config))
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -44,7 +44,7 @@ References:
 """
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -53,12 +53,13 @@ from ganglion.core import LearningRule
 from ganglion.nn.action_values import DenseQNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning
-from ganglion.settings import Bound, Count, Share, above, at_least, between, settings
+from ganglion.rules.reinforcement.settings import Exploration, Probability, QLearningSettings, Steps, TargetRate
+from ganglion.settings import Count, above, at_least, between, settings
 
 
 @settings
-class Config:
-    """What is seen of a market, what trading costs, and how a deep Q-network learns to."""
+class MarketSettings:
+    """What is seen of a market, what trading costs, and what the network is made of."""
 
     window: Annotated[int, at_least(2)] = 64
     """Steps into the past: prices are compared with those 1, 2, 4, ... up to so many steps ago."""
@@ -76,42 +77,31 @@ class Config:
     """Numbers in an observation; the window decides."""
     num_actions: Count = 3
     """Positions to choose from; `short` decides."""
+
+
+@settings
+class Config(QLearningSettings, MarketSettings):  # fields of the last base come first
+    """What is seen of a market, what trading costs, and how a deep Q-network learns to."""
+
     discount: Annotated[float, between(0, 1)] = 0.95
-    """Worth of a reward one step later."""
     double: bool = True
     """Let the network choose the next position and the target network judge it."""
     threshold: Annotated[float, above(0)] = 10.0
-    """Error up to which the loss is quadratic; beyond, all errors pull equally hard."""
-    steps_ahead: Count = 1
-    """Rewards that are seen, not estimated, before the value of the next state takes over."""
     target_every: Count = 1
-    """Updates between two moves of the target network."""
-    target_rate: Annotated[float, Bound("above 0 and at most 1", lambda rate: 0 < rate <= 1)] = 0.01
-    """Share of the way to the network that the target network goes in one move: 1 copies it."""
+    target_rate: TargetRate = 0.01
     replay_capacity: Count = 50_000
-    """Transitions remembered."""
-    priority: Annotated[float, between(0, 1)] = 0.0
-    """How much more often memories are drawn that surprised: the power α of their errors; 0 draws all alike."""
-    importance_start: Share = 0.4
-    """How far the loss undoes at the beginning that some are drawn more often: the power β, which rises to 1."""
-    importance_steps: Annotated[int, at_least(0)] = 50_000
-    """Environment steps over which β rises."""
-    learning_starts: Annotated[int, at_least(0)] = 2000
-    """Environment steps before the first update."""
+    importance_steps: Steps = 50_000
+    learning_starts: Steps = 2000
     train_every: Count = 8
-    """Environment steps from one update to the next."""
     num_environments: Count = 16
-    """Environments that act side by side."""
-    exploration: Literal["epsilon", "noise"] = "epsilon"
+    exploration: Exploration = "epsilon"
     """Random positions with probability ε, or weights that noise shakes as much as it pays, and no ε."""
-    epsilon_start: Annotated[float, between(0, 1)] = 1.0
+    epsilon_start: Probability = 1.0
     """Probability of a random position at the beginning."""
-    epsilon_end: Annotated[float, between(0, 1)] = 0.2
+    epsilon_end: Probability = 0.2
     """Probability of a random position once exploration has fallen."""
-    epsilon_steps: Annotated[int, at_least(0)] = 20_000
-    """Environment steps over which exploration falls."""
+    epsilon_steps: Steps = 20_000
     descent: Descent = Descent(learning_rate=3e-4)
-    """How the gradient becomes an update."""
 
 
 SMALL = Config()
@@ -137,16 +127,7 @@ def make_network(config: Config) -> nn.Module:
 
 
 def build(config: Config) -> LearningRule:
-    return QLearning(
-        make_network(config),
-        make_network(config),
-        config.descent,
-        discount=config.discount,
-        double=config.double,
-        threshold=config.threshold,
-        target_every=config.target_every,
-        target_rate=config.target_rate,
-    )
+    return QLearning.of(config, make_network(config), make_network(config))
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -1,6 +1,6 @@
 """Deep Q-learning: descend on the temporal-difference error against a frozen, slowly following copy of the network."""
 
-from typing import final
+from typing import Self, final
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.rules import compiled
 from ganglion.rules.compiled import compiled_by
 from ganglion.rules.descend import Descent, descend
+from ganglion.rules.reinforcement.settings import QLearningSettings
 
 
 def temporal_difference_targets(
@@ -85,6 +86,20 @@ class QLearning(LearningRule):
         self.threshold = threshold
         self.target_every = target_every
         self.target_rate = target_rate
+
+    @classmethod
+    def of(cls, settings: QLearningSettings, network: nn.Module, target_network: nn.Module) -> Self:
+        """Return the rule that a configuration describes, for two networks of one form."""
+        return cls(
+            network,
+            target_network,
+            settings.descent,
+            discount=settings.discount,
+            double=settings.double,
+            threshold=settings.threshold,
+            target_every=settings.target_every,
+            target_rate=settings.target_rate,
+        )
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         measured = self.network_phase(batch)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import gymnasium
 import torch
@@ -12,6 +11,7 @@ from ganglion.core import LearningRule
 from ganglion.data.environments.priorities import Priorities
 from ganglion.data.environments.replay import ReplayLoader, linear_schedule
 from ganglion.data.environments.vector import Act, Environments
+from ganglion.rules.reinforcement.settings import QLearningSettings
 from ganglion.tasks.shared.evaluation import block_size, evaluating, in_blocks
 
 
@@ -40,15 +40,9 @@ def playing(network: nn.Module) -> Iterator[Act]:
 
 
 def replay_loader(
-    rule: LearningRule, config: Any, make: Callable[[], gymnasium.Env], batch_size: int, seed: int
+    rule: LearningRule, config: QLearningSettings, make: Callable[[], gymnasium.Env], batch_size: int, seed: int
 ) -> ReplayLoader:
-    """Return the loader that acts, explores and remembers as a configuration says.
-
-    Args:
-        config: has `num_environments`, `replay_capacity`, `learning_starts`, `train_every`, `exploration`,
-            `epsilon_start`, `epsilon_end`, `epsilon_steps`, `steps_ahead`, `discount`, `priority`, `importance_start`
-            and `importance_steps`.
-    """
+    """Return the loader that acts, explores and remembers as a configuration says."""
     # Noisy networks explore by themselves.
     start, end = (0.0, 0.0) if config.exploration == "noise" else (config.epsilon_start, config.epsilon_end)
 
