@@ -124,6 +124,17 @@ class Task(ABC):
         return settings if settings.resize or not cls.resize else replace(settings, resize=cls.resize)
 
     @classmethod
+    def source_name(cls, source: str | Dataset, problem: str, remedy: str = "") -> str:
+        """Return what a source names, for a task that reads no stored samples.
+
+        Args:
+            problem: what is wrong with a data set, which is refused.
+        """
+        if isinstance(source, Dataset):
+            raise ConfigurationError(problem, expected=cls.takes, found=f"the data set {source.name}", remedy=remedy)
+        return source
+
+    @classmethod
     def wanted(cls) -> Kind | None:
         """Return what a file that could be several things is read as, where the task takes one kind only."""
         return cls.reads[0] if len(cls.reads) == 1 and cls.reads[0] != "image" else None

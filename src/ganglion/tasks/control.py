@@ -26,7 +26,7 @@ from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Film, Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.shared.acting import playing, replay_loader
+from ganglion.tasks.shared.acting import playing, replay_batch_size, replay_loader
 from ganglion.tasks.shared.fitting import adapt
 
 if TYPE_CHECKING:
@@ -96,18 +96,12 @@ class Control(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        if not isinstance(source, str):
-            raise ConfigurationError(
-                "this system learns by acting, not from stored samples",
-                expected="the name of a Gymnasium environment, such as CartPole-v1",
-                found=f"the data set {source.name}",
-            )
-        if settings.batch_size == "all":
-            raise ConfigurationError("a replay memory has no whole to use as one batch", remedy="give a batch_size")
+        source = cls.source_name(source, "this system learns by acting, not from stored samples")
+        batch_size = replay_batch_size(settings)
         environment = make_environment(source)
         config = _fitted(config, environment)
         environment.close()
-        return cls.restore({"environment": source, "seed": seed, "batch_size": settings.batch_size}, config)
+        return cls.restore({"environment": source, "seed": seed, "batch_size": batch_size}, config)
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:

@@ -15,7 +15,7 @@ from ganglion.data.decisions.presets import PRESETS
 from ganglion.data.decisions.process import DecisionProcess, Grid, WholeProcess
 from ganglion.data.decisions.reading import read_process
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError, ConfigurationError, DataError, GanglionError
+from ganglion.errors import CheckpointError, DataError, GanglionError
 from ganglion.nn.action_table import ActionTable
 from ganglion.rules.reinforcement.decisions import allowed_actions, always, backup, best_values, policy_values
 from ganglion.settings import at_least, settings, unknown_name
@@ -97,14 +97,8 @@ class Decision(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        if not isinstance(source, str):
-            raise ConfigurationError(
-                "this system needs a decision process, not stored samples",
-                expected=cls.takes,
-                found=f"the data set {source.name}",
-                remedy="name one with --data",
-            )
-        process = read_process(source)
+        problem = "this system needs a decision process, not stored samples"
+        process = read_process(cls.source_name(source, problem, "name one with --data"))
         sizes = {"num_states": len(process.states), "num_actions": len(process.actions)}
         task = cls(adapt(config, **sizes), {})
         task.process, task.notes, task.fingerprint = process, process.notes, process.fingerprint

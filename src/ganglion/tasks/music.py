@@ -36,7 +36,7 @@ from ganglion.tasks.shared.drafts import Draft, as_file, fields_of, read_draft, 
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.playing import RATE, midi, perform, sound
+from ganglion.tasks.shared.performance import RATE, midi, perform, sound
 from ganglion.tasks.shared.reading_on import next_logits, reader
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from ganglion.data.environments.vector import episode_seed
 from ganglion.data.markets.prices import Prices, read_prices
 from ganglion.data.markets.wealth import POSITIONS, judged, lags, shown, walked, wealth_of
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError, ConfigurationError, DataError
+from ganglion.errors import CheckpointError, DataError
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.shared.acting import replay_loader
+from ganglion.tasks.shared.acting import replay_batch_size, replay_loader
 from ganglion.tasks.shared.evaluation import block_size, evaluating, in_blocks
 from ganglion.tasks.shared.fitting import adapt
 
@@ -106,21 +106,15 @@ class Trading(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        if not isinstance(source, str):
-            raise ConfigurationError(
-                "this system trades in prices over time, not in stored samples",
-                expected=cls.takes,
-                found=f"the data set {source.name}",
-                remedy="name a file or a series with --data",
-            )
-        if settings.batch_size == "all":
-            raise ConfigurationError("a replay memory has no whole to use as one batch", remedy="give a batch_size")
+        problem = "this system trades in prices over time, not in stored samples"
+        source = cls.source_name(source, problem, "name a file or a series with --data")
+        batch_size = replay_batch_size(settings)
         prices = read_prices(source, settings)
         task = cls(_fitted(config), {})
         count = len(prices)
         test = count - round(settings.test * count)
         task.prices, task.borders = prices, (test - round(settings.validation * count), test)
-        task.notes, task.fingerprint, task.batch_size = prices.notes, prices.fingerprint, settings.batch_size
+        task.notes, task.fingerprint, task.batch_size = prices.notes, prices.fingerprint, batch_size
         task.has_validation = task.borders[0] < task.borders[1]
         task._refuse_short_parts(source)
         return task

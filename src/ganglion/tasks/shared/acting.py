@@ -11,6 +11,8 @@ from ganglion.core import LearningRule
 from ganglion.data.environments.priorities import Priorities
 from ganglion.data.environments.replay import ReplayLoader, linear_schedule
 from ganglion.data.environments.vector import Act, Environments
+from ganglion.data.settings import DataSettings
+from ganglion.errors import ConfigurationError
 from ganglion.rules.reinforcement.settings import QLearningSettings
 from ganglion.tasks.shared.evaluation import block_size, evaluating, in_blocks
 
@@ -37,6 +39,13 @@ def playing(network: nn.Module) -> Iterator[Act]:
             return in_blocks(network, observations, block_size(network, observations[0]), device).argmax(1)
 
         yield act
+
+
+def replay_batch_size(settings: DataSettings) -> int:
+    """Return how many memories a batch holds; raise `ConfigurationError` where it is to hold all."""
+    if settings.batch_size == "all":
+        raise ConfigurationError("a replay memory has no whole to use as one batch", remedy="give a batch_size")
+    return settings.batch_size
 
 
 def replay_loader(
