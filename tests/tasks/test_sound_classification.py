@@ -94,6 +94,12 @@ def test_files_of_any_rate_are_brought_to_that_of_training(tmp_path: Path) -> No
         asked_sounds([str(tmp_path / "none.wav")], sound)
 
 
+def test_an_array_without_length_is_refused() -> None:
+    network = SpokenWords(task().config)
+    with pytest.raises(DataError, match="no length"):
+        task().predict(network, Predict(inputs=[np.zeros(0, np.float32)]))
+
+
 def test_trains_and_answers_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     voices = generate("voices", count=60)
     assert voices.targets is not None

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.errors import ConfigurationError
+from ganglion.nn.recurrent.sequences import cleared, padding
 
 QUIET = 1e-10
 """Power that counts as none at all, so that silence has a logarithm."""
@@ -125,18 +126,18 @@ class Spectrogram(nn.Module):
             waveforms: (batch, time), 0 past the end of each.
             lengths: amplitudes of each sound `(batch,)`.
         """
-        levels = self.levels(waveforms, lengths)
+        levels = self.levels(waveforms)
         if len(self.transform):
             levels = levels @ self.transform.T
         frames = self.frames(lengths)
-        past_end = torch.arange(levels.shape[1], device=levels.device) >= frames[:, None]  # (batch, frames)
+        past_end = padding(frames, levels.shape[1]).T  # (batch, frames)
         return standardised(levels, frames, past_end), frames
 
     def frames(self, lengths: Tensor) -> Tensor:
         """Return how many frames sounds of so many amplitudes `(batch,)` have."""
         return lengths // self.hop + 1
 
-    def levels(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+    def levels(self, waveforms: Tensor) -> Tensor:
         """Return S, natural logarithms of power, (batch, frames, bands), of waveforms (batch, time)."""
         window = self.window.to(waveforms.dtype)
         size, samples = self.size, len(window)
@@ -157,7 +158,7 @@ def standardised(levels: Tensor, frames: Tensor, past_end: Tensor) -> Tensor:
         past_end: which frames are not of the sound (batch, frames).
     """
     counts = frames[:, None, None]
-    levels = levels.masked_fill(past_end[..., None], 0.0)
-    centred = (levels - levels.sum(1, keepdim=True) / counts).masked_fill(past_end[..., None], 0.0)
+    levels = cleared(levels, past_end)
+    centred = cleared(levels - levels.sum(1, keepdim=True) / counts, past_end)
     variance = centred.square().sum((1, 2), keepdim=True) / (counts * levels.shape[2])
     return centred / (variance + QUIET).sqrt()

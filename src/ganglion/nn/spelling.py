@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 BLANK = 0
-"""The label that says nothing."""
+"""The label that says nothing; also what pads targets."""
 
 
 class Spelling(NamedTuple):

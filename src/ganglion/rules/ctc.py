@@ -3,8 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-BLANK = 0
-"""The label that says nothing; also what pads targets."""
+from ganglion.nn.spelling import BLANK
 
 
 def ctc_loss(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class SoundClassification(Task):
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the batches of the training part, changed as the configuration says."""
-        super().loader(rule, seed)  # which refuses what no sound can be
+        self.refuse_weights(rule)
         return loader_of_sounds(self.data, self.config, seed)
 
     def _answers(self, network: nn.Module, part: Part) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.preprocessing import Ragged, TextPreprocessing, WaveformPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.nn import probabilities
@@ -101,8 +100,7 @@ class Transcription(Task):
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the batches of the training part, changed as the configuration says."""
-        loader: EpochLoader = loader_of_sounds(self.data, self.config, seed)
-        return loader
+        return loader_of_sounds(self.data, self.config, seed)
 
     def _answers(self, network: nn.Module, part: Part) -> list[Tensor]:
         columns: Any = self.data.columns(part)

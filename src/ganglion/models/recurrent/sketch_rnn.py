@@ -67,6 +67,7 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.mixture_density import PARAMETERS
 from ganglion.nn.recurrent import LSTM, States
 from ganglion.nn.recurrent.lstm import LSTMState
+from ganglion.nn.recurrent.sequences import padding
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sketches import PEN_STATES, Annealing, Sketching
 from ganglion.settings import Count, Share, settings
@@ -134,9 +135,8 @@ class SketchRNN(nn.Module):
         """
         lengths = moves.new_full(moves.shape[:1], moves.shape[1], dtype=torch.int64) if lengths is None else lengths
         latent = self.posterior(moves, lengths)[0] if self.encoder is not None else None
-        return self.read(begun(steps_of(moves, lengths))[:, : moves.shape[1] + 1], self.begin(latent, moves.shape[0]))[
-            0
-        ]
+        outputs, _ = self.read(begun(steps_of(moves, lengths))[:, :-1], self.begin(latent, moves.shape[0]))
+        return outputs
 
     def posterior(self, moves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of q(z | drawing), (batch, latents), of moves (batch, points, 3)."""
@@ -165,7 +165,7 @@ class SketchRNN(nn.Module):
         Moves are (batch, points, 3), lengths (batch,), latents (batch, latents).
         """
         steps = steps_of(moves, lengths)
-        there = torch.arange(steps.shape[1], device=steps.device) <= lengths[:, None]
+        there = ~padding(lengths + 1, steps.shape[1]).T
         hidden, _ = self._decode(begun(steps)[:, :-1], self.begin(latent, moves.shape[0]))
         return self.head(hidden[there]), steps[there]
 
@@ -184,7 +184,7 @@ def steps_of(moves: Tensor, lengths: Tensor) -> Tensor:
     [[[3.0, 4.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0, 1.0]]]
     """
     padded = torch.cat([moves, torch.zeros_like(moves[:, :1])], 1)
-    finished = torch.arange(padded.shape[1], device=moves.device) >= lengths[:, None]
+    finished = padding(lengths, padded.shape[1]).T
     lifted = padded[..., 2] > 0.5
     pen = torch.stack([~lifted & ~finished, lifted & ~finished, finished], 2)
     return torch.cat([padded[..., :2].masked_fill(finished[..., None], 0), pen.to(moves.dtype)], 2)

@@ -63,6 +63,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.sequences import padding
 from ganglion.nn.spectra import Spectrogram
 from ganglion.rules.ctc import ctc_loss
 from ganglion.rules.descend import Descent
@@ -249,7 +250,7 @@ class SpokenWords(nn.Module):
         if self.spells:
             logits = self.head(dropout(hidden, self.dropout, self.training))
             certain = logits.new_full((logits.shape[2],), -CERTAIN).index_fill(0, lengths.new_zeros(1), 0.0)
-            past_end = torch.arange(logits.shape[1], device=logits.device) >= lengths[:, None]
+            past_end = padding(lengths, logits.shape[1]).T
             return torch.where(past_end[..., None], certain, logits)
         collected = covered_past(hidden, lengths, dim=1).sum(1) / lengths[:, None]
         if isinstance(self.front, TimeDelays):
@@ -259,7 +260,7 @@ class SpokenWords(nn.Module):
 
 def covered_past(values: Tensor, lengths: Tensor, dim: int) -> Tensor:
     """Return values (batch, ...) with 0 past the end of each sample `(batch,)`, whose steps lie along an axis."""
-    past_end = torch.arange(values.shape[dim], device=values.device) >= lengths[:, None]
+    past_end = padding(lengths, values.shape[dim]).T
     shape = [values.shape[axis] if axis == dim else 1 for axis in range(1, values.dim())]
     return values.masked_fill(past_end.view(-1, *shape), 0.0)
 

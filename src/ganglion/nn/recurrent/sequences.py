@@ -15,7 +15,10 @@ def padding(lengths: Tensor, steps: int) -> Tensor:
 
 
 def cleared(sequences: Tensor, past_end: Tensor | None) -> Tensor:
-    """Return sequences (time, batch, ...) with zeros past their ends, through which no gradient flows."""
+    """Return sequences (time, batch, ...) with zeros past their ends, through which no gradient flows.
+
+    Both may have the batch first as well.
+    """
     if past_end is None:
         return sequences
     return sequences.masked_fill(past_end.view(*past_end.shape, *[1] * (sequences.dim() - 2)), 0)

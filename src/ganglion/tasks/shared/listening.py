@@ -1,7 +1,6 @@
 """What tasks that hear share: files of sound that are asked about, batches that are changed, networks that listen."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.loaders.sounds import SoundChanges
 from ganglion.data.preprocessing import WaveformPreprocessing
 from ganglion.data.preprocessing.sounds import PAST_END
-from ganglion.errors import DataError
 from ganglion.nn.spectra import Spectral
 from ganglion.tasks.shared.evaluation import ask_sequences, evaluating
 from ganglion.tasks.shared.inputs import Asked, Name, existing
@@ -64,12 +62,9 @@ def asked_sounds(inputs: Sequence[Any], sound: WaveformPreprocessing) -> Asked:
         else:
             names.append({})
             recordings.append(Recording(np.asarray(item), sound.rate))
-    silent = [place for place, one in enumerate(recordings) if np.ptp(one.amplitudes) == 0]
+    silent = [place for place, one in enumerate(recordings) if len(one.amplitudes) and not np.ptp(one.amplitudes)]
     samples = [resampled(one.amplitudes, one.rate, sound.rate or one.rate) for one in recordings]
-    notes = tuple(_notes(names, recordings, silent, sound))
-    if not samples:
-        raise DataError("there is nothing to answer for", expected="at least one sound", found="none")
-    return replace(Asked(samples, names), notes=notes)
+    return Asked(samples, names, notes=tuple(_notes(names, recordings, silent, sound)))
 
 
 def _notes(

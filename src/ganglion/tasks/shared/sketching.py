@@ -1,7 +1,7 @@
 """Putting drawings to a network that draws, and letting it draw: in blocks, each drawing as if it were alone."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganglion.data.loaders.noise import mixed_seed
 from ganglion.nn.mixture_density import PlaneMixture, drawn_class
 from ganglion.rules.autoencoder.variational import divergence_from_normal
-from ganglion.rules.recurrent.sketches import PEN_STATES, surprises
+from ganglion.rules.recurrent.sketches import PEN_STATES, Draughtsman, surprises
 from ganglion.tasks.shared.evaluation import evaluating, filled_length
 
 READ, MADE = 32, 8
@@ -19,16 +19,9 @@ FINISHED = 2
 """Number of the state of the pen that ends a drawing."""
 
 
-class Artist(Protocol):
-    """What is asked of a network that draws."""
-
-    latent_features: int
-
-    def posterior(self, moves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance, (batch, latents), of moves (batch, points, 3)."""
-
-    def led(self, moves: Tensor, lengths: Tensor, latent: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return outputs (judged, numbers) and what came (judged, 5) of moves (batch, points, 3)."""
+@runtime_checkable
+class Artist(Draughtsman, Protocol):
+    """A network that draws on its own as well."""
 
     def begin(self, latent: Tensor | None, count: int = 1) -> Any:
         """Return the state before the first step, by latents (batch, latents)."""
@@ -39,10 +32,10 @@ class Artist(Protocol):
 
 def explained(network: nn.Module, drawings: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return mean and log variance of the latents, (drawings, latents), of drawings (points, 3) each."""
-    artist: Any = network
+    assert isinstance(network, Artist)
 
     def call(moves: Tensor, lengths: Tensor) -> Tensor:
-        return torch.cat(artist.posterior(moves, lengths), 1)
+        return torch.cat(network.posterior(moves, lengths), 1)
 
     mean, log_variance = _in_blocks(network, call, drawings).chunk(2, dim=1)
     return mean, log_variance
@@ -56,10 +49,10 @@ def surprise_of(
     Args:
         finished: whether it counts that they end where they end.
     """
-    artist: Any = network
+    assert isinstance(network, Artist)
 
     def call(moves: Tensor, lengths: Tensor, latent: Tensor | None = None) -> Tensor:
-        outputs, came = artist.led(moves, lengths, latent)
+        outputs, came = network.led(moves, lengths, latent)
         nats = surprises(outputs, came).double()
         nats = nats if finished else nats * (came[:, 2 + FINISHED] == 0)
         whose = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths + 1)
@@ -117,6 +110,7 @@ def draw(
         longest: points of a drawing at most, those begun among them; at least one is drawn.
         begun: moves (points, 3) that every drawing starts with. Whether its last line goes on is drawn.
     """
+    assert isinstance(network, Artist)
     drawings: list[Tensor] = []
     longest = max(longest, 1 + (0 if begun is None else len(begun)))
     for first in range(0, count, MADE):
@@ -140,7 +134,7 @@ class _Hand:
         self.chances = torch.stack([torch.rand(longest + 1, 2, generator=one) for one in sources]).to(device)
         self.noise = torch.stack([torch.randn(longest + 1, 2, generator=one) for one in sources]).to(device)
 
-    def draw(self, network: Any, latents: Tensor | None, begun: Tensor | None) -> list[Tensor]:
+    def draw(self, network: Artist, latents: Tensor | None, begun: Tensor | None) -> list[Tensor]:
         """Return the drawings of the block, each as moves (points, 3)."""
         state = network.begin(latents, MADE)
         step = torch.zeros(MADE, 1, 5, device=self.device)
@@ -162,7 +156,7 @@ class _Hand:
         moves = torch.stack(made, 1).cpu()  # (block, points, 3)
         return [one[:length] for one, length in zip(moves, lengths.clamp(max=len(made)).tolist(), strict=True)]
 
-    def _follow(self, network: Any, begun: Tensor, step: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def _follow(self, network: Artist, begun: Tensor, step: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Read a beginning (points, 3), and return its last step, the pen after it as the network would have it."""
         steps = torch.zeros(len(begun), 5, device=self.device)
         steps[:, :2], steps[:, 3] = begun[:, :2], begun[:, 2]
@@ -198,8 +192,8 @@ def likely_latents(network: nn.Module, begun: Tensor, *, count: int, seed: int, 
         begun: moves (points, 3).
         count: how many; the i-th is a function of the seed and i.
     """
-    artist: Any = network
-    tried = torch.randn(candidates, artist.latent_features, generator=torch.Generator().manual_seed(seed))
+    assert isinstance(network, Artist)
+    tried = torch.randn(candidates, network.latent_features, generator=torch.Generator().manual_seed(seed))
     nats = surprise_of(network, [begun] * candidates, tried, finished=False)
     chances = torch.stack(
         [
