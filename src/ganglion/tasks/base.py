@@ -74,6 +74,8 @@ class Task(ABC):
     """What each figure shows, by its name."""
     resize: ClassVar[Resize | None] = None
     """How images come to the size that the network sees where the user does not say; stretched if this does not."""
+    remembers: ClassVar[tuple[str, ...]] = ()
+    """Attributes, JSON values, that a run keeps beside how its data was prepared."""
     next_step: ClassVar[str]
     """What to type after training, with `{run}` for the folder of the run."""
 
@@ -201,11 +203,14 @@ class Task(ABC):
                     found=type(preprocessing.get(name)).__name__,
                     remedy="put the original file back, or train again",
                 )
-        return cls(config, preprocessing)
+        task = cls(config, preprocessing)
+        for name in cls.remembers:
+            setattr(task, name, state[name])
+        return task
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, as JSON values."""
-        return {"fields": to_state(self.preprocessing)}
+        return {"fields": to_state(self.preprocessing), **{name: getattr(self, name) for name in self.remembers}}
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the loader of the training part."""

@@ -72,6 +72,7 @@ class Categorisation(Task):
     }
     verbs: ClassVar = {"predict": Predict}
     next_step = 'ganglion predict {run} "a text"'
+    remembers: ClassVar = ("column",)
     column: str = ""
     """What the column of texts is called, where they come from a table."""
 
@@ -85,15 +86,6 @@ class Categorisation(Task):
         task = cls(adapt(config, **found), data.preprocessing).holding(data)
         task.column, task.notes = data.dataset.main.called, (*data.notes, *task._describe())
         return task
-
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        task = super().restore(state, config)
-        task.column = state["column"]
-        return task
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"column": self.column}
 
     @property
     def label_names(self) -> tuple[str, ...]:

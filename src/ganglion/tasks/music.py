@@ -105,7 +105,8 @@ class Music(Task):
     }
     verbs: ClassVar = {"predict": Predict, "generate": Generate}
     next_step = "ganglion generate {run} --key G --out tune.mid"
-    beginnings: Counter[str]
+    remembers: ClassVar = ("beginnings", "preface", "longest")
+    beginnings: dict[str, int]
     """The fields that training tunes begin with, and how many do."""
     longest: int
     """Signs of a tune that are written at most: twice as many as the longest training tune has."""
@@ -122,7 +123,7 @@ class Music(Task):
         whole = dataset.with_values(tunes=[text + END for text in dataset.main.values])
         data = cls.prepared(whole, config, settings, seed, {"inputs": {"unit": "characters", "padded": False}})
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
-        task.beginnings = Counter(fields_of(text) for text in data.raw("train").values)
+        task.beginnings = dict(Counter(fields_of(text) for text in data.raw("train").values))
         task.preface = data.raw("train").values[0]
         task.longest = min(LONGEST, 2 * max(map(len, data.raw("train").values)))
         lengths = ", ".join(f"{part} {len(task._numbers(part)):,}" for part in data.samples)
@@ -136,16 +137,6 @@ class Music(Task):
                 remedy="give more tunes, or a smaller window",
             )
         return task
-
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        task = super().restore(state, config)
-        task.beginnings, task.preface = Counter(state["beginnings"]), state["preface"]
-        task.longest = state["longest"]
-        return task
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"beginnings": dict(self.beginnings), "preface": self.preface, "longest": self.longest}
 
     @property
     def signs(self) -> TextPreprocessing:

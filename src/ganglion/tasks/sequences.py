@@ -81,6 +81,7 @@ class Sequences(Task):
     }
     verbs: ClassVar = {"predict": Predict, "features": Features}
     next_step = "ganglion features {run} INPUT --out codes.csv"
+    remembers: ClassVar = ("column",)
     column: str = ""
     """What the column of texts is called, where they come from a table."""
 
@@ -109,15 +110,6 @@ class Sequences(Task):
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         task.column = data.dataset.main.called
         return task
-
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        task = super().restore(state, config)
-        task.column = state["column"]
-        return task
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"column": self.column}
 
     @property
     def scale(self) -> Any:

@@ -100,6 +100,7 @@ class Topics(Task):
     }
     verbs: ClassVar = {"predict": Predict}
     next_step = 'ganglion predict {run} "a text"'
+    remembers: ClassVar = ("column", "leading")
     column: str = ""
     """What the column of texts is called, where they come from a table."""
     leading: list[list[int]]
@@ -140,15 +141,6 @@ class Topics(Task):
         task.holding(data, *notes)
         task.column = dataset.main.called
         return task
-
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        task = super().restore(state, config)
-        task.column, task.leading = state["column"], state["leading"]
-        return task
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"column": self.column, "leading": self.leading}
 
     @property
     def text(self) -> TextPreprocessing:

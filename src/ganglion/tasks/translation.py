@@ -73,6 +73,7 @@ class TranslationTask(Task):
     }
     verbs: ClassVar = {"predict": Predict}
     next_step = 'ganglion predict {run} "a sentence"'
+    remembers: ClassVar = ("column",)
     column: str = ""
     """What the sources are called, where they come from a table."""
 
@@ -94,15 +95,6 @@ class TranslationTask(Task):
         task.column = data.dataset.fields["source"].called
         task.notes = (*task.notes, *task._describe())
         return task
-
-    @classmethod
-    def restore(cls, state: dict[str, Any], config: Any) -> Self:
-        task = super().restore(state, config)
-        task.column = state["column"]
-        return task
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"column": self.column}
 
     @property
     def source(self) -> TextPreprocessing:
