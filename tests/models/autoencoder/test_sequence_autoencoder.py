@@ -9,7 +9,8 @@ from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models.autoencoder.sequence_autoencoder import TINY, Config, SequenceAutoencoder
-from ganglion.rules.autoencoder.sequences import SequenceReconstruction, with_end
+from ganglion.rules.autoencoder.reconstruction import Reconstruction
+from ganglion.rules.autoencoder.sequences import sequence_loss, with_end
 from ganglion.rules.descend import Descent
 from tests.contract.rows import Row
 
@@ -63,14 +64,13 @@ def test_texts_of_any_length_have_a_code_that_padding_does_not_change() -> None:
 
 
 def test_the_loss_of_a_text_counts_its_tokens_and_its_end() -> None:
-    rule = SequenceReconstruction(torch.nn.Linear(1, 1), Descent())
     texts = torch.tensor([[3, 1, 0, 0], [2, 2, 2, 2]])
     logits = torch.randn(2, 5, 4)
     expected = torch.stack([
         torch.nn.functional.cross_entropy(logits[row, :length], torch.tensor(wanted), reduction="sum")
         for row, length, wanted in ((0, 3, [3, 1, 0]), (1, 5, [2, 2, 2, 2, 0]))
     ]).sum() / 8  # fmt: skip
-    torch.testing.assert_close(rule.judge(logits, texts)["loss"], expected)
+    torch.testing.assert_close(sequence_loss(logits, texts), expected)
     assert with_end(texts)[1].sum(1).tolist() == [3, 5]
 
 
@@ -80,7 +80,8 @@ def test_short_sentences_come_back() -> None:
     texts = torch.cartesian_prod(*(torch.arange(4) + 1 + 4 * place for place in range(3)))
     texts = texts[torch.randperm(64, generator=torch.Generator().manual_seed(0))]
     config = Config(vocabulary_size=12, window=3, code_size=8, hidden_features=32, embedding_features=8)
-    rule = SequenceReconstruction(SequenceAutoencoder(config), Descent(optimizer="adam", learning_rate=1e-2))
+    descent = Descent(optimizer="adam", learning_rate=1e-2)
+    rule = Reconstruction(SequenceAutoencoder(config), descent, loss=sequence_loss)
     for _ in range(150):
         rule.step({"inputs": texts[:48]})
     network: SequenceAutoencoder = rule.home  # type: ignore[assignment]

@@ -50,7 +50,8 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
-from ganglion.rules.autoencoder.sequences import SequenceReconstruction
+from ganglion.rules.autoencoder.reconstruction import Reconstruction
+from ganglion.rules.autoencoder.sequences import sequence_loss
 from ganglion.rules.descend import Descent
 from ganglion.settings import Count, at_least, settings
 
@@ -148,7 +149,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    return SequenceReconstruction(SequenceAutoencoder(config), config.descent)
+    return Reconstruction(SequenceAutoencoder(config), config.descent, loss=sequence_loss)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

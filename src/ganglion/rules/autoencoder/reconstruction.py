@@ -10,7 +10,7 @@ from torch.nn import functional
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, descend
-from ganglion.rules.losses import find_loss
+from ganglion.rules.losses import Loss, find_loss
 
 ReconstructionLoss = Literal["squared-error", "binary-cross-entropy"]
 CodePenalty = Callable[[Tensor, Tensor], Tensor]
@@ -22,9 +22,10 @@ class Reconstruction(LearningRule):
     """Descend the gradient of L(f(corrupt(x)), x) + the sum of w P(corrupt(x), c) over penalties P on the codes c.
 
     Args:
-        network: f, from inputs to outputs of the same shape; logits for binary cross-entropy.
+        network: f, from inputs to outputs of the same shape, or of that which the loss takes; logits for binary
+            cross-entropy.
         descent: how the gradient becomes an update.
-        loss: L, by name; a mean over samples and their values.
+        loss: L, by name or as a function of outputs and inputs; a mean over samples and their values.
         noise: standard deviation of Gaussian noise added to the inputs that the network sees.
         masking: share of the values that are set to zero in the inputs that the network sees.
         penalties: by name, w and P; the network then has `encode` and `outputs`. They are measured beside the `loss`
@@ -46,7 +47,7 @@ class Reconstruction(LearningRule):
         network: nn.Module,
         descent: Descent,
         *,
-        loss: ReconstructionLoss = "squared-error",
+        loss: ReconstructionLoss | Loss = "squared-error",
         noise: float = 0.0,
         masking: float = 0.0,
         penalties: Mapping[str, tuple[float, CodePenalty]] | None = None,
@@ -72,7 +73,7 @@ class Reconstruction(LearningRule):
         return corrupted(inputs, self.noise, self.masking)
 
     def judge(self, outputs: Tensor, inputs: Tensor) -> dict[str, Tensor]:
-        """Return the loss of outputs that are already there, in the shape of the inputs."""
+        """Return the loss of outputs that are already there, in a shape that it takes beside the inputs."""
         return {"loss": self.loss(outputs, inputs)}
 
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
