@@ -179,10 +179,17 @@ class Task(ABC):
         """Return the data split and prepared.
 
         Args:
-            options: what the preprocessing of each of `fields` is told beside its values.
+            options: what the preprocessing of each of `fields` is told beside its values, where that is not what the
+                method of this name returns.
         """
         dataset = cls.open(source, settings)
+        options = cls.options(dataset, config) if options is None else options
         return Prepared.of(dataset, cls.chosen(dataset), config, cls.settled(settings), seed, options)
+
+    @classmethod
+    def options(cls, dataset: Dataset, config: Any) -> Options:
+        """Return what the preprocessing of each of `fields` is told beside its values."""
+        return {}
 
     def holding(self, data: Prepared, *notes: str) -> Self:
         """Return this task with the data that it was prepared with, and more that the user should know of it."""

@@ -1,6 +1,6 @@
 """Features: codes that another method shall use, judged by what a linear probe makes of them."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from torch import nn
@@ -9,7 +9,6 @@ from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import ImagePreprocessing
-from ganglion.data.settings import DataSettings
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.probes import (
     COMPONENTS_PROBE,
@@ -28,7 +27,7 @@ from ganglion.tasks.reconstruction import RECONSTRUCTION_ERROR
 from ganglion.tasks.shared.classes import class_names
 from ganglion.tasks.shared.codes import encoded, rebuilt
 from ganglion.tasks.shared.features import Features as Question
-from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
+from ganglion.tasks.shared.fitting import Options, as_drawn
 from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
@@ -62,11 +61,8 @@ class Features(Task):
     next_step = "ganglion features {run} INPUT --out codes.csv"
 
     @classmethod
-    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = cls.open(source, settings)
-        data = cls.prepared(dataset, config, settings, seed, {"inputs": as_drawn(dataset, config)})
-        own = {name: value for name, value in sizes(data.preprocessing).items() if name != "num_classes"}
-        return cls(adapt(config, **own), data.preprocessing).holding(data)
+    def options(cls, dataset: Dataset, config: Any) -> Options:
+        return {"inputs": as_drawn(dataset, config)}
 
     def _part(self, network: nn.Module, part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return codes, raw values (samples, ...) and classes of some samples of a part."""

@@ -1,6 +1,6 @@
 """Image search: codes by which pictures are found that look like one, judged by the classes of what is found."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -9,13 +9,12 @@ from torch import Tensor
 from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.settings import DataSettings
 from ganglion.figures.images.pixels import to_pixels
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.reconstruction import RECONSTRUCTION_ERROR
 from ganglion.tasks.shared.codes import encoded, rebuilt
 from ganglion.tasks.shared.features import Features
-from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
+from ganglion.tasks.shared.fitting import Options, as_drawn
 from ganglion.tasks.shared.picture_index import directions, nearest
 from ganglion.tasks.shared.searching import Search
 
@@ -69,11 +68,8 @@ class ImageSearch(Task):
     next_step = "ganglion search {run} PICTURE --among FOLDER --out page.html"
 
     @classmethod
-    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = cls.open(source, settings)
-        data = cls.prepared(dataset, config, settings, seed, {"inputs": as_drawn(dataset, config)})
-        own = {name: value for name, value in sizes(data.preprocessing).items() if name != "num_classes"}
-        return cls(adapt(config, **own), data.preprocessing).holding(data)
+    def options(cls, dataset: Dataset, config: Any) -> Options:
+        return {"inputs": as_drawn(dataset, config)}
 
     def _part(self, part: Part) -> tuple[Tensor, np.ndarray]:
         """Return the pictures of a part that are searched, prepared, and their classes (pictures,)."""

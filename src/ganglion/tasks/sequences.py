@@ -28,7 +28,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.evaluation import ask, ask_sequences, judged
 from ganglion.tasks.shared.features import Features, codes_as_answer
-from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.fitting import Options
 from ganglion.tasks.shared.inputs import Asked, asked, named_texts
 
 if TYPE_CHECKING:
@@ -102,14 +102,15 @@ class Sequences(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        dataset = cls.open(source, settings)
-        options: dict[str, Any] = {}
-        if dataset.kind == "documents":
-            options = {"unit": config.unit, "window": config.window, "most": config.most_words}
-        data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
-        task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
-        task.column = data.dataset.main.called
+        task = super().prepare(source, config, settings, seed)
+        task.column = task.data.dataset.main.called
         return task
+
+    @classmethod
+    def options(cls, dataset: Dataset, config: Any) -> Options:
+        if dataset.kind != "documents":
+            return {}
+        return {"inputs": {"unit": config.unit, "window": config.window, "most": config.most_words}}
 
     @property
     def scale(self) -> Any:
