@@ -66,10 +66,11 @@ class Parrot(nn.Module):
 def test_unknown_words_are_copied_from_where_the_network_looks() -> None:
     text = TextPreprocessing.fit(["ein hund läuft, hund."] * 2, unit="joined", marked=True, lower=True)
     parrot = Parrot(text, text)
-    said = translate(parrot, ["Ein Zebra läuft, hund.", "hund"], text, text, beams=1)
+    sources = ["Ein Zebra läuft, hund.", "hund"]
+    said = translate(parrot, sources, text, text, Predict(inputs=sources, beams=1))
     assert [one.text for one in said] == ["ein zebra läuft, hund.", "hund"]
     assert said[0].weights is not None and said[0].weights.shape == (7, 8)
-    beams = translate(parrot, ["Ein Zebra läuft, hund.", "hund"], text, text, beams=3)
+    beams = translate(parrot, sources, text, text, Predict(inputs=sources, beams=3))
     assert [one.text for one in beams] == ["ein zebra läuft, hund.", "hund"]
 
 

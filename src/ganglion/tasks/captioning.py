@@ -25,7 +25,7 @@ from ganglion.tasks.measures.translations import BLEU, EXACT, bleu
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.writing import BEGIN, UNITS, searching, write
+from ganglion.tasks.shared.writing import BEGIN, UNITS, Search, searching, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,17 +44,14 @@ LOSS = Measure(name="loss", higher_is_better=False, meaning="Mean surprise at a 
 
 
 @settings
-class Predict:
+class Predict(Search):
     """Say what pictures show."""
 
     inputs: Given
     """Pictures, or folders of them."""
     beams: Annotated[int, at_least(1)] = BEAMS
-    """Beginnings that are followed at once; with 1 the likeliest token is taken at each step."""
     length_penalty: Annotated[float, at_least(0)] = 1.0
     """How much longer captions of several beams are preferred."""
-    no_repeated: Annotated[int, at_least(0)] = 0
-    """Write no run of this many tokens twice; 0 allows all."""
 
 
 @final
@@ -180,7 +177,7 @@ class CaptioningTask(Task):
         self, network: nn.Module, pictures: Tensor, question: Predict
     ) -> list[tuple[str, list[str], np.ndarray | None]]:
         """Return for pictures (pictures, channels, height, width) the caption, its tokens, and attention's weights."""
-        decoding = searching(self.config.window + 1, question.beams, question.length_penalty, question.no_repeated)
+        decoding = searching(question, self.config.window + 1)
         found = []
         for written, weights in write(network, list(pictures), lambda _: decoding):
             tokens = self.text.named(written.tokens)

@@ -25,7 +25,7 @@ from ganglion.tasks.measures.translations import BLEU, CHRF, EXACT, bleu, chrf
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.writing import UNITS, Translation, translate
+from ganglion.tasks.shared.writing import UNITS, Search, Translation, translate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,17 +44,12 @@ BEAM_BLEU = Measure(name="beam_bleu", higher_is_better=True, meaning=f"BLEU of a
 
 
 @settings
-class Predict:
+class Predict(Search):
     """Write sentences anew."""
 
     inputs: Given
     """Sentences, or files with a sentence on each line."""
     beams: Annotated[int, at_least(1)] = BEAMS
-    """Beginnings that are followed at once; with 1 the likeliest token is taken at each step."""
-    length_penalty: Annotated[float, at_least(0)] = 1.0
-    """How much longer answers of several beams are preferred."""
-    no_repeated: Annotated[int, at_least(0)] = 0
-    """Write no run of this many tokens twice; 0 allows all."""
 
 
 @final
@@ -209,15 +204,7 @@ class TranslationTask(Task):
 
     def translated(self, network: nn.Module, sources: Sequence[str], question: Predict) -> list[Translation]:
         """Return what the network writes for each source; unknown words are copied from where it looks."""
-        return translate(
-            network,
-            sources,
-            self.source,
-            self.target,
-            beams=question.beams,
-            length_penalty=question.length_penalty,
-            no_repeated=question.no_repeated,
-        )
+        return translate(network, sources, self.source, self.target, question)
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sentence what the network writes, and which words it did not know.

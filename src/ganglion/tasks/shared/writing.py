@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from ganglion.data.preprocessing import TextPreprocessing
 from ganglion.data.preprocessing.texts import Unit
 from ganglion.data.preprocessing.vocabulary import UNKNOWN
 from ganglion.nn.language.decoding import Decoding, Written, decode
+from ganglion.settings import at_least, settings
+from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating, filled_length
 
 PADDING, UNKNOWN_NUMBER, BEGIN, END = range(4)
@@ -21,6 +23,20 @@ BLOCK = 64
 """Texts that are written side by side; fewer where several beams are followed."""
 JUDGED = 64
 """Texts whose likelihood is computed at once."""
+
+
+@settings
+class Search:
+    """What is asked of a network that writes the likeliest text about each of some inputs."""
+
+    inputs: Given
+    """What is written about."""
+    beams: Annotated[int, at_least(1)] = 1
+    """Beginnings that are followed at once; with 1 the likeliest token is taken at each step."""
+    length_penalty: Annotated[float, at_least(0)] = 1.0
+    """How much longer answers of several beams are preferred."""
+    no_repeated: Annotated[int, at_least(0)] = 0
+    """Write no run of this many tokens twice; 0 allows all."""
 
 
 @dataclass(frozen=True)
@@ -40,41 +56,34 @@ def translate(
     sources: Sequence[str],
     source: TextPreprocessing,
     target: TextPreprocessing,
-    *,
-    beams: int,
-    length_penalty: float = 1.0,
-    no_repeated: int = 0,
+    question: Search,
 ) -> list[Translation]:
     """Return what a network that can `remember` and `read` writes for each of some texts.
 
     Args:
         source, target: how texts are read and written.
-        beams, length_penalty, no_repeated: `Decoding` says what they mean; with one beam the likeliest is taken.
+        question: how is searched.
     """
     looks = getattr(network, "attention", None) is not None
     forbidden = (PADDING, BEGIN) if looks else (PADDING, UNKNOWN_NUMBER, BEGIN)
 
     def decoding(length: int) -> Decoding:
-        return searching(3 * length // 2 + 10, beams, length_penalty, no_repeated, forbidden)
+        return searching(question, 3 * length // 2 + 10, forbidden)
 
     found = write(network, [torch.from_numpy(source.encode(text)) for text in sources], decoding)
     return [_finished(*one, text, source, target) for one, text in zip(found, sources, strict=True)]
 
 
 def searching(
-    longest: int,
-    beams: int,
-    length_penalty: float = 1.0,
-    no_repeated: int = 0,
-    forbidden: tuple[int, ...] = (PADDING, UNKNOWN_NUMBER, BEGIN),
+    question: Search, longest: int, forbidden: tuple[int, ...] = (PADDING, UNKNOWN_NUMBER, BEGIN)
 ) -> Decoding:
     """Return how texts with marks are written along beams, or with one by taking the likeliest token each time."""
     return Decoding(
         longest=longest,
-        temperature=0 if beams == 1 else 1.0,
-        beams=beams,
-        length_penalty=length_penalty,
-        no_repeated=no_repeated,
+        temperature=0 if question.beams == 1 else 1.0,
+        beams=question.beams,
+        length_penalty=question.length_penalty,
+        no_repeated=question.no_repeated,
         end=END,
         forbidden=forbidden,
     )
