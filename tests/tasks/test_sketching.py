@@ -89,8 +89,6 @@ def test_what_was_begun_stays_where_it_was(begun: str) -> None:
     for drawing in answer.drawings:
         ends = [np.array([line[0], line[-1]]) for line in drawing[:2]]
         assert np.allclose(ends, [line[[0, -1]] for line in lines], atol=1e-3)
-        if len(drawing) > 2:  # a line that goes on does so from its end, another one somewhere
-            assert len(drawing[2]) >= 1
 
 
 def test_a_beginning_chooses_the_latents_that_make_it_likely() -> None:

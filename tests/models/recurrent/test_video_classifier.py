@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.video_classifier import FORMS, TINY, Config, VideoClassifier, build
 from ganglion.nn.named_cells import CellName
 from ganglion.rules.losses import accuracy
@@ -117,5 +118,5 @@ def test_forms_can_be_built(form: str) -> None:
 
 def test_impossible_configurations_are_refused() -> None:
     for wrong in ({"num_frames": 1}, {"image_size": 4}, {"channels": (0,)}, {"dropout": 1.0}):
-        with pytest.raises(Exception, match=next(iter(wrong))):
+        with pytest.raises(ConfigurationError, match=next(iter(wrong))):
             Config(**wrong)

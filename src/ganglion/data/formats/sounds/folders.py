@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def read_sounds(folder: Path, settings: DataSettings) -> Dataset:
     recordings = _read(found, findings)
     rate, levels = _at_one_rate([recordings[path] for path in found.files], settings, found.notes)
     values = dict(zip(found.files, levels, strict=True))
-    parts = [_fields(paths, values, rate, told) for paths in (found.train, found.test)]
+    parts = [_fields(paths, values, rate, found, told) for paths in (found.train, found.test)]
     validation = np.flatnonzero([path in found.validation for path in found.train])
     return Dataset(
         name=readable(folder.name),
@@ -63,27 +62,10 @@ def read_sounds(folder: Path, settings: DataSettings) -> Dataset:
     )
 
 
-@dataclass(frozen=True)
-class Classes:
-    """Which class each sound is of."""
-
-    of: Mapping[Path, str]
-
-    @property
-    def names(self) -> list[str]:
-        """In order: by number where they are numbers, so that 10 comes after 9."""
-        return sorted(set(self.of.values()), key=lambda name: (int(name) if name.isdecimal() else 1 << 62, name))
-
-    def field(self, paths: Sequence[Path]) -> tuple[str, Field]:
-        places = {name: place for place, name in enumerate(self.names)}
-        numbers = np.array([places[self.of[path]] for path in paths], dtype=np.int64)
-        return "targets", Field(kind="classes", values=numbers, names=tuple(places))
-
-
 def _find(
     folder: Path, files: list[Path], settings: DataSettings, findings: list[Finding]
-) -> tuple[Folder, Classes | Told | None]:
-    """Return the files by part, and what is known of each: by a table, by folders, or by their names."""
+) -> tuple[Folder, Told | None]:
+    """Return the files by part, with their classes by a table, by folders or by their names, or what a table says."""
     found = Folder()
     by_table = settings.labels not in ("folders", "names")
     told = find_told(folder, files, settings, found.notes, findings) if by_table else None
@@ -94,10 +76,23 @@ def _find(
         (found.test if part == "test" else found.train).extend(paths)
         found.validation |= set(paths) if part == "validation" else set()
         inside |= {path: path.relative_to(root).parts for path in paths}
+    if told is not None and told.kind == SAID:
+        return found, told
     if told is not None:
-        return found, Classes(told.of) if told.kind != SAID else told
-    if settings.target == NO_TARGET:
-        return found, None
+        found.labels = dict(told.of)
+    elif settings.target != NO_TARGET:
+        found.labels = _labels(folder, files, inside, settings, found.notes)
+    return found, None
+
+
+def _labels(
+    folder: Path, files: list[Path], inside: Mapping[Path, tuple[str, ...]], settings: DataSettings, notes: list[str]
+) -> dict[Path, str]:
+    """Return the class of each sound by the folder that it lies in, or by its name.
+
+    Args:
+        inside: the folders of each within its part, and its name.
+    """
     tops = Counter(steps[0] if len(steps) > 1 else "" for steps in inside.values())
     if settings.labels != "names" and len(tops) > 1:
         if tops[""]:
@@ -105,12 +100,12 @@ def _find(
             raise DataError(
                 "some sounds lie beside the folders of the classes", where=str(stray), remedy="move them into a class"
             )
-        return found, Classes({path: readable(steps[0]) for path, steps in inside.items()})
+        return {path: readable(steps[0]) for path, steps in inside.items()}
     if settings.labels == "folders":
         raise DataError(
             "there are no folders of classes", where=str(folder), remedy="put the sounds of each class into a folder"
         )
-    return found, Classes(_by_names(files, folder, found.notes))
+    return _by_names(files, folder, notes)
 
 
 def _by_names(files: list[Path], folder: Path, notes: list[str]) -> dict[Path, str]:
@@ -198,7 +193,13 @@ def _at_one_rate(
 
 
 def _fields(
-    paths: Sequence[Path], values: Mapping[Path, np.ndarray], rate: int, told: Classes | Told | None
+    paths: Sequence[Path], values: Mapping[Path, np.ndarray], rate: int, found: Folder, told: Told | None
 ) -> dict[str, Field]:
     fields = {"inputs": Field(kind="waveforms", values=[values[path] for path in paths], rate=rate)}
-    return fields if told is None else fields | dict([told.field(paths)])
+    if told is not None:
+        fields["texts"] = Field(kind="texts", values=[told.of[path] for path in paths], called=told.column)
+    elif found.labels:
+        names = tuple(found.classes)
+        numbers = np.array([names.index(found.labels[path]) for path in paths], dtype=np.int64)
+        fields["targets"] = Field(kind="classes", values=numbers, names=names)
+    return fields

@@ -1,11 +1,10 @@
 """Tables beside sounds that say what is heard in each: a class, or a text that is spoken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ganglion.data.fields import Field
 from ganglion.data.formats.folder_layout import readable
 from ganglion.data.formats.images.label_tables import find_label_tables, tables_in
 from ganglion.data.formats.roles import TARGET_NAMES
@@ -30,9 +29,6 @@ class Told:
     of: Mapping[Path, str]
     kind: Literal["classes", "texts"]
     column: str
-
-    def field(self, paths: Sequence[Path]) -> tuple[str, Field]:
-        return "texts", Field(kind="texts", values=[self.of[path] for path in paths], called=self.column)
 
 
 def find_told(
