@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganglion.data.fields import UNJUDGED, Boxes, Field, FieldKind
+from ganglion.data.places import evenly
 
 LOOKED_AT = 200
 """Samples of a field that a line is made from; the samples lie evenly over the whole."""
@@ -146,7 +147,7 @@ def scripts(texts: Iterable[str]) -> str:
 
 
 def _some(field: Field) -> list[np.ndarray]:
-    places = np.unique(np.linspace(0, len(field) - 1, min(LOOKED_AT, len(field))).astype(int))
+    places = evenly(len(field), LOOKED_AT)
     return [np.asarray(field[place]) for place in places.tolist()]
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -183,7 +184,7 @@ class Anomalies(Task):
     def _normal_samples(self, part: Part) -> Tensor:
         """Return some normal samples of a part, prepared."""
         normal = np.flatnonzero(~self._is_odd(part))
-        places = normal[np.unique(np.linspace(0, len(normal) - 1, LEARNT).astype(int))]
+        places = normal[evenly(len(normal), LEARNT)]
         samples: Tensor = self.data.some(part, places)
         return samples
 
@@ -256,7 +257,7 @@ class Anomalies(Task):
 
     def _heat_maps(self, network: nn.Module) -> "Figure":
         odd, normal = self._samples_to_draw()
-        chosen = [part[np.linspace(0, len(part) - 1, min(len(part), SHOWN)).astype(int)] for part in (odd, normal)]
+        chosen = [part[evenly(len(part), SHOWN)] for part in (odd, normal)]
         samples = torch.cat(chosen)
         after = rebuilt(network, samples)
         rows = {

@@ -11,6 +11,7 @@ from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import UNJUDGED
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import FilmPreprocessing
 from ganglion.data.preprocessing.films import spread
 from ganglion.data.settings import DataSettings
@@ -139,7 +140,7 @@ class FilmClassification(Task):
         from sklearn.linear_model import LogisticRegression
 
         (known, classes), (asked, truth) = (self._single_frames(part) for part in ("train", "test"))
-        some = np.unique(np.linspace(0, len(classes) - 1, MOST_LINEAR).astype(int))
+        some = evenly(len(classes), MOST_LINEAR)
         if len(np.unique(classes[some])) < 2:
             return float(np.mean(truth == classes[0]))
         model = LogisticRegression(max_iter=100).fit(known[some], classes[some])
@@ -255,7 +256,7 @@ class FilmClassification(Task):
         from ganglion.figures.images.labelled import strip
 
         strips = [
-            strip(self._drawn(one, outputs, np.unique(spread(len(one.frames), min(COLUMNS, len(one.frames))))))
+            strip(self._drawn(one, outputs, spread(len(one.frames), min(COLUMNS, len(one.frames)))))
             for one, outputs in drawn
         ]
         names = [one.title for one, _ in drawn]

@@ -14,6 +14,7 @@ from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field, Values
 from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import FilmPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -175,7 +176,7 @@ class FilmForecasting(Task):
         logits = ask(rule.home, columns["inputs"])
         every = {"network": logits, **dict(zip(("last frame", "mean frame"), self._baselines(columns), strict=True))}
         by_step = {name: _by_step(one, columns["targets"]) for name, one in every.items()}
-        shown = _spread(len(logits), SHOWN)
+        shown = evenly(len(logits), SHOWN)
         films = [
             {"film": self._bytes(film), "forecast": self._bytes(forecast.sigmoid())}
             for film, forecast in zip(torch.cat([*columns.values()], 1)[shown], logits[shown], strict=True)
@@ -190,7 +191,7 @@ class FilmForecasting(Task):
         from ganglion.figures.images.labelled import labelled  # which draws letters with matplotlib
 
         columns = self._columns("test")
-        shown = _spread(len(columns["inputs"]), FILMED)
+        shown = evenly(len(columns["inputs"]), FILMED)
         given, truth = columns["inputs"][shown], columns["targets"][shown]
         forecast = ask(rule.home, given).sigmoid()
         said = ["given"] * given.shape[1] + [f"forecast {step}" for step in range(1, truth.shape[1] + 1)]
@@ -280,10 +281,6 @@ def _by_step(logits: Tensor, targets: Tensor) -> np.ndarray:
     """Return the cross-entropy of each frame ahead (frames,)."""
     pairs = zip(logits.split(1, 1), targets.split(1, 1), strict=True)
     return np.array([float(frame_cross_entropy(*pair)) for pair in pairs])
-
-
-def _spread(count: int, most: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, most).astype(int))
 
 
 def _side_by_side(films: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
+from ganglion.data.places import evenly
 from ganglion.figures.images.pixels import to_pixels
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.reconstruction import RECONSTRUCTION_ERROR
@@ -142,7 +143,7 @@ def precision(codes: np.ndarray, classes: np.ndarray, *, by_distance: bool = Fal
     >>> precision(np.eye(2, dtype=np.float32)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
     0.3333333333333333
     """
-    asked = np.unique(np.linspace(0, len(codes) - 1, ASKED).astype(int))
+    asked = evenly(len(codes), ASKED)
     shares, halves = [], np.square(codes).sum(axis=1) / 2 if by_distance else 0.0
     for part in np.array_split(asked, -(-len(asked) // 100)):
         likeness = codes[part] @ codes.T - halves  # by x z - |z|^2 / 2 others are in the order of |x - z|

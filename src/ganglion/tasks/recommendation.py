@@ -14,6 +14,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.formats.ratings import choice_of, read_new_ratings
 from ganglion.data.loaders.columns import Columns
 from ganglion.data.loaders.in_memory import InMemoryLoader
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import RatingPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
@@ -231,7 +232,7 @@ class Recommendation(Task):
         if part == "test" and self.has_validation:
             earlier.append(self._part("validation").by_user)
         users = np.array([user for user, items in enumerate(held) if len(items)], dtype=np.int64)
-        users = users[np.unique(np.linspace(0, len(users) - 1, MOST_JUDGED).astype(int))] if len(users) else users
+        users = users[evenly(len(users), MOST_JUDGED)]
         wanted = [held[user] for user in users]
         seen = [np.setdiff1d(np.concatenate([one[user] for one in earlier]), held[user]) for user in users]
         return users, wanted, seen
@@ -263,7 +264,7 @@ class Recommendation(Task):
         popular = np.tile(train.rated, (len(users), 1))
         curves = {"this network": _found(scores, seen, wanted), "what is popular": _found(popular, seen, wanted)}
         drawn["found_by_length"] = figures.found_by_length(curves)
-        shown = users[np.unique(np.linspace(0, len(users) - 1, SHOWN_PEOPLE).astype(int))]
+        shown = users[evenly(len(users), SHOWN_PEOPLE)]
         people = []
         for user in shown.tolist():
             own = self.known.take(self.known.users == user)

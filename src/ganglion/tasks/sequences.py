@@ -15,6 +15,7 @@ from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.formats.roles import NO_TARGET
 from ganglion.data.formats.short_series import as_short_series
 from ganglion.data.formats.texts.documents import read_texts_of
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import ShortSeriesPreprocessing, TextPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -190,7 +191,7 @@ class Sequences(Task):
         some, (classes, names) = self._some("test", PROBED), classes_at(self.data, "test", PROBED)
         codes = self._codes(rule.home, some).numpy()
         drawn = {"code_map": figures.code_map(components(codes, 2, codes)[0], classes, names)}
-        chosen = np.linspace(0, len(some) - 1, min(len(some), SHOWN)).astype(int)
+        chosen = evenly(len(some), SHOWN)
         if self.of_texts:
             texts = self._said([some[place] for place in chosen.tolist()])
             left = self._said(self._decoded(rule.home, torch.from_numpy(codes[chosen])))

@@ -11,6 +11,7 @@ from ganglion import figures
 from ganglion.core import LatentModel, LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.derived import Binarised, derive
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, UsageError
@@ -209,7 +210,7 @@ class Variational(Task):
         drawn["picture_map"] = figures.picture_map(codes.numpy(), images.inverse(seen), *classes)
         generated = self._drawn(rule.home, Generate(count=GRID * GRID))
         drawn["generated"] = figures.image_grid(generated, columns=GRID, title="Generated")
-        few = np.linspace(0, len(seen) - 1, min(SHOWN, len(seen))).astype(int)
+        few = evenly(len(seen), SHOWN)
         rebuilt = as_pictures(_decoded(rule.home, codes[few], _at(condition, few)), images)
         drawn["reconstructions"] = figures.reconstructions(images.inverse(seen[few]), rebuilt)
         between = [self._between(rule.home, codes, condition, pair) for pair in few[: 2 * GRID].reshape(-1, 2)]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganglion.data.pixels import BYTES, LUMA
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing.placement import Resize, Size, into_frame, out_of_frame
 from ganglion.errors import ConfigurationError, DataError, ShapeError
 from ganglion.settings import above, settings
@@ -94,7 +95,7 @@ class ImagePreprocessing:
     def _standardised(self, images: np.ndarray | Sequence) -> Self:
         plain = replace(self, low=0.0, high=1.0)
         count, sums, squares = 0, torch.zeros(self.channels).double(), torch.zeros(self.channels).double()
-        for place in np.unique(np.linspace(0, len(images) - 1, MEASURED).astype(int)).tolist():
+        for place in evenly(len(images), MEASURED).tolist():
             pixels = plain([images[place]])[0].double()  # (channels, height, width)
             count += pixels[0].numel()
             sums += pixels.sum(dim=(1, 2))
@@ -107,7 +108,7 @@ class ImagePreprocessing:
     @staticmethod
     def brightness_of(images: np.ndarray | Sequence) -> tuple[float, float] | None:
         """Return the mean brightness of images `(samples, height, width, channels)`, and its deviation among them."""
-        places = np.unique(np.linspace(0, len(images) - 1, MOST_LOOKED_AT).astype(int)).tolist() if len(images) else []
+        places = evenly(len(images), MOST_LOOKED_AT).tolist()
         means = [float(_as_fractions(np.asarray(images[place])).mean()) for place in places]
         return (float(np.mean(means)), float(np.std(means))) if means else None
 

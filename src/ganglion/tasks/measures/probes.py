@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ganglion.core import Measure
+from ganglion.data.places import evenly
 
 PROBED = 2000
 """Samples that a probe learns from at most."""
@@ -100,7 +101,7 @@ def probed(codes: np.ndarray, raw: np.ndarray, classes: np.ndarray) -> dict[str,
     kept = np.flatnonzero(counts[classes] >= FEWEST)
     if len(np.unique(classes[kept])) < 2:
         return {}
-    kept = kept[np.unique(np.linspace(0, len(kept) - 1, PROBED).astype(int))]
+    kept = kept[evenly(len(kept), PROBED)]
     codes, raw, classes = codes[kept], thinned(raw[kept]), classes[kept]
     if np.bincount(classes)[np.unique(classes)].min() < FOLDS:  # rare among many
         return {}

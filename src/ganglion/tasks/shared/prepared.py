@@ -20,6 +20,7 @@ from ganglion.data.loaders.epochs import Augmentation, EpochLoader
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.loaders.streaming import StreamingLoader
+from ganglion.data.places import evenly
 from ganglion.data.preprocessing import ImagePreprocessing, Ragged, apply
 from ganglion.data.preprocessing.placement import Size
 from ganglion.data.settings import DataSettings
@@ -113,7 +114,7 @@ class Prepared:
 
     def spread(self, part: Part, most: int) -> np.ndarray:
         """Return the places of at most `most` samples, (samples,), evenly spread over the nearest part."""
-        return np.unique(np.linspace(0, len(self.nearest(part)) - 1, most).astype(int))
+        return evenly(len(self.nearest(part)), most)
 
     def columns(self, part: Part) -> Columns:
         """Return the prepared fields of the nearest part that are in memory, and the places `index` in the whole."""
