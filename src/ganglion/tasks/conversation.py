@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import Ragged, TextPreprocessing
 from ganglion.data.settings import DataSettings
@@ -26,7 +25,7 @@ from ganglion.tasks.measures.ranks import RANKED, in_order_of_chance, per_token,
 from ganglion.tasks.measures.surprise import PERPLEXITY, mean_surprise, side_by_side
 from ganglion.tasks.questions import Conversation
 from ganglion.tasks.shared.fitting import adapt, sizes
-from ganglion.tasks.shared.inputs import named_texts
+from ganglion.tasks.shared.inputs import whole_text
 from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNITS, UNKNOWN_NUMBER, write
 
 if TYPE_CHECKING:
@@ -302,7 +301,7 @@ class ConversationTask(Task):
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return what was said, a turn on each line, or a file of that, as the network reads it, and its tokens."""
-        (_, text), *_ = named_texts([source], lambda path: [(1, read_text(path, self.settings.encoding))])
+        text = whole_text(source, self.settings)
         context = torch.from_numpy(self.heard.encode(text.strip()))
         return context[None], self._names(context)
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.core import LearningRule, Loader
 from ganglion.data.dataset import Dataset
-from ganglion.data.formats.text import read_text
 from ganglion.data.loaders.streams import StreamLoader
 from ganglion.data.preprocessing import TextPreprocessing
 from ganglion.data.preprocessing.texts import Unit
@@ -39,7 +38,7 @@ from ganglion.tasks.measures.language import (
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
-from ganglion.tasks.shared.inputs import named_texts
+from ganglion.tasks.shared.inputs import whole_text
 from ganglion.tasks.shared.reading_on import next_logits, reader
 
 if TYPE_CHECKING:
@@ -242,7 +241,7 @@ class Language(Task):
         """Return how surprising each text is to the network, and what it expects after it."""
         rows = []
         for item in question.inputs:
-            text = _text(item, self.settings)
+            text = whole_text(item, self.settings)
             if not text:
                 raise DataError("there is no text to answer for", found="nothing", expected="a word at least")
             numbers = self.text.encode(text)
@@ -259,7 +258,7 @@ class Language(Task):
         return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        text = _text(source, self.settings)
+        text = whole_text(source, self.settings)
         if not text:
             raise DataError("there is no text to read", found="nothing", expected="a word at least")
         return torch.from_numpy(self.text.encode(text))[None], self.text.shown(self.text.split(text))
@@ -348,12 +347,6 @@ def _refuse_short(length: int, window: int, where: str, unit: str) -> None:
             found=str(length),
             remedy="give more text, or a smaller window",
         )
-
-
-def _text(item: Any, settings: DataSettings) -> str:
-    """Return a text as it is, or that of a file."""
-    (_, text), *_ = named_texts([item], lambda path: [(1, read_text(path, settings.encoding))])
-    return text
 
 
 TASK = Language

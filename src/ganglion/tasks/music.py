@@ -35,7 +35,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.drafts import Draft, as_file, fields_of, read_draft, roll, wandered
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
-from ganglion.tasks.shared.inputs import named_texts
+from ganglion.tasks.shared.inputs import named_texts, whole_text
 from ganglion.tasks.shared.performance import RATE, midi, perform, sound
 from ganglion.tasks.shared.reading_on import next_logits, reader
 
@@ -213,7 +213,7 @@ class Music(Task):
         return Rows(rows)
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
-        (_, text), *_ = named_texts([source], lambda path: [(1, read_text(path, self.settings.encoding))])
+        text = whole_text(source, self.settings)
         return torch.from_numpy(self.signs.encode(text))[None], list(text)
 
     def generate(self, network: nn.Module, question: Generate) -> Text:

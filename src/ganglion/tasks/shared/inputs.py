@@ -14,6 +14,7 @@ from ganglion.data.formats.images.files import decode, in_threads, picture_files
 from ganglion.data.formats.images.photographs import Photograph, read_photograph
 from ganglion.data.formats.npz import read_array
 from ganglion.data.formats.tables import SUFFIXES
+from ganglion.data.formats.text import read_text
 from ganglion.data.pixels import BYTES, Range, asked_pixels
 from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
@@ -207,6 +208,12 @@ def named_texts(inputs: Sequence[Any], read: Callable[[Path], Sequence[tuple[int
         else:
             found.append(({}, str(item)))
     return found
+
+
+def whole_text(source: Any, settings: DataSettings) -> str:
+    """Return a text as it is, or that of a file."""
+    ((_, text),) = named_texts([source], lambda path: [(1, read_text(path, settings.encoding))])
+    return text
 
 
 def _is_file(text: str) -> bool:

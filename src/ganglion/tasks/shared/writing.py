@@ -15,6 +15,7 @@ from ganglion.nn.language.decoding import Decoding, Written, decode
 from ganglion.settings import at_least, settings
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating, filled_length
+from ganglion.tasks.shared.reading_on import next_logits
 
 PADDING, UNKNOWN_NUMBER, BEGIN, END = range(4)
 UNITS: dict[str, Unit] = {"words": "joined", "pieces": "pieces", "characters": "characters"}
@@ -135,16 +136,11 @@ def _written(
 ) -> tuple[list[Written], Tensor | None]:
     """Return what is written for inputs (samples, ...), and where was looked (samples, written, memory steps)."""
     assert isinstance(network, nn.Module)
-
-    def following(tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        logits, state = network.read(tokens, state)  # type: ignore[operator]
-        return logits[:, -1], state
-
     with evaluating(network) as device:
         inputs = inputs.to(device)
         begun = torch.full((len(inputs), 1), BEGIN, device=device)
         state = network.remember(inputs)  # type: ignore[operator]
-        written = decode(following, begun, state, decoding=decoding, seeds=seeds)
+        written = decode(next_logits(network), begun, state, decoding=decoding, seeds=seeds)
         read = torch.zeros(len(inputs), decoding.longest + 1, dtype=torch.int64, device=device)
         read[:, 0] = BEGIN
         for row, one in enumerate(written):
