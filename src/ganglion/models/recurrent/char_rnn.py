@@ -107,7 +107,7 @@ def build(config: Config) -> LearningRule:
         config.hidden_features,
         config.num_layers,
         cell=config.cell,
-        share=config.dropout,
+        dropout=config.dropout,
     )
     return TruncatedBackpropagation(network, config.descent, measures={"accuracy": accuracy})
 

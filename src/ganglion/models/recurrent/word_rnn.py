@@ -145,7 +145,7 @@ def build(config: Config) -> LearningRule:
         config.hidden_features,
         config.num_layers,
         cell=config.cell,
-        share=config.dropout,
+        dropout=config.dropout,
         tied=config.tied,
         initial_range=config.initial_range,
     )

@@ -21,7 +21,7 @@ class NextToken(nn.Module):
         vocabulary_size: different tokens, numbered from 0 on.
         embedding_features: width of a token's vector.
         hidden_features: cells in each of `num_layers` layers.
-        share: dropout of vectors, between layers and before the readout, never on the recurrence.
+        dropout: share zeroed of vectors, between layers and before the readout, never on the recurrence.
         tied: read out through the vectors of the tokens, which then are as wide as a layer.
         initial_range: draw all weights evenly from -r to r; as each layer does by itself where none is given.
 
@@ -42,14 +42,14 @@ class NextToken(nn.Module):
         num_layers: int = 1,
         *,
         cell: CellName = "lstm",
-        share: float = 0.0,
+        dropout: float = 0.0,
         tied: bool = False,
         initial_range: float | None = None,
     ) -> None:
         super().__init__()
-        self.dropout = share
+        self.dropout = dropout
         self.embedding = nn.Embedding(vocabulary_size, embedding_features)
-        self.recurrent = recurrent_layers(cell, embedding_features, hidden_features, num_layers, dropout=share)
+        self.recurrent = recurrent_layers(cell, embedding_features, hidden_features, num_layers, dropout=dropout)
         self.head = Linear(hidden_features, vocabulary_size)
         if tied:
             if embedding_features != hidden_features:
