@@ -18,7 +18,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.sizes import answers_by_size, root_mean_square, steps_by_width
+from ganglion.tasks.shared.sizes import answers_by_size, steps_by_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,7 +126,7 @@ class Regression(Task):
         assert isinstance(inputs, Tensor) and isinstance(targets, Tensor)
         truth = self._in_units(targets)
         errors = {
-            size: root_mean_square(self._in_units(said) - truth)
+            size: root_mean_squared_error(truth.ravel(), self._in_units(said).ravel())
             for size, said in answers_by_size(network, inputs.to(device)).items()
         }
         shallow, widths = min(network.sizes)[0], sorted({width for _, width in network.sizes})
@@ -135,7 +135,7 @@ class Regression(Task):
         of_steps = {}
         if steps:
             x, y = self._samples("test")
-            of_steps = {width: root_mean_square(function(x) - y) for width, function in steps.items()}
+            of_steps = {width: root_mean_squared_error(y, function(x)) for width, function in steps.items()}
         drawn = {"sizes": figures.errors_by_size(errors, of_steps, self.baseline()["rmse"], "root mean squared error")}
         if preprocessing is not None:
             across = self._across()

@@ -1,7 +1,6 @@
 """Networks of many sizes that learn one function side by side, and networks of steps of the same sizes."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,11 +28,6 @@ def steps_by_width(
     x, y = (torch.as_tensor(one, dtype=torch.float64) for one in (inputs, values))
     made = {width: StepNetwork(x, y, width) for width in widths if width < len(np.unique(inputs))}
     return {width: _as_function(network) for width, network in made.items()}
-
-
-def root_mean_square(differences: Any) -> float:
-    """Return sqrt(mean d^2) of numbers of any shape."""
-    return float(np.sqrt(np.mean(np.square(np.asarray(differences, dtype=float)))))
 
 
 def _as_function(network: StepNetwork) -> Callable[[np.ndarray], np.ndarray]:
