@@ -4,12 +4,12 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ganglion.core import BinaryModel, CentredUnits, Encoder, LatentModel
 from ganglion.errors import UsageError
-from ganglion.inspect.untouched import first_tensor, layers_of, untouched
+from ganglion.inspect.untouched import first_tensor
+from ganglion.inspect.watched import layers_called
 
 Call = Callable[[Tensor], Tensor]
 
@@ -25,6 +25,7 @@ def representation(network: nn.Module, inputs: Tensor) -> tuple[str, Call]:
 
     Raises `UsageError` where the first layer is the last one, or where nothing has weights.
 
+    >>> import torch
     >>> network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
     >>> said, call = representation(network, torch.zeros(1, 4))
     >>> said, call(torch.zeros(5, 4)).shape
@@ -39,7 +40,7 @@ def representation(network: nn.Module, inputs: Tensor) -> tuple[str, Call]:
     if isinstance(network, CentredUnits):
         return "the responses of the units", lambda samples: network.responses(samples.flatten(1))
     name = _last_layer(network, inputs)
-    return f"what layer {name} is given", _given_to(network, dict(network.named_modules())[name])
+    return f"what layer {name} is given", _given_to(network, network.get_submodule(name))
 
 
 def _means_of(network: LatentModel) -> Call:
@@ -55,23 +56,7 @@ def _means_of(network: LatentModel) -> Call:
 
 def _last_layer(network: nn.Module, inputs: Tensor) -> str:
     """Return the dotted name of the layer with weights of its own that is called last; not the first one."""
-    called: list[str] = []
-
-    def listen(name: str) -> Callable[..., None]:
-        return lambda *_: called.append(name)
-
-    weighty = {
-        name: layer
-        for layer, name in layers_of(network).items()
-        if name and any(one.dim() > 1 for one in chain(layer.parameters(recurse=False), layer.buffers(recurse=False)))
-    }
-    hooks = [layer.register_forward_hook(listen(name)) for name, layer in weighty.items()]
-    try:
-        with untouched(network, evaluating=True) as call, torch.no_grad():
-            call(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    called = [name for name in layers_called(network, inputs) if _has_weights(network.get_submodule(name))]
     if len(called) < 2:
         raise UsageError(
             "this network makes nothing of its inputs before it answers",
@@ -81,6 +66,10 @@ def _last_layer(network: nn.Module, inputs: Tensor) -> str:
             remedy="give a run of an autoencoder or of a deeper network",
         )
     return called[-1]
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    return any(one.dim() > 1 for one in chain(layer.parameters(recurse=False), layer.buffers(recurse=False)))
 
 
 def _given_to(network: nn.Module, layer: nn.Module) -> Call:
