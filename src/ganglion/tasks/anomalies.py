@@ -11,7 +11,7 @@ from ganglion import figures
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.places import evenly
-from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing, read_inputs
+from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.figures.images.pixels import enlarge, to_pixels
@@ -40,8 +40,8 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.codes import rebuilt
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
-from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.one_class import ODD, one_class
+from ganglion.tasks.shared.inputs import asked, asked_series
+from ganglion.tasks.shared.one_class import ODD, one_class, windows_of
 from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
@@ -356,17 +356,11 @@ class Anomalies(Task):
         ]
 
     def _predict_steps(self, network: nn.Module, question: Predict) -> Rows:
-        given = question.inputs
-        if all(isinstance(item, str) or hasattr(item, "__fspath__") for item in given):
-            raw = read_inputs(given, "series", self.columns, self.settings).astype(np.float64)
-        else:
-            raw = np.asarray(given, dtype=np.float64).reshape(-1, len(self.columns))
-        window = self.config.window
+        raw, window = asked_series(question.inputs, self.columns, self.settings), self.config.window
         if len(raw) < window:
             raise DataError("the series is shorter than a window", expected=f"{window} steps", found=str(len(raw)))
         scale: ShortSeriesPreprocessing = self.scale
-        views = np.lib.stride_tricks.sliding_window_view(fill_gaps(raw), window, axis=0).transpose(0, 2, 1)
-        after, errors = self._rebuilt_steps(network, scale(views))
+        after, errors = self._rebuilt_steps(network, scale(windows_of(fill_gaps(raw), window)))
         rows = self._verdicts(errors, question)
         marked = stretches(errors > self.limit(question.false_alarms))
         said = ", ".join(

@@ -1,7 +1,5 @@
 """Forecasting a series: cut it in the order of time, judge by walking forward beside naive methods, continue it."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -14,7 +12,7 @@ from ganglion.core import LearningRule
 from ganglion.data.clock import Clock
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
-from ganglion.data.preprocessing import SeriesPreprocessing, read_inputs
+from ganglion.data.preprocessing import SeriesPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import split_series
 from ganglion.errors import ConfigurationError, DataError
@@ -45,6 +43,7 @@ from ganglion.tasks.measures.series import (
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.inputs import asked_series
 from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
 
 if TYPE_CHECKING:
@@ -302,7 +301,7 @@ class Forecasting(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for each row that has a window before it, counted from 1, the forecast and what came."""
-        raw, window = self._rows(question.inputs), self.config.window
+        raw, window = asked_series(question.inputs, self.columns, self.settings), self.config.window
         if len(raw) < window:
             raise DataError("the series is shorter than the window", expected=f"{window} rows", found=str(len(raw)))
         scaled = self.scale(fill_gaps(raw))
@@ -324,7 +323,7 @@ class Forecasting(Task):
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return the last window of the series in a file, and the target's value at each step."""
-        raw = fill_gaps(self._rows([source]))[-self.config.window :]
+        raw = fill_gaps(asked_series([source], self.columns, self.settings))[-self.config.window :]
         return self.scale(raw)[None], [f"{value:.4g}" for value in raw[:, self.target]]
 
     def forecast(self, network: nn.Module, question: Forecast) -> Rows:
@@ -381,11 +380,6 @@ class Forecasting(Task):
 
     def _errors(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
         return errors(predicted, self.truth(rows), self._scale)
-
-    def _rows(self, inputs: Sequence[Any]) -> np.ndarray:
-        if len(inputs) and all(isinstance(item, str | Path) for item in inputs):
-            return read_inputs(inputs, "series", self.columns, self.settings).astype(np.float64)
-        return np.asarray(inputs, dtype=np.float64).reshape(-1, len(self.columns))
 
 
 def _windows(scaled: Tensor, window: int) -> Tensor:

@@ -20,7 +20,7 @@ ROW = Row(
     threshold=0.4,  # Two principal components rebuild a third.
     counts=(
         (
-            {"image_height": 8, "image_width": 8, "channels": (4,), "code_size": 2},
+            TWO_NUMBERS,
             "network",
             40 + 2 * 128 + 2 + 64 + 37,
         ),

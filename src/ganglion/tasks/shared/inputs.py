@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ganglion.data.formats.npz import read_array
 from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.formats.text import read_text
 from ganglion.data.pixels import BYTES, Range, asked_pixels
-from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing
+from ganglion.data.preprocessing import ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing, read_inputs
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
@@ -131,6 +132,13 @@ def raw(
         return Asked(inputs, [{}] * len(inputs))
     samples = list(inputs) if table is None else np.stack([np.asarray(item) for item in inputs])
     return Asked(samples, [{}] * len(inputs))
+
+
+def asked_series(inputs: Sequence[Any], columns: Sequence[str], settings: DataSettings) -> np.ndarray:
+    """Return one long series that a user asks about, (steps, columns): what stands in files, or numbers as they are."""
+    if all(isinstance(item, str | PathLike) for item in inputs):
+        return read_inputs(inputs, "series", columns, settings).astype(np.float64)
+    return np.asarray(inputs, dtype=np.float64).reshape(-1, len(columns))
 
 
 def own_size(name: Name, size: tuple[int, int]) -> tuple[int, int]:

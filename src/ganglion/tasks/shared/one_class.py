@@ -211,13 +211,22 @@ def _cut(series: np.ndarray, odd: np.ndarray, window: int, *, learns: bool) -> t
     """
     if len(series) < window:
         return np.zeros((0, window, series.shape[1])), np.zeros(0, dtype=np.int64)
-    views = np.lib.stride_tricks.sliding_window_view(series, window, axis=0).transpose(0, 2, 1)
+    views = windows_of(series, window)
     has_odd = np.asarray(np.lib.stride_tricks.sliding_window_view(odd, window).any(axis=1))
     if learns:
         normal = np.flatnonzero(~has_odd)
         chosen = normal[:: max(1, len(normal) // MOST_WINDOWS)]
         views, has_odd = views[chosen], has_odd[chosen]
     return views, has_odd.astype(np.int64)
+
+
+def windows_of(series: np.ndarray, window: int) -> np.ndarray:
+    """Return every window (windows, window, columns) of a series (steps, columns), a view of it.
+
+    >>> windows_of(np.arange(6).reshape(3, 2), 2).tolist()
+    [[[0, 1], [2, 3]], [[2, 3], [4, 5]]]
+    """
+    return np.lib.stride_tricks.sliding_window_view(series, window, axis=0).transpose(0, 2, 1)
 
 
 def _are_marks(name: str, values: np.ndarray) -> bool:
