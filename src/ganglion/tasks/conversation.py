@@ -264,9 +264,10 @@ class ConversationTask(Task):
         for number, place in enumerate(spread):
             turns = dialogues[place]
             at = 1 + number % (len(turns) - 1)
-            said = self.chat(rule.home, Chat(say=tuple(turns[max(0, at - self.config.turns) : at]), unsure=0.0)).text
-            passages.append("\n".join([*(f"said     {turn}" for turn in turns[max(0, at - self.config.turns) : at]),
-                                       f"wanted   {turns[at]}", f"answered {said}"]))  # fmt: skip
+            said = tuple(turns[max(0, at - self.config.turns) : at])
+            answer = self.chat(rule.home, Chat(say=said, unsure=0.0)).text
+            lines = [*(f"said     {turn}" for turn in said), f"wanted   {turns[at]}", f"answered {answer}"]
+            passages.append("\n".join(lines))
         longest = sorted(range(len(dialogues)), key=lambda n: -len(dialogues[n]))[: 4 * TALKS : 4]
         talks = ["\n".join(self._talked(rule.home, dialogues[n][:LONGEST_TALK:2])) for n in longest]
         drawn = {
