@@ -25,7 +25,7 @@ from ganglion.tasks.measures.translations import BLEU, EXACT, bleu
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.writing import BEGIN, UNITS, Search, searching, write
+from ganglion.tasks.shared.writing import BEGIN, Search, searching, text_options, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,14 +73,7 @@ class CaptioningTask(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        captions = {
-            "unit": UNITS[config.unit],
-            "window": config.window,
-            "most": config.most_tokens,
-            "lower": config.lower_case,
-            "marked": True,
-            "by_line": True,
-        }
+        captions = text_options(config, by_line=True)
         data = cls.prepared(source, config, settings, seed, {"captions": captions})
         data = replace(data, derived={"targets": OneLine(of="captions")})
         preprocessing = data.preprocessing

@@ -26,7 +26,7 @@ from ganglion.tasks.measures.surprise import PERPLEXITY, mean_surprise, side_by_
 from ganglion.tasks.questions import Conversation
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import whole_text
-from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNITS, UNKNOWN_NUMBER, write
+from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNKNOWN_NUMBER, text_options, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,9 +105,8 @@ class ConversationTask(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        side = {"unit": UNITS[config.unit], "window": config.window, "most": config.most_tokens}
-        side |= {"marked": True, "by_line": True}
-        options = {"inputs": {**side, "lower": True}, "targets": {**side, "lower": config.lower_case}}
+        said = text_options(config, by_line=True)
+        options = {"inputs": said | {"lower": True}, "targets": said}
         data = cls.prepared(source, config, settings, seed, options)
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         task.notes = (*task.notes, *task._describe())

@@ -25,7 +25,7 @@ from ganglion.tasks.measures.translations import BLEU, CHRF, EXACT, bleu, chrf
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.writing import UNITS, Search, Translation, translate
+from ganglion.tasks.shared.writing import Search, Translation, text_options, translate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,13 +78,7 @@ class TranslationTask(Task):
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
-        side = {
-            "unit": UNITS[config.unit],
-            "window": config.window,
-            "most": config.most_tokens,
-            "lower": config.lower_case,
-            "marked": True,
-        }
+        side = text_options(config)
         data = cls.prepared(source, config, settings, seed, {"inputs": side, "targets": side})
         task = cls(adapt(config, **sizes(data.preprocessing)), data.preprocessing).holding(data)
         task.column = data.dataset.fields["source"].called

@@ -26,6 +26,18 @@ JUDGED = 64
 """Texts whose likelihood is computed at once."""
 
 
+def text_options(config: Any, **more: Any) -> dict[str, Any]:
+    """Return what the preprocessing of texts is told that a network of this configuration reads or writes."""
+    return {
+        "unit": UNITS[config.unit],
+        "window": config.window,
+        "most": config.most_tokens,
+        "lower": config.lower_case,
+        "marked": True,
+        **more,
+    }
+
+
 @settings
 class Search:
     """What is asked of a network that writes the likeliest text about each of some inputs."""
