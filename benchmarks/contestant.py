@@ -22,6 +22,13 @@ SIDES: dict[str, tuple[str, dict[str, Any]]] = {
     "stable-baselines3": ("baselines", {}),
 }
 """Module and arguments of every side."""
+ACTING = {
+    ("dqn", "ganglion"): "acting",
+    ("dqn", "stable-baselines3"): "baselines",
+    ("pong", "ganglion"): "playing",
+    ("pong", "stable-baselines3"): "arcade",
+}
+"""Module of every side that acts, by workload."""
 
 
 def main(side: str, name: str) -> None:
@@ -29,8 +36,8 @@ def main(side: str, name: str) -> None:
     if side.startswith("keras"):
         os.environ["KERAS_BACKEND"] = side.removeprefix("keras-")
     module, arguments = SIDES[side]
-    if workload.system == "dqn" and side == "ganglion":
-        module = "acting"
+    if workload.system == "dqn":
+        module = ACTING[workload.name, side]
     run: Callable[..., Outcome] = partial(import_module(f"benchmarks.sides.{module}").run, **arguments)
     outcome = run(workload, {} if workload.system == "dqn" else arrays(workload))
     print(json.dumps({"throughput": workload.samples / outcome.seconds, "score": outcome.score}))

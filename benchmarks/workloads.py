@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 TEST = 2000
-"""Samples that everybody is judged by."""
+"""Samples that everybody is judged by, unless a workload says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,12 @@ class Workload:
     learning_rate: float = 1e-3
     settings: dict[str, Any] = field(default_factory=dict)
     """Of `TrainerSettings`."""
+    tested: int = TEST
+    """Samples that everybody is judged by."""
 
     @property
     def size(self) -> int:
-        return self.samples + TEST
+        return self.samples + self.tested
 
 
 ADAM = {"descent": {"optimizer": "adam", "learning_rate": 1e-3, "optimizer_arguments": (), "clip_norm": None}}
@@ -77,6 +79,19 @@ WORKLOADS = {
             "accuracy",
             0.1,
             {"torch": 1.2},
+        ),
+        Workload(
+            "unet",
+            "unet",
+            {**ADAM, "width": 16, "padding": "same", "dropout": 0.0, "image_size": 256},
+            4,
+            "cells",
+            32,
+            3,
+            "accuracy",
+            0.1,
+            {"torch": 1.2},
+            tested=8,
         ),
         Workload(
             "lstm-forecaster",
@@ -147,6 +162,9 @@ WORKLOADS = {
             learning_rate=0.1,
         ),
         Workload("dqn", "dqn", {}, 64, "CartPole-v1", 50_000, 1, "mean return", 200.0, {"stable-baselines3": 4.0}),
+        Workload(
+            "pong", "dqn", {}, 32, "PongNoFrameskip-v4", 5000, 1, "mean return", 3.0, {"stable-baselines3": 1.5},
+        ),
     )
 }  # fmt: skip
 
@@ -157,6 +175,8 @@ def arrays(workload: Workload) -> dict[str, np.ndarray]:
         inputs, targets = _windows(workload.size)
     elif workload.data == "words":
         inputs, targets = _words(workload.size)
+    elif workload.data == "cells":
+        inputs, targets = _cells(workload.size)
     elif workload.data == "photographs":
         inputs, targets = _photographs(workload.size)
     else:
@@ -165,10 +185,10 @@ def arrays(workload: Workload) -> dict[str, np.ndarray]:
     order = np.random.default_rng(0).permutation(len(inputs))
     inputs, targets = inputs[order], targets[order]
     return {
-        "inputs": inputs[:-TEST],
-        "targets": targets[:-TEST],
-        "test_inputs": inputs[-TEST:],
-        "test_targets": targets[-TEST:],
+        "inputs": inputs[: -workload.tested],
+        "targets": targets[: -workload.tested],
+        "test_inputs": inputs[-workload.tested :],
+        "test_targets": targets[-workload.tested :],
     }
 
 
@@ -204,6 +224,16 @@ def _photographs(count: int) -> tuple[np.ndarray, np.ndarray]:
     images, targets = _digits(count)
     colours = np.random.default_rng(1).uniform(0.5, 1, (10, 3, 1, 1)).astype(np.float32)
     return np.pad(images, ((0, 0), (2, 2), (2, 2)))[:, None] * colours[targets], targets
+
+
+def _cells(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return drawn cells (samples, 1, 256, 256) in [0, 1], four times as large as usual, and masks of them."""
+    from ganglion.data.sources.generators import generate
+
+    cells = generate("cells", count=count)
+    larger = np.ones((1, 4, 4))
+    images = np.kron(np.asarray(cells.inputs, dtype=np.float32)[..., 0] / 255, larger).astype(np.float32)
+    return images[:, None], np.kron(np.asarray(cells.fields["masks"].values), larger).astype(np.int64)
 
 
 def _windows(count: int, window: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -47,7 +47,7 @@ def test_a_session_above_a_budget_fails_unless_the_machine_is_slow(
             budgets.warm.warm_up = lambda: None
 
             def pytest_configure(config):
-                plugin = budgets.Budgets(budget=0.3, work=lambda: {pace} * budgets.REFERENCE)
+                plugin = budgets.Budgets(budget=0.9 / budgets.HEADROOM, work=lambda: {pace} * budgets.REFERENCE)
                 config.pluginmanager.register(plugin)
         """)
     )

@@ -78,6 +78,26 @@ class WarmProcess:
         return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
 
 
+FRESH = """import sys, time
+from importlib import import_module
+from tests.budgets import Compilations
+function = getattr(import_module(sys.argv[1]), sys.argv[2])
+imports, compilations = time.process_time(), Compilations()
+compilations.listen()
+function(*sys.argv[3:])
+print(imports + compilations.seconds)
+"""
+
+
+def run_fresh(call: str, *arguments: object, limit: float = LIMIT) -> None:
+    """Call `module:function` with texts in a process of its own, whose imports and compilations are not counted."""
+    command = [sys.executable, "-c", FRESH, *call.split(":"), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit)
+    assert done.returncode == 0, done.stderr
+    global seconds_of_children
+    seconds_of_children -= float(done.stdout.splitlines()[-1])
+
+
 def warm_up() -> None:
     """Do once what the first test, or each child, would pay for: imports, and Numba's tables of what it can compile."""
     for module in SHARED:

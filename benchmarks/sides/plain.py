@@ -117,7 +117,36 @@ def resnet20() -> nn.Module:
     )  # fmt: skip
 
 
+class UNet(nn.Module):
+    """Two convolutions at each of five sizes on the way down, and on the way up beside what was seen at that size."""
+
+    def __init__(self, width: int = 16, depth: int = 4) -> None:
+        super().__init__()
+        widths = [width << level for level in range(depth + 1)]
+        self.down = nn.ModuleList(self.twice(before, after) for before, after in pairwise([1, *widths]))
+        self.larger = nn.ModuleList(nn.ConvTranspose2d(2 * one, one, 2, stride=2) for one in widths[-2::-1])
+        self.up = nn.ModuleList(self.twice(2 * one, one) for one in widths[-2::-1])
+        self.output = nn.Conv2d(width, 2, 1)
+
+    @staticmethod
+    def twice(before: int, after: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(after, after, 3, padding=1), nn.ReLU(inplace=True),
+        )  # fmt: skip
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        seen: list[Tensor] = []
+        for down in self.down:
+            inputs = down(F.max_pool2d(inputs, 2) if seen else inputs)
+            seen.append(inputs)
+        for larger, up, beside in zip(self.larger, self.up, seen[-2::-1], strict=True):
+            inputs = up(torch.cat([beside, larger(inputs)], dim=1))
+        return self.output(inputs)
+
+
 NETWORKS = {
+    "unet": UNet,
     "convnet": convnet, "lenet5": lenet5, "mlp": mlp, "autoencoder": autoencoder, "lstm-forecaster": Forecaster,
     "resnet": resnet20, "spoken-words": Listener,
 }  # fmt: skip

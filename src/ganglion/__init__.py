@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ganglion.runs.session import open_run as open_run
     from ganglion.runs.session import resume as resume
     from ganglion.runs.session import train as train
+    from ganglion.runs.tuning.study import Study as Study
+    from ganglion.runs.tuning.tuning import continue_study as continue_study
+    from ganglion.runs.tuning.tuning import tune as tune
 
 __version__ = "0.1.0"
 
@@ -21,6 +24,9 @@ _HOMES = {
     "resume": "runs.session",
     "cross_validate": "runs.folds",
     "CrossValidation": "runs.folds",
+    "tune": "runs.tuning.tuning",
+    "continue_study": "runs.tuning.tuning",
+    "Study": "runs.tuning.study",
     "load": "runs.session",
     "open_run": "runs.session",
     "Run": "runs.session",

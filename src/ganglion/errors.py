@@ -66,6 +66,18 @@ class MissingExtraError(UsageError):
     """A feature needs an optional dependency that is not installed."""
 
 
+class BegunError(UsageError):
+    """A run was begun before, by processes that are no more; `where` says in which folder."""
+
+
+class RequestError(UsageError):
+    """A request over HTTP that is refused."""
+
+    status = 400
+    """What HTTP calls it."""
+    headers: dict[str, str] = {}  # noqa: RUF012  replaced, never changed
+
+
 class DataError(GanglionError):
     """Data that cannot be read, or that would make training meaningless."""
 
@@ -86,5 +98,17 @@ class CollapseError(GanglionError):
     """A generator draws nearly the same thing again and again."""
 
 
+class PrunedError(GanglionError):
+    """A trial of a study is not worth going on with."""
+
+
+class ExportError(GanglionError):
+    """A file that was exported does not answer as its network does."""
+
+
 class ResourceError(GanglionError):
     """Memory ran out, or something that was waited for did not come in time."""
+
+
+class ProcessError(GanglionError):
+    """Another of the processes that learn one model together has ended, or cannot be reached."""

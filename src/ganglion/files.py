@@ -5,6 +5,8 @@ import json
 import math
 import os
 import stat
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +19,10 @@ HARMLESS_BYTES = 64 << 20
 """What may come out of a compressed file of any size, however small."""
 LARGEST_RATIO = 100
 """Times its size that a larger compressed file may have unpacked."""
+MOST_LINKED = 8
+"""Times that one folder is walked through, by as many links."""
+Identity = tuple[int, int]
+"""Device and number of a file or folder, whatever path leads to it."""
 
 
 def named(path: str | Path) -> Path:
@@ -65,6 +71,42 @@ def regular(path: Path, most: int | None = None) -> Path:
             remedy="split it into smaller files, or save numbers as plain arrays with numpy.save",
         )
     return path
+
+
+def walked(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder and all folders below it, each with the names of its files, in the order of their names.
+
+    Links to folders are followed, but none to a folder that the link lies in. Folders that cannot be opened, hidden
+    ones, and those whose names begin with two underscores are left out.
+    """
+    first = folder.resolve()
+    waiting = [(folder, frozenset(map(_identity, first.parents)))]
+    met: Counter[Identity] = Counter()
+    while waiting:
+        here, above = waiting.pop()
+        try:
+            identity = _identity(here)
+            with os.scandir(here) as entries:
+                found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        except OSError:
+            continue
+        met[identity] += 1
+        if identity in above or met[identity] > MOST_LINKED:
+            continue
+        yield here, [name for name, is_folder in found if not is_folder]
+        inside = [here / name for name, is_folder in found if is_folder and not name.startswith((".", "__"))]
+        waiting += [(path, above | {identity}) for path in reversed(inside)]
+
+
+def _identity(path: Path) -> Identity:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of all below it, as `walked` comes to them."""
+    for root, names in walked(folder):
+        yield from (root / name for name in names)
 
 
 def read_bytes(path: Path, most: int) -> bytes:

@@ -82,8 +82,43 @@ def strictly_between(low: float, high: float) -> Bound:
 
 SHARE = Bound("from 0 to below 1", lambda value: 0 <= value < 1)
 """For a part of something of which a rest must stay, such as dropout."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Search:
+    """Where `ganglion tune` looks for good values of a field, put beside its type like a bound.
+
+    Numbers are looked for from `low` to `high`, or from a part of what training starts from to a multiple of it; widths
+    of layers likewise, with so many layers from `layers`.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    around: float | None = None
+    """Factor between what training starts from and either end."""
+    layers: tuple[int, int] | None = None
+    """Fewest and most entries of a list of widths, which are then all alike."""
+    choices: tuple[Any, ...] = ()
+    usual: bool = False
+    """It is looked for where the user names no fields."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was declared as JSON values."""
+        return {
+            name: _plain(value)
+            for name, value in vars(self).items()
+            if value is not None and value != () and value is not False
+        }
+
+
 Count = Annotated[int, at_least(1)]
-Share = Annotated[float, SHARE]
+Share = Annotated[float, SHARE, Search(low=0.0, high=0.5)]
+Dropout = Annotated[float, SHARE, Search(low=0.0, high=0.5, usual=True)]
+Units = Annotated[Count, Search(around=4, usual=True)]
+"""Neurons or channels of a layer."""
+Layers = Annotated[Count, Search(low=1, high=3, usual=True)]
+Widths = Annotated[tuple[Count, ...], Search(around=4, layers=(1, 3), usual=True)]
+"""Neurons of each hidden layer."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -193,6 +228,20 @@ def unknown_name(kind: str, name: str, known: list[str], *, where: str = "") -> 
 
 
 @cache
+def searched(cls: type) -> dict[str, Search]:
+    """Return what is declared beside the types of fields of where good values of them are looked for.
+
+    >>> @settings
+    ... class Net:
+    ...     width: Annotated[int, Search(low=8, high=64)] = 32
+    >>> searched(Net)["width"].to_dict()
+    {'low': 8, 'high': 64}
+    """
+    found = {name: getattr(hint, "__metadata__", ()) for name, hint in _hints(cls).items()}
+    return {name: one for name, beside in found.items() for one in reversed(beside) if isinstance(one, Search)}
+
+
+@cache
 def field_documentation(cls: type) -> dict[str, str]:
     """Return the sentence that stands under each field of a dataclass in its source."""
     sentences: dict[str, str] = {}
@@ -250,7 +299,7 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     elif hint is int:
         if type(value) is int and abs(value) <= LARGEST_INTEGER:
             return value
-    elif hint is Any or (type(value) is hint):
+    elif hint is Any or type(value) is hint or (hint is str and isinstance(value, str)):
         return value
     raise ConfigurationError(
         f"{where} has a value of the wrong kind", expected=describe_type(hint), found=_shown(value)

@@ -241,8 +241,14 @@ def test_runs_are_listed_compared_and_cleaned(command: Command, runs: Runs, tmp_
 
     dry = command("runs", "clean", finished.parent, "--json").json
     assert [row["run"] for row in dry] == [str(stopped)] and stopped.exists()
+    study = finished.parent / "study.json"
+    study.write_text("{}", encoding="utf-8")
+    assert command("runs", "clean", finished.parent, "--json").json == []  # a trial that was given up
+    study.unlink()
     command("runs", "clean", finished.parent, "--yes")
     assert not stopped.exists() and finished.exists() and other.exists()
+    refused = command("runs", "list", finished / "config.json")
+    assert refused.code == 2 and "a file has no runs" in refused.err
 
 
 def test_data_is_listed_and_checked(command: Command, tmp_path: Path) -> None:
@@ -273,6 +279,7 @@ def test_doctor_reports_and_finds_folders(command: Command, tmp_path: Path, monk
     assert any("GANGLION_DATA" in problem for problem in command("doctor", "--json").json["problems"])
 
 
+@pytest.mark.full
 def test_bench_measures_both_loops_and_a_lever(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganglion.cli.bench.LEVERS", [lever for lever in LEVERS if lever.name == "layout"])
     done = command("bench", "--seconds", "0.02", "--json")

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from ganglion.cli import show
-from ganglion.cli.flags import known_facts, parse, spell_out, with_defaults
+from ganglion.cli.flags import known_facts, parse, parse_question, spell_out, with_defaults
 from ganglion.errors import ConfigurationError
 from ganglion.models import FAMILIES, INDEX, System, find, names
+from ganglion.runs import task_facts
 from ganglion.runs.options import settle
+from ganglion.tasks.categorisation import Predict
 from tests.cli.outcome import Command
 
 
@@ -34,7 +36,7 @@ def test_list_of_a_family_has_a_line_for_each_system(command: Command) -> None:
 
 
 def test_seventy_systems_fit_80_columns(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = tuple(replace(system, name=f"{system.name}-{number:x}") for number in range(3) for system in INDEX)
+    many = tuple(replace(system, name=f"{system.name}-{number:x}") for number in range(2) for system in INDEX)
     monkeypatch.setattr(show, "INDEX", many)
     monkeypatch.setattr(show, "known_facts", lambda system: known_facts(find(system.name[:-2])) | {"name": system.name})
     listed = command("list").out.splitlines()
@@ -145,3 +147,15 @@ def test_dotted_flags_reach_nested_settings() -> None:
 
 def test_an_unknown_name_becomes_a_flag_that_can_be_refused() -> None:
     assert spell_out(["epoch=3"], []) == ["--epoch", "3"]
+
+
+@pytest.mark.parametrize("formula", ["y = sin(6 * x), x = -2..2", "y=x**2"])
+def test_a_formula_behind_its_flag_is_left_alone(formula: str) -> None:
+    assert parse(find("approximator"), ["--data", formula, "steps=3"]).data == formula
+    assert parse(find("approximator"), ["steps=3", f"--data={formula}"]).data == formula
+
+
+def test_a_text_that_is_asked_about_may_hold_a_sign_of_equality() -> None:
+    question = task_facts.question(Predict)
+    command, options = parse_question("predict", question, ["good=bad", "price = high", "out=x.csv"])
+    assert options["inputs"] == ("good=bad", "price = high") and command.out == "x.csv"

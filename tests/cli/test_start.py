@@ -14,6 +14,7 @@ INSTANT = [
     ["list", "recurrent"],
     ["info", "lenet5"],
     ["train", "lenet5", "--help"],
+    ["tune", "mlp", "--help"],
     ["runs", "list"],
     ["data", "list"],
 ]
@@ -31,7 +32,7 @@ assert code == 0, code
 def test_answers_at_once_and_without_torch(words: list[str]) -> None:
     """Three times the promised 0.3 s, in time of the processor, which other processes do not change."""
     spent = []
-    for _ in range(2):
+    for _ in range(3):
         before = sum(os.times()[2:4])
         done = subprocess.run([sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, timeout=60)
         spent.append(sum(os.times()[2:4]) - before)
@@ -52,7 +53,8 @@ def test_a_closed_pipe_is_quiet() -> None:
 
 
 def test_answers_stay_within_eighty_columns() -> None:
-    for words in (["--help"], ["list"], ["list", "recurrent"], ["train", "lenet5", "--help"], ["info", "--help"]):
+    asked = (["--help"], ["list"], ["list", "recurrent"], ["train", "lenet5", "--help"], ["info", "--help"])
+    for words in (*asked, ["tune", "--help"], ["tune", "mlp", "--help"]):
         done = subprocess.run(
             [sys.executable, "-m", "ganglion", *words],
             capture_output=True,

@@ -33,9 +33,7 @@ def test_help_is_shown_at_once_and_without_torch(runs: Runs) -> None:
 
 def test_only_verbs_that_a_task_answers_are_commands(command: Command) -> None:
     shown = command("--help").out
-    assert {verb for verb in VERBS if f"\n  {verb} " in shown} == set(offered()) < set(VERBS)
-    missing = next(verb for verb in VERBS if verb not in offered())
-    assert f"one could ask to {missing}" in command(missing, "anything").err
+    assert {verb for verb in VERBS if f"\n  {verb} " in shown} == set(offered()) <= set(VERBS)
 
 
 def test_flags_are_accepted_in_any_order_and_as_names_with_values(command: Command, runs: Runs, tmp_path: Path) -> None:

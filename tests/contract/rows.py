@@ -46,9 +46,9 @@ def row_of(system: System) -> Row:
 
 
 SIZES = (
-    *("in_features", "out_features", "image_height", "image_width", "in_channels"),
+    *("in_features", "out_features", "known_features", "image_height", "image_width", "in_channels"),
     *("num_classes", "vocabulary_size", "target_vocabulary_size", "num_actions", "num_samples", "sentence_ends"),
-    "longest",
+    *("longest", "largest_direction"),
 )
 """Sizes that follow from the data, and are refused where they do not."""
 

@@ -14,11 +14,13 @@ def test_every_kind_of_field_but_rows_and_series_has_a_line() -> None:
 
 
 def test_images_say_how_many_sizes_colours_and_how_much_of_the_range_occurs() -> None:
-    images = [np.full((4, 6, 1), 10, np.uint8), np.full((8, 6, 3), 200, np.uint8)]
-    line = field_line(Field(kind="images", values=images, pixels=(0.0, 4095.0)))
+    images = [np.full((4, 6, 1), 0.125, np.float32), np.full((8, 6, 3), 0.75, np.float32)]
+    line = field_line(Field(kind="images", values=images, pixels=(0.0, 4096.0)))
     assert line["type"] == "images, colour and grey"
-    assert line["range"] == "2, 4 x 6 to 8 x 6 pixels, black 0, white 4095, of which 10 to 200 occurs"
-    assert line["examples"] == f"mean {(24 * 10 + 144 * 200) / 168:.4g}"
+    assert line["range"] == "2, 4 x 6 to 8 x 6 pixels, black 0, white 4096, of which 512 to 3072 occurs"
+    assert line["examples"] == f"mean {(24 * 512 + 144 * 3072) / 168:.4g}"
+    bits = field_line(Field(kind="images", values=np.array([[[0, 255]]], np.uint8), pixels=(0.0, 1.0)))
+    assert "white 1, of which 0 to 1 occurs" in bits["range"]
 
 
 def test_masks_say_the_share_of_each_class_and_boxes_how_many_there_are() -> None:

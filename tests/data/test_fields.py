@@ -25,6 +25,7 @@ SOUND: dict[FieldKind, list] = {
     "masks": [np.zeros((3, 8, 8), np.int64), [np.zeros((n, 9), np.uint8) for n in SIZES]],
     "boxes": [[boxes(n) for n in (2, 0, 1)]],
     "classes": [np.array([0, 1, 0])],
+    "labels": [np.zeros((3, 2), bool), np.ones((3, 4), np.int64)],
     "values": [np.zeros(3), np.zeros((3, 2), np.float32)],
     "rows": [np.zeros((3, 4)), np.array([["a", 1.0], ["b", None], ["a", 2.0]], dtype=object)],
     "ratings": [np.array([0.5, 5.0, 3.0])],
@@ -38,6 +39,7 @@ SOUND: dict[FieldKind, list] = {
     "step-classes": [[np.zeros(n, np.int64) for n in SIZES], np.zeros((3, 4), np.int64)],
     "series": [np.zeros((30, 2), np.float32)],
     "short-series": [np.zeros((3, 10, 2), np.float32)],
+    "panel": [[np.zeros((n, 2)) for n in SIZES]],
     "weights": [np.array([1.0, 0.0, 2.0])],
 }
 ODD: dict[FieldKind, list] = {
@@ -45,6 +47,7 @@ ODD: dict[FieldKind, list] = {
     "masks": [np.zeros((3, 8, 8)), [np.zeros((8, 8, 3), np.uint8)]],
     "boxes": [np.zeros((3, 4)), [np.zeros((3, 4))], [Boxes(np.zeros((3, 4)), np.zeros(2), (20, 30))]],
     "classes": [np.array([0.0, 1.0]), np.zeros((3, 1), np.int64), [0, 1]],
+    "labels": [np.zeros(3, bool), np.zeros((3, 2)), [(0, 1)]],
     "values": [np.array(["a", "b"]), np.zeros((3, 1, 1)), [0.5, 1.5]],
     "rows": [np.zeros(3), [[1, 2], [3, 4]]],
     "ratings": [np.zeros((3, 2)), np.array(["good"])],
@@ -58,6 +61,7 @@ ODD: dict[FieldKind, list] = {
     "step-classes": [[np.zeros(3)], np.zeros(3, np.int64)],
     "series": [np.zeros(30)],
     "short-series": [np.zeros((3, 10)), [np.zeros((10, 2))]],
+    "panel": [np.zeros((3, 10)), [np.zeros(10)]],
     "weights": [np.zeros((3, 1))],
 }
 

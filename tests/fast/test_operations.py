@@ -21,6 +21,7 @@ from ganglion.fast.scans.elman import elman_scan
 from ganglion.fast.scans.gru import gru_scan
 from ganglion.fast.scans.lstm import lstm_scan
 from ganglion.fast.scans.teacher_forcing import teacher_forced_scores
+from ganglion.nn.adversarial.style_layers import blurred
 from ganglion.nn.recurrent import Cell
 
 pytestmark = [
@@ -57,6 +58,7 @@ CASES = {
     "convolution.stage._Stage": Case(
         lambda *given: convolution_stage(*given, Stage(slope=0.2)), ((5, 2, 6, 6), (7, 2, 3, 3), (7,))
     ),
+    "adversarial.style_layers._Blur": Case(blurred, ((2, 3, 6, 6),)),
     "scans.teacher_forcing._TeacherForced": Case(
         lambda inputs, previous, first, *weights: teacher_forced_scores(inputs, previous, first, weights),
         ((4, 5, 3), (3, 5, 2), (5, 2), (6, 3), (6, 2), (6,), (2, 6), (2,)),

@@ -27,3 +27,8 @@ def fork(action: Callable[[], Any]) -> int:
 def wait(child: int) -> int:
     """Return the exit status of a child, negative where a signal ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def is_alive(child: int) -> bool:
+    """Return whether a child still runs; what it ends with is kept for `wait`."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None

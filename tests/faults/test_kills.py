@@ -32,8 +32,8 @@ def nursery(place: Path, variant: str, kills: int, seed: int) -> dict[str, Any]:
 
 
 FAMILIES = Counter(name for name, _, _ in VARIANTS.values())
-SHORT = [(variant, -(-12 // FAMILIES[name])) for variant, (name, _, _) in VARIANTS.items()]
-"""At least 12 kills for each family, shared among its variants."""
+SHORT = [(variant, -(-6 // FAMILIES[name])) for variant, (name, _, _) in VARIANTS.items()]
+"""At least 6 kills for each family, shared among its variants."""
 FULL = [pytest.param(variant, 200, marks=pytest.mark.full) for variant in VARIANTS]
 
 

@@ -62,7 +62,9 @@ def hang() -> None:
     time.sleep(60)
 
 
-@pytest.mark.parametrize(("act", "timeout"), [(die, 60.0), (fail, 60.0), (hang, 4.0)])
+@pytest.mark.parametrize(
+    ("act", "timeout"), [(die, 60.0), (fail, 60.0), pytest.param(hang, 4.0, marks=pytest.mark.full)]
+)
 def test_a_worker_in_trouble_is_named(
     act: Callable[[], None], timeout: float, pictures: Path, survived: Record
 ) -> None:

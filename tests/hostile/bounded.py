@@ -17,8 +17,10 @@ from typing import Any
 from unittest.mock import patch
 
 from ganglion.errors import GanglionError
+from tests.budgets import REFERENCE, fixed_work
 
 MOST_SECONDS = 2.0
+"""Seconds of the processor, on a machine of the usual pace; slower ones are allowed more."""
 MOST_BYTES = 300 << 20
 PATIENCE = 30.0
 """Seconds after which an attempt counts as hanging and is killed."""
@@ -44,7 +46,13 @@ class Outcome:
         return self.error is not None and not self.defect and self.is_bounded()
 
     def is_bounded(self, attempts: int = 1) -> bool:
-        return self.seconds < attempts * MOST_SECONDS and self.bytes < MOST_BYTES
+        return self.seconds < attempts * MOST_SECONDS * slowness() and self.bytes < MOST_BYTES
+
+
+@cache
+def slowness() -> float:
+    """Return how many times as long as usual this machine takes for a fixed piece of work, at least 1."""
+    return max(1.0, min(fixed_work() for _ in range(3)) / REFERENCE)
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, patience: float = PATIENCE) -> Outcome:

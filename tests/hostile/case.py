@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ganglion.data.dataset import Kind
 
+Through = Callable[..., tuple[str, ...]]
+"""How an input comes in: what it is called with, and what kind is wanted, to the notes on it."""
 Make = Callable[[Path], Path | str]
 CASES: list["Case"] = []
 
@@ -21,26 +23,32 @@ class Case:
     make: Make
     wanted: Kind | None = None
     """What the input is read as, where that does not follow from what lies there."""
+    through: Through | None = None
+    """Where the input comes in, if not as data that is read and looked at."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.name}"
 
 
-def refused(kind: str, name: str, *said: str, wanted: Kind | None = None) -> Callable[[Make], Make]:
+def refused(
+    kind: str, name: str, *said: str, wanted: Kind | None = None, through: Through | None = None
+) -> Callable[[Make], Make]:
     """Register what `make` writes into a folder as an input that is refused with these words."""
 
     def register(make: Make) -> Make:
-        CASES.append(Case(kind, name, said, False, make, wanted))
+        CASES.append(Case(kind, name, said, False, make, wanted, through))
         return make
 
     return register
 
 
-def accepted(kind: str, name: str, *said: str, wanted: Kind | None = None) -> Callable[[Make], Make]:
+def accepted(
+    kind: str, name: str, *said: str, wanted: Kind | None = None, through: Through | None = None
+) -> Callable[[Make], Make]:
     """Register what `make` writes into a folder as an input that is read, with these words in its notes."""
 
     def register(make: Make) -> Make:
-        CASES.append(Case(kind, name, said, True, make, wanted))
+        CASES.append(Case(kind, name, said, True, make, wanted, through))
         return make
 
     return register

@@ -6,7 +6,7 @@ from typing import Any
 
 from ganglion.cli import main
 from ganglion.data.catalogue import read
-from ganglion.data.check import check
+from ganglion.data.check import check, other_kind
 from ganglion.data.dataset import Kind
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
@@ -15,7 +15,7 @@ from ganglion.errors import DataError
 def read_and_judge(source: Path | str, wanted: Kind | None = None) -> tuple[str, ...]:
     """Do what training does with data before anything is built, and return the notes and warnings."""
     dataset = read(source, DataSettings(), wanted)
-    findings = check(dataset)
+    findings = [*other_kind(dataset, wanted), *check(dataset)]
     stops = [finding for finding in findings if finding.level == "stop"]
     if stops:
         raise DataError(stops[0].message, where=dataset.source, found=", ".join(stops[0].where))

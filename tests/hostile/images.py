@@ -178,10 +178,10 @@ def _(folder: Path) -> Path:
     return folder / "set"
 
 
-@refused("image", "100,000 files that are no images", "no images in this folder", "100000 .dat")
+@refused("image", "100,000 files that are no images", "no images in this folder", "100000 .bin")
 def _(folder: Path) -> Path:
     for number in range(100_000):
-        (folder / f"{number}.dat").touch()
+        (folder / f"{number}.bin").touch()
     return folder
 
 

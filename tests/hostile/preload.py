@@ -16,7 +16,7 @@ from ganglion.data.formats.images import cifar, idx
 from ganglion.models import find
 from ganglion.runs import opening as description
 from ganglion.runs import session
-from ganglion.tasks import classification, forecasting
+from ganglion.tasks import authenticity, classification, compression, detection, driving, forecasting, text_to_image
 
 Image.init()
 torch.set_num_threads(1)
@@ -25,11 +25,15 @@ figures.curves([{"step": 1, "loss": 1.0}]).savefig(io.BytesIO(), format="png")
 
 __all__ = (
     "answer",
+    "authenticity",
     "backend",
     "check",
     "cifar",
     "classification",
+    "compression",
     "data",
+    "detection",
+    "driving",
     "forecasting",
     "idx",
     "memory",
@@ -38,5 +42,6 @@ __all__ = (
     "session",
     "tabular",
     "text",
+    "text_to_image",
     "train",
 )

@@ -71,7 +71,9 @@ def test_no_pickle_is_ever_run(tmp_path: Path, runs: Callable[[str], Path]) -> N
         assert not canary.exists()
 
 
-@pytest.mark.parametrize("door", ["evaluate", "resume", "predict", "inspect", "runs"])
+@pytest.mark.parametrize(
+    "door", ["evaluate", "resume", "predict", pytest.param("inspect", marks=pytest.mark.full), "runs"]
+)
 def test_no_pickle_in_a_run_folder_is_run(door: str, tmp_path: Path, runs: Callable[[str], Path]) -> None:
     canary, folder, payloads = tmp_path / "canary", tmp_path / "run", tmp_path / "payloads"
     payloads.mkdir()

@@ -75,6 +75,10 @@ def test_a_shape_that_does_not_fit_is_named_with_the_one_that_does(system: Syste
         assert "layer" not in error.where or taken.network.get_submodule(path)
 
 
+CONVERTS = ("dqn", "trader", "cgan", "colouriser", "compressor", "generated-image-detector", "rbm-recommender")
+"""Systems whose networks turn whole numbers into others themselves."""
+
+
 @SYSTEMS
 def test_numbers_of_another_type_are_named(system: System) -> None:
     taken = taken_home(system)
@@ -82,7 +86,7 @@ def test_numbers_of_another_type_are_named(system: System) -> None:
         taken.ask(torch.zeros(2, *taken.shape, dtype=torch.float64))
     with pytest.raises(ShapeError, match=r"a network takes (a tensor|tensors)"):
         taken.network(torch.zeros(2, *taken.shape).numpy(), *taken.beside(2))
-    if taken.dtype.is_floating_point and system.name not in ("dqn", "colouriser"):  # which convert bytes
+    if taken.dtype.is_floating_point and system.name not in CONVERTS:
         with pytest.raises(ShapeError, match=r"(?s)torch.int64.*inputs.to"):
             taken.ask(torch.zeros(2, *taken.shape, dtype=torch.int64))
 

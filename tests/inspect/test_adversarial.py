@@ -76,6 +76,34 @@ def test_separation_is_the_area_under_the_curve() -> None:
     assert look(maps, {"inputs": normal(2)}, 0).separation == 0.875
 
 
+class Company(nn.Module):
+    """Scores samples by their mean, less the mean of their batch."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.layers(samples.mean(1, keepdim=True))
+
+
+class Judging(Pair):
+    """Players whose discriminator really judges."""
+
+    def __init__(self, generated: Tensor, discriminator: nn.Module) -> None:
+        self.generator, self.discriminator, self.generated = nn.Linear(2, 2), discriminator, generated  # type: ignore[assignment]
+
+    def discriminate(self, samples: Tensor, batch: Batch) -> Tensor:
+        return self.discriminator(samples)
+
+
+def test_what_a_batch_hides_a_mixed_one_shows() -> None:
+    lower, batch = normal(seed=1) - 9, {"inputs": normal()}
+    leaking = look(Judging(lower, Company(nn.BatchNorm1d(1))), batch, 0)
+    assert leaking.separation == pytest.approx(0.5, abs=0.1) and leaking.mixed == 1
+    assert look(Judging(lower, Company()), batch, 0).mixed is None  # it judges each by itself
+
+
 def test_a_slope_is_the_gradient_beside_the_weights() -> None:
     rule = Pair(normal(seed=1), (torch.zeros(200), torch.zeros(200)))
     for parameter in rule.generator.parameters():
@@ -92,6 +120,7 @@ ILL = {
     "discriminator-overfits": {"separation": 1.0},
     "generator-starved": {"generator_slope": 1e-6},
     "discriminator-too-weak": {"separation": 0.5, "difference": 0.95, "coverage": 0.3, "likeness": 0.4},
+    "batch-statistics-leaking": {"mixed": 0.2},
     "penalty-exploding": {"penalty": 500.0},
     "gradient-exploding": {"discriminator_slope": 50.0},
     "memorisation": {"copies": 0.9},

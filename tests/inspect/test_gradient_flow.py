@@ -1,6 +1,7 @@
 """Gradient statistics equal what backward leaves in `grad`, and each illness gets its name."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from ganglion.errors import UsageError
 from ganglion.inspect import gradient_flow
+from ganglion.nn.recurrent import LSTM, ConvLSTM, Recurrent
 
 
 def batch(features, samples=32):
@@ -129,3 +131,24 @@ def test_nothing_is_left_behind():
 def test_a_frozen_network_is_refused():
     with pytest.raises(UsageError, match="nothing to learn"):
         gradient_flow(nn.Linear(4, 4).requires_grad_(False), *batch(4), nn.MSELoss())
+
+
+@pytest.mark.parametrize("make", [lambda: LSTM(2, 4), lambda: ConvLSTM(2, [4])])
+@pytest.mark.parametrize("read", ["outputs", "state"])
+def test_a_recurrent_layer_lives_whose_state_is_read(make: Callable[[], Recurrent], read: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory = make()
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            outputs, ((hidden, cell),) = self.memory(inputs)
+            found = outputs[:, -1] if read == "outputs" else hidden + cell
+            return found * (torch.arange(4) != 1).reshape(
+                1, 4, *(1,) * (found.dim() - 2)
+            )  # of one unit nothing is read
+
+    network = Net()
+    inputs = torch.randn(3, 5, 2, *((6, 7) if isinstance(network.memory, ConvLSTM) else ()))
+    (layer,) = gradient_flow(network, inputs, torch.zeros(()), lambda outputs, _: outputs.square().mean()).layers
+    assert layer.dead == 0.25

@@ -10,6 +10,7 @@ from ganglion.models.adversarial import gan
 from ganglion.runs.doctor import check_up
 from ganglion.runs.run import open_run
 from ganglion.runs.session import train
+from ganglion.runs.tuning.trial import Assignment, run_trial
 from ganglion.settings import to_dict
 
 SHORT: dict[str, Any] = {
@@ -49,6 +50,13 @@ def test_a_collapse_is_found_with_the_run_and_told(collapsed: Path) -> None:
 def test_it_stops_where_asked_to(tmp_path: Path) -> None:
     with pytest.raises(CollapseError, match="same thing"):
         train("gan", "digits", out=tmp_path / "run", **SHORT, **COLLAPSING, on_collapse="stop")
+
+
+def test_a_trial_of_a_study_that_collapses_is_given_up(tmp_path: Path) -> None:
+    options = {**SHORT, **COLLAPSING, "evaluate_every": 1000}
+    outcome = run_trial(Assignment(system="gan", data="digits", folder=str(tmp_path / "trial"), options=options))
+    assert (outcome.state, outcome.steps) == ("pruned", 300)
+    assert "same thing" in outcome.reason
 
 
 def test_it_rolls_back_with_a_lower_rate_and_gives_up_in_the_end(tmp_path: Path) -> None:

@@ -174,3 +174,18 @@ def test_refuses_unknown_options_and_unsupervised_systems() -> None:
         Classifier("rbm").fit(rows, labels)
     with pytest.raises(UsageError, match="regression"):
         Regressor("lenet5").fit(rows, labels)
+
+
+def test_missing_numbers_are_read_as_those_of_a_table() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(5, 2, (120, 3))
+    labels = (rows[:, 0] > 5).astype(int)
+    gaps = rows.copy()
+    gaps[::7, 1] = np.nan
+    classifier = Classifier("mlp", epochs=30, random_state=0).fit(gaps, labels)
+    assert classifier.score(gaps, labels) > 0.9
+    one = np.array([[9.0, np.nan, 5.0]])
+    mean = np.array([[9.0, np.nanmean(gaps[:, 1]), 5.0]])
+    np.testing.assert_allclose(classifier.predict_proba(one), classifier.predict_proba(mean), atol=1e-6)
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.predict(np.array([[9.0, np.inf, 5.0]]))

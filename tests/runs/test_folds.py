@@ -13,6 +13,7 @@ from ganglion.data.catalogue import read
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, UsageError
 from ganglion.runs import folds
+from ganglion.runs.run import Run
 from ganglion.training.callback import Callback
 
 EVERY = {"evaluate_every": 2, "report_every": 2, "checkpoint_every": 2}
@@ -87,7 +88,29 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["resume", out, "--quiet"]) == 0
     shown = capsys.readouterr().out
     assert "deviation" in shown and "report" in shown
+    command = next(line for line in shown.splitlines() if line.startswith("next")).split()[3:]
+    assert command[-4:] == ["--validation", "0", "--test", "0"] and "--folds" not in command
+    assert main(["train", *command, "--out", str(tmp_path / "everything"), "--quiet"]) == 0
+    everything = Run(tmp_path / "everything").prepared_task().data
+    assert len(everything["train"]) == sum(
+        len(run.prepared_task().data["test"]) for run in folds.CrossValidation(out).runs
+    )
     assert main(["resume", out, "--epochs", "3"]) == 2
+
+
+def test_one_network_on_everything_takes_the_options_and_the_best_length(tmp_path: Path) -> None:
+    options = {**QUICK, "hidden_features": (8, 4), "patience": 3, "test": 0.3}
+    found = folds.cross_validate("mlp", "iris", folds=2, out=tmp_path / "folds", **options)
+    assert found.length is not None and found.on_everything is not None
+    words = found.on_everything.split()
+    assert words[:5] == ["ganglion", "train", "mlp", "--data", "iris"]
+    assert words[words.index("--hidden-features") :][:3] == ["--hidden-features", "8", "4"]
+    assert words.count("--test") == 1 and "--patience" not in words
+    assert words.count("--epochs") + words.count("--steps") == 1
+
+
+def test_arrays_have_no_name_to_train_on_by_a_command(finished: folds.CrossValidation) -> None:
+    assert finished.on_everything is None
 
 
 def test_what_cannot_be_divided_is_refused(tmp_path: Path, finished: folds.CrossValidation) -> None:

@@ -140,6 +140,7 @@ def test_short_reviews_over_three_seeds(tmp_path: Path) -> None:
         task = Categorisation.prepare(fixed, config, settings, seed)
         seed_all(seed)
         rule = find("sentiment").load().build(task.config)
+        task.begin(rule)
         trainer = Trainer(
             rule, task.loader(rule, seed), trainer_settings, evaluate=task.evaluate, measures=task.measures
         )

@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import itertools
+from functools import partial
 from pathlib import Path
 
 import gymnasium
@@ -12,6 +13,7 @@ from torch import nn
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.environments.rendering import DRAWINGS, WIDTH, record_episode
+from ganglion.data.environments.vector import make_environment
 from ganglion.data.settings import DataSettings
 from ganglion.errors import ConfigurationError, MissingExtraError
 from ganglion.models.reinforcement.dqn import TINY, build
@@ -116,7 +118,9 @@ def test_an_environment_without_pictures_still_has_its_curve_and_a_clear_error_o
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "MountainCar-v0", "Acrobot-v1"])
 def test_classic_control_is_drawn_and_moves(name: str) -> None:
-    pictures, rate = record_episode(name, lambda shown: torch.zeros(len(shown), dtype=torch.int64), seed=0, limit=20)
+    pictures, rate = record_episode(
+        partial(make_environment, name), lambda shown: torch.zeros(len(shown), dtype=torch.int64), seed=0, limit=20
+    )
     assert pictures.dtype == np.uint8 and pictures.ndim == 4 and rate > 0
     assert gymnasium.spec(name).name in DRAWINGS
     assert (pictures[0] != pictures[-1]).any()

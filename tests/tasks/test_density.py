@@ -18,8 +18,8 @@ from ganglion.models.energy.rbm import TINY, Config, build
 from ganglion.nn.energy import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
 from ganglion.runs.writing import write
-from ganglion.tasks import density
-from ganglion.tasks.density import Density, Predict, pseudo_log_likelihood
+from ganglion.tasks.density import Density, Predict
+from ganglion.tasks.measures.pseudo_likelihood import pseudo_log_likelihood
 from tests.tasks.asking import ask
 
 
@@ -132,12 +132,12 @@ def test_judging_is_repeatable_and_leaves_the_random_state_alone() -> None:
     assert task.evaluate(rule, "test") == first
 
 
-def test_asking_for_fewer_units_estimates_the_same_pseudo_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_for_fewer_units_estimates_the_same_pseudo_likelihood() -> None:
     torch.manual_seed(0)
     machine, visible = BernoulliRBM(10, 5, deviation=1.0), binary_states(10).float().repeat(4, 1)
     full = pseudo_log_likelihood(machine, visible)
-    monkeypatch.setattr(density, "JUDGED", len(visible) * 5 * 3)
-    assert pseudo_log_likelihood(machine, visible) == pytest.approx(full, rel=0.03)
+    fewer = pseudo_log_likelihood(machine, visible, judged=len(visible) * 5 * 3)
+    assert fewer == pytest.approx(full, rel=0.03)
 
 
 def test_a_restored_task_answers_like_the_prepared_one() -> None:
@@ -165,3 +165,51 @@ def test_without_held_back_parts_the_training_part_is_judged() -> None:
     assert not task.has_validation
     assert task.evaluate(build(task.config), "test")["free_energy_gap"] == 0
     assert "no test part" in task.notes[-1]
+
+
+def test_numbers_are_modelled_as_they_are_and_come_back_in_the_users_units() -> None:
+    random = np.random.default_rng(0)
+    side = np.where(random.random((300, 1)) < 0.5, -1.0, 1.0)
+    rows = (np.array([[170.0, 70.0]]) + side * [[10.0, 12.0]] + random.normal(0, 3, (300, 2))).astype(np.float32)
+    table = Dataset.of(name="people", kind="tabular", inputs=rows, column_names=("height", "weight"))
+    config = Config(
+        visible="gaussian", hidden_units=4, gibbs_steps=1, num_chains=64, descent=Descent(learning_rate=3e-3)
+    )
+    task = Density.prepare(table, config, DataSettings(batch_size=32), seed=0)
+    torch.manual_seed(0)
+    rule, done = build(task.config), 0
+    loader = task.loader(rule, seed=0)
+    while done < 1200:
+        for batch in loader:
+            rule.step(batch)
+            done += 1
+    measured, baseline = task.evaluate(rule, "test"), task.baseline()
+    with torch.no_grad():
+        exact = float((-rule.home.free_energy(task.visible["test"])).mean() - rule.home.log_partition())  # type: ignore[operator]
+    assert measured["log_likelihood"] == pytest.approx(exact, abs=0.1)
+    assert exact > baseline["log_likelihood"] + 0.5
+    assert measured["pseudo_log_likelihood"] > baseline["pseudo_log_likelihood"] + 0.5
+    pictures = task.figures(rule)
+    assert {*pictures} == {"receptive_fields", "reconstructions", "samples"}
+    for picture in pictures.values():
+        assert [label.get_text() for label in picture.axes[0].get_xticklabels()] == ["height", "weight"]
+    shown = pictures["reconstructions"].axes[0].images[0].get_array()
+    np.testing.assert_allclose(shown, task.visible["test"][: len(shown)])
+    restored = Density.restore(json.loads(json.dumps(task.state())), task.config)
+    drawn = ask(restored, rule.home, "generate", count=64)
+    heights, weights = (np.array([row[name] for row in drawn]) for name in ("height", "weight"))
+    assert abs(heights.mean() - 170) < 6
+    assert np.corrcoef(heights, weights)[0, 1] > 0.6
+
+
+def test_pictures_of_numbers_keep_their_greys() -> None:
+    marks = digits(60).inputs // 3 + 40
+    grey = Dataset.of(name="greys", kind="image", inputs=marks.astype(np.uint8))
+    task = Density.prepare(grey, Config(visible="gaussian", hidden_units=4), DataSettings(), seed=0)
+    seen = task.visible["train"]
+    assert seen.mean().abs() < 1e-5
+    assert seen.std().item() == pytest.approx(1, abs=1e-5)
+    shown = task._in_their_range(seen) * 255
+    assert sorted(shown.round().unique().tolist()) == [40.0, 125.0]
+    rule = build(task.config)
+    assert ask(task, rule.home, "generate", count=2).shape == (2, 6, 6, 1)

@@ -1,5 +1,7 @@
 """Detection: proposals beside the data, answers in pixels of the picture, misses and false alarms."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,17 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ganglion
+from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Boxes, Field
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
-from ganglion.errors import CheckpointError
+from ganglion.errors import CheckpointError, DataError, UsageError
 from ganglion.models.convolutional.fast_rcnn import TINY
 from ganglion.nn.images.boxes import overlaps
 from ganglion.rules.descend import Descent
 from ganglion.rules.detection import Detection as Rule
-from ganglion.tasks.answers import Images
+from ganglion.tasks.answers import Binary, Images
 from ganglion.tasks.detection import Detection, Predict
 
 SHAPES = generate("shapes", count=20)
@@ -83,7 +86,7 @@ def test_what_is_seen_perfectly_is_perfect() -> None:
     assert task.evaluate(rule, "test")["map_50"] == 1
     assert 0 < task.baseline()["map_50"] < 0.7
     assert any("proposals cover 100.0% of dark, 100.0% of bright" in note for note in task.notes)
-    assert set(task.figures(rule)) == {"found", "precision_recall"}
+    assert set(task.figures(rule)) == {"found", "free_response", "precision_recall"}
     assert task.sheet(rule.home).ndim == 3
 
 
@@ -147,6 +150,75 @@ def test_boxes_of_a_large_photo_are_in_its_own_pixels(tmp_path: Path) -> None:
         [row[side] for side in ("left", "top", "right", "bottom")] for row in answer.rows if row["label"] == "bright"
     ]
     assert np.abs(np.array(boxes) / 12 - [4, 5, 16, 17]).max(axis=1).min() <= 4
+
+
+def test_answers_as_coco_can_be_learnt_from(tmp_path: Path) -> None:
+    """What is found is written beside the pictures, and read as boxes of the same names, places and pictures."""
+    data = squares(proposals=False, size=(64, 96))
+    for number in range(2):
+        Image.fromarray(np.asarray(data.inputs[number])[..., 0]).save(tmp_path / f"{number}.png")
+    task = Detection.restore(prepared(squares()).state(), prepared(squares()).config)
+    rows = task.predict(Sees(), Predict(inputs=[tmp_path], least=0.3)).rows
+    answer = task.predict(Sees(), Predict(inputs=[tmp_path], least=0.3, coco=True))
+    assert isinstance(answer, Binary) and answer.ending == ".json"
+    (tmp_path / "annotations.json").write_bytes(answer.content)
+    back = read(str(tmp_path), DataSettings(), kind="image-boxes")
+    assert set(back.fields["boxes"].names) == {row["label"] for row in rows} and len(back) == 2
+    corners = np.concatenate([one.corners for one in back.fields["boxes"].values])
+    told = [[row[side] for side in ("left", "top", "right", "bottom")] for row in rows]
+    np.testing.assert_allclose(corners, told, atol=0.11)
+
+
+def in_files(folder: Path, count: int = 3) -> Dataset:
+    """Pictures in files with their boxes, and proposals in a table beside them."""
+    data = squares(size=(64, 96))
+    images, annotations, rows = [], [], ["picture,left,top,right,bottom"]
+    for number in range(count):
+        name = f"{number}.png"
+        Image.fromarray(np.asarray(data.inputs[number])[..., 0]).save(folder / name)
+        images.append({"id": number, "file_name": name})
+        own = data.fields["boxes"].values[number]
+        for (left, top, right, bottom), of in zip(own.corners.tolist(), own.classes.tolist(), strict=True):
+            box = [left, top, right - left, bottom - top]
+            annotations.append({"image_id": number, "category_id": int(of), "bbox": box})
+        rows += [f"{name},{','.join(map(str, box))}" for box in own.corners.tolist()]
+    categories = [{"id": number, "name": name} for number, name in enumerate(("dark", "bright"))]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "objects.json").write_text(json.dumps(content))
+    (folder / "proposals.csv").write_text("\n".join(rows))
+    return read(str(folder), DataSettings(), kind="image-boxes")
+
+
+def test_proposals_of_a_file_are_looked_at_where_they_are_asked_for(tmp_path: Path) -> None:
+    data = in_files(tmp_path)
+    config = replace(TINY, proposals="file", most_proposals=1)
+    task = Detection.prepare(data, config, DataSettings(), seed=0)
+    (column,) = [batch["proposals"] for batch in task.data.batches("test")]
+    assert column.shape[1] == 1  # of two in the file
+    both = Detection.restore(task.state(), replace(task.config, most_proposals=9))
+    answer = both.predict(Sees(), Predict(inputs=[tmp_path / "0.png"], least=0.3))
+    boxes = sorted([row[side] for side in ("left", "top", "right", "bottom")] for row in answer.rows)
+    assert np.abs(np.array(boxes) - [[4, 5, 16, 17], [30, 18, 42, 30]]).max() < 0.5  # just as they are in the file
+    assert "2 proposals are read from proposals.csv" in answer.notes[0]
+    made = Detection.prepare(data, TINY, DataSettings(), seed=0)
+    assert any("proposals.csv is not used" in note for note in made.notes)
+    (column,) = [batch["proposals"] for batch in made.data.batches("test")]
+    assert column.shape[1] > 2
+
+
+def test_where_no_file_proposes_anything_it_is_said(tmp_path: Path) -> None:
+    data, config = in_files(tmp_path), replace(TINY, proposals="file")
+    task = Detection.prepare(data, config, DataSettings(), seed=0)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "proposals.csv").rename(tmp_path / "boxes.csv")
+    (tmp_path / "0.png").rename(tmp_path / "new" / "0.png")
+    for inputs in ([tmp_path / "new" / "0.png"], [np.asarray(data.inputs[0])]):
+        with pytest.raises(UsageError, match="that a file proposes"):
+            task.predict(Sees(), Predict(inputs=inputs))
+    named = Predict(inputs=[tmp_path / "new" / "0.png"], proposals=str(tmp_path / "boxes.csv"), least=0.3)
+    assert len(task.predict(Sees(), named).rows) == 2
+    with pytest.raises(DataError, match="no file of proposals"):
+        Detection.prepare(SHAPES, config, DataSettings(), seed=0)
 
 
 def test_a_damaged_run_is_refused() -> None:

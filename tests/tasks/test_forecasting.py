@@ -14,7 +14,7 @@ from ganglion.cli import main
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
 from ganglion.data.settings import DataSettings
-from ganglion.errors import ConfigurationError, DataError
+from ganglion.errors import ConfigurationError, DataError, UsageError
 from ganglion.figures import save
 from ganglion.models.recurrent.lstm_forecaster import TINY, build
 from ganglion.rules.descend import Descent
@@ -184,6 +184,31 @@ def test_a_restored_task_answers_the_same() -> None:
     assert again.state() == task.state()
     assert ask(again, rule.home, "forecast", steps=5) == ask(task, rule.home, "forecast", steps=5)
     assert ask(again, rule.home, "predict", inputs=wave(30)) == ask(task, rule.home, "predict", inputs=wave(30))
+
+
+def test_ways_on_spread_as_those_of_a_random_walk_do() -> None:
+    """A network that repeats the last value is right about a walk; k steps ahead it is off by sqrt(k) steps."""
+    steps = np.random.default_rng(0).normal(0, 2.0, 600)
+    task = prepared(np.cumsum(steps)[:, None], validation=0.25)
+    task.calibrate(back(1))
+    assert task.errors is not None and task.errors.shape == (100, 1, 1)
+    again = Forecasting.restore(json.loads(json.dumps(task.state())), task.config)
+    rows = ask(task, Back(1), "forecast", steps=25, samples=800)
+    assert rows == ask(again, Back(1), "forecast", steps=25, samples=800)
+    assert rows != ask(task, Back(1), "forecast", steps=25, samples=800, seed=1)
+    for ahead in (1, 9, 25):
+        row = rows[ahead - 1]
+        assert (row["a 0.9"] - row["a 0.1"]) / 2 == pytest.approx(1.2816 * 2 * ahead**0.5, rel=0.2)
+    with pytest.raises(UsageError, match="no errors"):
+        ask(prepared(wave()), Back(1), "forecast", samples=5)
+
+
+def test_ways_on_keep_the_quantiles_of_the_network() -> None:
+    task = Forecasting.prepare(series(wave()), replace(TINY, horizon=3, quantiles=(0.25, 0.5, 0.75)), DataSettings(), 0)
+    rule = build(task.config)
+    task.calibrate(rule)
+    row = ask(task, rule.home, "forecast", steps=5, samples=50)[4]
+    assert row["a 0.25"] < row["a"] < row["a 0.75"]
 
 
 def test_learns_to_beat_both_naive_methods(tmp_path: Path) -> None:

@@ -189,7 +189,11 @@ def test_in_tiles_that_fit_its_blocks_a_picture_is_as_in_one(monkeypatch: pytest
     picture = np.random.default_rng(0).integers(0, 256, (91, 120, 3), dtype=np.uint8)
     whole = task.transform(network, [picture])[0]
     monkeypatch.setattr(image_to_image, "fitting", lambda *given, **named: Tiling(side=40, **named))
-    np.testing.assert_array_equal(task.transform(network, [picture])[0], whole)
+    tiled = task.transform(network, [picture])[0]
+    np.testing.assert_allclose(
+        tiled.astype(int), whole.astype(int), atol=1
+    )  # a product may end on the other side of .5
+    assert np.mean(tiled != whole) < 0.001
 
 
 def test_no_answer_depends_on_the_others() -> None:

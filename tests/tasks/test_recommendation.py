@@ -1,5 +1,6 @@
 """Recommendation: nothing leaks, measures by hand, known and new users, and questions that are refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import ganglion
 from ganglion.data.sources.generators import generate
 from ganglion.errors import GanglionError
 from ganglion.models.autoencoder.recommender import Config, build
+from ganglion.models.energy import rbm_recommender
 from ganglion.runs.run import Run
 from ganglion.tasks.measures.recommendations import matrix_factorisation, ordered, quality_of_order
-from ganglion.tasks.recommendation import DataSettings, Recommendation
+from ganglion.tasks.recommendation import DataSettings, Predict, Recommendation
 from ganglion.tasks.shared.ratings import Known
 
 FEW = generate("film-ratings", count=3000)
@@ -141,3 +143,46 @@ def test_damaged_ratings_are_named(run: Run, state: dict | None) -> None:
     damaged = None if state is None else whole["known"] | state if "shape" in state else state
     with pytest.raises(GanglionError, match="damaged"):
         Recommendation.restore(whole | {"known": damaged}, run.config)
+
+
+@pytest.mark.parametrize("rows", ["users", "items"])
+def test_machines_of_levels_see_the_training_part_alone_and_answer_on_the_scale(rows: str) -> None:
+    changed = np.asarray(FEW.fields["ratings"].values).copy()
+    config, settings = rbm_recommender.Config(hidden_units=4, rows=rows), DataSettings(test=0.2)  # type: ignore[arg-type]
+    task = Recommendation.prepare(FEW, config, settings, seed=0)
+    for part in ("test", "validation"):
+        changed[task.data[part].index] = 6 - changed[task.data[part].index]  # type: ignore[index]
+    other = Recommendation.prepare(FEW.with_values(ratings=changed), config, settings, seed=0)
+    torch.manual_seed(0)
+    rule = rbm_recommender.build(task.config)
+    for ours, theirs in zip(task.loader(rule, 0), other.loader(rule, 0), strict=True):
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+        assert set(ours["ratings"].unique().tolist()) <= {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
+        rule.step(ours)
+    users, items = task._part("test").pair
+    answers = [one._foretold(rule.home, one._part("train"), users, items) for one in (task, other)]
+    assert np.array_equal(*answers)
+    assert answers[0].min() >= task.scale.lowest
+    assert answers[0].max() <= task.scale.highest
+
+
+def test_rows_of_a_machine_of_levels_are_what_there_is_more_of() -> None:
+    few = replace(
+        FEW, fields=FEW.fields | {"users": FEW.fields["items"], "items": FEW.fields["users"]}
+    )  # users and items change places
+    for data in (FEW, few):
+        task = Recommendation.prepare(data, rbm_recommender.SMALL, DataSettings(), seed=0)
+        assert task.config.in_features == min(task.known.shape) < max(task.known.shape)
+        assert next(iter(task.loader(rbm_recommender.build(task.config), 0)))["index"].max() < max(task.known.shape)
+
+
+def test_machines_of_levels_recommend_to_somebody_new() -> None:
+    task = Recommendation.prepare(FEW, rbm_recommender.Config(hidden_units=4), DataSettings(), seed=0)
+    torch.manual_seed(0)
+    rule = rbm_recommender.build(task.config)
+    liked = task.preprocessing["items"].labels[0]
+    asked = task.ask("predict", rule.home, Predict(inputs=["somebody"], rated=(f"{liked}=5",), count=3))
+    assert len(asked.rows) == 3  # type: ignore[attr-defined]
+    assert all(row["item"] != liked and 1 <= row["rating"] <= 5 for row in asked.rows)  # type: ignore[attr-defined]
+    with pytest.raises(GanglionError, match="outside the scale"):
+        task.ask("predict", rule.home, Predict(inputs=["somebody"], rated=(f"{liked}=9",)))

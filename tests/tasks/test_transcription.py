@@ -99,7 +99,7 @@ def test_learns_to_spell_four_words() -> None:
     assert isinstance(sounds, Ragged) and isinstance(letters, Ragged)
     few = torch.arange(4)
     batch = {"inputs": sounds.padded(few)[0], "targets": letters.padded(few)[0]}
-    for _ in range(150):  # of five seeds the worst has 0.04
+    for _ in range(250):  # after 150 the worst of five seeds had 0.04 on one processor, seed 0 had 0.15 on another
         rule.step(batch)
     found = [one.labels for one in best_path(rule.home.eval()(batch["inputs"]))]
     wanted = [tuple(row[row > 0].tolist()) for row in batch["targets"]]

@@ -62,14 +62,14 @@ def address(value: Tensor) -> int:
 
 
 class Waits(TorchDispatchMode):
-    """Notes where the host reads a number of the device."""
+    """Notes where the host reads a number of the device, or has to know how many there are."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found = ""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if function is torch.ops.aten._local_scalar_dense.default:
+        if function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default):
             self.found = "called a synchronizing operation"
         return function(*args, **(kwargs or {}))
 

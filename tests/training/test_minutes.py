@@ -7,7 +7,7 @@ import pytest
 
 from ganglion.errors import ConfigurationError
 from ganglion.models import find
-from ganglion.runs.options import settle
+from ganglion.runs.options import lengthened, settle
 from ganglion.training.callback import Training
 from ganglion.training.machine.seeding import seed_all
 from ganglion.training.run_folder import RunFolder
@@ -50,6 +50,17 @@ def test_a_run_has_one_length(lengths: dict[str, Any]) -> None:
 def test_minutes_take_the_place_of_the_epochs_of_the_index() -> None:
     settings = settle(find("mlp"), {"minutes": 2.0})[1]
     assert (settings.minutes, settings.epochs, settings.steps) == (2.0, None, None)
+
+
+def test_few_samples_are_passed_over_more_often_unless_the_user_says_how_often() -> None:
+    system = find("sentiment")
+    settings = settle(system, {})[1]
+    assert settings.epochs is not None and system.least_updates
+    few, many = 10, system.least_updates
+    assert lengthened(system, settings, few, ()).epochs == -(-system.least_updates // few) > settings.epochs
+    assert lengthened(system, settings, many, ()) == lengthened(system, settings, few, {"epochs"}) == settings
+    by_minutes = settle(system, {"minutes": 1.0})[1]
+    assert lengthened(system, by_minutes, few, {"minutes"}) == by_minutes
 
 
 def test_the_number_of_steps_is_what_fits() -> None:
@@ -169,7 +180,9 @@ def test_a_phase_that_runs_out_of_patience_leaves_its_time_to_the_others() -> No
     assert spent[1] == pytest.approx(2 * spent[2], abs=3)
 
 
-@pytest.mark.parametrize("kill", [5, 150, 300, 308, 315, 700, 905, 1000])
+@pytest.mark.parametrize(
+    "kill", [150, 308, *(pytest.param(kill, marks=pytest.mark.full) for kill in (5, 300, 315, 700, 905, 1000))]
+)
 def test_what_was_measured_of_each_phase_is_kept_by_whoever_resumes(kill: int, tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", "climber", {})
     with pytest.raises(ConnectionResetError):

@@ -15,7 +15,8 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
-from ganglion.errors import GanglionError, UsageError
+from ganglion.cli import processes
+from ganglion.errors import GanglionError, ProcessError, UsageError
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,14 @@ COMMANDS = (
     Command("info", "show:info", "one system: idea, equations, layers, flags", "Start", unparsed=True),
     Command("train", "train:train", "train a system on bundled data or your own", "Train", unparsed=True),
     Command("resume", "train:resume", "continue a run that was stopped, bit for bit", "Train"),
+    Command("launch", "launch:launch", "print a script for Slurm, SkyPilot or ssh", "Train", unparsed=True),
+    Command("tune", "tune:tune", "look for good settings of a system", "Train", unparsed=True),
     Command("evaluate", "answer:evaluate", "score a run on its test data, beside a baseline", "Use a run"),
     Command(
         "weights", "answer:weights", "write the weights of a run, by the names of torchvision or timm", "Use a run"
     ),
+    Command("serve", "serve:serve", "answer over HTTP, in batches", "Use a run"),
+    Command("export", "export:export", "take a network out: one ONNX file, or its weights", "Use a run"),
     Command("inspect", "inspect:LOOK", "look inside: backpropagation, layers, features, gradients", "Look"),
     Command("data", "data:DATA", "list the data sets, check your own data", "Look"),
     Command("runs", "runs:RUNS", "list, compare and clean run folders", "Look"),
@@ -70,12 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     heard: list[int] = []
     try:
-        with _noting_interruptions(heard), _warnings_as_lines():
+        with _noting_interruptions(heard), _warnings_as_lines(), processes.silence():
             code = _dispatch(words)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as stop:
-        return _fail(getattr(stop, "exit_code", 130), str(stop) or "interrupted")
+        return _fail(getattr(stop, "exit_code", 130), str(stop) or "interrupted", stop)
     except BrokenPipeError:
         # Whoever read our output has gone; a later flush must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,20 +88,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GanglionError as error:
         if debug:
             raise
-        return _fail(error.exit_code, f"error: {error}")
+        return _fail(error.exit_code, "error: {}", error)
     except OSError as error:  # a full disk, a folder without rights: nothing that ganglion could have known
         if debug:
             raise
         where, found = str(error.filename or ""), error.strerror or str(error)
         remedy = "make room, look at the rights, or choose another place"
-        return _fail(1, f"error: {GanglionError('the system refused a file', where=where, found=found, remedy=remedy)}")
+        refused = GanglionError("the system refused a file", where=where, found=found, remedy=remedy)
+        return _fail(1, "error: {}", refused)
     except Exception as error:
         if debug:
             raise
         if heard:  # by a library that was being imported, kept it to itself and is half made
-            return _fail(130, "interrupted")
+            return _fail(130, "interrupted", error)
         defect = f"error: this is a defect in ganglion: {type(error).__name__}: {' '.join(str(error).split())}"
-        return _fail(1, f"{defect}\n  try: repeat the command with --debug to see where it happened")
+        return _fail(1, f"{defect}\n  try: repeat the command with --debug to see where it happened", error)
 
 
 @contextmanager
@@ -113,13 +119,21 @@ def _warnings_as_lines() -> Iterator[None]:
 
 @contextmanager
 def _noting_interruptions(heard: list[int]) -> Iterator[None]:
-    """Note that Ctrl-C was pressed, besides raising what Python raises then."""
+    """Note that Ctrl-C was pressed, besides raising what Python raises then.
+
+    While torch is being imported that waits: what C++ calls there ends the process where it is interrupted.
+    """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
 
     def note(number: int, frame: Any) -> None:
+        if _is_half_imported("torch"):
+            again = threading.Timer(0.1, signal.raise_signal, [number])
+            again.daemon = True
+            again.start()
+            return
         heard.append(number)
         signal.default_int_handler(number, frame)
 
@@ -128,6 +142,10 @@ def _noting_interruptions(heard: list[int]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _is_half_imported(name: str) -> bool:
+    return bool(getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -140,6 +158,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"ganglion {ganglion.__version__}")
         return 0
     command = _find(words[0])
+    processes.refuse_alone(command.name)
     module, _, name = command.target.partition(":")
     target = getattr(import_module(f"ganglion.cli.{module}"), name)
     try:
@@ -209,6 +228,9 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def _fail(code: int, message: str) -> int:
-    print(message, file=sys.stderr)
+def _fail(code: int, message: str, error: BaseException) -> int:
+    """Say how this ended, in one of several processes that end together; `{}` stands for the error."""
+    if processes.may_speak(error):
+        error = processes.explained(error) if isinstance(error, ProcessError) else error
+        print(message.format(error) if isinstance(error, GanglionError) else message, file=sys.stderr)
     return code

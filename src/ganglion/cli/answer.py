@@ -9,7 +9,7 @@ from ganglion.cli.arguments import (
     Switch,
     refuse_unwritable,
 )
-from ganglion.cli.output import answer, print_scores
+from ganglion.cli.output import answer, print_rows, print_scores
 
 SHOWN = 3
 """Answers of several that fit into a table."""
@@ -33,17 +33,21 @@ def evaluate(
     from ganglion.runs.run import open_run
 
     run = open_run(folder)
-    metrics = run.evaluate(part, data)
+    metrics, groups = run.judged(part, data)
     baseline = run.result.get("baseline_metrics") if part == "test" else None
     if baseline is None:
         baseline = run.prepared_task(data).baseline() if part == "test" else {}
     score = run.task.score
     document = {"run": folder, "system": run.system.name, "part": part, "score_name": score, "score": metrics[score]}
-    answer(
-        document | {"metrics": metrics, "baseline_metrics": baseline},
-        json,
-        lambda: print_scores(run.system.name, part, score, metrics, baseline),
-    )
+    found = {} if groups is None else {"groups": groups.value}
+
+    def show() -> None:
+        print_scores(run.system.name, part, score, metrics, baseline)
+        if groups is not None:
+            print()
+            print_rows(groups)
+
+    answer(document | {"metrics": metrics, "baseline_metrics": baseline} | found, json, show)
 
 
 def weights(

@@ -28,12 +28,14 @@ if TYPE_CHECKING:  # a type checker sees plain types, tyro what makes its help s
     Folders: TypeAlias = tuple[str, ...]
     Functions: TypeAlias = tuple[str, ...]
     Image: TypeAlias = str
+    Images: TypeAlias = tuple[str, ...]
     Photo: TypeAlias = str
     Inputs: TypeAlias = tuple[str, ...]
     InputText: TypeAlias = str
     OptionalCount: TypeAlias = int | None
     OptionalFile: TypeAlias = Path | None
     OptionalFolder: TypeAlias = str | None
+    OptionalRate: TypeAlias = float | None
     OptionalText: TypeAlias = str | None
     OptionalKind: TypeAlias = str | None
 else:
@@ -46,6 +48,7 @@ else:
     Folders = _positional(tuple[str, ...], "DIR ...")
     Functions = _positional(tuple[str, ...], "NAME ...")
     Image = _positional(str, "IMAGE")
+    Images = _positional(tuple[str, ...], "IMAGE")
     Settings = _positional(tuple[str, ...], "NAME=VALUE ...")
     Photo = _positional(str, "PHOTO")
     Inputs = _positional(tuple[str, ...], "INPUT ...")
@@ -53,6 +56,7 @@ else:
     OptionalCount = _optional(int, "N")
     OptionalFile = _optional(Path, "FILE")
     OptionalFolder = _optional(str, "DIR")
+    OptionalRate = _optional(float, "X")
     OptionalText = _optional(str, "TEXT")
     OptionalKind = Annotated[str | None, tyro.conf.arg(name="as", metavar="KIND", help_behavior_hint="")]
 

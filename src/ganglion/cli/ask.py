@@ -15,7 +15,7 @@ from ganglion.runs import task_facts
 from ganglion.tasks.questions import unable
 
 if TYPE_CHECKING:
-    from ganglion.runs.run import Run
+    from ganglion.runs.answering import Answering
     from ganglion.tasks.answers import Answer
 
 VERBS = {
@@ -42,7 +42,7 @@ def offered() -> dict[str, list[str]]:
     """Return the verbs that can be asked, and the kinds of task that answer each.
 
     >>> offered()["forecast"]
-    ['forecasting']
+    ['forecasting', 'panel_forecasting']
     """
     kinds = {name: task_facts.load(name)["verbs"] for name in tasks.names()}
     able = {verb: [name for name, verbs in kinds.items() if verb in verbs] for verb in VERBS}
@@ -87,7 +87,7 @@ def usage(verb: str) -> str:
         lines += ["", textwrap.fill(f"{name.capitalize()}: {question['summary']}", 80, subsequent_indent="  ")]
         for field in question["fields"]:
             word = "INPUT ..." if field["given"] else flag(field["name"])
-            shown = "" if field["default"] in (None, "") else f" (default: {text(field['default'])})"
+            shown = "" if field["default"] in (None, "", []) else f" (default: {text(field['default'])})"
             lines.append(_flag_line(word, field["help"] + shown))
     lines += ["", "All:"]
     lines.append(_flag_line("--out PATH", "File to write, or folder for one file each; its ending says as what."))
@@ -106,14 +106,17 @@ def _several(words: list[str]) -> bool:
 
 
 def _is_run(word: str) -> bool:
+    """Return whether a word names the folder of a run, or a file that one was exported to."""
+    path = Path(word)
     try:
-        return (Path(word).expanduser() / "config.json").is_file()
+        return (path.expanduser() / "config.json").is_file() or (is_onnx(path) and path.expanduser().is_file())
     except (OSError, ValueError, RuntimeError):  # no name of a folder at all
         return False
 
 
 def _ask(verb: str, folder: str, words: list[str]) -> None:
-    facts = _facts_of(Path(folder).expanduser())
+    run = _exported(folder) if is_onnx(Path(folder)) else None
+    facts = _facts_of(Path(folder).expanduser()) if run is None else task_facts.load(run.task.name)
     if verb not in facts["verbs"]:
         raise unable(verb, facts["name"], facts["verbs"])
     from ganglion.cli.flags import parse_question
@@ -125,9 +128,10 @@ def _ask(verb: str, folder: str, words: list[str]) -> None:
         refuse_unwritable(path)
     if command.out:
         refuse_unwritable(Path(command.out), may_be_folder=True)
-    from ganglion.runs.run import open_run
+    if run is None:
+        from ganglion.runs.run import open_run
 
-    run = open_run(folder)
+        run = open_run(folder)
     conversation = next((field["name"] for field in question["fields"] if field["conversation"]), None)
     if conversation and conversation not in options:
         _talk(run, verb, conversation, options)
@@ -135,6 +139,17 @@ def _ask(verb: str, folder: str, words: list[str]) -> None:
     _show(run, verb, options, run.answer(verb, **options), command.out, command.json)
     for path in files:
         note(f"wrote {path}")
+
+
+def is_onnx(path: Path) -> bool:
+    """Return whether a name is that of a file that a run is exported to."""
+    return path.suffix.lower() == ".onnx"
+
+
+def _exported(file: str) -> "Answering":
+    from ganglion.runs.export.opened import ExportedRun
+
+    return ExportedRun(file)
 
 
 def _facts_of(folder: Path) -> dict[str, Any]:
@@ -151,10 +166,12 @@ def _facts_of(folder: Path) -> dict[str, Any]:
     return task_facts.load(name)
 
 
-def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: str | None, as_json: bool) -> None:
+def _show(
+    run: "Answering", verb: str, options: dict[str, Any], found: "Answer", out: str | None, as_json: bool
+) -> None:
     """Write the answer where a file is named or needed, and print what can be printed."""
     from ganglion.runs.writing import usual_file, write
-    from ganglion.tasks.answers import Images, Rows, Strokes, Text
+    from ganglion.tasks.answers import Binaries, Images, Rows, Strokes, Text
 
     for sentence in found.notes:
         note(f"note: {printable(sentence)}")
@@ -168,7 +185,7 @@ def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: 
         answer({**description, "text": found.text}, as_json, lambda: print(found.text))
     else:
         known = next((form.value for form in found.also if isinstance(form, Rows)), None)
-        if known is None and isinstance(found, Images | Strokes):
+        if known is None and isinstance(found, Binaries | Images | Strokes):
             known = [dict(row) for row in found.rows]
         rows = {"rows": known} if known else {}
         answer({**description, "out": str(path), **rows}, as_json, lambda: print(path))
@@ -176,7 +193,7 @@ def _show(run: "Run", verb: str, options: dict[str, Any], found: "Answer", out: 
         note(f"wrote {path}: {remark}")
 
 
-def _talk(run: "Run", verb: str, field: str, options: dict[str, Any]) -> None:
+def _talk(run: "Answering", verb: str, field: str, options: dict[str, Any]) -> None:
     """Ask again and again, with all that was said before, until the input ends."""
     said: tuple[str, ...] = ()
     prompt = "> " if sys.stdin.isatty() else ""

@@ -3,6 +3,7 @@
 import os
 import textwrap
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,16 @@ AS = {
     "table": "tabular",
     **{
         kind: kind
-        for kind in ("series", "short-series", "text", "documents", "tagged", "text-pairs", "ratings", "drawings")
+        for kind in ("series", "panel", "short-series", "text", "documents", "tagged", "text-pairs", "ratings")
     },
     **{kind: kind for kind in ("image", "image-pairs", "image-domains", "image-masks", "image-boxes", "captions")},
-    **{kind: kind for kind in ("dialogues", "tunes", "sounds", "transcripts", "films")},
+    **{kind: kind for kind in ("drawings", "dialogues", "tunes", "sounds", "transcripts", "films")},
 }
 """What data can be checked as, and the name of that kind."""
 
 
+MOST_TRIED = 16 << 20
+"""Bytes of the largest file that is tried as other kinds of data."""
 MOST_FILES = 100
 """Files of a folder that is tried as other kinds of data than the usual one."""
 
@@ -47,7 +50,7 @@ def list_data(*, json: Switch = False) -> None:
         for origin in dict.fromkeys(row["origin"] for row in rows):
             print(origin.capitalize())
             for row in (row for row in rows if row["origin"] == origin):
-                start = f"  {row['name']:<26}{row['kind']:<9}"
+                start = f"  {row['name']:<26}{row['kind']:<13}"
                 print(textwrap.fill(row["summary"], 80, initial_indent=start, subsequent_indent=" " * len(start)))
         missing = [row["name"] for row in rows if not row["here"]]
         if missing:
@@ -71,7 +74,7 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
     Args:
         source: Name of a data set, or path of your own data.
         reading: How the data is to be read; what is not given is found out.
-        kind: What to read the data as: table, series, short-series, text, documents, tagged, text-pairs,
+        kind: What to read the data as: table, series, panel, short-series, text, documents, tagged, text-pairs,
             ratings, drawings, image, image-pairs, image-domains, image-masks, image-boxes, captions, dialogues,
             tunes, sounds, transcripts, films.
         json: Print one JSON object.
@@ -85,8 +88,9 @@ def check_data(source: Name, *, reading: Reading, kind: OptionalKind = None, jso
     if kind is not None and kind not in AS:
         raise unknown_name("kind of data", kind, list(AS), where="--as")
     wanted: Any = None if kind is None else AS[kind]
-    settings = from_dict(DataSettings, {**reading, "allow_problems": True}, where="data")
+    settings = from_dict(DataSettings, {**reading}, where="data")
     findings = check_path(source, settings, wanted)
+    settings = replace(settings, allow_problems=True)
     try:
         dataset = read(source, settings, wanted)
     except DataError:  # which is then among the findings
@@ -130,6 +134,8 @@ def _other_kinds(source: str, settings: Any, wanted: Any) -> list[str]:
     path = Path(source)
     others = ("table", "series", "documents", "tagged", "text", "drawings") if path.is_file() else ("documents",)
     if wanted is not None or (path.is_dir() and len(list(islice(path.iterdir(), MOST_FILES))) == MOST_FILES):
+        return able
+    if path.is_file() and path.stat().st_size > MOST_TRIED:
         return able
     for name in others:
         with suppress(GanglionError):

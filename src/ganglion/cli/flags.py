@@ -12,6 +12,7 @@ from ganglion.cli.output import hanging, text
 from ganglion.data.settings import READ, WRITTEN, DataSettings
 from ganglion.models import System
 from ganglion.runs import facts, task_facts
+from ganglion.runs.command_lines import flag as flag
 from ganglion.training.settings import TrainerSettings
 
 COMMA = re.compile(r",(?![^(]*\))")
@@ -33,13 +34,17 @@ class Request:
 
 def parse(system: System, words: list[str]) -> Request:
     """Read the words behind `train NAME`; `name=value` is accepted for `--name value`."""
-    settings = {
+    command, options = _parse("train", system, _train_command(system), train_settings(system), words)
+    return Request(**vars(command), options=options)
+
+
+def train_settings(system: System) -> dict[str, list[dict[str, Any]]]:
+    """Return the fields of the three settings of a run by their titles, with what training starts from."""
+    return {
         system.name: [_form(system, "small"), *with_defaults(known_facts(system)["fields"], system)],
         "training": with_defaults(facts.fields(TrainerSettings()), system),
         "data": with_defaults(facts.fields(DataSettings()), system),
     }
-    command, options = _parse("train", system, _train_command(system), settings, words)
-    return Request(**vars(command), options=options)
 
 
 def parse_info(system: System, words: list[str]) -> tuple[bool, dict[str, Any]]:
@@ -55,7 +60,8 @@ def parse_question(verb: str, question: dict[str, Any], words: list[str]) -> tup
     given = [field for field in question["fields"] if field["given"]]
     asked = [field for field in question["fields"] if not field["given"]]
     settings = {verb: asked} | ({"reading": _of_data(WRITTEN)} if given else {})
-    command, options = parse_flags(f"ganglion {verb} RUN", question["summary"], _ask_command(given), settings, words)
+    program = f"ganglion {verb} RUN"
+    command, options = parse_flags(program, question["summary"], _ask_command(given), settings, words, bool(given))
     return command, options | {field["name"]: getattr(command, field["name"]) for field in given}
 
 
@@ -85,12 +91,17 @@ def _parse(
 
 
 def parse_flags(
-    program: str, summary: str, command: type, settings: dict[str, list[dict[str, Any]]], words: list[str]
+    program: str,
+    summary: str,
+    command: type,
+    settings: dict[str, list[dict[str, Any]]],
+    words: list[str],
+    inputs: bool = False,
 ) -> tuple[Any, dict[str, Any]]:
     """Return the command's own flags, as tyro fills them in, and the fields of the settings that were given."""
     parsed: Any = tyro.cli(
         _flags(command, settings),
-        args=spell_out(words, [field for fields in settings.values() for field in fields]),
+        args=spell_out(words, [field for fields in settings.values() for field in fields], inputs),
         prog=program,
         description=hanging(summary),
     )
@@ -121,32 +132,32 @@ def with_defaults(fields: list[dict[str, Any]], system: System) -> list[dict[str
     return [{**field, "default": start[field["name"]]} for field in fields]
 
 
-def flag(name: str) -> str:
-    """Return the flag of a field; one whose name is a word of Python has a stroke behind it, the flag has none.
+def spell_out(words: Iterable[str], fields: list[dict[str, Any]], inputs: bool = False) -> list[str]:
+    """Turn `name=value` into `--name value`, lists at their commas; a formula that follows its flag stays as it is.
 
-    >>> flag("generator_descent.learning_rate"), flag("class_")
-    ('--generator-descent.learning-rate', '--class')
-    """
-    return "--" + name.removesuffix("_").replace("_", "-")
-
-
-def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
-    """Turn `name=value` into `--name value`, lists at their commas, except among the values of a list flag.
+    Where `inputs` stand among the words, such as texts to judge, only names of fields are taken for flags.
 
     >>> widths = {"name": "hidden_features", "type": "tuple[int, ...]"}
     >>> spell_out(["hidden_features=64,32", "epochs=3"], [widths])
     ['--hidden-features', '64', '32', '--epochs', '3']
+    >>> spell_out(["--data", "y = x"], [widths])
+    ['--data', 'y = x']
     """
-    kinds = {field["name"]: field["type"] for field in fields}
+    kinds = {"out": "str"} | {field["name"]: field["type"] for field in fields}
     spelt: list[str] = []
     in_list = False
+    before = ""
     for word in words:
         name, equals, value = word.partition("=")
         name = name.replace("-", "_")
         if word.startswith("-"):
             in_list = kinds.get(name.removeprefix("__"), "").startswith("tuple")
             spelt.append(word)
-        elif not equals or (in_list and name not in kinds):
+        elif (
+            not equals
+            or not name.isidentifier()
+            or (name not in kinds and (inputs or in_list or before.startswith("--")))
+        ):
             spelt.append(word)
         elif kinds.get(name) == "bool" and value.lower() in ("true", "false"):
             spelt.append(flag(name if value.lower() == "true" else f"no_{name}"))
@@ -154,6 +165,7 @@ def spell_out(words: Iterable[str], fields: list[dict[str, Any]]) -> list[str]:
             in_list = False
             values = COMMA.split(value) if kinds.get(name, "").startswith("tuple") else [value]
             spelt += [flag(name), *values]
+        before = word
     return spelt
 
 

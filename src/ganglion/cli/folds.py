@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ganglion.cli.flags import Request
@@ -62,7 +63,7 @@ def _run(work: "Callable[..., CrossValidation]", as_json: bool, quiet: bool) -> 
             if progress:
                 progress.surface.close()
             if parents:
-                note(f"continue with  ganglion resume {parents[-1]}")
+                note(f"continue with  ganglion resume {quote(str(parents[-1]))}")
             raise
     answer(
         {"folder": str(found.folder), "system": found.description["system"], **found.to_dict()},
@@ -80,3 +81,6 @@ def _show(found: "CrossValidation") -> None:
             f" {words(length.monitor)} {text(length.value.mean)}"
         )
     print(f"report  {found.folder / 'report.html'}")
+    if command := found.on_everything:
+        print(f"next    {command}")
+        print("        for one network that learns from every sample: those above have each learnt without a fold")

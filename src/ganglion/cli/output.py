@@ -45,8 +45,8 @@ def print_scores(system: str, part: str, score: str, metrics: dict[str, Any], ba
 def text(value: Any) -> str:
     """Return a value as a reader wants it: grouped whole numbers, four significant digits, a dash for nothing.
 
-    >>> [text(value) for value in (61706, 0.98765, True, None, (64, 32), "digits")]
-    ['61,706', '0.9877', 'yes', '-', '64 32', 'digits']
+    >>> [text(value) for value in (61706, 0.98765, 0.99996, True, None, (64, 32), "digits")]
+    ['61,706', '0.9877', '0.99996', 'yes', '-', '64 32', 'digits']
     """
     if value is None or value == "" or value == () or value == []:
         return "-"
@@ -55,7 +55,8 @@ def text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        short = f"{value:.4g}"
+        return f"{value:.6g}" if short == "1" and value < 1 else short  # what is not whole does not look it
     if isinstance(value, list | tuple):
         return " ".join(text(item) for item in value)
     return str(value)

@@ -14,6 +14,9 @@ from ganglion.errors import GanglionError, UsageError
 from ganglion.files import read_json
 from ganglion.tables import size_text
 
+TOGETHER = ("study.json", "folds.json")
+"""The files that make one thing of the runs in a folder."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -57,6 +60,10 @@ class Found:
 def find_runs(root: str) -> list[Found]:
     """Return the runs in a folder and its sub-folders, oldest name first."""
     base = Path(root)
+    if base.is_file():
+        raise UsageError(
+            "a file has no runs", where=root, expected="a folder with runs", remedy="name the folder of the run"
+        )
     files = [base / "config.json", *base.glob("*/config.json"), *base.glob("*/*/config.json")]
     read = (open_folder(file.parent) for file in sorted(files))
     return [run for run in read if run]
@@ -119,7 +126,9 @@ def compare(folders: Folders, *, json: Switch = False) -> None:
     for folder in folders:
         run = open_folder(Path(folder))
         if run is None:
-            raise UsageError("not a run folder", where=folder, remedy="`ganglion runs list` shows the runs")
+            from ganglion.training.not_a_run import not_a_run
+
+            raise not_a_run(Path(folder))
         found.append(run)
     metrics = _union(run.result.get("metrics", {}) for run in found)
     settings = [_flat({key: run.config.get(key) for key in ("config", "trainer", "data_settings")}) for run in found]
@@ -154,12 +163,15 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def clean(root: Folders = ("runs",), *, yes: Switch = False, json: Switch = False) -> None:
     """Remove runs that were stopped and never finished; without --yes only say which.
 
+    Trials of a study and folds of a cross-validation belong to it and stay.
+
     Args:
         root: Folders to look in.
         yes: Really remove them.
         json: Print a list of JSON objects.
     """
-    stale = [run for folder in root for run in find_runs(folder) if not run.result and not run.is_locked]
+    unfinished = [run for folder in root for run in find_runs(folder) if not run.result and not run.is_locked]
+    stale = [run for run in unfinished if not any((run.folder.parent / name).exists() for name in TOGETHER)]
     rows: list[dict[str, Any]] = [
         {"run": str(run.folder), "state": run.state, "bytes": run.size, "removed": yes} for run in stale
     ]

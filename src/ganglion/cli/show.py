@@ -1,6 +1,8 @@
 """`list` and `info`, answered from the generated facts."""
 
 import textwrap
+from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import tyro
@@ -60,6 +62,12 @@ def info(words: list[str]) -> None:
         return
     if words[0].startswith("-"):
         raise UsageError("name the system before its flags", found=words[0], remedy="ganglion info lenet5 --json")
+    if (Path(words[0]) / "config.json").is_file():
+        raise UsageError(
+            "this is a run, and `info` explains systems",
+            where=words[0],
+            remedy=f"`ganglion inspect summary {quote(words[0])}` lists its layers, `ganglion runs list` its score",
+        )
     system = find(words[0])
     as_json, options = parse_info(system, words[1:])
     facts = known_facts(system)

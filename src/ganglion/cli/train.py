@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ganglion.cli import folds
+from ganglion.cli import folds, processes, tune
 from ganglion.cli.arguments import Folder, OptionalCount, OptionalText, Switch
 from ganglion.cli.flags import known_facts, parse
 from ganglion.cli.output import answer, duration, note, print_scores, print_table, text
@@ -29,13 +30,14 @@ def train(words: list[str]) -> None:
     system = find(words[0])
     request = parse(system, words[1:])
     if request.options.get("folds") and not request.options.get("fold"):
+        processes.refuse_alone("train --folds")
         folds.train(system.name, request)
         return
 
-    def prepare(callbacks: list["Callback"]) -> "Session":
+    def prepare(callbacks: list["Callback"]) -> "Session | Run":
         from ganglion.runs import session
 
-        return session.prepare(system.name, request.data, out=request.out, callbacks=callbacks, **request.options)
+        return session.begin(system.name, request.data, out=request.out, callbacks=callbacks, **request.options)
 
     _run(prepare, request.json, request.quiet)
 
@@ -64,9 +66,17 @@ def resume(
         quiet: Print the result only.
     """
     if folds.given(folder):
+        processes.refuse_alone("resume of a cross-validation")
         if epochs or steps or data or strict or exact:
             raise UsageError("a cross-validation goes on as it began", remedy="leave the flags out")
         folds.resume(folder, json, quiet)
+        return
+
+    if tune.given(folder):
+        processes.refuse_alone("resume of a study")
+        if epochs or steps or data or strict or exact:
+            raise UsageError("a study goes on as it began", remedy="leave the flags out")
+        tune.resume(folder, json, quiet)
         return
 
     def prepare(callbacks: list["Callback"]) -> "Session | Run":
@@ -123,9 +133,13 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
     from ganglion.cli.progress import Progress
     from ganglion.runs.run import Run
 
+    follows = processes.follows()
+    quiet = quiet or follows
     progress = None if quiet else Progress()
     prepared = prepare([progress] if progress else [])
     if isinstance(prepared, Run):
+        if follows:
+            return
         note(f"{prepared.folder} has finished; --epochs or --steps trains it longer")
         run = prepared
     else:
@@ -133,12 +147,17 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
             introduce(prepared)
         with progress or nullcontext():
             try:
-                run = prepared.fit()
+                prepared.work()
+                if follows:
+                    return
+                run = Run(prepared.files.path)
             except KeyboardInterrupt as stop:
                 if progress:
                     progress.surface.close()
+                if follows:
+                    raise
                 saved = "saved; " if getattr(stop, "saved", False) else ""
-                note(f"{saved}continue with  ganglion resume {prepared.files.path}")
+                note(f"{saved}continue with  ganglion resume {quote(str(prepared.files.path))}")
                 raise
     if not quiet:
         note()
@@ -148,10 +167,12 @@ def _run(prepare: Callable[[list["Callback"]], "Session | Run"], as_json: bool, 
 def introduce(session: "Session") -> None:
     """Say what will be trained, on what and where, before the first update."""
     from ganglion.runs.facts import summaries
+    from ganglion.runs.opening import build
 
     trainer, examples = session.trainer, session.system.load().examples(session.task.config)
     batch_size = getattr(trainer.loader, "batch_size", None)
-    for summary in summaries(session.rule, examples, batch_size).values():
+    rule = build(session.system, session.task.config) if trainer.learner.sharded else session.rule
+    for summary in summaries(rule, examples, batch_size).values():
         note(f"{summary}\n")
     for sentence in session.notes:
         note(f"note: {printable(sentence)}")
@@ -175,7 +196,7 @@ def show_result(run: "Run") -> None:
     print(f"report  {Path(run.folder) / 'report.html'}")
     if run.film:
         print(f"film    {run.film}")
-    print(f"next    {run.task.next_step.format(run=run.folder)}")
+    print(f"next    {run.task.next_step.format(run=quote(str(run.folder)))}")
 
 
 def _usage() -> str:

@@ -29,6 +29,14 @@ class Hardened(Protocol):
 
 
 @runtime_checkable
+class Gradual(Protocol):
+    """A rule that changes bit by bit in the course of a phase, as a function of the step."""
+
+    def reach(self, share: float) -> None:
+        """Get ready for the step that comes after a share, from 0 to 1, of the phase; 0 while that is not known."""
+
+
+@runtime_checkable
 class Mixing(Protocol):
     """A rule that can learn from pairs of samples that are mixed with each other."""
 
@@ -58,11 +66,20 @@ class SideBySide(Protocol):
 
 
 @runtime_checkable
-class Published(Protocol):
-    """A network whose weights others publish under names of their own."""
+class Steers(Protocol):
+    """A network that looks at a road, and whose outputs stand for a direction each."""
 
-    def published_names(self) -> dict[str, dict[str, str]]:
-        """Return, by the package that publishes them, what each of the network's layers is called there."""
+    auxiliary: nn.ModuleList
+    """Networks that learnt beside it to say the direction itself, as one output; there may be none."""
+
+    def directions(self, outputs: Tensor) -> Tensor:
+        """Return the direction (batch,) that outputs (batch, directions), or (batch, 1), mean."""
+
+    def hills(self, directions: Tensor) -> Tensor:
+        """Return what outputs should be, (batch, directions), for directions (batch,)."""
+
+    def weights_by_unit(self) -> tuple[Tensor, Tensor]:
+        """Return the weights of each hidden unit: (units, height, width) from pixels, (units, directions) onwards."""
 
 
 @runtime_checkable
@@ -126,11 +143,45 @@ class Blocked(Protocol):
 
 
 @runtime_checkable
+class Located(Protocol):
+    """A network whose one logit is the mean of what speaks for it at each place of images of any size."""
+
+    def evidence(self, images: Tensor) -> Tensor:
+        """Return what is averaged, `(batch, 1, places down, places across)`, of images `(batch, channels, height,
+        width)`.
+        """
+
+
+@runtime_checkable
 class Colourist(Protocol):
     """A network that says the colours of pictures of which it sees the lightness."""
 
     def colours(self, lightness: Tensor) -> Tensor:
         """Return a and b of CIE Lab `(batch, 2, height, width)` for L `(batch, 1, height, width)`."""
+
+
+@runtime_checkable
+class Coder(Protocol):
+    """A network that turns pictures into whole numbers, at several qualities, and those into pictures again."""
+
+    block: int
+    """Pixels of a side that one place of a code stands for; a picture is continued to a multiple of it."""
+    reach: int
+    """Pixels in each direction beyond which nothing matters to a code, or to a pixel that comes back."""
+    channels: int
+    """Numbers at each place of a code."""
+    qualities: int
+    context: nn.Module
+    """From whole numbers and qualities to means and logarithms of widths of each, from those that stand before it."""
+
+    def latents(self, images: Tensor) -> Tensor:
+        """Return codes (batch, channels, rows, columns) of images (batch, 3, height, width), black 0 and white 1."""
+
+    def scaled(self, latents: Tensor, quality: Tensor) -> Tensor:
+        """Return codes as finely as qualities (batch,) keep them, to be rounded."""
+
+    def pictures(self, codes: Tensor, quality: Tensor) -> Tensor:
+        """Return images (batch, 3, height, width) of rounded codes; they end with the last block."""
 
 
 @runtime_checkable
@@ -143,6 +194,17 @@ class Segmenter(Protocol):
 
     def at_every_pixel(self, images: Tensor) -> Tensor:
         """Return logits `(batch, classes, height, width)` of images `(batch, channels, height, width)`."""
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A network that finds objects in images without being told where to look."""
+
+    def find(self, images: Tensor) -> list[Tensor]:
+        """Return rows of left, top, right, bottom, class and probability `(objects, 6)` of each of images.
+
+        The surest come first; images are `(batch, channels, height, width)`.
+        """
 
 
 @runtime_checkable
@@ -239,8 +301,33 @@ class Staged(Protocol):
 
 
 @runtime_checkable
-class BinaryModel(Protocol):
-    """A network that gives vectors of zeros and ones a probability, and a Markov chain that draws them."""
+class Pausing(Protocol):
+    """A rule of players that do not play in all phases of a run."""
+
+    @property
+    def plays(self) -> bool:
+        """Whether there is a game in the present phase."""
+
+
+@runtime_checkable
+class Illustrator(Protocol):
+    """A network that draws what a text says in two stages, the second of which makes larger what the first drew."""
+
+    learnt: int
+    """Stages that have learnt, or are learning; 0 where texts are still being matched with pictures."""
+
+    def stages(self, latent: Tensor, tokens: Tensor) -> list[Tensor]:
+        """Return what each stage draws, (batch, channels, side, side), of noise (batch, features) and tokens (batch,
+        steps).
+        """
+
+    def fitting(self, pictures: Tensor, tokens: Tensor) -> Tensor:
+        """Return how well pictures (count, channels, side, side) fit texts of tokens (texts, steps): (count, texts)."""
+
+
+@runtime_checkable
+class DensityModel(Protocol):
+    """A network that gives vectors of visible units a probability or a density, and a Markov chain that draws them."""
 
     weight: Tensor
     """What each hidden unit responds to `(hidden, visible)`."""
@@ -257,13 +344,19 @@ class BinaryModel(Protocol):
     def reconstruct(self, visible: Tensor) -> Tensor:
         """Return the probabilities, (rows, units), of the visible units after one step there and back without noise."""
 
-    def gibbs_step(self, visible: Tensor, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
-        """Move every row of visible units, (rows, units), one step along the chain of p ~ exp(-E / temperature)."""
+    def wander(
+        self, visible: Tensor, steps: int, generator: torch.Generator | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """Return what visible units are expected to be, (rows, units), after steps of a chain of p ~ exp(-E /
+        temperature) from `visible`.
+        """
 
     def annealed_weights(
         self, base_bias: Tensor, *, chains: int = ..., generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return log weights (chains,) whose mean in the exponent is Z, from units of these log odds `(visible,)`."""
+        """Return log weights (chains,) whose mean in the exponent is Z, from independent units of these biases
+        `(visible,)`.
+        """
 
 
 @runtime_checkable

@@ -65,6 +65,8 @@ class LearningRule(ABC):
     phases: tuple[Phase, ...] = ()
     weighs: ClassVar[bool] = False
     """Whether samples count in the loss as `batch["weights"]` says, where that is there."""
+    shards: ClassVar[bool] = False
+    """Whether its networks are only called as they are, so that their weights may be spread over processes."""
     freezes: ClassVar[bool] = True
     """Whether parts can be kept as they start: those that only a gradient changes can."""
 

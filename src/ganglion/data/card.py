@@ -8,7 +8,10 @@ import numpy as np
 from ganglion.data.dataset import Dataset
 from ganglion.data.field_cards import EXAMPLES, field_line
 from ganglion.data.formats.tables import is_numeric, missing_in
+from ganglion.data.mixed_rows import MixedRows
 
+MOST_DESCRIBED = 100_000
+"""Samples that columns are described by where samples stay on disk."""
 MOST_LINES = 12
 """Columns that a note before training describes one by one."""
 
@@ -22,11 +25,12 @@ def card(dataset: Dataset) -> list[dict[str, str]]:
     {'column': 'size', 'type': 'numbers', 'range': '1.5 to 4', 'missing': '1', 'examples': '1.5, 4'}
     {'column': 'colour', 'type': 'texts', 'range': '2 different', 'missing': '', 'examples': 'red, blue'}
     """
+    dataset = dataset.in_memory(MOST_DESCRIBED)
     head = "column" if dataset.kind in ("tabular", "series") else "field"
     lines: list[dict[str, str]] = []
     for name, field in dataset.fields.items():
         if field.kind in ("rows", "series"):
-            rows = np.asarray(field.values)
+            rows = field.values if isinstance(field.values, MixedRows) else np.asarray(field.values)
             names = field.names or tuple(f"column {number + 1}" for number in range(rows.shape[1]))
             lines += [_line(called, typed(column)) for called, column in zip(names, rows.T, strict=True)]
         elif field.kind == "values" and dataset.kind == "tabular":

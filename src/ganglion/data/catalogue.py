@@ -8,7 +8,9 @@ import numpy as np
 
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.digests import fingerprint
-from ganglion.data.paths import WRITTEN_AS_TEXT, read_file, read_folder
+from ganglion.data.formats.shards.layout import ending_of, is_pattern
+from ganglion.data.formats.texts.encodings import guesses
+from ganglion.data.paths import WRITTEN_AS_TEXT, read_file, read_folder, read_pattern
 from ganglion.data.published import PUBLISHED
 from ganglion.data.reading import obeyed
 from ganglion.data.settings import DataSettings
@@ -67,8 +69,21 @@ ENTRIES = (
         "generated",
         "200 maps of houses of 64 x 64 pixels, and their fronts",
     ),
+    Entry(
+        "redrawn-photographs",
+        "image",
+        "generated",
+        "1500 pieces of 32 x 32 pixels of two photographs, as they are and as four decoders draw them",
+    ),
     Entry("shapes", "image-boxes", "generated", "120 pictures of discs, squares and triangles, with a box around each"),
+    Entry(
+        "pasted-faces", "image-boxes", "generated", "150 pieces of two photographs with drawn faces, a box around each"
+    ),
     Entry("scenes", "captions", "generated", "10000 drawn scenes of 48 x 48 pixels, and what is seen in each"),
+    Entry("unseen-pairs", "captions", "generated", "6000 such scenes, with things in the test part that only it shows"),
+    Entry("road-scenes", "image", "generated", "6000 views of bright roads, 30 x 32 pixels, and where to steer"),
+    Entry("mixed-road-scenes", "image", "generated", "6000 views of bright and dark roads, and where to steer"),
+    Entry("driven-road-scenes", "image", "generated", "6000 views of bright roads by a driver who does not err"),
     Entry("tales", "text", "generated", "6000 sentences of a small grammar, with clauses within clauses"),
     Entry("opinions", "documents", "generated", "8000 opinions on films, for or against"),
     Entry("tagged-sentences", "tagged", "generated", "1000 sentences with the part of speech of each word"),
@@ -81,15 +96,19 @@ ENTRIES = (
     Entry("syllables", "transcripts", "generated", "1200 strings of syllables in the same voices, and their spelling"),
     Entry("sketches", "drawings", "generated", "2400 drawings of faces, fish, flowers and houses, line by line"),
     Entry("tunes", "tunes", "generated", "500 jigs, reels, waltzes and polkas in ABC, with chords"),
-    Entry("moving-digits", "films", "generated", "1600 films of a digit that goes one of eight ways"),
-    Entry("passing-digits", "films", "generated", "2800 films of a digit that passes behind a slit: which one"),
-    Entry("turning-digits", "films", "generated", "1200 films of a digit that turns, with its way at every frame"),
-    Entry("bouncing-digits", "films", "generated", "1200 films of a digit that bounces off the edges, to be continued"),
+    Entry("moving-digits", "films", "generated", "2000 films of a digit that goes one of eight ways"),
+    Entry("passing-digits", "films", "generated", "3500 films of a digit that passes behind a slit: which one"),
+    Entry("turning-digits", "films", "generated", "1500 films of a digit that turns, with its way at every frame"),
+    Entry("bouncing-digits", "films", "generated", "1500 films of a digit that bounces off the edges, to be continued"),
     Entry("mnist", "image", "published", "70000 handwritten digits of 28 x 28 pixels, grey"),
     Entry("fashion-mnist", "image", "published", "70000 pieces of clothing of 28 x 28 pixels, grey, in 10 classes"),
     Entry("cifar-10", "image", "published", "60000 photographs of 32 x 32 pixels, colour, in 10 classes"),
     Entry("moving-mnist", "films", "published", "2500 films of two bouncing digits of MNIST, 64 x 64 pixels"),
 )
+
+
+MOST_GUESSES = 3
+"""Guesses of encodings that are said, of those of many files."""
 
 
 def describe() -> tuple[Entry, ...]:
@@ -121,9 +140,13 @@ def read(source: str | Path, settings: DataSettings, kind: Kind | None = None) -
     entry = next((entry for entry in ENTRIES if entry.name == str(source)), None)
     if isinstance(source, str) and is_formula(source):
         entry = Entry(source, "tabular", "generated", "points of a formula")
-    dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
+    with guesses() as guessed:
+        dataset = _read_path(named(source), settings, kind) if entry is None else _read_entry(entry, settings)
+    unsaid = [reason for reason in dict.fromkeys(guessed) if reason not in dataset.notes]
+    dataset = replace(dataset, notes=(*dataset.notes, *unsaid[:MOST_GUESSES]))
     told = dataset.kind == "image" and bool(dataset.target_names)  # by a table beside the pictures
-    is_text = entry is None and not dataset.source.lower().endswith((".npz", ".npy", ".parquet"))
+    is_text = entry is None and not dataset.source.lower().endswith((".npz", ".npy"))
+    is_text = is_text and (entry is not None or ending_of(Path(dataset.source)) is None)
     of_text = told or dataset.kind in WRITTEN_AS_TEXT
     return obeyed(dataset, settings, is_text and of_text)
 
@@ -193,6 +216,8 @@ def _holds(name: str, folder: Path) -> bool:
 
 
 def _read_path(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    if is_pattern(path):
+        return read_pattern(path, settings, kind)
     if not path.exists():
         if path.name == str(path) and not path.suffix:  # It looks like a name, not like a path.
             return _read_named(path.name, settings, kind)

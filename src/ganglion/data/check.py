@@ -15,7 +15,9 @@ from ganglion.data.field_findings import field_findings, overlap
 from ganglion.data.formats.folder_layout import walk
 from ganglion.data.formats.images.files import decode, in_threads
 from ganglion.data.formats.images.folders import ImageFiles, attempt
-from ganglion.data.leaks import leak_findings, series_leaks, text_leaks
+from ganglion.data.in_groups import InGroups
+from ganglion.data.leaks import known_leaks, leak_findings, series_leaks, text_leaks
+from ganglion.data.mixed_rows import MixedRows
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import divides_rows, sample_keys
 from ganglion.errors import DataError
@@ -32,19 +34,24 @@ FEWEST_STAND_INS = 2
 LARGEST = float(np.finfo(np.float32).max)
 """Of the numbers that a network computes with."""
 EXAMPLES = 5
-REPEATING: tuple[Kind, ...] = ("series", "text", "tagged")
+MOST_CHECKED = 100_000
+"""Samples that are looked at of those that stay on disk."""
+REPEATING: tuple[Kind, ...] = ("series", "panel", "text", "tagged")
 """Kinds of data in which what occurs again is no mistake."""
 
 _stop, _warn = partial(Finding, level="stop"), partial(Finding, level="warn")
 
 
-def check(dataset: Dataset) -> list[Finding]:
+def check(dataset: Dataset, seed: int = 0) -> list[Finding]:
     """Look for what makes a result doubtful: classes, repeated samples, overlap of parts, columns that say nothing.
+
+    Samples are told apart by the numbers that `seed` gives them, which the division into parts needs again.
 
     >>> rows = np.zeros((30, 1), dtype=np.float32)
     >>> [finding.message for finding in check(Dataset.of(name="zeros", kind="tabular", inputs=rows))]
     ['all 30 samples are the same']
     """
+    dataset = dataset.in_memory(MOST_CHECKED)
     findings = [*dataset.findings, *_count(dataset), *_classes(dataset), *_targets(dataset), *field_findings(dataset)]
     if dataset.kind in ("tabular", "series"):
         findings += _columns(dataset)
@@ -53,11 +60,22 @@ def check(dataset: Dataset) -> list[Finding]:
             findings += series_leaks(columns)
         elif dataset.targets is not None:
             findings += leak_findings(columns, dataset.targets)
+    if dataset.kind == "panel" and "known" in dataset.fields:
+        findings += known_leaks(*_longest(dataset))
     if dataset.kind == "documents" and dataset.targets is not None:
         findings += text_leaks(list(dataset.inputs), dataset.targets)
     if dataset.kind not in REPEATING and len(dataset):
-        findings += _repetitions(dataset)
+        findings += _repetitions(dataset, seed)
     return worst_first(findings)
+
+
+def _longest(dataset: Dataset) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the columns of the longest series of a panel, and those known in advance, over the same rows."""
+    values, known = dataset.fields["inputs"], dataset.fields["known"]
+    place = max(range(len(values)), key=lambda number: len(values[number]))
+    rows = len(values[place])
+    columns = dict(zip(values.names, values[place].T, strict=False))
+    return columns, dict(zip(known.names, known[place][:rows].T, strict=True))
 
 
 def check_path(source: str | Path, settings: DataSettings | None = None, kind: Kind | None = None) -> list[Finding]:
@@ -65,20 +83,40 @@ def check_path(source: str | Path, settings: DataSettings | None = None, kind: K
 
     What cannot be read is a finding, too. Raises `UsageError` where `source` names nothing.
     """
-    tolerant = replace(settings or DataSettings(), allow_problems=True, stream="yes")
+    dataset, refused = _read(source, settings or DataSettings(), kind)
+    if dataset is None:
+        return refused
+    kept_in_files = [one.values for one in dataset.fields.values() if isinstance(one.values, ImageFiles)]
+    in_archives = [path for values in kept_in_files if values.groups is not None for path in values.paths]
+    damaged = _damaged(in_archives or walk(Path(source).expanduser())[0]) if kept_in_files else []
+    damaged += _damaged_groups(dataset)
+    return refused + damaged + other_kind(dataset, kind) + check(dataset)
+
+
+def _read(source: str | Path, settings: DataSettings, kind: Kind | None) -> tuple[Dataset | None, list[Finding]]:
+    """Return data with whatever can be read of it, and what training would refuse; None where nothing can be read."""
+    tolerant = replace(settings, allow_problems=True, stream="yes")
     try:
-        dataset = read(source, tolerant, kind)
+        return read(source, replace(settings, stream="yes"), kind), []
     except DataError as error:
         where = tuple(text for text in (error.where, error.found) if text)
-        return [_stop(name="unreadable", message=error.what, where=where, remedy=error.remedy)]
-    kept_in_files = any(isinstance(field.values, ImageFiles) for field in dataset.fields.values())
-    damaged = _damaged(Path(source).expanduser()) if kept_in_files else []
-    return damaged + check(dataset)
+        refused = [_stop(name="unreadable", message=error.what, where=where, remedy=error.remedy)]
+    try:
+        return read(source, tolerant, kind), refused if "--allow-problems" in refused[0].remedy else []
+    except DataError:
+        return None, refused
 
 
-def _damaged(folder: Path) -> list[Finding]:
+def other_kind(dataset: Dataset, wanted: Kind | None) -> list[Finding]:
+    """Return the finding that data is of another kind than it was to be read as."""
+    if wanted in (None, dataset.kind) or (wanted, dataset.kind) == ("series", "panel"):  # of which one may be a series
+        return []
+    message = f"this is no data of the kind {wanted}: it can be read as {dataset.kind}"
+    return [_stop(name="other-kind", message=message, remedy="leave --as out, or look at other data")]
+
+
+def _damaged(files: Sequence[Path]) -> list[Finding]:
     """Find image files that cannot be decoded."""
-    files, _ = walk(folder)
     results = zip(files, in_threads(partial(attempt, partial(decode, raw=True)), files), strict=True)
     damaged = [f"{path} ({result.found or result.what})" for path, result in results if isinstance(result, DataError)]
     if not damaged:
@@ -88,11 +126,26 @@ def _damaged(folder: Path) -> list[Finding]:
     return [_stop(name="damaged-images", message=message, value=len(damaged), where=_few(damaged), remedy=remedy)]
 
 
+def _damaged_groups(dataset: Dataset) -> list[Finding]:
+    """Read samples that stay on disk to the end, so that damage is found before it ends a training."""
+    if not isinstance(dataset.main.values, InGroups):
+        return []
+    chosen = dataset.main.values.chosen
+    for group in range(len(chosen.counts)):
+        try:
+            for _ in chosen.chunks(group, list(dataset.fields)):
+                pass
+        except DataError as error:
+            where = tuple(filter(None, (error.where, error.found)))
+            return [_stop(name="damaged-shard", message=error.what, where=where, remedy=error.remedy)]
+    return []
+
+
 def _count(dataset: Dataset) -> Iterator[Finding]:
-    if len(dataset) < 2 and dataset.kind not in ("text", "films"):  # a text is one, and a film can be cut
+    if len(dataset) < 2 and dataset.kind not in ("text", "films", "panel"):  # a text is one, and the others can be cut
         message = f"there are too few samples: {len(dataset)}"
         yield _stop(name="too-few-samples", message=message, measure="samples", value=len(dataset), threshold=2)
-    elif len(dataset) < FEWEST_SAMPLES and dataset.kind != "text":
+    elif len(dataset) < FEWEST_SAMPLES and dataset.kind not in ("text", "panel"):
         message = f"there are only {len(dataset)} samples"
         yield _warn(
             name="few-samples", message=message, measure="samples", value=len(dataset), threshold=FEWEST_SAMPLES
@@ -159,15 +212,19 @@ def _targets(dataset: Dataset) -> Iterator[Finding]:
         yield _stop(name="constant-target", message="all targets are the same")
 
 
+def _rows(dataset: Dataset) -> np.ndarray | MixedRows:
+    return dataset.inputs if isinstance(dataset.inputs, MixedRows) else np.asarray(dataset.inputs)
+
+
 def _names(dataset: Dataset) -> tuple[str, ...]:
     """Return what the columns of rows or of a series are called."""
-    width = np.asarray(dataset.inputs).shape[1]
+    width = _rows(dataset).shape[1]
     return dataset.column_names or tuple(f"column {number + 1}" for number in range(width))
 
 
 def _columns(dataset: Dataset) -> Iterator[Finding]:
     """Look for columns that say nothing, or that say the target."""
-    rows = np.asarray(dataset.inputs)
+    rows = _rows(dataset)
     names = _names(dataset)
     constant, copies, infinite, gappy = [], [], [], {}
     for name, column in zip(names, rows.T, strict=True):
@@ -225,9 +282,9 @@ def stand_in(column: np.ndarray) -> float | None:
     return None
 
 
-def _repetitions(dataset: Dataset) -> Iterator[Finding]:
+def _repetitions(dataset: Dataset, seed: int) -> Iterator[Finding]:
     """Look for samples that occur again, with other targets, or in the test part."""
-    keys = sample_keys(dataset)
+    keys = sample_keys(dataset, seed)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     if len(first) == 1 and len(keys) > 1:
         yield _stop(name="one-sample", message=f"all {len(keys)} samples are the same")
@@ -248,7 +305,7 @@ def _repetitions(dataset: Dataset) -> Iterator[Finding]:
             where = _pairs(dataset.inputs, dataset.inputs, other, original[other])
             yield _warn(name="contradictions", message=message, value=len(other), where=where)
     if dataset.test_inputs is not None:
-        test_keys = sample_keys(replace(dataset, fields=dataset.test_fields, test_fields={}))
+        test_keys = sample_keys(replace(dataset, fields=dataset.test_fields, test_fields={}), seed)
         yield from _overlap(dataset, keys, test_keys)
 
 

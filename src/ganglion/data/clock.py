@@ -66,7 +66,11 @@ class Clock:
 
     def following(self, count: int) -> list[str]:
         """Return the times of the rows after the last one."""
-        return [self.spelt(self._after(number)) for number in range(1, count + 1)]
+        return [self.spelt(time) for time in self.after(count)]
+
+    def after(self, count: int) -> list[float]:
+        """Return the seconds since 1970 of the rows after the last one."""
+        return [self._after(number) for number in range(1, count + 1)]
 
     def _after(self, number: int) -> float:
         if self.weekdays:

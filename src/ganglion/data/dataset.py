@@ -1,6 +1,6 @@
 """A data set as it was read: named fields of raw values and where they came from, before any preprocessing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from ganglion.data.clock import Clock
 from ganglion.data.fields import Field, FieldKind, Values
+from ganglion.data.in_groups import InGroups
+from ganglion.data.places import evenly_in_runs
 from ganglion.errors import DataError
 from ganglion.findings import Finding
 
@@ -16,6 +18,7 @@ Kind = Literal[
     "tabular",
     "series",
     "short-series",
+    "panel",
     "text",
     "documents",
     "tagged",
@@ -50,6 +53,7 @@ FIELDS: dict[Kind, dict[str, FieldKind]] = {
     "tabular": {"inputs": "rows"},
     "series": {"inputs": "series"},
     "short-series": {"inputs": "short-series"},
+    "panel": {"inputs": "panel", "series": "texts"},
     "text": {"inputs": "text"},
     "documents": {"inputs": "texts"},
     "tagged": {"inputs": "tagged"},
@@ -57,7 +61,8 @@ FIELDS: dict[Kind, dict[str, FieldKind]] = {
     "drawings": {"inputs": "strokes"},
     "films": {"inputs": "films"},
 }
-"""The fields that make a kind of data what it is. Others may stand beside them: `targets`, `weights`."""
+"""The fields that make a kind of data what it is. Others may stand beside them: `targets`, `weights`. Beside a panel,
+several series with their names, stand what is `known` in advance and `times`, both with the rows that are to come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +87,8 @@ class Dataset:
     """Name or path to read it again from."""
     fingerprint: str = ""
     """SHA-256 of the contents, so that a resumed run notices that its data changed."""
+    first_fingerprint: Callable[[], str] | None = None
+    """That which runs of earlier versions keep, where it was another one; it takes long."""
     clock: Clock | None = None
     """When a series was measured; None where that is unknown, and for other data."""
     validation: np.ndarray | None = None
@@ -166,6 +173,11 @@ class Dataset:
         """Whether all fields belong together sample by sample."""
         return all(one.paired for one in self.fields.values())
 
+    def has_fingerprint(self, known: str) -> bool:
+        """Whether a fingerprint that a run keeps is that of these contents, in any version of the library."""
+        first = self.first_fingerprint
+        return known == self.fingerprint or (first is not None and known == first())
+
     def sample(self, place: int) -> dict[str, Any]:
         """Return the raw values of one sample by the names of their fields; those without pairs are left out."""
         return {name: one[place] for name, one in self.fields.items() if one.paired}
@@ -174,6 +186,16 @@ class Dataset:
         """Return the data set of the samples at some places `(samples,)`; fields without pairs stay whole."""
         fields = {name: one.take(places) if one.paired else one for name, one in self.fields.items()}
         return replace(self, fields=fields)
+
+    def in_memory(self, most: int) -> "Dataset":
+        """Return the data set; of one whose samples stay on disk in groups at most `most`, evenly spread over all."""
+        if not isinstance(self.main.values, InGroups):
+            return self
+        places = evenly_in_runs(len(self), most)
+        held = replace(self, fields={name: one.take(places) for name, one in self.fields.items()})
+        if self.is_classification and held.targets is not None and (held.targets < 0).any():  # rows without a class
+            return held.take(np.flatnonzero(held.targets >= 0))
+        return held
 
     def with_values(self, **values: Values) -> "Dataset":
         """Return the data set with other values in some of its fields."""
@@ -222,7 +244,7 @@ class Dataset:
         targets = self.fields.get("targets")
         if targets is None:
             return ()
-        return targets.names if targets.kind == "values" else tuple(filter(None, (targets.called,)))
+        return targets.names if targets.kind in ("values", "labels") else tuple(filter(None, (targets.called,)))
 
     @property
     def is_classification(self) -> bool:
@@ -230,6 +252,8 @@ class Dataset:
 
 
 def _targets(values: np.ndarray, label_names: tuple[str, ...], target_names: tuple[str, ...]) -> Field:
+    if values.dtype.kind == "b" and values.ndim == 2:
+        return Field(kind="labels", values=values, names=target_names)
     if values.dtype.kind == "i":
         return Field(kind="classes", values=values, names=label_names, called="".join(target_names[:1]))
     return Field(kind="values", values=values, names=target_names)

@@ -40,7 +40,8 @@ def _images(field: Field) -> Described:
     colour = {"colour" if image.ndim == 3 and image.shape[-1] == 3 else "grey" for image in images}
     black, white = field.pixels or (0, 255)
     pixels = np.concatenate([np.asarray(image, dtype=np.float64).ravel() for image in images])
-    # Files are on the scale of bytes once they are read, whatever they held.
+    if field.pixels is not None:  # they are kept as bytes, or as fractions where a byte would lose what they hold
+        pixels = black + pixels / (255 if images[0].dtype == np.uint8 else 1) * (white - black)
     share = "" if field.in_files else f", of which {pixels.min():g} to {pixels.max():g} occurs"
     span = f"{len(field)}, {_sizes(images)} pixels, black {black:g}, white {white:g}{share}"
     return f"images, {' and '.join(sorted(colour))}", span, f"mean {pixels.mean():.4g}"
@@ -107,6 +108,18 @@ def _short_series(field: Field) -> Described:
     return "short series", f"{len(field)}, of {steps} steps, {channels} channel{several}", ""
 
 
+def _panel(field: Field) -> Described:
+    steps = _from_to([len(series) for series in field.values], "steps")
+    return "series", f"{len(field)}, of {steps}" + (f", {', '.join(field.names)}" if field.names else ""), ""
+
+
+def _labels(field: Field) -> Described:
+    held = np.asarray(field.values, dtype=bool)
+    names = field.names or tuple(f"label {number + 1}" for number in range(held.shape[1]))
+    shares = (f"{name} {share:.0%}" for name, share in zip(names, held.mean(axis=0), strict=True))
+    return "labels to predict", f"{len(field)}, {held.sum(axis=1).mean():.2g} of {len(names)} each", ", ".join(shares)
+
+
 def _sequences(field: Field) -> Described:
     lengths = [len(value) for value in field.values]
     rate = f", {field.rate} a second" if field.rate else ""
@@ -119,6 +132,7 @@ DESCRIBED: dict[FieldKind, Callable[[Field], Described]] = {
     "boxes": _boxes,
     "classes": _classes,
     "step-classes": _step_classes,
+    "labels": _labels,
     "values": _numbers,
     "ratings": _numbers,
     "weights": _numbers,
@@ -126,6 +140,7 @@ DESCRIBED: dict[FieldKind, Callable[[Field], Described]] = {
     "text": _text,
     "tagged": _tagged,
     "short-series": _short_series,
+    "panel": _panel,
     **dict.fromkeys(("tokens", "waveforms", "strokes", "films"), _sequences),
 }
 """All kinds but rows and series, whose columns have a line each."""

@@ -165,6 +165,7 @@ CHECKS: dict[FieldKind, Callable[[Field, str], Iterator[Finding]]] = {
     "films": _lengths,
     "waveforms": _waveforms,
     "short-series": _short_series,
+    "panel": _lengths,
     "ratings": _numbers,
     "weights": _numbers,
 }

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ganglion.data.mixed_rows import MixedRows
 from ganglion.errors import DataError
 
 FieldKind = Literal[
@@ -13,6 +14,7 @@ FieldKind = Literal[
     "masks",
     "boxes",
     "classes",
+    "labels",
     "values",
     "rows",
     "ratings",
@@ -26,12 +28,13 @@ FieldKind = Literal[
     "step-classes",
     "series",
     "short-series",
+    "panel",
     "weights",
 ]
 """What the raw values of a field are; `FORMS` says the form of each."""
 
-RUNNING: tuple[FieldKind, ...] = ("text", "series")
-"""Kinds that are one long sample, which is cut in its own order instead of being divided sample by sample."""
+RUNNING: tuple[FieldKind, ...] = ("text", "series", "panel")
+"""Kinds that are cut in their own order, each sample of them, instead of being divided sample by sample."""
 
 UNJUDGED = -100
 """Class of a pixel or of a step that is not judged: what pads a batch, what is of no class."""
@@ -64,7 +67,7 @@ class Field:
     values: Values
     """A value for each sample, in the form that `FORMS` gives for the kind; or one long value for a running kind."""
     names: tuple[str, ...] = ()
-    """What the classes of classes, masks and boxes are called, or the columns of rows, values and series."""
+    """What the classes of classes, masks and boxes are called, or the columns of rows, values, series and panels."""
     called: str = ""
     """What the data itself calls this field: the column of a table, the folder of files."""
     pixels: tuple[float, float] | None = None
@@ -88,11 +91,11 @@ class Field:
     @property
     def in_files(self) -> bool:
         """Whether the values stay in their files until somebody asks for them."""
-        return not isinstance(self.values, np.ndarray | list | tuple)
+        return not isinstance(self.values, np.ndarray | list | tuple | MixedRows)
 
     def take(self, places: np.ndarray) -> "Field":
         """Return the field of the samples at some places `(samples,)`, in their order."""
-        if isinstance(self.values, np.ndarray):
+        if isinstance(self.values, np.ndarray | MixedRows):
             return replace(self, values=self.values[places])
         if self.in_files:
             return replace(self, values=self.values.take(places))  # type: ignore[attr-defined]
@@ -105,7 +108,8 @@ class Field:
         if self.in_files:
             return  # Their reader has looked at them.
         form = FORMS[self.kind]
-        if isinstance(self.values, np.ndarray) and (self.values.dtype != object or form.fits_sample is None):
+        whole = isinstance(self.values, np.ndarray | MixedRows)
+        if whole and (self.values.dtype != object or form.fits_sample is None):  # type: ignore[union-attr]
             fits = form.fits_array(self.values)
         else:
             fits = form.fits_sample is not None and all(map(form.fits_sample, self.values))
@@ -116,7 +120,7 @@ class Field:
 
 
 def _described(values: Values) -> str:
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray | MixedRows):
         return f"{values.dtype} of shape {values.shape}"
     kinds = dict.fromkeys(type(value).__name__ for value in values)
     return f"{len(values)} values of type {', '.join(kinds)}" if kinds else "nothing"
@@ -127,7 +131,7 @@ Fits = Callable[[Any], bool]
 
 def _array(kinds: str, *axes: int) -> Fits:
     """Return the test for an array of numbers of some kinds with one of these numbers of axes."""
-    return lambda value: isinstance(value, np.ndarray) and value.dtype.kind in kinds and value.ndim in axes
+    return lambda value: isinstance(value, np.ndarray | MixedRows) and value.dtype.kind in kinds and value.ndim in axes
 
 
 def _image(value: Any) -> bool:
@@ -174,6 +178,9 @@ FORMS: dict[FieldKind, Form] = {
     ),
     "boxes": Form("a `Boxes` for each sample", _never, _boxes),
     "classes": Form("class numbers (samples,) as whole numbers", _array("iu", 1), None),
+    "labels": Form(
+        "which of several labels hold (samples, labels), as truth values or 0 and 1", _array("iub", 2), None
+    ),
     "values": Form("numbers (samples,) or (samples, outputs)", _array("iufb", 1, 2), None),
     "rows": Form(
         "rows (samples, columns) of numbers, or of objects where some columns are text", _array("iufbO", 2), None
@@ -199,6 +206,7 @@ FORMS: dict[FieldKind, Form] = {
     "step-classes": Form("class numbers (steps,) for each sample as whole numbers", _array("iu", 2), _array("iu", 1)),
     "series": Form("numbers (time, columns)", _array("iufb", 2), None),
     "short-series": Form("numbers (samples, steps, channels), many series of one length", _array("iufb", 3), None),
+    "panel": Form("numbers (time, columns) for each of several series", _array("iuf", 3), _array("iuf", 2)),
     "weights": Form("numbers (samples,)", _array("iuf", 1), None),
 }
 """What the raw values of each kind are."""

@@ -101,6 +101,24 @@ def series_leaks(columns: Mapping[str, np.ndarray]) -> Iterator[Finding]:
                 yield _finding(message, share, f"is it known by then? if not, leave it out with --drop {quote(name)}")
 
 
+def known_leaks(values: Mapping[str, np.ndarray], known: Mapping[str, np.ndarray]) -> Iterator[Finding]:
+    """Name columns `(time,)` said to be known in advance that alone say a value of the same row almost perfectly.
+
+    >>> sales = np.random.default_rng(0).normal(size=300)
+    >>> [found.message for found in known_leaks({"sales": sales}, {"revenue": 3 * sales})]
+    ["column 'revenue', said to be known in advance, alone says 'sales' of the same row almost perfectly"]
+    """
+    for target, truth in values.items():
+        rows = np.isfinite(truth)
+        if rows.sum() < FEWEST_ROWS or (truth[rows] == truth[rows][0]).all():
+            continue
+        for name, column in known.items():
+            if (share := foretold(column[rows], truth[rows])) >= ALMOST_ALL:
+                message = f"column {name!r}, said to be known in advance, alone says {target!r} of the same row"
+                remedy = f"is it known by then? if not, leave {quote(name)} out of --known"
+                yield _finding(f"{message} almost perfectly", share, remedy)
+
+
 def _named(columns: Mapping[str, np.ndarray], targets: np.ndarray, remedy: str) -> Iterator[Finding]:
     targets = targets[: len(next(iter(columns.values())))]
     if len(targets) < FEWEST_ROWS or targets.ndim != 1 or (targets == targets[0]).all():

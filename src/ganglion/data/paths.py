@@ -6,15 +6,22 @@ from itertools import islice
 from pathlib import Path
 
 from ganglion.data.dataset import Dataset, Kind
+from ganglion.data.formats.shards.layout import PARQUET, TAR, ending_of
 from ganglion.data.formats.tables import SUFFIXES
 from ganglion.data.published import PUBLISHED
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
-from ganglion.files import regular
+from ganglion.files import regular, walked
 
 
 def read_folder(folder: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     """Read a folder as what is wanted, or by what lies in it."""
+    if (folder / "config.json").is_file() and (folder / "checkpoints").is_dir():
+        raise DataError(
+            "this is the folder of a run, and no data",
+            where=str(folder),
+            remedy="give the data; what a run is asked comes after its name: ganglion predict RUN INPUT",
+        )
     if kind is None and _holds_sounds(folder):
         kind = "sounds"
     return FOLDERS.get(kind, _by_content)(folder, settings, kind)
@@ -33,6 +40,10 @@ def _by_content(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
     if find_idx(folder):
         known = PUBLISHED.get(folder.name)
         return read_idx_folder(folder, known.label_names if known else ())
+    if kind in (None, *OF_TABLES) and ending_of(folder) == PARQUET:
+        return _table(folder, settings, kind)
+    if kind in (None, "image") and ending_of(folder) == TAR:
+        return _archives(folder, settings, kind)
     beside = any(content.values()) or any(name.lower().endswith((".xml", ".json")) for name in content)
     together = _images_together(folder, settings, kind) if beside or kind in TOGETHER else None
     if together is not None:
@@ -86,7 +97,7 @@ def _holds_sounds(folder: Path) -> bool:
     from ganglion.data.formats.images.files import is_image
     from ganglion.data.formats.sounds.files import is_sound
 
-    for _, _, names in islice(os.walk(folder), FIRST_FOLDERS):
+    for _, names in islice(walked(folder), FIRST_FOLDERS):
         for name in sorted(names):
             if is_image(name) or is_sound(name):
                 return is_sound(name)
@@ -99,6 +110,7 @@ def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) ->
     from ganglion.data.formats.images.masks import find_masked, read_masked
     from ganglion.data.formats.images.outlines import read_outlined
     from ganglion.data.formats.images.pairs import find_pairs, read_halves, read_two_folders
+    from ganglion.data.formats.images.pasted import find_pasted, read_pasted
 
     asked = kind in ("image-pairs", "image-domains")
     if kind in (None, "image-masks"):
@@ -109,11 +121,26 @@ def _images_together(folder: Path, settings: DataSettings, kind: Kind | None) ->
         return read_outlined(folder, files, settings)
     if kind in (None, "image-boxes") and (files := find_boxed(folder)):
         return read_boxed(folder, files, settings)
+    if kind == "image-boxes" and find_pasted(folder):
+        return read_pasted(folder, settings)
     if kind is None or asked:
         pairs = find_pairs(folder, settings, asked)
         if pairs is not None:
             return read_two_folders(folder, pairs, settings, paired=(kind == "image-pairs") if asked else None)
     return read_halves(folder, settings) if kind == "image-pairs" else None
+
+
+def read_pattern(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    """Read the shards whose names fit a pattern, such as `parts/*.parquet`."""
+    ending = ending_of(path)
+    if ending is not None:
+        return (_table if ending == PARQUET else _archives)(path, settings, kind)
+    raise DataError(
+        "this pattern fits no shards of one kind",
+        where=str(path),
+        expected=f"names of files that end in {PARQUET} or {TAR}",
+        remedy="look at the pattern, and put it in quotes",
+    )
 
 
 def read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -134,15 +161,45 @@ def read_file(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
             where=str(path),
             remedy="save plain arrays with numpy.savez, or a network's weights with safetensors",
         )
+    is_sheet = suffix in (".xls", ".ods", ".numbers")
+    if suffix not in READERS and kind in OF_TABLES and not is_sheet:
+        return _table(path, settings, kind)
     if suffix not in READERS:
-        is_sheet = suffix in (".xls", ".ods", ".numbers")
         raise DataError(
             "files of this kind cannot be read as a data set",
             where=str(path),
             expected=f"a folder, or a file ending in {', '.join(READERS)}",
-            remedy="save the sheet as CSV or as .xlsx" if is_sheet else "for images give the folder they lie in",
+            remedy=_way_out(suffix),
         )
     return READERS[suffix](path, settings, kind)
+
+
+def _way_out(suffix: str) -> str:
+    """Return what to do with a file of a kind that is not read."""
+    if suffix in (".xls", ".ods", ".numbers"):
+        return "save the sheet as CSV or as .xlsx"
+    if suffix in (".gz", ".bz2", ".xz", ".zip", ".7z", ".rar", ".zst"):
+        return "unpack it first"
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        return "save records as CSV; texts with labels and dialogues are read with --as documents and --as dialogues"
+    if suffix in (
+        ".arff",
+        ".feather",
+        ".h5",
+        ".hdf5",
+        ".mat",
+        ".sav",
+        ".dta",
+        ".rdata",
+        ".rds",
+        ".orc",
+        ".avro",
+        ".db",
+    ):
+        return "save the table as CSV or Parquet"
+    if suffix in (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub"):
+        return "save it as plain text"
+    return "for images give the folder they lie in"
 
 
 def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -155,9 +212,23 @@ def _table(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
         from ganglion.data.formats.series.reading import read_series
 
         return read_series(path, settings)
+    if kind == "panel" or (kind is None and (settings.key or settings.known)):
+        from ganglion.data.formats.series.panel import read_panel
+
+        return read_panel(path, settings)
+    if ending_of(path) == PARQUET:
+        from ganglion.data.formats.shards.tables import read_parquet_set
+
+        return read_parquet_set(path, settings)
     from ganglion.data.formats.tabular import read_tabular
 
     return read_tabular(path, settings)
+
+
+def _archives(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
+    from ganglion.data.formats.shards.pictures import read_tar_set
+
+    return read_tar_set(path, settings, kind)
 
 
 def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
@@ -167,7 +238,7 @@ def _arrays(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
 
 
 def _text(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
-    if kind in ("tabular", "series", "short-series"):
+    if kind in OF_TABLES:
         return _table(path, settings, kind)
     from ganglion.data.formats.text import read_text_folder, read_texts
 
@@ -208,6 +279,8 @@ def _captions(path: Path, settings: DataSettings, kind: Kind | None) -> Dataset:
     from ganglion.data.formats.images.captions import read_captions
     from ganglion.data.formats.images.emoji import find_emoji, read_emoji
 
+    if ending_of(path) == TAR:
+        return _archives(path, settings, "captions")
     if path.is_dir() and (sheets := find_emoji(path)):
         return read_emoji(path, sheets)
     return read_captions(path, settings)
@@ -249,6 +322,8 @@ MOVING = (".webp", ".png", ".apng")
 """Endings of pictures that are films where these are wanted."""
 TOGETHER: tuple[Kind, ...] = ("image-pairs", "image-domains", "image-masks", "image-boxes")
 """Kinds of data that are several fields of images."""
+OF_TABLES: tuple[Kind | None, ...] = ("tabular", "series", "short-series", "panel")
+"""Kinds of data that a table can be."""
 FIRST_FOLDERS = 20
 PROGRAMS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras")
 """Endings of what other libraries pickle."""
@@ -256,6 +331,7 @@ WRITTEN_AS_TEXT: tuple[Kind, ...] = (
     "tabular",
     "series",
     "short-series",
+    "panel",
     "text",
     "documents",
     "tagged",
@@ -288,4 +364,5 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".txt", ".md"), _text),
     **dict.fromkeys((".ndjson", ".svg"), _drawings),
     ".abc": _tunes,
+    TAR: _archives,
 }

@@ -6,7 +6,7 @@ bytes may be 0 and 1, fractions may go to 16. So the range is the smallest usual
 
 import numpy as np
 
-from ganglion.errors import DataError
+from ganglion.errors import DataError, ShapeError
 
 Range = tuple[float, float]
 """The values of black and white."""
@@ -111,17 +111,24 @@ def said(pixels: Range, low: float, high: float) -> str:
 def asked_pixels(values: np.ndarray, pixels: Range, where: str = "") -> np.ndarray:
     """Return an image `(height, width, ...)` that is asked about, on the scale of the training images if it fits.
 
-    An image that does not fit it is read by its own values: bytes are bytes, fractions are fractions.
+    An image that does not fit it is read by its own values: bytes are bytes, fractions are fractions. Raises
+    `ShapeError` for what is none.
     """
+    if values.ndim not in (2, 3) or not values.size:
+        expected = "(height, width) or (height, width, channels)"
+        raise ShapeError("this is no picture", where=where, expected=expected, found=str(values.shape))
     values = channels_last(values)
     if values.dtype == np.uint8:
-        return to_pixels(values, pixels if values.max(initial=0) <= pixels[1] < 255 else BYTES)
-    if not values.size:
-        return values
+        return to_pixels(values, pixels if values.max() <= pixels[1] < 255 else BYTES)
     low, high = float(values.min()), float(values.max())
     fractions = values.dtype.kind == "f" and low >= 0 and high <= 1 and (values != np.round(values)).any()
     if fractions and pixels[1] > 1:
         return to_pixels(values, (0.0, 1.0))
     if values.dtype.kind == "b" or not (low >= pixels[0] and high <= pixels[1]):
-        return to_pixels(values, find_range(values, where=where))
+        try:
+            return to_pixels(values, find_range(values, where=where))
+        except DataError as error:
+            ends = f"{pixels[0]:g} for black to {pixels[1]:g} for white"
+            error.remedy = f"save it on the scale of the training pictures, {ends}, or train with --pixels LOW HIGH"
+            raise
     return to_pixels(values, pixels)

@@ -1,14 +1,18 @@
 """Settings of reading, obeyed or refused, for data that does not come from a table of text."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 from ganglion.data.formats.roles import NO_TARGET
+from ganglion.data.in_groups import InGroups
+from ganglion.data.mixed_rows import MixedRows
 from ganglion.data.settings import WRITTEN, DataSettings
 from ganglion.errors import UsageError
 from ganglion.settings import unknown_name
@@ -18,6 +22,7 @@ OF_TEXT = (*WRITTEN, "text", "numbers", "index")
 OF_IMAGES = ("labels", "pixels")
 OF_COLUMNS = ("columns", "drop")
 OF_RATINGS = ("titles",)
+OF_PANELS = ("key", "known", "calendar")
 OF_SOUNDS = ("test_files", "resample")
 
 
@@ -34,6 +39,7 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
     elif is_image and not is_text:
         others = (*others, "drop")
     others = others if dataset.kind == "ratings" else (*others, *OF_RATINGS)
+    others = others if dataset.kind == "panel" else (*others, *OF_PANELS)
     is_sound = any(field.kind == "waveforms" for field in dataset.fields.values())
     others = others if is_sound else (*others, *OF_SOUNDS)
     if settings.labels == "folders":  # as every run of earlier versions says, whatever it learnt from
@@ -48,6 +54,8 @@ def obeyed(dataset: Dataset, settings: DataSettings, is_text: bool) -> Dataset:
         )
     if is_text or is_image or dataset.kind != "tabular" or not (settings.columns or settings.drop):
         return dataset
+    if (dataset.source.lower().endswith(".parquet") and settings.drop) or isinstance(dataset.inputs, InGroups):
+        return dataset  # whose reader has done so
     return _only(dataset, settings)
 
 
@@ -64,8 +72,26 @@ def _only(dataset: Dataset, settings: DataSettings) -> Dataset:
 
     def narrowed(fields: Mapping[str, Field]) -> dict[str, Field]:
         inputs = fields["inputs"]
-        return {**fields, "inputs": replace(inputs, values=np.asarray(inputs.values)[:, places], names=tuple(kept))}
+        return {**fields, "inputs": replace(inputs, values=_rows(inputs)[:, places], names=tuple(kept))}
 
-    fingerprint = hashlib.sha256(f"{dataset.fingerprint} {places}".encode()).hexdigest()
     test = narrowed(dataset.test_fields) if dataset.test_fields else {}
-    return replace(dataset, fields=narrowed(dataset.fields), test_fields=test, fingerprint=fingerprint)
+    fingerprint, first = dataset.fingerprint, dataset.first_fingerprint
+    return replace(
+        dataset,
+        fields=narrowed(dataset.fields),
+        test_fields=test,
+        fingerprint=_of_columns(fingerprint, places),
+        first_fingerprint=first and partial(_first_of_columns, first, places),
+    )
+
+
+def _rows(inputs: Field) -> Any:
+    return inputs.values if isinstance(inputs.values, MixedRows) else np.asarray(inputs.values)
+
+
+def _first_of_columns(first: Callable[[], str], places: Sequence[int]) -> str:
+    return _of_columns(first(), places)
+
+
+def _of_columns(fingerprint: str, places: Sequence[int]) -> str:
+    return hashlib.sha256(f"{fingerprint} {places}".encode()).hexdigest()

@@ -4,12 +4,24 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from ganglion.errors import ConfigurationError
-from ganglion.settings import SHARE, above, at_least, between, settings
+from ganglion.settings import SHARE, Search, above, at_least, between, settings
 
-WRITTEN = ("delimiter", "quoting", "decimal", "thousands", "encoding", "sheet", "header", "missing", "dates")
+WRITTEN = (
+    "delimiter",
+    "quoting",
+    "decimal",
+    "thousands",
+    "encoding",
+    "sheet",
+    "header",
+    "missing",
+    "usual_missing",
+    "dates",
+)
 """Settings that say how a file is written, of whatever is to be learnt or asked."""
 READ = (
     *("target", "task", "columns", "drop", "index", "text", "numbers", "weights", "series", "labels", "pixels"),
+    *("key", "known", "calendar"),
     "titles",
     "test_files",
     "resample",
@@ -22,7 +34,7 @@ READ = (
 class DataSettings:
     """How the data is read, split and batched, whatever the task."""
 
-    batch_size: Annotated[int, at_least(1)] | Literal["all"] = 64
+    batch_size: Annotated[Annotated[int, at_least(1)] | Literal["all"], Search(around=4, usual=True)] = 64
     """Samples per update: 1 is stochastic, `all` is the whole training part at once."""
     validation: Annotated[float, SHARE] = 0.1
     """Share of the samples held back to choose the best weights; for series the share of time before the test part."""
@@ -38,7 +50,8 @@ class DataSettings:
     read_as: Literal["auto", "tabular", "series", "short-series"] = "auto"
     """What a table is where it could be several things: rows, the steps of one series, or a series in each row."""
     target: str | None = None
-    """Column to predict; the last, or one called target, label, class, y and the like, when not given."""
+    """Column to predict, or several with commas between them; the last, or one called target, label, class, y and the
+    like, when not given."""
     columns: tuple[str, ...] = ()
     """Columns to use; when not given, all that do not merely count or name the rows."""
     drop: tuple[str, ...] = ()
@@ -72,7 +85,9 @@ class DataSettings:
     header: Annotated[int, at_least(0)] | Literal["auto", "none"] = "auto"
     """Rows that name the columns of a table."""
     missing: tuple[str, ...] | None = None
-    """Words that stand for a missing value, in place of the usual ones; a blank cell always does."""
+    """Words that stand for a missing value, beside the usual ones (NA, n/a, null, ? and the like) and blank cells."""
+    usual_missing: bool = True
+    """Count the usual words as missing; without them only blank cells and those that are named."""
     labels: str = "auto"
     """Where it stands what pictures show: `folders`, in their names; `names`, before the number in those of files; or
     the name of a table beside them. Found out when not given."""
@@ -113,12 +128,24 @@ class DataSettings:
     """How dates such as 01/02/2024 are read; found out from the whole column when not given."""
     series: str | None = None
     """Series to take of a table that holds several, one below the other: `COLUMN=VALUE`, or several with commas."""
+    key: tuple[str, ...] = ()
+    """Columns that name the series a row is of, in a table that holds several, one below the other: one network learns
+    all of them."""
+    known: tuple[str, ...] = ()
+    """Columns of a series that are known in advance, such as prices and holidays: a forecast is told of them, and they
+    are not forecast."""
+    calendar: Literal["auto", "yes", "no"] = "auto"
+    """Tell forecasts the hour, the day of the week and the month, where the dates say them: of one series if that is
+    asked for, of several and of series with known columns always."""
     season: Annotated[int, at_least(1)] | None = None
     """Steps in one season of a series, for the seasonal-naive baseline; estimated when not given."""
     allow_problems: bool = False
     """Train even though the data check found something that makes the result doubtful."""
 
     def __post_init__(self) -> None:
+        for name in ("key", "known"):  # `price,holiday` are two columns, as for the target
+            parts = [part.strip() for several in getattr(self, name) for part in several.split(",")]
+            object.__setattr__(self, name, tuple(filter(None, parts)))
         if self.validation + self.test >= 1:
             raise ConfigurationError(
                 "validation and test shares must leave something to train on",

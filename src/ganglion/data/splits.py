@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,8 +26,8 @@ class Samples:
     """One part of a data set."""
 
     fields: Mapping[str, Field]
-    index: np.ndarray
-    """Places in the whole set, or in its published test part `(samples,)` int64."""
+    index: Any
+    """Places in the whole set, or in its published test part `(samples,)` int64; `InGroups` of samples on disk."""
     unpaired_index: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Places of the values of each field without pairs, which has its own number of them."""
 

@@ -105,6 +105,7 @@ PATHS = (
     Path("q-learning", "loss and gradient of deep Q-learning in one call", "both networks small and dense"),
     Path("gradient norm", "norm and sum of a gradient in one pass over all tensors", "32 bits, in main memory"),
     Path("adam", "an update of Adam or AdamW in one pass over all tensors", "32 bits, no hooks, from the second on"),
+    Path("equalising", "shades of many windows of pictures ranked in one pass", "32 bits, in main memory"),
     Path("dropout", "four decisions of dropout from one random number", "32 or 16 bits, in main memory", False),
 )
 """All of them, as `ganglion doctor` shows them."""
@@ -268,6 +269,11 @@ def _are_usual(batch: dict[str, Tensor], discounts: tuple[Tensor, ...]) -> bool:
 def to_dropout(inputs: Tensor) -> bool:
     """Say whether dropout of inputs, of any shape, may draw four decisions from one random number."""
     return is_plain(inputs) and not is_followed()
+
+
+def to_equalising(windows: Tensor) -> bool:
+    """Say whether the shades of windows (windows, pixels) may be ranked in one compiled pass."""
+    return enabled() and not is_observed() and not windows.requires_grad and is_float32_array(windows)
 
 
 def to_sums(tensors: Sequence[Tensor]) -> bool:

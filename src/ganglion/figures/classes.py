@@ -98,3 +98,26 @@ def precision_recall(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], title:
     axes.set_ylabel("precision: share of the boxes that are right")
     axes.legend(loc="lower left")
     return figure
+
+
+@styled
+def free_response(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
+    """Draw the share of the objects of each class that is found over false alarms a picture, with a line at one.
+
+    Args:
+        curves: false alarms a picture and share found `(scores,)` of each class, the surest boxes first.
+        title: one line.
+    """
+    figure, (axes,) = panels(1, width=5.6, height=3.6)
+    least = min((float(one[0][one[0] > 0].min(initial=1.0)) for one in curves.values()), default=0.1)
+    most = max((float(one[0].max(initial=1.0)) for one in curves.values()), default=1.0)
+    left = min(0.1, least) / 2
+    axes.axvline(1.0, color=MUTED, linewidth=1, linestyle="--")
+    for (name, (alarms, share)), colour in zip(curves.items(), colours(len(curves)), strict=True):
+        across = np.concatenate([[left], alarms.clip(left), [2 * most]])
+        axes.step(across, np.concatenate([[0.0], share, share[-1:]]), where="post", label=name, color=colour)
+    axes.set_xscale("log")
+    axes.set(xlim=(left, 1.6 * most), ylim=(0, 1.05), xlabel="false alarms a picture", title=title)
+    axes.set_ylabel("share of the objects that are found")
+    axes.legend(loc="lower right")
+    return figure

@@ -1,6 +1,6 @@
 """Drawings of machines that give states an energy: what pulls at what, and what warmth does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -43,4 +43,36 @@ def temperatures(values: np.ndarray, shares: np.ndarray, chance: float) -> Figur
     panel.set_ylabel("share of time")
     panel.set_title("Time spent in patterns of the data")
     panel.legend(loc="best")
+    return figure
+
+
+@styled
+def rows_by_column(
+    tables: Mapping[str, np.ndarray], columns: Sequence[str], *, row: str, label: str, signed: bool
+) -> Figure:
+    """Draw tables side by side, all (rows, columns), as shaded squares with the names of the columns below.
+
+    Args:
+        tables: by what they show.
+        columns: names.
+        row: what a row is, in the singular.
+        label: what the shades are.
+        signed: shade numbers around zero, instead of from 0 to 1.
+    """
+    count = max(map(len, tables.values()))
+    height = float(np.clip(0.16 * count + 1.8, 3.2, 9))
+    width = float(np.clip(0.3 * len(columns) + 1.2, 2.8, 7))
+    figure, axes = panels(len(tables), columns=len(tables), width=width, height=height)
+    finite = np.concatenate([np.abs(one[np.isfinite(one)]) for one in tables.values()] or [np.ones(1)])
+    reach = float(np.quantile(finite, 0.995)) if finite.size else 1.0  # a few large ones must not turn all others white
+    shades = {"cmap": SIGNED, "vmin": -(reach or 1.0), "vmax": reach or 1.0} if signed else {"vmin": 0.0, "vmax": 1.0}
+    for panel, (name, table) in zip(axes, tables.items(), strict=True):
+        image = panel.imshow(table, aspect="auto", interpolation="nearest", **shades)
+        ticks(panel, [str(number + 1) for number in range(len(table))], columns)
+        panel.tick_params(axis="x", rotation=90)
+        panel.set_title(name)
+        panel.set_ylabel(row)
+    bar = figure.colorbar(image, ax=axes, pad=0.02, shrink=0.9, aspect=30)
+    bar.outline.set_visible(False)
+    bar.set_label(label)
     return figure

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from ganglion.figures.style import BLUE, GREY, RED, colours, panels, styled
 from ganglion.figures.words import number, text
 
+MOST_SERIES = 30
+"""Series of which errors are drawn; of more the best and the worst."""
+
 
 @styled
 def residuals(predicted: np.ndarray, truth: np.ndarray, unit: str) -> Figure:
@@ -114,6 +117,43 @@ def series_pictures(series: Mapping[str, np.ndarray], pictures: Mapping[str, np.
             panel.set(xticks=[], yticks=[], title=text(title) if row == 0 else "")
     if shown is not None:
         figure.colorbar(shown, ax=axes, shrink=0.6, aspect=30, ticks=[-1, 0, 1])
+    return figure
+
+
+@styled
+def errors_by_series(errors: Mapping[str, tuple[float, float]], other: str) -> Figure:
+    """Draw the error of a network and of another method for each series, the worst on top; of many the ends.
+
+    Args:
+        errors: of the network and of the other method, by the name of the series.
+        other: what the other method is called.
+    """
+    ranked = sorted(errors, key=lambda name: errors[name][0])
+    if len(ranked) > MOST_SERIES:
+        ranked = [*ranked[: MOST_SERIES // 2], *ranked[-MOST_SERIES // 2 :]]
+    figure, (panel,) = panels(1, width=7, height=1 + 0.24 * len(ranked))
+    rows = np.arange(len(ranked))
+    panel.barh(rows, [errors[name][0] for name in ranked], color=BLUE, height=0.7, label="network")
+    panel.plot([errors[name][1] for name in ranked], rows, "|", color=RED, ms=9, mew=1.6, label=text(other))
+    panel.set(yticks=rows, xlabel="mean absolute scaled error", title="Error by series")
+    panel.set_yticklabels([text(name) for name in ranked])
+    panel.margins(y=0.01)
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+@styled
+def several_forecasts(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Draw for each of several series, by its title, what was and what was forecast, (time,) both, NaN for nothing."""
+    figure, axes = panels(len(series), columns=2, width=4.8, height=2.2)
+    for panel, (title, (values, forecast)) in zip(axes, series.items(), strict=True):
+        panel.plot(values, color=GREY, linewidth=1.4, label="truth")
+        panel.plot(forecast, color=BLUE, linewidth=1.2, label="forecast")
+        panel.set_title(text(title))
+        panel.margins(x=0.01)
+    axes[min(1, len(axes) - 1)].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    for panel in axes[-2:]:
+        panel.set_xlabel("step")
     return figure
 
 

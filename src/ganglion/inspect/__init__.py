@@ -5,6 +5,13 @@ from ganglion.inspect.activations import activation_curves as activation_curves
 from ganglion.inspect.backpropagation import Trace as Trace
 from ganglion.inspect.backpropagation import example as example
 from ganglion.inspect.backpropagation import trace as trace
+from ganglion.inspect.descent import SEEN as SEEN
+from ganglion.inspect.descent import Descents as Descents
+from ganglion.inspect.descent import Surface as Surface
+from ganglion.inspect.descent import batches_of as batches_of
+from ganglion.inspect.descent import descend_over as descend_over
+from ganglion.inspect.descent import named_surface as named_surface
+from ganglion.inspect.descent import plane_of as plane_of
 from ganglion.inspect.excitation import Excitation as Excitation
 from ganglion.inspect.excitation import excite as excite
 from ganglion.inspect.features import all_feature_maps as all_feature_maps
@@ -16,6 +23,12 @@ from ganglion.inspect.gates import Gates as Gates
 from ganglion.inspect.gates import gates as gates
 from ganglion.inspect.gradient_flow import GradientFlow as GradientFlow
 from ganglion.inspect.gradient_flow import gradient_flow as gradient_flow
+from ganglion.inspect.one_weight import INPUTS as INPUTS
+from ganglion.inspect.one_weight import WANTED as WANTED
+from ganglion.inspect.one_weight import WEIGHTS as WEIGHTS
+from ganglion.inspect.one_weight import OneWeight as OneWeight
+from ganglion.inspect.one_weight import error_of as error_of
+from ganglion.inspect.one_weight import one_weight as one_weight
 from ganglion.inspect.patches import Patches as Patches
 from ganglion.inspect.patches import strongest_patches as strongest_patches
 from ganglion.inspect.receptive import ReceptiveFields as ReceptiveFields

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganglion.core import Batch, Players
 from ganglion.findings import Finding, Level, worst_first
@@ -43,7 +44,7 @@ class Look:
     copies: float
     """Share of generated samples that are twice as near to a real one as real ones are to each other."""
     saturation: float
-    """Share of the generated values at the edge of their range, beyond that of real ones."""
+    """Share of the generated values at the edge of their range, beyond that of real ones, in all that is not there."""
     generator_slope: float
     """Norm of the generator's last gradient beside that of its weights."""
     discriminator_slope: float
@@ -52,6 +53,9 @@ class Look:
     """What the discriminator paid for its slopes, where it pays."""
     is_critic: bool = False
     """Whether the game is one in which a discriminator may tell everything apart."""
+    mixed: float | None = None
+    """Separation where each batch holds real and generated samples, half and half; None where no layer has statistics
+    of the batch, so that company makes no difference."""
     place: tuple[float, ...]
     """Mean of the generated samples along some lines, in deviations of the real ones."""
 
@@ -78,6 +82,7 @@ def look(rule: Players, batch: Batch, step: int, penalty: float | None = None, i
     """
     real, generated = rule.real(batch), rule.sample(batch)
     scores = [_by_sample(rule.discriminate(samples, batch)) for samples in (real, generated)]
+    has_statistics = any(isinstance(module, _BatchNorm) for module in rule.discriminator.modules())
     x, y = _within_reach(real), _within_reach(generated)
     among_real, among_generated, between = torch.cdist(x, x), torch.cdist(y, y), torch.cdist(x, y)
     for own in (among_real, among_generated):
@@ -90,22 +95,44 @@ def look(rule: Players, batch: Batch, step: int, penalty: float | None = None, i
     edge = real.abs().max() * EXTREME
     lines = torch.randn(x.shape[1], DIRECTIONS, generator=torch.Generator().manual_seed(0)).to(x.device)
     spread = (x @ lines).std(0).clamp(min=1e-12)
-    above, same = scores[0][:, None] > scores[1], scores[0][:, None] == scores[1]
     return Look(
         step=step,
-        separation=float((above.double() + same.double() / 2).mean()),
+        separation=_separation(*scores),
         difference=float(own_kind.double().mean()),
         diversity=_mean_distance(among_generated) / max(_mean_distance(among_real), 1e-12),
         coverage=float(inside.any(1).double().mean()),
         likeness=float(inside.any(0).double().mean()),
         copies=float((between.min(0).values < nearest_real.median() / 2).double().mean()),
-        saturation=float((generated.abs() >= edge).double().mean() - (real.abs() >= edge).double().mean()),
+        saturation=_beyond(*(float((values.abs() >= edge).double().mean()) for values in (real, generated))),
         generator_slope=_slope(rule.generator),
         discriminator_slope=_slope(rule.discriminator),
         penalty=penalty,
         is_critic=is_critic,
+        mixed=_separation(*_in_company(rule, real, generated, batch)) if has_statistics else None,
         place=tuple(((y @ lines).mean(0) / spread).tolist()),
     )
+
+
+def _separation(real: Tensor, generated: Tensor) -> float:
+    """Return the area under the curve of scores (samples,): how often a real one is above a generated one."""
+    above, same = real[:, None] > generated, real[:, None] == generated
+    return float((above.double() + same.double() / 2).mean())
+
+
+def _in_company(rule: Players, real: Tensor, generated: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the scores of real and of generated samples, each scored in a batch that is half of the other kind."""
+    odd = torch.arange(len(real), device=real.device) % 2 == 1
+    by_place = odd.view(-1, *[1] * (real.dim() - 1))
+    one, other = (
+        _by_sample(rule.discriminate(torch.where(by_place, *pair), batch))
+        for pair in ((real, generated), (generated, real))
+    )
+    return torch.where(odd, one, other), torch.where(odd, other, one)
+
+
+def _beyond(real: float, generated: float) -> float:
+    """Return by how much a share is above that of the data, in what of the data is not in it."""
+    return (generated - real) / (1 - real) if real < 1 else 0.0
 
 
 def _by_sample(scores: Tensor) -> Tensor:
@@ -161,23 +188,13 @@ def _loss_of(name: str) -> Callable[[Sequence[Look]], float]:
     return lambda looks: 1 - float(getattr(looks[-1], name))
 
 
-def _growth(name: str) -> Callable[[Sequence[Look]], float]:
-    """Return how often a measure has multiplied since it was usual: the median of the looks up to the tenth."""
-
-    def growth(looks: Sequence[Look]) -> float:
-        values = [getattr(one, name) for one in looks if getattr(one, name)]
-        usual = statistics.median(values[:10]) if len(values) >= IN_A_ROW else 0.0
-        return float(values[-1] / usual) if usual > 0 else 0.0
-
-    return growth
-
-
 def _fall(name: str) -> Callable[[Sequence[Look]], float]:
-    growth = _growth(name)
+    """Return how many times smaller a measure has become since the median of its first three looks."""
 
     def fall(looks: Sequence[Look]) -> float:
-        grown = growth(looks)
-        return 1 / grown if grown > 0 else 0.0
+        values = [getattr(one, name) for one in looks if getattr(one, name)]
+        usual = statistics.median(values[:IN_A_ROW]) if len(values) >= IN_A_ROW else 0.0
+        return float(usual / values[-1]) if usual > 0 else 0.0
 
     return fall
 
@@ -194,6 +211,11 @@ def _turning(looks: Sequence[Look]) -> float:
     return float((steps.sum() - (places[-1] - places[0]).norm() / DIRECTIONS**0.5) / len(steps))
 
 
+def _leaking(looks: Sequence[Look]) -> float:
+    last = looks[-1]
+    return 0.0 if last.mixed is None else abs(last.separation - last.mixed)
+
+
 SIGNS = (
     Sign(
         name="collapse",
@@ -208,7 +230,7 @@ SIGNS = (
         message="what the generator draws is like the data, but leaves much of it out",
         measure="share of samples within reach of real ones, less the share of real ones within reach of a sample",
         value=lambda looks: looks[-1].likeness - looks[-1].coverage,
-        threshold=0.5,
+        threshold=0.33,
         unless=lambda one: one.diversity < 0.4,
         remedy="--game.penalty gradient or r1, a larger batch, or more channels in the discriminator",
     ),
@@ -246,7 +268,7 @@ SIGNS = (
         measure="how much more often the nearest neighbour is right than the discriminator",
         value=lambda looks: looks[-1].difference - abs(looks[-1].separation - 0.5) - 0.5,
         threshold=0.3,
-        unless=lambda one: abs(one.separation - 0.5) > 0.1,
+        unless=lambda one: abs(one.separation - 0.5) > 0.06 or one.coverage > 0.3,
         remedy="--game.discriminator-steps 3, a higher --discriminator-descent.learning-rate, or more --features",
     ),
     Sign(
@@ -258,19 +280,28 @@ SIGNS = (
         remedy="lower learning rates, less momentum (betas=(0.0, 0.9)), a larger --ema-decay, or a penalty on slopes",
     ),
     Sign(
+        name="batch-statistics-leaking",
+        message="the discriminator judges by the company of a sample: among others of the other kind it says otherwise",
+        measure="difference of the chance that a real sample is scored above a generated one, in batches of one kind "
+        "and in mixed ones",
+        value=_leaking,
+        threshold=0.25,
+        remedy="--discriminator-normalisation spectral or none, or a larger batch",
+    ),
+    Sign(
         name="penalty-exploding",
-        message="the discriminator pays ever more for its slopes",
-        measure="the penalty, in what was usual at first",
-        value=_growth("penalty"),
-        threshold=100.0,
+        message="the discriminator is far too steep, whatever it pays for that",
+        measure="mean square of its slopes, or of how far they are from 1",
+        value=lambda looks: looks[-1].penalty or 0.0,
+        threshold=30.0,
         remedy="a lower --discriminator-descent.learning-rate, or --discriminator-descent.clip-norm 1",
     ),
     Sign(
         name="gradient-exploding",
-        message="the gradient of the discriminator grows without bound",
-        measure="its gradient beside its weights, in what was usual at first",
-        value=_growth("discriminator_slope"),
-        threshold=100.0,
+        message="a player's gradient is many times as large as its weights",
+        measure="the larger of both gradients, each beside its weights",
+        value=lambda looks: max(looks[-1].generator_slope, looks[-1].discriminator_slope),
+        threshold=20.0,
         remedy="--discriminator-descent.clip-norm 1, a lower rate, or --game.penalty gradient",
     ),
     Sign(
@@ -285,7 +316,7 @@ SIGNS = (
     Sign(
         name="saturated-outputs",
         message="the generator's outputs stick to the ends of their range",
-        measure="share of its values at the edge, less that of the data",
+        measure="share of its values at the edge, less that of the data, in what of the data is not at the edge",
         value=_last("saturation"),
         threshold=0.4,
         remedy="a lower --generator-descent.learning-rate, or smaller weights to begin with",

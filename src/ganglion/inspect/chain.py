@@ -1,12 +1,14 @@
 """Which layers a computation must pass: the calls of a network in order, and the dominators of a weight's gradient."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.utils._pytree import tree_leaves
 
 from ganglion.errors import UsageError
 from ganglion.inspect.untouched import first_tensor, layers_of
@@ -38,8 +40,17 @@ class Call:
     module: Any
 
     def __init__(
-        self, name: str, number: int, module: nn.Module, input: Tensor | None, output: Tensor, passed: Tensor
+        self,
+        name: str,
+        number: int,
+        module: nn.Module,
+        input: Tensor | None,
+        output: Tensor,
+        passed: Tensor,
+        beside: Sequence[Tensor] = (),
     ) -> None:
+        self.beside = beside
+        """Further tensors that came out, of any shape: states."""
         self.name, self.module, self.input, self.output, self.passed = name, module, input, output, passed
         self.kind = type(module).__name__
         self.is_weighted_sum = isinstance(module, WEIGHTED_SUMS)
@@ -88,7 +99,7 @@ class Listener:
     """Records every call of a network's layers while the context lasts; `order` holds their names.
 
     What a layer hands on is replaced by a copy, so that layers which work in place do not overwrite what is recorded.
-    Of a layer that puts out several tensors the first is recorded.
+    Of a layer that puts out several tensors the first is recorded, and the others `beside` it.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -109,7 +120,9 @@ class Listener:
             return outputs
         alone = isinstance(outputs, Tensor)
         passed = output.clone() if alone else output
-        self.calls.append(Call(name, number, module, first_tensor(inputs), output, passed))
+        every = [] if alone else [one for one in tree_leaves(outputs) if isinstance(one, Tensor) and one.requires_grad]
+        beside = [one for one in every if one is not output]
+        self.calls.append(Call(name, number, module, first_tensor(inputs), output, passed, beside))
         return passed if alone else outputs
 
     def __exit__(self, *_: object) -> None:

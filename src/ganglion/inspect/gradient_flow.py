@@ -1,7 +1,7 @@
 """Where gradients die: their size, the size of the activations and the dead units of every layer, in words."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from ganglion.errors import UsageError
 from ganglion.findings import Finding
 from ganglion.inspect.chain import Listener
 from ganglion.inspect.untouched import device_of, to_device, untouched
+from ganglion.nn.recurrent import Cell
 from ganglion.tables import Table, Tabled
 
 if TYPE_CHECKING:
@@ -149,11 +150,14 @@ class GradientFlow(Tabled):
 
 
 def gradient_flow(
-    network: nn.Module, inputs: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+    network: nn.Module,
+    inputs: Tensor | tuple[Tensor, ...],
+    targets: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
 ) -> GradientFlow:
     """Measure gradients, activations and dead units of every layer on one batch, in the mode the network is in.
 
-    Neither the network nor its `grad` fields are changed.
+    Inputs are (batch, ...), several where the network takes several. Neither it nor its `grad` fields are changed.
 
     >>> network = nn.Sequential(*(layer for _ in range(12) for layer in (nn.Linear(8, 8), nn.Sigmoid())))
     >>> gradient_flow(network, torch.randn(32, 8), torch.rand(32, 8), nn.MSELoss()).verdict
@@ -161,7 +165,7 @@ def gradient_flow(
     """
     (targets,) = to_device((targets,), device_of(network))
     with untouched(network, evaluating=False) as call, torch.enable_grad(), Listener(network) as listener:
-        value = loss(call(inputs), targets)
+        value = loss(call(*(inputs if isinstance(inputs, tuple) else (inputs,))), targets)
     owners = {
         name: [parameter for parameter in module.parameters(recurse=False) if parameter.requires_grad]
         for name, module in network.named_modules()
@@ -173,31 +177,40 @@ def gradient_flow(
             where=type(network).__name__,
             remedy="look for parameters that are frozen, or an answer that is detached",
         )
-    outputs = {call.name: call.output for call in listener.calls if call.name in owners}
+    outputs = {call.name: (call.output, *call.beside) for call in listener.calls if call.name in owners}
     called = [name for name in dict.fromkeys(listener.order) if name in owners]
     ordered = [*called, *(name for name in owners if name not in called)]
     modules = dict(network.named_modules())
     layers = []
     for name in ordered:
         gradients = torch.autograd.grad(value, owners[name], retain_graph=True, allow_unused=True)
-        activation, dead = _outgoing(value, outputs.get(name))
+        activation, dead = _outgoing(value, outputs.get(name, ()), modules[name])
         kind = type(modules[name]).__name__
         layers.append(LayerFlow(name or "(network)", kind, _root_mean_square(gradients), activation, dead))
     return GradientFlow(float(value.detach()), tuple(layers))
 
 
-def _outgoing(value: Tensor, output: Tensor | None) -> tuple[float, float]:
-    """Return the size of a layer's output and the share of its units that no gradient comes back to."""
-    if output is None:
+def _outgoing(value: Tensor, outputs: Sequence[Tensor], layer: nn.Module) -> tuple[float, float]:
+    """Return the size of what a layer puts out, of any shapes, and the share of its units without a gradient.
+
+    Of a recurrent layer a unit lives whose state is read, though its outputs may not be.
+    """
+    if not outputs:
         return math.nan, math.nan
-    (delta,) = torch.autograd.grad(value, output, retain_graph=True, allow_unused=True)
-    size = _root_mean_square((output.detach(),))
-    if delta is None:
-        return size, 1.0
-    # Convolutions count channels, which are axis 1; dense layers the last axis.
-    units = delta.transpose(1, -1) if delta.dim() == 4 else delta
-    silent = (units.reshape(-1, units.shape[-1]) == 0).all(dim=0)
-    return size, float(silent.float().mean())
+    found = torch.autograd.grad(value, list(outputs), retain_graph=True, allow_unused=True)
+    size = _root_mean_square((outputs[0].detach(),))
+    silent = [_silent(delta, layer) for delta in found if delta is not None]
+    units = len(silent[0]) if silent else 0
+    together = [one for one in silent if len(one) == units]
+    return size, float(torch.stack(together).all(dim=0).float().mean()) if together else 1.0
+
+
+def _silent(delta: Tensor, layer: nn.Module) -> Tensor:
+    """Return which units or channels get nothing of dE/dout, of any shape `(units,)`."""
+    axis = -1 if delta.dim() < 4 else 1
+    if isinstance(layer, Cell):  # maps have their channels before height and width
+        axis = -3 if layer.input_rank == 5 else -1
+    return (delta.transpose(axis, -1).reshape(-1, delta.shape[axis]) == 0).all(dim=0)
 
 
 def _non_finite(loss: float, layers: tuple[str, ...]) -> Finding:

@@ -37,7 +37,7 @@ from ganglion.nn import (
     RadialBasisOutput,
     TiledConvolution2d,
 )
-from ganglion.nn.energy import BernoulliRBM
+from ganglion.nn.energy import RestrictedBoltzmannMachine
 from ganglion.nn.recurrent import ElmanCell, GRUCell, LSTMCell
 from ganglion.nn.recurrent.convolutional import ConvLSTMCell
 from ganglion.nn.recurrent.jordan import JordanCell
@@ -186,7 +186,7 @@ RULES: dict[type[nn.Module], Rule] = {
     LocalResponseNormalisation: _nothing,
     PartialConvolution: _partial_convolution,
     RadialBasisOutput: _radial_basis,
-    BernoulliRBM: _boltzmann,
+    RestrictedBoltzmannMachine: _boltzmann,
 }
 ELEMENTWISE = frozenset(
     module.__name__

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganglion.core import BinaryModel, CentredUnits, Encoder, LatentModel
+from ganglion.core import CentredUnits, DensityModel, Encoder, LatentModel
 from ganglion.errors import UsageError
 from ganglion.inspect.untouched import first_tensor
 from ganglion.inspect.watched import layers_called
@@ -35,7 +35,7 @@ def representation(network: nn.Module, inputs: Tensor) -> tuple[str, Call]:
         return "the code", network.encode
     if isinstance(network, LatentModel):
         return "the mean of the latents", _means_of(network)
-    if isinstance(network, BinaryModel):
+    if isinstance(network, DensityModel):
         return "the probabilities of the hidden units", lambda samples: network.hidden_probabilities(samples.flatten(1))
     if isinstance(network, CentredUnits):
         return "the responses of the units", lambda samples: network.responses(samples.flatten(1))

@@ -48,13 +48,17 @@ class Saliency:
 
     def figure(self, photo: np.ndarray, name: str = "") -> "Figure":
         """Draw the image `(height, width, channels)` and the maps over it; `name` is what the output stands for."""
-        maps = {
+        title = f"What the answer {name or f'of output {self.unit}'} ({self.output:.3g}) hangs on"
+        return figures.heat_over(photo, self.maps, title)
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """All maps, by what a picture calls them."""
+        return {
             "gradient": self.gradient,
             f"Grad-CAM of {self.layer}": self.grad_cam,
             "occlusion": self.occlusion,
         }
-        title = f"What the answer {name or f'of output {self.unit}'} ({self.output:.3g}) hangs on"
-        return figures.heat_over(photo, maps, title)
 
 
 @bounded

@@ -56,13 +56,17 @@ def _examine(network: nn.Module, arguments: tuple[Any, ...], *, usual: Kinds, ac
         )
     given = tuple(map(_kind, inputs))
     known = tuple((shape[1:], kind) for shape, kind in given)
-    if any(one.is_meta for one in inputs) or known in accepted:
+    if torch.compiler.is_compiling() or any(one.is_meta for one in inputs) or known in accepted:
         return
     if known != tuple((shape[1:], kind) for shape, kind in usual):
-        for number, one in enumerate(inputs):
-            _refuse_type(network, one, usual, number)
-        _refuse_shape(network, given, usual)
-        accepted.add(known)
+        accepted.add(known)  # a trial comes back here, with inputs of this kind
+        try:
+            for number, one in enumerate(inputs):
+                _refuse_type(network, one, usual, number)
+            _refuse_shape(network, given, usual)
+        except ShapeError:
+            accepted.discard(known)
+            raise
 
 
 def _refuse_type(network: nn.Module, inputs: Tensor, usual: Kinds, number: int) -> None:

@@ -14,7 +14,8 @@ from ganglion import figures
 from ganglion.errors import UsageError
 from ganglion.findings import Finding
 from ganglion.inspect.untouched import device_of, to_device, untouched
-from ganglion.nn.recurrent import Cell
+from ganglion.nn.recurrent import Cell, GRUCell, LSTMCell
+from ganglion.nn.recurrent.gates import said_slope
 from ganglion.tables import Table, Tabled
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class TimeFlow(Tabled):
                 measure=measure,
                 value=value,
                 threshold=VANISHED,
-                remedy="an LSTM or a GRU, a larger forget bias, or a shorter way from cause to effect",
+                remedy="an LSTM or a GRU, a larger forget bias, steeper gates, or a shorter way from cause to effect",
             )
         clipped = "" if self.clipped is None else f"; {self.clipped:.0%} of the updates were clipped"
         message = f"errors last: after {self._longest} steps {value:.2g} of them is left in {left.name}{clipped}"
@@ -189,7 +190,7 @@ def _cells(cell: CellFlow, lag: int) -> tuple[str, str]:
 
 def gradient_through_time(
     network: nn.Module,
-    inputs: Tensor,
+    inputs: Tensor | tuple[Tensor, ...],
     targets: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
     *,
@@ -203,7 +204,7 @@ def gradient_through_time(
 
     Args:
         network: a network with recurrent layers of `ganglion.nn`.
-        inputs: what the network takes, (batch, ...).
+        inputs: what the network takes, (batch, ...); several where it takes several.
         targets: what the loss compares with.
         loss: from outputs and targets to a scalar.
         clipped: share of updates that were clipped in training, where that is known.
@@ -227,7 +228,7 @@ def gradient_through_time(
     """
     (targets,) = to_device((targets,), device_of(network))
     with untouched(network, evaluating=True) as call, torch.enable_grad(), recorded(network) as records:
-        value = loss(call(inputs), targets)
+        value = loss(call(*(inputs if isinstance(inputs, tuple) else (inputs,))), targets)
     if not value.requires_grad:
         raise UsageError(
             "nothing to follow back: the loss depends on no trainable parameter",
@@ -238,6 +239,8 @@ def gradient_through_time(
     for name, cell in recurrent_cells(network).items():
         if states := records[name].states:
             kind = type(cell).__name__.removesuffix("Cell")
+            if isinstance(cell, LSTMCell | GRUCell):
+                kind += said_slope(cell)
             products = _products(records[name], cell)
             cells.append(CellFlow(name, kind, _gradients(value, states), _shares(states), products))
     return TimeFlow(tuple(cells), clipped)

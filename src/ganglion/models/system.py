@@ -1,6 +1,7 @@
 """A row of the index."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,10 @@ class System:
     """Data used when none is named."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """Fields of `TrainerSettings` and `DataSettings` that training starts from."""
+    defaults_on: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What training starts from instead on data whose name fits a pattern; `form` among it, if that is another."""
+    least_updates: int = 0
+    """Updates at least where nothing is said of the length of training: few samples are passed over more often."""
     tour: dict[str, Any] | None = None
     """Such fields with which the demo trains it, in at most eight seconds; None where the demo leaves it out. The
     network is the small form, in the demo as elsewhere."""
@@ -44,6 +49,21 @@ class System:
         if name not in forms:
             raise unknown_name("form", name, list(forms), where=self.name)
         return forms[name]
+
+    def starting_from(self, data: object) -> dict[str, Any]:
+        """Return the fields that training on this data starts from, and the `form` where it is not the small one."""
+        name = data if isinstance(data, str) else ""
+        fitting = (more for pattern, more in self.defaults_on.items() if fnmatchcase(name, pattern))
+        return {**self.defaults, **next(fitting, {})}
+
+    def passes(self, epochs: int, batches: int) -> int:
+        """Return how often training passes over so many batches where the user does not say it.
+
+        >>> few = System(name="few", module="few", tasks=("few",), data="few", least_updates=1000)
+        >>> few.passes(8, batches=50), few.passes(8, batches=300)
+        (20, 8)
+        """
+        return max(epochs, -(-self.least_updates // batches))
 
     def load(self) -> ModuleType:
         """Import the models file: `Config`, `SMALL`, `TINY`, `build`, `examples` and the networks."""

@@ -1,13 +1,13 @@
 """Activation functions by name, and probabilities from a network's outputs."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganglion.errors import ShapeError
-from ganglion.settings import unknown_name
+from ganglion.settings import Search, unknown_name
 
 ActivationName = Literal[
     "linear", "sigmoid", "hard-sigmoid", "log-sigmoid", "tanh", "hard-tanh", "tanh-shrink", "softsign",
@@ -18,6 +18,11 @@ ActivationName = Literal[
 
 PlainActivation = Literal["linear", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "swish"]
 """Those that have nothing to learn and keep the width."""
+
+_COMMON = ("relu", "leaky-relu", "elu", "tanh", "sigmoid")
+SearchedActivation = Annotated[ActivationName, Search(choices=(*_COMMON, "gelu"), usual=True)]
+SearchedPlainActivation = Annotated[PlainActivation, Search(choices=_COMMON, usual=True)]
+"""The same for the fields of configurations, with those among which a good one is looked for."""
 
 
 class Maxout(nn.Module):

@@ -145,6 +145,15 @@ class BoltzmannMachine(nn.Module):
         drawn = self.sweep(states, temperature, last=self.num_visible, generator=generator)
         return drawn[:, : self.num_visible]
 
+    @torch.no_grad()
+    def wander(
+        self, visible: Tensor, steps: int, generator: Generator | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """Return what v is expected to be, (rows, visible units), after steps of Gibbs sampling from `visible`."""
+        for _ in range(steps):
+            visible = self.gibbs_step(visible, generator, temperature)
+        return self.reconstruct(visible)
+
     def sample_hidden(self, visible: Tensor, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draw h, (rows, hidden units): from p(h | v) where that is counted, by a sweep from mean field elsewhere."""
         if self.num_hidden <= MOST_HIDDEN_COUNTED:

@@ -7,12 +7,14 @@ from ganglion.errors import ShapeError
 
 
 def as_float(inputs: Tensor) -> Tensor:
-    """Scale bytes to [0, 1] and leave other numbers as they are; the shape stays.
+    """Scale bytes to [0, 1], make truth values 0 and 1, and leave other numbers as they are; the shape stays.
 
     >>> as_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist()
     [0.0, 1.0]
     """
-    return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
+    if inputs.dtype == torch.bool:
+        return inputs.float()
+    return inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
 
 
 class FlatInputs(nn.Module):

@@ -11,23 +11,25 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganglion.core import Batch
+from ganglion.core.team import current
 from ganglion.errors import ConfigurationError, NonFiniteError
 from ganglion.fast.descent import clipped_adam_step, norm_of, shorten, total_of
 from ganglion.rules.compiled import differentiate
 from ganglion.rules.groups import factors_of, grouped
 from ganglion.rules.optimizers import FUSED, OPTIMIZERS, OptimizerName
-from ganglion.settings import above, at_least, settings, unknown_name
+from ganglion.rules.slices import backward_together, norm_of_parts
+from ganglion.settings import Search, above, at_least, settings, unknown_name
 
 
 @settings
 class Descent:
     """How a gradient becomes an update."""
 
-    optimizer: OptimizerName = "adam"
+    optimizer: Annotated[OptimizerName, Search(choices=("adam", "adamw", "rmsprop", "nadam"))] = "adam"
     """Optimizer of torch.optim, by name."""
-    learning_rate: Annotated[float, at_least(0)] = 1e-3
+    learning_rate: Annotated[float, at_least(0), Search(around=30, usual=True)] = 1e-3
     """Step size before any schedule."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, Search(low=1e-6, high=1e-2, usual=True)] = 0.0
     """Shrinks the weights towards zero at every update; what that means exactly is the optimizer's affair."""
     decay_biases: bool = True
     """Let weight decay shrink biases and the scales of norms too: all parameters of fewer than two dimensions."""
@@ -35,9 +37,9 @@ class Descent:
     """Factors of the learning rate for parts of the network, by the beginnings of their names: encoder=0.1 head=2."""
     optimizer_arguments: tuple[str, ...] = ()
     """Further arguments of the optimizer as name=value, for example momentum=0.9 nesterov=True."""
-    clip_norm: Annotated[float, above(0)] | None = None
+    clip_norm: Annotated[Annotated[float, above(0)] | None, Search(low=0.1, high=10.0)] = None
     """Scale the whole gradient down to at most this Euclidean norm."""
-    clip_value: Annotated[float, above(0)] | None = None
+    clip_value: Annotated[Annotated[float, above(0)] | None, Search(low=0.01, high=1.0)] = None
     """Clamp every component of the gradient to at most this size."""
     accumulate: Annotated[int, at_least(1)] = 1
     """Micro-batches that one batch is worked through in: the same update with less memory."""
@@ -138,7 +140,12 @@ def descend(
 def backward(
     batch: Batch, objective: Callable[[Batch], dict[str, Tensor]], parameters: list[nn.Parameter], count: int
 ) -> dict[str, Tensor]:
-    """Leave the gradient of the mean loss in `parameters`, and return the means of all measurements, detached."""
+    """Leave the gradient of the mean loss in `parameters`, and return the means of all measurements, detached.
+
+    Of several processes that learn together each differentiates its slices, and all get the same sum.
+    """
+    if (team := current()) is not None:
+        return backward_together(team, micro_batches(batch, count), objective, parameters)
     if count == 1 and (found := differentiate(objective, batch, parameters)) is not None:
         return found
     for parameter in parameters:
@@ -213,7 +220,11 @@ def condition(
 ) -> Tensor | None:
     """Refuse a loss or gradient that is not finite, then clip the gradient; return its norm, a scalar, if needed."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = None if descent.clip_norm is None else norm_of(gradients)
+    norm: Tensor | None
+    if (spread := norm_of_parts(gradients)) is not None:
+        gradients, norm = spread
+    else:
+        norm = None if descent.clip_norm is None else norm_of(gradients)
     evidence = total_of(gradients) if norm is None else norm
     evidence = evidence if loss is None else evidence + loss
     guard = getattr(optimizer, "found_inf", None)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import counted_by
 from ganglion.nn.images.boxes import offsets, overlaps
 from ganglion.rules.descend import Descent, descend
 
@@ -76,11 +77,17 @@ class Detection(LearningRule):
         batch = {**batch, "boxes": boxes, "chance": chance}
         return descend(self.optimizers["network"], batch, self.objective, self.descent)
 
+    @counted_by(lambda rule, batch: sampled_of(batch, rule.sampling).counts.sum(1))
     def objective(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of a batch whose `batch["boxes"]` are sampled by `batch["chance"]`, a number each."""
-        sample = sampled(batch["boxes"], batch["targets"], batch["chance"], self.sampling)
+        sample = sampled_of(batch, self.sampling)
         answer = self.home(batch["inputs"], sample.boxes)
         return detection_loss(answer[..., 0], answer[..., 1:], sample)
+
+
+def sampled_of(batch: Batch, sampling: Sampling) -> Sample:
+    """Return which boxes of a batch, with a random number for each, are learnt from."""
+    return sampled(batch["boxes"], batch["targets"], batch["chance"], sampling)
 
 
 def sampled(boxes: Tensor, objects: Tensor, chance: Tensor, sampling: Sampling) -> Sample:

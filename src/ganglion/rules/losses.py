@@ -35,13 +35,16 @@ def cross_entropy(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0
 
     Args:
         outputs: logits `(batch, classes)`.
-        targets: class numbers `(batch,)`, or probabilities `(batch, classes)`.
+        targets: class numbers `(batch,)`, or probabilities `(batch, classes)`; or truth values `(batch, labels)`, any
+            number of which may hold, so that each is a decision of its own: see `binary_cross_entropy`.
         label_smoothing: share of the target's probability that is spread evenly over all classes.
 
     >>> import torch
     >>> cross_entropy(torch.tensor([[2.0, 1.0, 0.1]]), torch.tensor([0])).item()  # doctest: +ELLIPSIS
     0.41702...
     """
+    if targets.dtype == torch.bool and targets.ndim == 2:
+        return binary_cross_entropy(outputs, targets, label_smoothing)
     return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
 
 
@@ -152,12 +155,14 @@ def weighted(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor) -> T
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the share of samples whose class is right.
+    """Return the share of samples whose class is right; of several labels a sample, the share of these that are.
 
     >>> import torch
     >>> accuracy(torch.tensor([[0.2], [-0.1]]), torch.tensor([1, 1])).item()
     0.5
     """
+    if targets.dtype == torch.bool and targets.ndim == 2:
+        return ((outputs > 0) == targets).float().mean()
     return (decisions(outputs) == targets).float().mean()
 
 

@@ -2,12 +2,15 @@
 
 from typing import final
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import counted_by
 from ganglion.errors import ShapeError
 from ganglion.nn.convolution import cropped
+from ganglion.nn.modes import evaluation_mode
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.recurrent.sequences import UNJUDGED
 
@@ -38,6 +41,8 @@ class Pixelwise(LearningRule):
         self.counters = {}
         self.tensors = {}
         self.descent = descent
+        self._sizes: dict[torch.Size, torch.Size] = {}
+        """Of the answers to images of a shape."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         return descend(self.optimizers["network"], batch, self._objective, self.descent)
@@ -49,6 +54,17 @@ class Pixelwise(LearningRule):
         """
         return {"loss": weighted_cross_entropy(outputs, targets, weights)}
 
+    def judged(self, batch: Batch) -> Tensor | None:
+        """Return how many pixels of each sample are judged, (batch,); None where all are."""
+        targets, inputs = batch["targets"], batch["inputs"]
+        if bool((targets != UNJUDGED).all()):
+            return None
+        if (shape := inputs.shape[1:]) not in self._sizes:
+            with torch.no_grad(), evaluation_mode(self.home):
+                self._sizes[shape] = self.home(inputs[:1]).shape[2:]
+        return (cropped(targets, *self._sizes[shape]) != UNJUDGED).flatten(1).sum(1)
+
+    @counted_by(lambda rule, batch: rule.judged(batch))
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         return self.judge(self.home(batch["inputs"]), batch["targets"], batch.get("pixel_weights"))
 

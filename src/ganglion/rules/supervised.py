@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Adversary, Batch, LearningRule, ManyHeaded
+from ganglion.core.team import counted_by, terms_of
 from ganglion.errors import DataError
 from ganglion.nn.modes import evaluation_mode
 from ganglion.rules.descend import Descent, descend
@@ -35,6 +36,7 @@ class Supervised(LearningRule):
     """
 
     weighs = True
+    shards = True
     adversary: Adversary | None = None
     """Changes the inputs of every batch so that the loss grows; the rule then learns from those."""
     mixup: float = 0.0
@@ -81,6 +83,7 @@ class Supervised(LearningRule):
         with evaluation_mode(self.home):  # statistics of batches move when it learns, and only then
             return adversary(lambda inputs: self.loss(self.home(inputs), targets) * len(targets), batch["inputs"])
 
+    @counted_by(lambda rule, batch: terms_of(rule.loss, batch["targets"]) if "targets" in batch else None)
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         if "targets" not in batch:
             raise DataError(

@@ -5,9 +5,8 @@ from typing import Any, ClassVar, final
 
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor
 
-from ganglion.core import Batch, Players
+from ganglion.core import Batch, Pausing, Players
 from ganglion.errors import CollapseError, UsageError
 from ganglion.findings import Finding
 from ganglion.inspect.adversarial import COLLAPSES, IN_A_ROW, Look, findings, look
@@ -60,7 +59,7 @@ class Doctor(Callback):
 
     def on_step(self, trainer: Training) -> None:
         rule = trainer.rule
-        if trainer.iteration % EVERY or not isinstance(rule, Players):
+        if trainer.iteration % EVERY or not isinstance(rule, Players) or (isinstance(rule, Pausing) and not rule.plays):
             return
         device = next(rule.generator.parameters()).device
         batch = {name: values.to(device) for name, values in self.batch.items()}
@@ -84,9 +83,7 @@ class Doctor(Callback):
 
 def real_batch(task: Task) -> Batch:
     """Return some samples of the training part, spread evenly, as a loader would give them."""
-    places = task.data.spread("train", SAMPLES)
-    batch: dict[str, Tensor] = {name: task.data.some("train", places, name) for name in task.data.chosen}
-    return batch
+    return task.data.at("train", task.data.spread("train", SAMPLES))
 
 
 def _collapsed(finding: Finding) -> CollapseError:

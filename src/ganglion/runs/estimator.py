@@ -80,6 +80,7 @@ class _Estimator(BaseEstimator):
         with alone(), random_state_kept():
             seed_all(seed)
             rule = system.load().build(task.config)
+            task.begin(rule)
             weights.start(rule, trainer_settings)
             if trainer_settings.adversarial_epsilon:
                 task.harden(rule, trainer_settings.adversarial_epsilon, trainer_settings.adversarial_steps)
@@ -102,15 +103,23 @@ class _Estimator(BaseEstimator):
     def _checked(self, X: Any, y: Any, **targets: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return samples and targets that can be learnt from; raises the errors that scikit-learn has for others."""
         if not _are_images(X):
-            return validate_data(self, X, y, ensure_min_samples=2, **targets)
+            return validate_data(self, X, y, ensure_min_samples=2, ensure_all_finite="allow-nan", **targets)
         images, labels = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, **targets)
         images = channels_last(images) if images.ndim == 4 else images
         self._pixels = find_range(images)
         return self._as_bytes(images), labels
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # as in any table, a missing number counts as the mean of its column
+        return tags
+
     def _outputs(self, X: Any) -> Tensor:
         check_is_fitted(self)
-        raw = self._as_bytes(check_array(X, allow_nd=True)) if _are_images(X) else validate_data(self, X, reset=False)
+        if _are_images(X):
+            raw = self._as_bytes(check_array(X, allow_nd=True))
+        else:
+            raw = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
         return ask(self.network_, self._task.preprocessing["inputs"](raw))
 
     def _as_bytes(self, images: np.ndarray) -> np.ndarray:
@@ -123,8 +132,9 @@ class Classifier(ClassifierMixin, _Estimator):
     """A classifying system of the index as a scikit-learn classifier.
 
     Rows are `(samples, features)`, images `(samples, height, width)` or `(samples, height, width, channels)` with
-    pixels up to 1 or up to 255. Scaling is part of the estimator. All samples are learnt from, unless `validation`
-    holds a share back, by which the best weights are then chosen.
+    pixels up to 1 or up to 255. Scaling is part of the estimator; a missing number of a row (NaN) counts as the
+    mean. All samples are learnt from, unless `validation` holds a share back, by which the best weights are then
+    chosen.
 
     Args:
         system: Name of a system, as in `ganglion list`.

@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import json
 import re
+import sys
 import types
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 
 from ganglion import models
 from ganglion.errors import ConfigurationError
-from ganglion.models import INDEX, System
-from ganglion.settings import field_documentation, to_dict
+from ganglion.models import INDEX, System, find
+from ganglion.settings import field_documentation, searched, to_dict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ def make(system: System, config: Any = None) -> dict[str, Any]:
         "summary": documentation.partition("\n")[0].rstrip("."),
         "data": system.data,
         **({"forms": ["small", "published", *module.FORMS]} if hasattr(module, "FORMS") else {}),
-        "defaults": dict(system.defaults),
+        "defaults": json.loads(json.dumps(system.defaults)),  # tuples become lists, as in the file
         **counts(system, module.Config() if config is None else config),
         "fields": _fields_of_both_forms(module.Config(), module.SMALL),
         "references": references(documentation),
@@ -107,7 +108,7 @@ def fields(config: Any, prefix: str = "") -> list[dict[str, Any]]:
     `generator_descent.learning_rate`.
     """
     cls: type = type(config)
-    hints, sentences = get_type_hints(cls), field_documentation(cls)
+    hints, sentences, places = get_type_hints(cls), field_documentation(cls), searched(cls)
     plain = to_dict(config)
     found: list[dict[str, Any]] = []
     for field in dataclasses.fields(config):
@@ -122,6 +123,7 @@ def fields(config: Any, prefix: str = "") -> list[dict[str, Any]]:
                     "default": plain[field.name],
                     "optional": value is None,
                     "help": " ".join(sentences.get(field.name, "").split()),
+                    **({"search": places[field.name].to_dict()} if field.name in places else {}),
                 }
             )
     return found
@@ -189,12 +191,12 @@ def text(system: System) -> str:
     return json.dumps(make(system), indent=1, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    """Write the facts of all systems beside their models files."""
-    for system in INDEX:
+def main(names: list[str]) -> None:
+    """Write the facts of the systems of these names, of all where none is given, beside their models files."""
+    for system in map(find, names) if names else INDEX:
         path(system).write_text(text(system), encoding="utf-8")
         print(f"wrote {path(system)}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

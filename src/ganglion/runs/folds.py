@@ -1,7 +1,6 @@
 """Cross-validation: one run for each fold of the data, in one folder, and what they say together."""
 
 import dataclasses
-import datetime
 import json
 import shutil
 import statistics
@@ -14,24 +13,28 @@ from ganglion import __version__
 from ganglion.core import Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.stored import STORED, store, stored
-from ganglion.errors import CheckpointError, UsageError
+from ganglion.errors import UsageError
 from ganglion.files import named, read_json
 from ganglion.models import find
-from ganglion.runs.options import settle
+from ganglion.runs.command_lines import train_line
+from ganglion.runs.generated import beside_generated
+from ganglion.runs.options import LENGTHS, settle
 from ganglion.runs.preparing import Source, as_source
 from ganglion.runs.report import Section, run_section, write_report
 from ganglion.runs.run import Run
 from ganglion.runs.session import Session, prepare, prepare_resume
+from ganglion.runs.several import folder_of_runs, read_description
 from ganglion.settings import to_dict
 from ganglion.tables import Table
 from ganglion.training.durable import write_synced
-from ganglion.training.run_folder import new_folder
 from ganglion.training.trainer import Callback
 
 DESCRIPTION = "folds.json"
 """File that makes a folder a cross-validation: what it was asked for and, once it has finished, what came out."""
 REPORT = "report.html"
 FORMAT = 1
+DECIDED = ("folds", "fold", "validation", "test", "patience")
+"""Options of a cross-validation that one network on everything has no use for."""
 
 Announce = Callable[[int, int, Session], None]
 """Is told fold, number of folds and session before each training."""
@@ -39,11 +42,11 @@ Announce = Callable[[int, int, Session], None]
 
 @dataclass(frozen=True)
 class Spread:
-    """A number that was measured once in each fold."""
+    """A number that was measured several times: in each fold, or with each seed."""
 
     mean: float
     deviation: float
-    """Standard deviation over the folds, with n - 1 in the denominator."""
+    """Standard deviation, with n - 1 in the denominator."""
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
@@ -125,6 +128,23 @@ class CrossValidation:
         row = curves[0][best]
         return Length(round(float(row["epoch"]), 2), int(row["step"]), monitor.name, means[best])
 
+    @property
+    def on_everything(self) -> str | None:
+        """The command that trains one network on all samples for as long as was best; None of data without a name.
+
+        Nothing is held back, so the network is judged by what it has learnt from, and the means over the folds say what
+        to expect of it. Data that brings a test part of its own keeps that apart.
+        """
+        options = {name: value for name, value in self.description["options"].items() if name not in DECIDED}
+        data, length = self.description["data"], self.length
+        if data == STORED or any(isinstance(value, dict) for value in options.values()):
+            return None
+        if length:
+            whole = length.epochs == int(length.epochs)
+            options = {key: value for key, value in options.items() if key not in LENGTHS}
+            options |= {"epochs": int(length.epochs)} if whole else {"steps": length.steps}
+        return train_line(self.description["system"], data, {**options, "validation": 0, "test": 0})
+
     def tables(self) -> tuple[Table, Table]:
         """Return a table of measures and one of folds."""
         baseline = self.baseline
@@ -135,7 +155,7 @@ class CrossValidation:
         measures = Table(("measure", "mean", "deviation", "baseline"), spreads, words=("measure",))
         rows = [
             (
-                str(fold),
+                " ".join(filter(None, (str(fold), run.task.held_back))),
                 *(_number(run.result[key]) for key in ("score", "baseline")),
                 f"{run.result['steps']:,}",
                 f"{run.result['best_step']:,}",
@@ -179,12 +199,14 @@ def cross_validate(
     """
     system = find(name)
     options = {"folds": folds, **options}
-    _, _, settings = settle(system, options)
+    config, _, settings = settle(system, options, data)
     if settings.fold is not None:
         raise UsageError("one fold is no cross-validation", remedy="leave fold out")
     source = as_source(system, system.data if data is None else data, settings)
+    source = beside_generated(system, source, config, settings)
+    options.pop("generators", None)  # which have drawn what they draw
     label = source.name if isinstance(source, Dataset) else Path(source).stem
-    folder, made = _folder(out, f"{name}-{label}-{settings.folds}-folds")
+    folder, made = folder_of_runs(out, f"{name}-{label}-{settings.folds}-folds")
     if isinstance(source, Dataset):
         store(source, folder)
     plain = {key: to_dict(value) if dataclasses.is_dataclass(value) else value for key, value in options.items()}
@@ -239,50 +261,16 @@ def _number(value: Any) -> str:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    if not holds_folds(folder):
-        raise UsageError("not a cross-validation", where=str(folder), expected=f"a folder with {DESCRIPTION} in it")
-    try:
-        description = read_json(folder / DESCRIPTION, finite=False)
-        if description["format"] > FORMAT:
-            raise CheckpointError(
-                f"cannot read {DESCRIPTION}",
-                where=str(folder),
-                expected=f"format {FORMAT} or older",
-                found=f"format {description['format']}",
-                remedy="install the newer version of Ganglion that wrote it",
-            )
-        return {
-            **description,
-            "folds": int(description["folds"]),
-            "options": dict(description["options"]),
-            "data": str(description["data"]),
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"cannot read {DESCRIPTION}", where=str(folder), found=str(error), remedy="put the original file back"
-        ) from error
+    return read_description(folder, DESCRIPTION, FORMAT, _typed, finite=False)
 
 
-def _folder(out: str | Path | None, name: str) -> tuple[Path, bool]:
-    """Return a folder for the runs, and whether it was made now."""
-    if out is None:
-        return new_folder(Path("runs"), f"{datetime.datetime.now().strftime('%Y-%m-%d_%H%M%S')}_{name}"), True
-    folder = named(out)
-    made = not folder.exists()
-    for file in (DESCRIPTION, "config.json"):
-        if (folder / file).exists():
-            raise UsageError(
-                "the folder already holds a run",
-                where=str(folder),
-                remedy=f"`ganglion resume {folder}` continues it; choose another --out for a new one",
-            )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            "cannot write the folder", where=str(folder), found=str(error), remedy="choose --out"
-        ) from error
-    return folder, made
+def _typed(description: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **description,
+        "folds": int(description["folds"]),
+        "options": dict(description["options"]),
+        "data": str(description["data"]),
+    }
 
 
 def _report(found: CrossValidation) -> Path:

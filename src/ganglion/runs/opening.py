@@ -1,6 +1,5 @@
 """What a run folder says of itself, believed only as far as it fits together."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from ganglion.models import System
 from ganglion.runs.migration import FORMAT, migrated
 from ganglion.settings import from_dict
 from ganglion.tasks.base import Task
+from ganglion.training.machine.memory import machine_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +96,10 @@ def build(system: System, config: Any) -> LearningRule:
             found=str(error),
             remedy=f"`ganglion info {system.name}` lists its settings",
         ) from error
-    if size > _memory():
+    if size > machine_memory():
         raise ConfigurationError(
             f"this {system.name} does not fit into the memory of this machine",
-            expected=f"at most {_memory() / 2**30:.1f} GiB",
+            expected=f"at most {machine_memory() / 2**30:.1f} GiB",
             found=f"{size / 2**30:,.1f} GiB of weights",
             remedy="choose smaller sizes",
         )
@@ -155,10 +155,3 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
             found=str(error),
             remedy="put the original config.json back, or train again",
         ) from error
-
-
-def _memory() -> int:
-    """Return the bytes of memory of this machine."""
-    if not hasattr(os, "sysconf"):
-        return 1 << 40
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,7 +1,7 @@
 """From flat options to the three settings of a run: the system's, the trainer's and the data's."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ganglion.data.settings import DataSettings
@@ -15,13 +15,17 @@ LENGTHS = {"epochs", "steps", "minutes"}
 """How long a run is can be said in one of these; whoever says it replaces what the index says."""
 
 
-def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSettings, DataSettings]:
-    """Sort flat options into the three settings, over the form of the system that they name and its defaults."""
-    form = system.form(options.get("form", "small"))
+def settle(system: System, options: dict[str, Any], data: object = None) -> tuple[Any, TrainerSettings, DataSettings]:
+    """Sort flat options into the three settings, over the form of the system that they name and its defaults.
+
+    Form and defaults that are not named may follow from the name of the data.
+    """
+    defaults = system.starting_from(data)
+    form = system.form(options.get("form") or defaults.pop("form", "small"))
     cls = type(form)
     nested: dict[type, dict[str, Any]] = {cls: {}, TrainerSettings: {}, DataSettings: {}}
     homes = {name: home for home in reversed(nested) for name in _fields(home)}
-    defaults = dict(system.defaults)
+    defaults.pop("form", None)
     if not LENGTHS.isdisjoint(options):
         defaults = {name: value for name, value in defaults.items() if name not in LENGTHS}
     for name, value in {**defaults, **options}.items():
@@ -37,6 +41,22 @@ def settle(system: System, options: dict[str, Any]) -> tuple[Any, TrainerSetting
     config = from_dict(cls, _merged(to_dict(form), nested[cls]), where=system.name)
     trainer_settings = from_dict(TrainerSettings, nested[TrainerSettings], where="training")
     return config, trainer_settings, from_dict(DataSettings, nested[DataSettings], where="data")
+
+
+def lengthened(
+    system: System, settings: TrainerSettings, batches: int | None, given: Collection[str]
+) -> TrainerSettings:
+    """Return the settings with as many epochs as the system wants of data with so few batches in one.
+
+    Args:
+        system: says how many updates there are at least.
+        settings: as settled.
+        batches: of an epoch, None where there are no epochs.
+        given: names of the options that the user gave; who gave a length keeps it.
+    """
+    if not system.least_updates or not batches or settings.epochs is None or not LENGTHS.isdisjoint(given):
+        return settings
+    return dataclasses.replace(settings, epochs=system.passes(settings.epochs, batches))
 
 
 def refuse_overruled(given: Iterable[str], asked: Any, found: Any) -> None:

@@ -18,6 +18,7 @@ from ganglion.errors import DataError, UsageError
 from ganglion.findings import Finding
 from ganglion.models import System
 from ganglion.tasks.base import Task
+from ganglion.tasks.shared.prepared import Prepared
 
 Source = str | Path | Dataset | tuple[Any, Any] | Any
 
@@ -62,7 +63,7 @@ def prepare_task(
         if offer := next((note for note in dataset.notes if NAMES_FLAG in note), ""):
             refusal.remedy = offer
         raise refusal
-    doubts = _doubts(dataset, settings)
+    doubts = _doubts(dataset, settings, seed)
     task = chosen.prepare(dataset, config, settings, seed)
     task.notes, task.findings = (*task.notes, *card_notes(dataset)), doubts
     return task
@@ -82,7 +83,7 @@ def _wanted(kinds: Sequence[type[Task]], settings: DataSettings) -> Kind | None:
 def _refuse_weights(kinds: Sequence[type[Task]], settings: DataSettings) -> None:
     """Raise where samples shall be weighted that have no classes or values of their own."""
     given = [name for name in ("weights", "class_weight") if getattr(settings, name)]
-    if given and not any({"classes", "values"} & set(kind.fields.get("targets", ())) for kind in kinds):
+    if given and not any({"classes", "labels", "values"} & set(kind.fields.get("targets", ())) for kind in kinds):
         raise UsageError(
             "only samples with a class or with values of their own can be weighted",
             where=" and ".join(given),
@@ -104,14 +105,41 @@ def _refuse_folds(dataset: Dataset, settings: DataSettings) -> None:
         raise UsageError("a run holds back one of the folds", remedy="give fold, or call ganglion.cross_validate")
 
 
-def _doubts(dataset: Dataset, settings: DataSettings) -> tuple[Finding, ...]:
+def _doubts(dataset: Dataset, settings: DataSettings, seed: int) -> tuple[Finding, ...]:
     """Return what the data check finds; what it calls a stop is raised unless problems are allowed."""
-    findings = tuple(check(dataset))
+    findings = tuple(check(dataset, seed))
     stops = [finding for finding in findings if finding.level == "stop"]
     if stops and not settings.allow_problems:
+        worst = stops[0]
+        said = f"`ganglion data check {dataset.source}` lists all findings"
+        anyway = "" if "--allow-problems" in worst.remedy else "; --allow-problems trains anyway"
         raise DataError(
-            stops[0].message,
+            worst.message,
             where=dataset.source,
-            remedy=f"`ganglion data check {dataset.source}` lists all findings; --allow-problems trains anyway",
+            found=", ".join(worst.where),
+            remedy=f"{worst.remedy}; {said}{anyway}" if worst.remedy else f"{said}{anyway}",
         )
     return findings
+
+
+def samples_of(task: Task) -> int | None:
+    """Return how many samples the data of a task has, beside a published test part; None where it keeps no data."""
+    data = getattr(task, "data", None)
+    return len(data.dataset) if isinstance(data, Prepared) else None
+
+
+def other_names(known: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the first column or class that is called otherwise now, then and now; None where there is none.
+
+    >>> def fields(*names: str) -> dict:
+    ...     return {"fields": {"targets": {"kind": "classes", "settings": {"names": names}}}}
+    >>> other_names(fields("cat", "dog"), fields("Cat", "wolf")), other_names(fields("cat"), fields("Cat"))
+    (("'dog'", "'wolf'"), None)
+    """
+    for name, field in known.get("fields", {}).items():
+        now = found.get("fields", {}).get(name, {}).get("settings", {})
+        for key in ("columns", "names"):
+            for then, other in zip(field.get("settings", {}).get(key) or (), now.get(key) or (), strict=False):
+                if str(then).casefold() != str(other).casefold():
+                    return repr(then), repr(other)
+    return None

@@ -1,33 +1,31 @@
 """A finished or half-finished run, as a user meets it: its numbers, pictures, network, and answers."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from torch import nn
 
-from ganglion.data.settings import WRITTEN, DataSettings
+from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError
 from ganglion.findings import Finding
 from ganglion.inspect.shapes import with_clear_shapes
 from ganglion.models import System, find
+from ganglion.runs.answering import Answering
 from ganglion.runs.opening import build, checked, fill, restored
-from ganglion.runs.preparing import prepare_task
+from ganglion.runs.preparing import other_names, prepare_task, samples_of
 from ganglion.runs.report import tour_table
 from ganglion.runs.sheets import FILM, SAMPLES
-from ganglion.runs.writing import write
-from ganglion.settings import from_dict, to_dict
-from ganglion.tasks.answers import Answer
+from ganglion.settings import from_dict
+from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
-from ganglion.tasks.questions import unable
 from ganglion.training import checkpoint
 from ganglion.training.run_folder import RunFolder
 
 
-class Run:
+class Run(Answering):
     """Everything that is known of a run, read from its folder when it is asked for.
 
     `metrics` are those of the test part, `history` is the metric log, `figures` are the paths of its pictures by name,
@@ -44,6 +42,11 @@ class Run:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The contents of `config.json` in the present format."""
+        return dict(self._description)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -88,84 +91,28 @@ class Run:
         """The network with the best weights; the newest usable ones when the best are damaged."""
         rule = build(self.system, self.config)
         network = rule.home
-        weights, complaint = self._files.best_weights()
-        if weights is None:
-            path, state, others = checkpoint.load_newest(self._files.checkpoints, ("weights",))
-            weights = state["weights"]
-            for sentence in filter(None, (f"{complaint}; using {path.name} instead" if complaint else "", *others)):
-                warnings.warn(sentence, stacklevel=2)
+        weights, complaints = self._files.usable_weights()
+        for sentence in complaints:
+            warnings.warn(sentence, stacklevel=2)
         fill(network, weights, str(self.folder))
         examples = self.system.load().examples(self.config)
         for role, part in rule.networks.items():
             with_clear_shapes(part, *examples[role])
         return network.eval()
 
-    def answer(self, verb: str, **question: Any) -> Answer:
-        """Return the answer to a question with everything that belongs to it; see `ask`."""
-        if verb not in self.task.verbs:
-            raise unable(verb, self.task.name, self.task.verbs)
-        written = {name: question.pop(name) for name in WRITTEN if name in question}
-        asked: Any = from_dict(self.task.verbs[verb], question, where=verb)
-        with self._reading(written):
-            answer = self.task.ask(verb, self.network, asked)
-        for value in vars(asked).values():
-            if isinstance(value, Path):
-                write(answer, value)
-        return answer
-
-    @contextmanager
-    def _reading(self, written: dict[str, Any]) -> Iterator[None]:
-        """Read files for a while as they are said to be written, otherwise as those of training were."""
-        trained = self.task.settings
-        self.task.settings = from_dict(DataSettings, to_dict(trained) | written, where="data")
-        try:
-            yield
-        finally:
-            self.task.settings = trained
-
-    def ask(self, verb: str, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Ask anything that the task of this run answers: `run.ask("generate", count=4, seed=1)`.
-
-        Args:
-            verb: one of `run.task.verbs`.
-            out: file or folder to write the answer to; `ganglion.runs.writing` says which endings there are.
-            question: fields of the question, those that `ganglion VERB RUN --help` lists; where files are asked about
-                also how these are written: `delimiter`, `decimal`, `encoding` and so on.
-
-        Returns:
-            Rows as a list of dicts, images as uint8 `(count, height, width, channels)`, text as a string, a film or a
-            sound as an array and its rate.
-        """
-        answer = self.answer(verb, **question)
-        if out is not None:
-            write(answer, out)
-        return answer.value
-
-    def predict(self, inputs: Any, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Answer for raw inputs: arrays, texts, or one or more paths of files."""
-        return self.ask("predict", out=out, inputs=[inputs] if isinstance(inputs, str | Path) else inputs, **question)
-
-    def generate(self, count: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Draw `count` new samples, or write text on: `run.generate(prompt="Once ", length=200)`."""
-        return self.ask("generate", out=out, **_given(count=count), **question)
-
-    def forecast(self, steps: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Continue the series that the run was trained on, by as many steps as its data lists without values, or 10."""
-        return self.ask("forecast", out=out, **_given(steps=steps), **question)
-
-    def play(self, episodes: int | None = None, *, out: str | Path | None = None, **question: Any) -> Any:
-        """Play episodes, 10 when not told how many, always taking the action of highest value."""
-        return self.ask("play", out=out, **_given(episodes=episodes), **question)
-
     def evaluate(self, part: Part = "test", data: str | Path | None = None) -> dict[str, float]:
         """Read the data again, or where it lies now, and judge the best weights on a part of it."""
+        return self.judged(part, data)[0]
+
+    def judged(self, part: Part = "test", data: str | Path | None = None) -> tuple[dict[str, float], Rows | None]:
+        """Return what `evaluate` does, and the same of each of the groups that the data consists of, if it does."""
         rule = build(self.system, self.config)
         if rule.phases:  # judged in the state that training ended in
             rule.begin(rule.phases[-1])
         rule.home.load_state_dict(self.network.state_dict())
         task = self.prepared_task(data)
         task.calibrate(rule)
-        return task.evaluate(rule, part)
+        return task.evaluate(rule, part), task.groups(rule, part)
 
     def prepared_task(self, data: str | Path | None = None) -> Task:
         """Return the task with its data, as it was when training began.
@@ -183,15 +130,24 @@ class Run:
             task = prepare_task(self.system, source, self.config, settings, seed, self.folder)
         except DataError as error:
             if data is None and not Path(source).exists():
-                error.remedy = f"if it was moved, say where it is now: ganglion resume {self.folder} --data PATH"
+                command = f"ganglion resume {quote(str(self.folder))} --data PATH"
+                error.remedy = f"if it was moved, say where it is now: {command}"
             raise
-        if task.fingerprint != self._description["fingerprint"]:
+        if not task.has_fingerprint(self._description["fingerprint"]):
             raise CheckpointError(
                 "the data is not the data that this run was trained on",
                 where=source,
-                expected=f"SHA-256 {self._description['fingerprint'][:12]}",
-                found=f"SHA-256 {task.fingerprint[:12]}",
+                expected=_told_apart(self._description.get("samples"), self._description["fingerprint"]),
+                found=_told_apart(samples_of(task), task.fingerprint),
                 remedy="put the old data back, or start a new run",
+            )
+        if renamed := other_names(self._description["state"], task.state()):
+            raise CheckpointError(
+                "columns or classes of the data have other names than when this run was trained",
+                where=source,
+                expected=renamed[0],
+                found=renamed[1],
+                remedy="give them the old names if they mean the same, or start a new run",
             )
         return task
 
@@ -202,9 +158,9 @@ class Run:
         return tour_table([self.folder])._repr_html_()
 
 
-def _given(**question: Any) -> dict[str, Any]:
-    """Return the fields of a question that were given; what the others come to is decided by the task."""
-    return {name: value for name, value in question.items() if value is not None}
+def _told_apart(samples: object, fingerprint: str) -> str:
+    count = f"{samples:,} samples, " if isinstance(samples, int) else ""
+    return f"{count}SHA-256 {fingerprint[:12]}"
 
 
 def open_run(folder: str | Path) -> Run:

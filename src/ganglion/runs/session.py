@@ -9,17 +9,19 @@ from typing import Any
 
 from ganglion import __version__, figures
 from ganglion.core import LearningRule, Loader, Players
+from ganglion.core.team import Team
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.stored import store
 from ganglion.data.settings import DataSettings
-from ganglion.errors import CheckpointError, UsageError
+from ganglion.errors import BegunError, CheckpointError, UsageError
 from ganglion.models import System, find
 from ganglion.runs import weights
 from ganglion.runs.doctor import Doctor
+from ganglion.runs.generated import beside_generated
 from ganglion.runs.migration import FORMAT
 from ganglion.runs.opening import build, checked
-from ganglion.runs.options import refuse_overruled, settle
-from ganglion.runs.preparing import Source, as_source, prepare_task
+from ganglion.runs.options import lengthened, refuse_overruled, settle
+from ganglion.runs.preparing import Source, as_source, prepare_task, samples_of
 from ganglion.runs.report import run_report
 from ganglion.runs.run import Run
 from ganglion.runs.run import load as load
@@ -34,6 +36,8 @@ from ganglion.training.machine.allocator import keep_big_blocks
 from ganglion.training.machine.device import choose_device, settle_precision
 from ganglion.training.machine.seeding import random_state, seed_all, set_random_state, surroundings
 from ganglion.training.machine.signals import Interrupted, stop_requests
+from ganglion.training.processes import refuse_alone, stopped_by, team_of
+from ganglion.training.processes.folders import create, opened
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Callback, Trainer
@@ -61,6 +65,11 @@ class Session:
         A signal leaves a checkpoint from which `resume` goes on to the same bits, whatever was being done. What is
         refused before anything was learnt leaves nothing.
         """
+        self.work()
+        return Run(self.files.path)
+
+    def work(self) -> None:
+        """Do all of `fit` but open the run, which only the first of several processes may be able to."""
         refused = False
         try:
             with stop_requests(raises=True):
@@ -73,7 +82,9 @@ class Session:
                 with surroundings(self.trainer.settings.threads, self.trainer.settings.deterministic):
                     set_random_state(self.random_state)
                     self.trainer.fit()
-                    self._conclude()
+                    if self.files.writes:
+                        self._conclude()
+                    stopped_by(self.trainer.team, None)  # so that all wait for the end
         except BaseException as error:
             refused = isinstance(error, UsageError) and not self.trainer.iteration
             if isinstance(error, Interrupted):
@@ -85,9 +96,11 @@ class Session:
             self.files.unlock()
             if refused:
                 self.files.withdraw()
-        return Run(self.files.path)
 
     def _conclude(self) -> None:
+        if self.trainer.learner.sharded:  # each process has a part of the network
+            self.rule = build(self.system, self.task.config)
+            self.rule.home.load_state_dict(self.files.usable_weights()[0])
         self.task.calibrate(self.rule)
         self.files.write("config.json", checked(self.files.read("config.json")) | {"state": self.task.state()})
         metrics, baseline = self.task.evaluate(self.rule, "test"), self.task.baseline()
@@ -126,7 +139,18 @@ def train(
     of `descent`, the optimizer of a system that has one: `learning_rate=0.01`. With `form="published"` what is not
     given is as in the literature instead of small.
     """
-    return prepare(name, data, out=out, callbacks=callbacks, **options).fit()
+    begun = begin(name, data, out=out, callbacks=callbacks, **options)
+    return begun.fit() if isinstance(begun, Session) else begun
+
+
+def begin(
+    name: str, data: Source = None, *, out: str | Path | None = None, callbacks: Sequence[Callback] = (), **options: Any
+) -> Session | Run:
+    """Prepare a new run, or in several processes the one that this call began; a finished one is returned as it is."""
+    try:
+        return prepare(name, data, out=out, callbacks=callbacks, **options)
+    except BegunError as error:
+        return prepare_resume(error.where, callbacks=callbacks)
 
 
 def prepare(
@@ -147,12 +171,15 @@ def _prepare(
     name: str, data: Source, out: str | Path | None, callbacks: Sequence[Callback], options: dict[str, Any]
 ) -> Session:
     system = find(name)
-    config, trainer_settings, data_settings = settle(system, options)
+    config, trainer_settings, data_settings = settle(system, options, data)
     device = choose_device(trainer_settings.device)  # one that is not here is refused before anything is written
     precision = settle_precision(trainer_settings.precision, device, getattr(config, "bf16_is_safe", False))
     trainer_settings = dataclasses.replace(trainer_settings, precision=precision)  # resuming elsewhere keeps it
+    team = team_of(trainer_settings)
+    if team and team.exact and trainer_settings.threads is None:
+        trainer_settings = dataclasses.replace(trainer_settings, threads=1)
     with surroundings(trainer_settings.threads, trainer_settings.deterministic):
-        return _found(system, data, out, callbacks, (config, trainer_settings, data_settings), options)
+        return _found(system, data, out, callbacks, (config, trainer_settings, data_settings), options, team)
 
 
 def _found(
@@ -162,14 +189,17 @@ def _found(
     callbacks: Sequence[Callback],
     settings: tuple[Any, TrainerSettings, DataSettings],
     given: Collection[str],
+    team: Team | None,
 ) -> Session:
     """Prepare a run whose settings are known, some of them given by the user, and make its folder."""
     config, trainer_settings, data_settings = settings
     source = as_source(system, system.data if data is None else data, data_settings)
+    source = beside_generated(system, source, config, data_settings)
     task = prepare_task(system, source, config, data_settings, trainer_settings.seed)
     refuse_overruled(given, config, task.config)
     monitored(task.measures, trainer_settings.monitor)  # one that is not measured is refused likewise
-    foundation = _lay(system, task, trainer_settings)
+    foundation = _lay(system, task, trainer_settings, anew=True)
+    trainer_settings = lengthened(system, trainer_settings, foundation[1].batches_per_epoch, given)
     started = weights.start(foundation[0], trainer_settings)
     freeze(foundation[0], trainer_settings.freeze)  # names that are none are refused before there is a folder
     description = {
@@ -179,6 +209,7 @@ def _found(
         "task": task.name,
         "data": source.source if isinstance(source, Dataset) else source,
         "fingerprint": task.fingerprint,
+        "samples": samples_of(task),
         "config": to_dict(task.config),
         "trainer": to_dict(trainer_settings),
         "data_settings": to_dict(data_settings),
@@ -186,11 +217,12 @@ def _found(
         "started": started,
     }
     label = source.name if isinstance(source, Dataset) else Path(source).stem.rpartition(":")[2]
-    files = RunFolder.create(out, f"{system.name}-{label}", description)
+    refuse_alone(foundation[0], system.name, team, trainer_settings)
+    files = create(team, out, f"{system.name}-{label}", description)
     with _unlocked_on_error(files):
-        if isinstance(source, Dataset):
+        if isinstance(source, Dataset) and files.writes:
             store(source, files.path)
-        session = _assemble(system, task, foundation, trainer_settings, files, callbacks)
+        session = _assemble(system, task, foundation, trainer_settings, files, callbacks, team)
         return dataclasses.replace(session, notes=(*started, *session.notes))
 
 
@@ -236,11 +268,14 @@ def prepare_resume(
     exact: bool = False,
 ) -> Session | Run:
     """Do all of `resume` that comes before the next update; a run with nothing left to do is returned as it is."""
-    files = RunFolder.open(folder)
+    found = RunFolder.open(folder)
     with stop_requests(raises=True):
+        trained = from_dict(TrainerSettings, checked(found.read("config.json"))["trainer"], where="config.json")
+        team = team_of(trained)
+        files = opened(team, folder)
         files.lock()
         with _unlocked_on_error(files):
-            session = _prepare_resume(files, callbacks, steps, epochs, data, strict, exact)
+            session = _prepare_resume(files, callbacks, steps, epochs, data, strict, exact, team)
     if isinstance(session, Run):
         files.unlock()
     return session
@@ -254,11 +289,12 @@ def _prepare_resume(
     data: str | Path | None,
     strict: bool,
     exact: bool,
+    team: Team | None,
 ) -> Session | Run:
     description = checked(files.read("config.json"))
     longer = steps is not None or epochs is not None
     if (files.path / "result.json").exists() and not longer:
-        if not (files.path / REPORT).exists():  # killed between the two
+        if files.writes and not (files.path / REPORT).exists():  # killed between the two
             run_report(files.path)
         if data is not None:
             Run(files.path).prepared_task(data)
@@ -268,7 +304,7 @@ def _prepare_resume(
     if longer:
         settings = dataclasses.replace(settings, steps=steps, epochs=epochs, minutes=None)
     with surroundings(settings.threads, settings.deterministic):
-        return _continue(files, description, settings, longer, callbacks, data, strict, exact)
+        return _continue(files, description, settings, longer, callbacks, data, strict, exact, team)
 
 
 def _continue(
@@ -280,14 +316,25 @@ def _continue(
     data: str | Path | None,
     strict: bool,
     exact: bool,
+    team: Team | None,
 ) -> Session:
     """Take up a run whose settings are known where it was left."""
-    run = Run(files.path)
+    run, anew = Run(files.path), not checkpoint.steps(files.checkpoints)
+    if anew and run.result:
+        raise CheckpointError(
+            "this run has finished, and none of its checkpoints is left",
+            where=str(files.checkpoints),
+            remedy="put them back, or start a new run",
+        )
     task = run.prepared_task(data)
-    foundation = _lay(run.system, task, settings)
-    session = _assemble(run.system, task, foundation, settings, files, callbacks)
+    foundation = _lay(run.system, task, settings, anew)
+    if team:
+        refuse_alone(foundation[0], run.system.name, team, settings)
+    session = _assemble(run.system, task, foundation, settings, files, callbacks, team)
     doubts = session.trainer.resume(strict, exact)
-    if longer:  # and it can be: a run that cannot go on keeps its result
+    if anew:
+        doubts = ["there is no checkpoint of this run yet: it begins from the start"]
+    if longer and files.writes:  # and it can be: a run that cannot go on keeps its result
         # In this order: a run that is killed here ends as it would have, and never passes for a longer one.
         (files.path / "result.json").unlink(missing_ok=True)
     if longer or data is not None:
@@ -297,7 +344,7 @@ def _continue(
     return dataclasses.replace(session, notes=(*session.notes, *doubts), random_state=random_state())
 
 
-def _lay(system: System, task: Task, settings: TrainerSettings) -> tuple[LearningRule, Loader]:
+def _lay(system: System, task: Task, settings: TrainerSettings, anew: bool) -> tuple[LearningRule, Loader]:
     """Build what a run stands on; whatever cannot be is refused here, before anything is written."""
     keep_big_blocks()
     seed_all(settings.seed)
@@ -306,6 +353,8 @@ def _lay(system: System, task: Task, settings: TrainerSettings) -> tuple[Learnin
         task.harden(rule, settings.adversarial_epsilon, settings.adversarial_steps)
     if settings.mixup:
         task.mix(rule, settings.mixup)
+    if anew:
+        task.begin(rule)
     return rule, task.loader(rule, settings.seed)
 
 
@@ -316,10 +365,11 @@ def _assemble(
     settings: TrainerSettings,
     files: RunFolder,
     callbacks: Sequence[Callback],
+    team: Team | None,
 ) -> Session:
-    rule, loader = foundation
-    every = settings.sample_every
-    if isinstance(task, DrawsSheets) and every != "off":
+    (rule, loader), every = foundation, settings.sample_every
+    callbacks = callbacks if files.writes else ()
+    if files.writes and not settings.shard and isinstance(task, DrawsSheets) and every != "off":
         callbacks = [Sheets(task.sheet, None if every == "auto" else every), *callbacks]
     if isinstance(rule, Players):
         callbacks = [*callbacks, Doctor.of(task, settings.on_collapse)]
@@ -332,8 +382,10 @@ def _assemble(
         run=files,
         callbacks=callbacks,
         findings=task.findings,
+        team=team,
     )
-    return Session(system, task, rule, trainer, files, task.notes, random_state())
+    notes = task.notes if team is None else (*task.notes, f"in {team}")
+    return Session(system, task, rule, trainer, files, notes, random_state())
 
 
 def count_parameters(rule: LearningRule) -> int:

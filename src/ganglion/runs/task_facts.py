@@ -6,6 +6,7 @@
 import dataclasses
 import inspect
 import json
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -13,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from ganglion import tasks
 from ganglion.runs.facts import type_text
 from ganglion.settings import Bound, field_documentation
-from ganglion.tasks.questions import Conversation, Given
+from ganglion.tasks.questions import Conversation, Given, MaybeGiven
 
 FOLDER = Path(tasks.__file__).parent / "facts"
 
@@ -54,7 +55,7 @@ def question(cls: type) -> dict[str, Any]:
     sentences = field_documentation(cls)
     fields = []
     for field in dataclasses.fields(cls):
-        is_given = full[field.name] == Given
+        is_given = full[field.name] in (Given, MaybeGiven)
         default = None if field.default is dataclasses.MISSING else field.default
         default = list(default) if isinstance(default, tuple) else default  # as JSON gives it back
         fields.append(
@@ -89,13 +90,13 @@ def text(name: str) -> str:
     return json.dumps(make(name), indent=1, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    """Write the facts of all kinds of task."""
+def main(names: list[str]) -> None:
+    """Write the facts of the kinds of task of these names, of all where none is given."""
     FOLDER.mkdir(exist_ok=True)
-    for name in tasks.names():
+    for name in names or tasks.names():
         path(name).write_text(text(name), encoding="utf-8")
         print(f"wrote {path(name)}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

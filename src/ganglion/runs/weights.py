@@ -8,10 +8,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ganglion.core import LearningRule, ManyHeaded, Published
+from ganglion.core import LearningRule, ManyHeaded, Published, Standing
 from ganglion.errors import DataError, UsageError
 from ganglion.files import named, regular, unreadable
-from ganglion.training import checkpoint
 from ganglion.training.recovery import first_non_finite
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
@@ -52,13 +51,13 @@ def start(rule: LearningRule, settings: TrainerSettings) -> list[str]:
 
 
 def with_our_names(home: nn.Module, weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """Return weights by the names that the network knows them under, and the package whose names they had, if any.
+    """Return weights by the names that the network knows them under, and whose names they had: none, if its own.
 
-    What another package has and the network has not keeps its name.
+    They may be those of a package, or of the network that this one stands on. What has no name here keeps its own.
     """
-    if not isinstance(home, Published):
-        return weights, ""
-    known = {"": {name: name for name in home.state_dict()}, **_published(home)}
+    known = {"": {name: name for name in home.state_dict()}}
+    known |= _renamed(home, home.published_names()) if isinstance(home, Published) else {}
+    known |= _renamed(home, home.borrowed_names()) if isinstance(home, Standing) else {}
     origin = max(known, key=lambda origin: len(weights.keys() & set(known[origin].values())))
     ours = {name: own for own, name in known[origin].items()}
     return {ours.get(name, name): value for name, value in weights.items()}, origin
@@ -70,7 +69,7 @@ def with_published_names(home: nn.Module, origin: str) -> dict[str, Tensor]:
     Raises:
         UsageError: the package publishes no weights of this network.
     """
-    known = _published(home) if isinstance(home, Published) else {}
+    known = _renamed(home, home.published_names()) if isinstance(home, Published) else {}
     if origin not in known:
         raise UsageError(
             f"{origin} has no names for the layers of this network",
@@ -81,13 +80,17 @@ def with_published_names(home: nn.Module, origin: str) -> dict[str, Tensor]:
     return {known[origin][name]: value for name, value in home.state_dict().items()}
 
 
-def _published(home: Published) -> dict[str, dict[str, str]]:
-    """Return what each tensor of a network is called, by package: its layer's name there, and its own in the layer."""
-    assert isinstance(home, nn.Module)
+def _renamed(home: nn.Module, names: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return what each tensor of a network is called by others: its layer's name there, and its own in the layer.
+
+    Args:
+        home: the network.
+        names: of its layers, by whose they are; all of them, or some.
+    """
     split = {name: name.rpartition(".") for name in home.state_dict()}
     return {
-        origin: {name: f"{layers[layer]}.{leaf}" for name, (layer, _, leaf) in split.items()}
-        for origin, layers in home.published_names().items()
+        origin: {name: f"{layers[layer]}.{leaf}" for name, (layer, _, leaf) in split.items() if layer in layers}
+        for origin, layers in names.items()
     }
 
 
@@ -112,12 +115,7 @@ def write(network: nn.Module, path: Path, origin: str | None = None) -> int:
 def read_weights(source: str) -> dict[str, Tensor]:
     """Return the tensors of a `.safetensors` file, or the best weights of a run folder, by their names."""
     path = named(source)
-    if path.is_dir():
-        files = RunFolder.open(path)
-        best, _ = files.best_weights()
-        weights = best or checkpoint.load_newest(files.checkpoints, ("weights",))[1]["weights"]
-    else:
-        weights = _read_file(path)
+    weights = RunFolder.open(path).usable_weights()[0] if path.is_dir() else _read_file(path)
     if place := first_non_finite(weights):
         raise DataError(
             "the weights to start from are not finite", where=f"{source}: {place}", remedy="start from others"
@@ -172,9 +170,14 @@ def _fitting(home: nn.Module, weights: dict[str, Tensor], source: str) -> tuple[
 def last_layers(home: nn.Module) -> set[str]:
     """Return the name of the last layer with parameters, of each network where the home has several.
 
+    Of a network that stands on another, those of all layers that it adds.
+
     >>> last_layers(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
     {'2'}
     """
+    if isinstance(home, Standing):
+        below = {id(one) for one in home.convolutions.parameters()}
+        return {name.rpartition(".")[0] for name, one in home.named_parameters() if id(one) not in below}
     parts = [f"{role}." for role in home] if isinstance(home, nn.ModuleDict) else [""]
     names = [name for name, _ in home.named_parameters()]
     last = [[name for name in names if name.startswith(part)][-1:] for part in parts]

@@ -15,7 +15,7 @@ from ganglion.errors import UsageError
 from ganglion.figures.images.film import save_film
 from ganglion.figures.images.pixels import GAP, SMALLEST_SIDE, sheet
 from ganglion.runs.drawing_files import ENDINGS, drawn_of, save_drawing, write_drawings
-from ganglion.tasks.answers import Answer, Arrays, Binary, Film, Images, Rows, Sound, Strokes, Text
+from ganglion.tasks.answers import Answer, Arrays, Binaries, Binary, Film, Images, Rows, Sound, Strokes, Text
 
 FOLDER = "/"
 """The ending of a folder that is there or ends with a slash."""
@@ -68,6 +68,8 @@ def usual_file(answer: Answer, verb: str) -> Path | None:
     """
     if isinstance(answer, Rows | Text):
         return None
+    if isinstance(answer, Binaries):
+        return Path(f"{verb}ed")
     ending = _own_endings(answer)[0] if isinstance(answer, Binary) else WRITERS[type(answer)][0][0]
     return Path(f"{verb}{'d' if verb.endswith('e') else 'ed'}{ending}")
 
@@ -235,6 +237,14 @@ def _write_binary(answer: Binary, path: Path) -> str:
     return f"{len(answer.content):,} bytes"
 
 
+def _write_binaries(answer: Binaries, path: Path) -> str:
+    return _write_each(path, answer.names, answer.ending, answer.contents, _save_binary, answer.rows)
+
+
+def _save_binary(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
 def _write_arrays(answer: Arrays, path: Path) -> str:
     arrays: dict[str, Any] = answer.value
     np.savez_compressed(path, **arrays)
@@ -271,6 +281,7 @@ WRITERS: dict[type, tuple[tuple[str, ...], Callable[[Any, Path], str]]] = {
     Film: ((".gif", ".webp", ".mp4"), _write_film),
     Strokes: ((ENDINGS[0], FOLDER, NO_ENDING, *ENDINGS[1:]), _write_strokes),
     Binary: ((), _write_binary),
+    Binaries: ((FOLDER, NO_ENDING), _write_binaries),
     Arrays: ((".npz",), _write_arrays),
 }
 """Endings of the files that each form may become, the usual one first, and what writes them."""

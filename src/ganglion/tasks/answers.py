@@ -156,6 +156,26 @@ class Binary:
 
 @final
 @dataclass(frozen=True)
+class Binaries:
+    """The bytes of several files of a format of its own, for a folder."""
+
+    contents: Sequence[bytes]
+    names: Sequence[str]
+    """What each is called, without its ending."""
+    ending: str
+    """With its dot."""
+    rows: Sequence[Mapping[str, Any]] = ()
+    """What is known of each."""
+    notes: tuple[str, ...] = ()
+    also: tuple["Answer", ...] = ()
+
+    @property
+    def value(self) -> list[bytes]:
+        return list(self.contents)
+
+
+@final
+@dataclass(frozen=True)
 class Arrays:
     """Numbers by their names, for other programs."""
 
@@ -168,4 +188,4 @@ class Arrays:
         return dict(self.arrays)
 
 
-Answer = Arrays | Rows | Images | Text | Sound | Strokes | Film | Binary
+Answer = Arrays | Rows | Images | Text | Sound | Strokes | Film | Binary | Binaries

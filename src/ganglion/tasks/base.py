@@ -1,7 +1,7 @@
 """What every kind of task can do: prepare data, fit a configuration to it, judge, draw, and answer questions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -11,23 +11,37 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule, Loader, Measure
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset, Kind
-from ganglion.data.fields import FieldKind
-from ganglion.data.preprocessing import PREPROCESSING, from_state, to_state
+from ganglion.data.fields import Field, FieldKind
+from ganglion.data.preprocessing import (
+    PREPROCESSING,
+    ImagePreprocessing,
+    ShortSeriesPreprocessing,
+    TabularPreprocessing,
+    from_state,
+    to_state,
+)
 from ganglion.data.preprocessing.placement import Resize
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import Part as Part
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
 from ganglion.findings import Finding
-from ganglion.tasks.answers import Answer, Film, Rows
+from ganglion.nn.modes import evaluation_mode
+from ganglion.tasks.answers import Answer, Film, Images, Rows
 from ganglion.tasks.questions import unable
 from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
+from ganglion.tasks.shared.inputs import Read, asked
+from ganglion.tasks.shared.inversion import Maker
 from ganglion.tasks.shared.prepared import Prepared
+from ganglion.tasks.shared.projecting import Project, Usual, projected
 from ganglion.tasks.shared.samples_by_judge import JudgedSamples
 from ganglion.tasks.shared.searching import Search, found_among
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+PREPARED = (ImagePreprocessing, ShortSeriesPreprocessing, TabularPreprocessing)
+"""What prepares samples one by one, so that they can be put together later."""
 
 
 @runtime_checkable
@@ -39,11 +53,30 @@ class DrawsSheets(Protocol):
 
 
 @runtime_checkable
+class ActsOnSight(Protocol):
+    """A kind of task whose networks act on what they see."""
+
+    def looks(self, network: nn.Module, count: int, seed: int) -> "tuple[Figure, list[dict[str, Any]]]":
+        """Return what an action hangs on at moments of an episode, drawn and in numbers."""
+
+
+@runtime_checkable
 class JudgesSamples(Protocol):
     """A kind of task whose networks draw pictures that a judge can compare with real ones."""
 
     def judge_samples(self, home: nn.Module) -> JudgedSamples:
         """Compare what networks draw with held-out pictures, on features of a network trained on the same data."""
+
+
+@runtime_checkable
+class DrawsFromNoise(Protocol):
+    """A kind of task whose networks draw pictures of noise, among which the nearest to a given one can be found."""
+
+    usual: Usual
+    """How far real pictures are from those that are drawn."""
+
+    def maker(self, network: nn.Module, class_: str | None = None) -> Maker:
+        """Return a network as a function of noise, to draw one class only where one is named."""
 
 
 class Task(ABC):
@@ -70,6 +103,8 @@ class Task(ABC):
     """All that `evaluate` may return. The first is the score: shown in tables, and what best weights are chosen by."""
     verbs: ClassVar[Mapping[str, type]]
     """The question that each verb takes: a class of the same file; see `ganglion.tasks.questions`."""
+    joined: ClassVar[frozenset[str]] = frozenset()
+    """Verbs that answer with one row for each sample and nothing beside, so that many questions can be put as one."""
     captions: ClassVar[Mapping[str, str]]
     """What each figure shows, by its name."""
     resize: ClassVar[Resize | None] = None
@@ -89,6 +124,8 @@ class Task(ABC):
     """What makes the data doubtful."""
     fingerprint: str = ""
     """SHA-256 of the data, empty where there is none."""
+    held_back: str = ""
+    """What the test part shows, where it is more than some of the samples: what was left out of training."""
     has_validation: bool = True
     """Whether anything was held back to choose the best weights by."""
 
@@ -102,6 +139,11 @@ class Task(ABC):
     def score(self) -> str:
         """The name of the first measure."""
         return self.measures[0].name
+
+    @property
+    def questions(self) -> Mapping[str, type]:
+        """The question that each verb of this run takes: `verbs`, or those of them that its network can be asked."""
+        return self.verbs
 
     @property
     def higher_is_better(self) -> bool:
@@ -160,8 +202,9 @@ class Task(ABC):
                     f"{cls.name} needs {' or '.join(kinds)} as {name}, and this data has none",
                     where=where,
                     expected=cls.takes,
-                    found=f"no {source}" if field is None else field.kind,
-                    remedy="name the right column with --target, or choose a system from `ganglion list`",
+                    found=f"no {source}" if field is None else f"{field.kind}{_such(field)}",
+                    remedy="name the right column with --target, or choose a system from `ganglion list`"
+                    + ("; --task regression reads numbers as quantities" if _may_measure(kinds, field) else ""),
                 )
         return None
 
@@ -197,11 +240,21 @@ class Task(ABC):
         self.fingerprint, self.has_validation = data.dataset.fingerprint, len(data["validation"]) > 0
         return self
 
+    def has_fingerprint(self, known: str) -> bool:
+        """Whether the data is that of a run that keeps this fingerprint, maybe one of an earlier version."""
+        data = getattr(self, "data", None)
+        return known == self.fingerprint or (isinstance(data, Prepared) and data.dataset.has_fingerprint(known))
+
+    @classmethod
+    def prepared_for(cls, config: Any) -> Mapping[str, tuple[FieldKind, ...]]:
+        """Return which of `fields` a system with this configuration learns from."""
+        return cls.fields
+
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         """Rebuild a task that can answer, without its data."""
         preprocessing = from_state(state["fields"])
-        for name, kinds in cls.fields.items():
+        for name, kinds in cls.prepared_for(config).items():
             if not isinstance(preprocessing.get(name), tuple(PREPROCESSING[kind] for kind in kinds)):
                 raise CheckpointError(
                     "this run does not say how its data was prepared",
@@ -218,6 +271,9 @@ class Task(ABC):
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, as JSON values."""
         return {"fields": to_state(self.preprocessing), **{name: getattr(self, name) for name in self.remembers}}
+
+    def begin(self, rule: LearningRule) -> None:  # noqa: B027
+        """Set what a network is given before it learns; a run that goes on finds that in its checkpoint."""
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         """Return the loader of the training part."""
@@ -273,6 +329,10 @@ class Task(ABC):
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Judge the rule's home on a part of the data, in evaluation mode, leaving the random state untouched."""
 
+    def groups(self, rule: LearningRule, part: Part) -> Rows | None:
+        """Return how well each group of samples is answered on a part; None where there are no groups."""
+        return None
+
     @abstractmethod
     def baseline(self) -> dict[str, float]:
         """Return what a trivial method scores on the test part, under the names of `evaluate`."""
@@ -286,11 +346,22 @@ class Task(ABC):
         return {}
 
     def ask(self, verb: str, home: nn.Module, question: Any) -> Answer:
-        """Answer a question; raise `UsageError` for a verb that is not among `verbs`."""
-        if verb not in self.verbs:
-            raise unable(verb, self.name, self.verbs)
+        """Answer a question; raise `UsageError` for a verb that is not among `questions`."""
+        if verb not in self.questions:
+            raise unable(verb, self.name, self.questions)
         answer: Answer = getattr(self, verb)(home, question)
         return answer
+
+    def read_inputs(self, verb: str, inputs: Sequence[Any], settings: DataSettings) -> Sequence[Any]:
+        """Return what a question is about, prepared for the network if questions of this verb can be joined.
+
+        Whatever is wrong with it shows here, before a network is asked.
+        """
+        preprocessing = self.preprocessing.get("inputs")
+        if verb not in self.joined or not isinstance(preprocessing, PREPARED):
+            return inputs
+        found, prepared = asked(inputs, preprocessing, settings)
+        return Read(replace(found, samples=()), prepared)
 
     def features(self, network: nn.Module, question: Features) -> Rows:
         """Return what the network makes of samples before it answers; for kinds of task that name it among `verbs`."""
@@ -300,8 +371,25 @@ class Task(ABC):
         """Return the pictures of a folder that are most like some; for kinds of task that name it among `verbs`."""
         return found_among(network, self.preprocessing["inputs"], question)
 
+    def project(self, network: nn.Module, question: Project) -> Images:
+        """Return pictures and the nearest ones that the network draws; for kinds of task that name it among `verbs`."""
+        assert isinstance(self, DrawsFromNoise)
+        with evaluation_mode(network):
+            return projected(self.maker(network, question.class_), self.preprocessing["inputs"], self.usual, question)
+
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return a text, or a file of a text or series, as the network reads it, and what it reads at each step."""
         raise UsageError(
             "this run cannot read step by step", expected="one that reads texts", found=f"a {self.name} task"
         )
+
+
+def _may_measure(kinds: tuple[FieldKind, ...], field: Field | None) -> bool:
+    """Whether quantities are wanted, and numbers were read as classes."""
+    return "values" in kinds and field is not None and field.kind == "classes"
+
+
+def _such(field: Field) -> str:
+    """Return the first names of classes."""
+    names = field.names if field.kind == "classes" else ()
+    return f": {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import LearningRule, Loader, Measure
+from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.formats.texts.documents import read_texts_of
 from ganglion.data.preprocessing import TextPreprocessing, words
@@ -23,6 +23,7 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
+from ganglion.tasks.shared.counting import Texts, fit_counts
 from ganglion.tasks.shared.evaluation import ask, ask_sequences, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import Name, named_texts
@@ -33,14 +34,11 @@ if TYPE_CHECKING:
 SHOWN = 8
 """Texts in the figure of what spoke for the answer."""
 LONGEST_SHOWN = 60
-BLOCK = 256
 MOST_COUNTED = 50_000
 """Texts that the linear model of word counts learns from."""
 
 
 SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
-PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
-"""Strengths of logistic regression on counts that are tried, the weaker the larger."""
 
 BAG_OF_WORDS_ACCURACY = Measure(
     name="bag_of_words_accuracy",
@@ -71,6 +69,7 @@ class Categorisation(Task):
         "evidence": "How much of the answer to some test texts is lost when a word is unknown",
     }
     verbs: ClassVar = {"predict": Predict}
+    joined = frozenset({"predict"})
     next_step = 'ganglion predict {run} "a text"'
     remembers: ClassVar = ("column",)
     column: str = ""
@@ -109,49 +108,17 @@ class Categorisation(Task):
             notes.append(f"{cut} texts are cut after {self.config.window} words")
         return notes
 
-    def loader(self, rule: LearningRule, seed: int) -> Loader:
-        """Return the loader of the training part; a network that counts words gets what their counts alone say."""
+    def begin(self, rule: LearningRule) -> None:
+        """Give a network that counts words what their counts alone say."""
         counts = getattr(rule.home, "counts", None)
         if counts is not None:
-            self._fit_counts(counts)
-        return super().loader(rule, seed)
+            fit_counts(counts, self._counted("train"), self._counted("validation") if self.has_validation else None)
 
-    def _fit_counts(self, counts: Any) -> None:
-        """Fit logistic regression to the counts of the training part, in the form that the validation part likes best.
-
-        The words are weighed by how rare they are, with each of `PENALTIES`, or only looked for, as the baseline does.
-        """
-        from sklearn.linear_model import LogisticRegression
-
-        counts.weighed.zero_()
-        there = [self._features(counts, part) for part in ("train", "validation")]
-        rarity = np.log((1 + there[0][0].shape[0]) / (1 + np.asarray(there[0][0].sum(0)).ravel())) + 1
-        counts.rarity.copy_(torch.from_numpy(rarity))
-        counts.weighed.fill_(1.0)
-        weighed = [self._features(counts, part) for part in ("train", "validation")]
-        tried = [(0.0, there, 1.0), *((1.0, weighed, strength) for strength in PENALTIES)]
-        models = [LogisticRegression(C=strength, max_iter=300).fit(*parts[0]) for _, parts, strength in tried]
-        scores = [model.score(*parts[1]) for model, (_, parts, _) in zip(models, tried, strict=True)]
-        place = int(np.argmax(scores))
-        best = models[place]
-        counts.weighed.fill_(tried[place][0])
-        weight, bias = torch.from_numpy(best.coef_), torch.from_numpy(best.intercept_)
-        if len(weight) == 1 and len(self.label_names) == 2:  # of two classes there is one row
-            weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
-        places = torch.from_numpy(best.classes_)
-        counts.bias.fill_(-20.0).index_copy_(0, places, bias.to(counts.bias.dtype))
-        counts.weight.index_copy_(0, places, weight.to(counts.weight.dtype))
-
-    def _features(self, counts: Any, part: Part) -> tuple[Any, np.ndarray]:
-        """Return what a network makes of the counts of a part, sparse (texts, words), and the classes (texts,)."""
-        from scipy.sparse import csr_matrix, vstack
-
+    def _counted(self, part: Part) -> Texts:
+        """Return a part as counts are fitted to it."""
         columns: Any = self.data.columns(part)
-        inputs, targets = columns["inputs"], columns["targets"]
-        blocks = torch.arange(len(inputs)).split(BLOCK)
-        with torch.inference_mode():
-            rows = [csr_matrix(counts.features(inputs.padded(block)[0]).numpy()) for block in blocks]
-        return vstack(rows).tocsr(), targets.numpy()
+        weights = self.data.weights if part == "train" else None
+        return Texts(columns["inputs"], columns["targets"].numpy(), None if weights is None else weights.numpy())
 
     def _answers(self, network: nn.Module, part: Part) -> tuple[Tensor, Tensor]:
         """Return the outputs of the network for a part `(texts, classes)`, and the classes `(texts,)`."""

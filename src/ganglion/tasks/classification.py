@@ -1,7 +1,7 @@
 """Classification: say which of several classes a sample is."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 import numpy as np
 import torch
@@ -15,12 +15,14 @@ from ganglion.nn import probabilities
 from ganglion.nn.attacks import adversarial_examples
 from ganglion.nn.convolution import LocallyConnected2d, TiledConvolution2d
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
-from ganglion.settings import settings
-from ganglion.tasks.answers import Rows
+from ganglion.settings import at_least, settings
+from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
+from ganglion.tasks.shared.drawing import as_pictures, numbered
+from ganglion.tasks.shared.dreams import MOST_COLUMNS, classes_asked_for, dreams_of
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
@@ -45,6 +47,18 @@ class Predict:
     """Ask about each image and about its mirror image, and answer with the mean of both."""
 
 
+@settings
+class Generate:
+    """Draw inputs of a class, by a network that learnt to: a deep belief network in its form generative."""
+
+    count: Annotated[int, at_least(1)] = 64
+    """Inputs to draw."""
+    seed: int = 0
+    """Decides what is drawn: input i is a function of the seed and i, however many are drawn."""
+    class_: str | None = None
+    """Class of what is drawn, by its name; all in turn if not given."""
+
+
 @final
 class Classification(Task):
     """Labelled images or rows, judged by the share of right answers."""
@@ -62,8 +76,14 @@ class Classification(Task):
         "dreams": "What the network makes up of each class, a row for each",
         "centres": "The centres around which units answer, the widest first",
     }
-    verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search, "generate": Generate}
+    joined = frozenset({"predict"})
     next_step = "ganglion predict {run} INPUT"
+
+    @property
+    def questions(self) -> Mapping[str, type]:
+        dreams = getattr(self.config, "dreams", False)
+        return {verb: question for verb, question in self.verbs.items() if dreams or verb != "generate"}
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -109,6 +129,21 @@ class Classification(Task):
             outputs = ((probabilities(outputs) + probabilities(turned)) / 2).log()
         return found.answer(ranked(outputs, self.label_names))
 
+    def generate(self, network: nn.Module, question: Generate) -> Images | Rows:
+        """Return what the network makes up of one class or of all in turn: pictures, or rows of a table."""
+        assert isinstance(network, Dreamer)
+        classes = classes_asked_for(question.class_, question.count, self.label_names)
+        names = numbered(question.count, question.seed)
+        drawn = dreams_of(network, classes, question.seed, next(network.parameters()).device)
+        labels = [self.label_names[number] for number in classes.tolist()]
+        preprocessing = self.preprocessing["inputs"]
+        if not isinstance(preprocessing, ImagePreprocessing):
+            rows = zip(names, labels, preprocessing.inverse(drawn), strict=True)
+            return Rows([{"sample": name, "label": label, **row} for name, label, row in rows])
+        columns = len(self.label_names) if question.class_ is None and len(self.label_names) <= MOST_COLUMNS else None
+        title = "Dreams" if question.class_ is None else f"Dreams of {question.class_}"
+        return Images(as_pictures(drawn, preprocessing), names, title=title, columns=columns, groups=labels)
+
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.batches("test"))
         said, truth = decisions(outputs).cpu().numpy(), targets.cpu().numpy()
@@ -125,10 +160,8 @@ class Classification(Task):
         """Draw what a network makes up of each class, if it can."""
         if not (isinstance(network, Dreamer) and network.generative):
             return {}
-        device = next(network.parameters()).device
-        classes = torch.arange(len(self.label_names), device=device)[:DREAMT].repeat_interleave(COLUMNS)
-        pixels = network.dream(classes, generator=torch.Generator(device).manual_seed(0)).cpu()
-        images = preprocessing.inverse(pixels.reshape(-1, preprocessing.channels, *preprocessing.size))
+        classes = torch.arange(len(self.label_names))[:DREAMT].repeat_interleave(COLUMNS)
+        images = as_pictures(dreams_of(network, classes, 0, next(network.parameters()).device), preprocessing)
         titles = [
             self.label_names[number] if not place % COLUMNS else "" for place, number in enumerate(classes.tolist())
         ]

@@ -1,7 +1,6 @@
 """Density: a network that says how probable data is, and dreams up more of it; no labels are needed."""
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
@@ -9,17 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from ganglion import figures
-from ganglion.core import BinaryModel, CoupledModel, LearningRule, Loader, Measure
+from ganglion.core import CoupledModel, DensityModel, LearningRule, Loader, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
-from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS
 from ganglion.nn.energy import sample_bernoulli, spread_of_log_mean
+from ganglion.nn.gaussian_rbm import LEAST_VARIANCE, normal
 from ganglion.settings import above, at_least, settings
 from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
+from ganglion.tasks.measures.pseudo_likelihood import JUDGED, PLACES, pseudo_log_likelihood
 from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.by_column import drawn_by_column
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.features import Features, features_of
@@ -31,17 +33,16 @@ if TYPE_CHECKING:
 
 LARGEST_SIDE = 64
 """Longest side of images; larger ones are shrunk, for every pixel is a unit that is connected to all hidden ones."""
-JUDGED = 100_000_000
-"""Units of the hidden layer looked at to judge one part; fewer pixels of each sample are asked for above that."""
 SETTLING = 1000
 """Steps of Gibbs sampling from independent units to a sample."""
 CHAINS = 400
 """Samples that the normaliser is estimated from: the log-likelihood then scatters by some hundredths of a nat."""
 SOON = 25
 """Steps of the sheets that are drawn while training."""
+NEARLY_NOTHING = 1e-6
+"""Deviation of pixels that are all alike."""
 SHOWN = 64
 """Pictures in a figure."""
-Prepares = ImagePreprocessing | TabularPreprocessing
 TOGETHER = 64
 """Samples that are drawn side by side."""
 
@@ -97,6 +98,9 @@ class Generate:
 class Density(Task):
     """Model the joint distribution of binary units: pixels brighter than half, columns above their training mean.
 
+    Where the configuration says that visible units are Gaussian, they are the numbers themselves, standardised, and
+    what is said of probabilities is said of densities.
+
     `pseudo_log_likelihood` is the sum over units of log p(unit | all others), in nats per sample. On the test part
     `log_likelihood` is the real thing, its normaliser estimated by annealed importance sampling, and
     `log_likelihood_spread` how far that may be off. For the baseline,
@@ -117,11 +121,16 @@ class Density(Task):
         "temperatures": "Share of the machine's time in which it shows a pattern of the data, hot and cold",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features, "generate": Generate}
+    joined = frozenset({"predict"})
     next_step = "ganglion generate {run} --count 64 --out samples.png"
     visible: dict[Part, Tensor]
     """Binary units of each part `(samples, units)`; only a prepared task has them."""
     means: Tensor
-    """How often each unit is on over the training part."""
+    """How often each unit is on over the training part; of units that are numbers their means."""
+    variances: Tensor
+    """Of units that are numbers over the training part (units,)."""
+    scale: tuple[float, float] = (0.0, 1.0)
+    """Mean and standard deviation of pixels over the training part, where units are numbers."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -129,30 +138,47 @@ class Density(Task):
         options = _grey_and_small(dataset) if dataset.kind == "image" else {}
         data = cls.prepared(dataset, config, settings, seed, {"inputs": options})
         prepared = data.preprocessing["inputs"]
-        visible = {
-            part: _units(prepared, data.some(part, np.arange(len(data[part])))) for part in PARTS if len(data[part])
-        }
-        task = cls(adapt(config, in_features=visible["train"].shape[1]), data.preprocessing)
-        task.holding(data, _reading(prepared))
+        samples = {part: data.some(part, np.arange(len(data[part]))) for part in PARTS if len(data[part])}
+        task = cls(adapt(config, in_features=samples["train"][0].numel()), data.preprocessing)
+        if task.of_numbers and isinstance(prepared, ImagePreprocessing):
+            task.scale = float(samples["train"].mean()), max(float(samples["train"].std()), NEARLY_NOTHING)
+        visible = {part: task._units(values) for part, values in samples.items()}
+        task.holding(data, task._reading())
         if "test" not in visible:
             task.notes = (*task.notes, "no test part: the final score is that of the training part")
         task.visible = {part: visible.get(part, visible["train"]) for part in PARTS}
-        task.means = (visible["train"].sum(0) + 1) / (len(visible["train"]) + 2)  # no unit is ever impossible
+        task._measure(visible["train"])
         return task
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether visible units are numbers instead of zeros and ones."""
+        return getattr(self.config, "visible", "binary") == "gaussian"
+
+    def _measure(self, visible: Tensor) -> None:
+        """Remember what units that know nothing of each other would learn of training samples (samples, units)."""
+        if self.of_numbers:
+            self.means, self.variances = visible.mean(0), visible.var(0, correction=0).clamp(min=LEAST_VARIANCE)
+        else:
+            self.means = (visible.sum(0) + 1) / (len(visible) + 2)  # no unit is ever impossible
+            self.variances = self.means * (1 - self.means)
 
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         task = super().restore(state, config)
         task.means = torch.tensor(state["means"])
+        task.variances = torch.tensor(state.get("variances", (task.means * (1 - task.means)).tolist()))
+        task.scale = tuple(state.get("scale", task.scale))
         return task
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"means": self.means.tolist()}
+        more = {"variances": self.variances.tolist(), "scale": list(self.scale)} if self.of_numbers else {}
+        return super().state() | {"means": self.means.tolist()} | more
 
     @property
     def base_bias(self) -> Tensor:
-        """Log odds of each unit `(units,)`: the best machine without hidden units."""
-        return torch.logit(self.means)
+        """Biases of the best machine without hidden units `(units,)`: log odds, or means of units that are numbers."""
+        return self.means if self.of_numbers else torch.logit(self.means)
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         return InMemoryLoader({"inputs": self.visible["train"]}, self.data.settings.batch_size, seed)
@@ -162,7 +188,9 @@ class Density(Task):
         free_energy = _mean_free_energy(rule.home, self.visible[part])
         rebuilt = ask(rule.home, self.visible[part], by=machine.reconstruct)
         metrics = {
-            "pseudo_log_likelihood": pseudo_log_likelihood(machine, visible),
+            "pseudo_log_likelihood": pseudo_log_likelihood(
+                machine, visible, JUDGED // PLACES if self.of_numbers else JUDGED
+            ),
             "reconstruction_error": float((self.visible[part] - rebuilt).square().mean()),
             "free_energy_gap": free_energy - _mean_free_energy(rule.home, self.visible["train"]),
         }
@@ -177,9 +205,15 @@ class Density(Task):
         return self.visible[part].to(next(network.parameters()).device)
 
     def baseline(self) -> dict[str, float]:
-        """Judge units that are on as often as in the training part, independently of each other."""
+        """Judge units that are on as often as in the training part, independently of each other; or Gaussians."""
         visible, means = self.visible["test"], self.means
-        likelihood = -nn.functional.binary_cross_entropy(means.expand_as(visible), visible) * visible.shape[1]
+        if self.of_numbers:
+            of_each = nn.functional.gaussian_nll_loss(
+                means.expand_as(visible), visible, self.variances.expand_as(visible), full=True
+            )
+        else:
+            of_each = nn.functional.binary_cross_entropy(means.expand_as(visible), visible)
+        likelihood = -of_each * visible.shape[1]
         return {
             "pseudo_log_likelihood": float(likelihood),
             "log_likelihood": float(likelihood),
@@ -192,15 +226,23 @@ class Density(Task):
         seen = self._on(rule.home, "test")[: SHOWN // 2]
         weights = machine.weight.detach()
         strongest = weights.square().sum(1).argsort(descending=True)[:SHOWN]
+        if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
+            rebuilt, dreams = machine.reconstruct(seen), self._dreams(rule.home, Generate(count=len(seen)))
+            shown = (one.cpu().numpy() for one in (weights[strongest], seen, rebuilt, dreams))
+            drawn = drawn_by_column(list(self._unit_names()), *shown, numbers=self.of_numbers)
+            return drawn | (self._of_couplings(rule.home) if isinstance(rule.home, CoupledModel) else {})
         drawn = {
             "receptive_fields": figures.filters(
                 self._pictures(weights[strongest]), title="Weights of the strongest hidden units"
             ),
             "reconstructions": figures.reconstructions(
-                self._pictures(seen), self._pictures(machine.reconstruct(seen)), columns=8
+                self._pictures(self._in_their_range(seen)),
+                self._pictures(self._in_their_range(machine.reconstruct(seen))),
+                columns=8,
             ),
             "samples": figures.image_grid(
-                self._pictures(self._dreams(rule.home, Generate(count=SHOWN))), title="Samples of the machine"
+                self._pictures(self._in_their_range(self._dreams(rule.home, Generate(count=SHOWN)))),
+                title="Samples of the machine",
             ),
         }
         return drawn | (self._of_couplings(rule.home) if isinstance(rule.home, CoupledModel) else {})
@@ -232,11 +274,12 @@ class Density(Task):
         """Return what the machine dreams up, from the same draws each time."""
         if not isinstance(self.preprocessing["inputs"], ImagePreprocessing):
             return None
-        return figures.sheet(self._pictures(self._dreams(home, Generate(count=SHOWN), settling=SOON)))
+        dreams = self._dreams(home, Generate(count=SHOWN), settling=SOON)
+        return figures.sheet(self._pictures(self._in_their_range(dreams)))
 
     def features(self, network: nn.Module, question: Features) -> Rows:
         prepared = self.preprocessing["inputs"]
-        return features_of(network, prepared, question, self.settings, partial(_units, prepared))
+        return features_of(network, prepared, question, self.settings, self._units)
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return of each input the free energy, lower for what is more probable, how badly it is reconstructed, and its
@@ -244,7 +287,7 @@ class Density(Task):
         """
         machine = _machine(network)
         found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
-        visible = _units(self.preprocessing["inputs"], samples)
+        visible = self._units(samples)
         energies = ask(network, visible, by=machine.free_energy).tolist()
         errors = (visible - ask(network, visible, by=machine.reconstruct)).square().mean(1).tolist()
         codes = ask(network, visible, by=machine.hidden_probabilities).tolist()
@@ -257,9 +300,12 @@ class Density(Task):
         """Return samples as pictures, or as rows of the columns' units; of each what a last step expects."""
         expected, names = self._dreams(network, question), numbered(question.count, question.seed)
         if isinstance(self.preprocessing["inputs"], ImagePreprocessing):
-            pixels = (self._pictures(expected)[..., None] * 255).round().astype(np.uint8)
+            pixels = (self._pictures(self._in_their_range(expected))[..., None] * 255).round().astype(np.uint8)
             return Images(pixels, names, title="Samples of the machine")
-        rows = (dict(zip(self._unit_names(), row, strict=True)) for row in expected.tolist())
+        if self.of_numbers:
+            rows = self.preprocessing["inputs"].inverse(expected)
+        else:
+            rows = [dict(zip(self._unit_names(), row, strict=True)) for row in expected.tolist()]
         return Rows([{"sample": name, **row} for name, row in zip(names, rows, strict=True)])
 
     @torch.no_grad()
@@ -268,40 +314,47 @@ class Density(Task):
         machine, device = _machine(network), next(network.parameters()).device
         blocks = []
         for generator in generators(-(-question.count // TOGETHER), question.seed, device):
-            visible = sample_bernoulli(self.means.to(device).expand(TOGETHER, -1), generator)
-            for _ in range(settling):
-                visible = machine.gibbs_step(visible, generator, question.temperature)
-            blocks.append(machine.reconstruct(visible).cpu())
+            means = self.means.to(device).expand(TOGETHER, -1)
+            if self.of_numbers:
+                visible = means + self.variances.to(device).sqrt() * normal(means, means.shape, generator)
+            else:
+                visible = sample_bernoulli(means, generator)
+            blocks.append(machine.wander(visible, settling, generator, question.temperature).cpu())
         return torch.cat(blocks)[: question.count]
+
+    def _units(self, samples: Tensor) -> Tensor:
+        """Return visible units `(samples, units)` of prepared samples: on above half brightness, or above the training
+        mean of the column; or the numbers, standardised.
+        """
+        if self.of_numbers:
+            mean, deviation = self.scale
+            return (samples.flatten(1) - mean) / deviation
+        pixels = isinstance(self.preprocessing["inputs"], ImagePreprocessing)
+        return (samples.flatten(1) > (0.5 if pixels else 0.0)).float()
+
+    def _in_their_range(self, visible: Tensor) -> Tensor:
+        """Return what units of pictures are drawn as `(samples, units)`: from black at 0 to white at 1."""
+        if not (self.of_numbers and isinstance(self.preprocessing["inputs"], ImagePreprocessing)):
+            return visible
+        mean, deviation = self.scale
+        return (visible * deviation + mean).clamp(0, 1)
+
+    def _reading(self) -> str:
+        prepared, gaussian = self.preprocessing["inputs"], self.of_numbers
+        if isinstance(prepared, ImagePreprocessing):
+            height, width = prepared.size
+            if gaussian:
+                return f"images became {height} x {width} grey numbers, less the mean of all and over their deviation"
+            return f"images became {height} x {width} black and white: a pixel is on above half brightness"
+        if gaussian:
+            return "every column became one unit, less its mean and over its deviation"
+        return "every column became one unit, on above its training mean"
 
     def _pictures(self, visible: Tensor) -> np.ndarray:
         """Return rows of units as pictures `(samples, height, width)`; a row of a table is a picture of one line."""
         prepared = self.preprocessing["inputs"]
         size = prepared.size if isinstance(prepared, ImagePreprocessing) else (1, visible.shape[1])
         return visible.detach().cpu().reshape(-1, *size).numpy()
-
-
-def pseudo_log_likelihood(machine: BinaryModel, visible: Tensor) -> float:
-    """Return the mean over samples of sum_i log p(v_i | all other units), in nats; higher is better.
-
-    Where asking for all units would take long, every sample is asked about a few that are drawn once for all, and the
-    sum is scaled up.
-
-    >>> from ganglion.nn.energy import BernoulliRBM
-    >>> machine = BernoulliRBM(10, 3, deviation=0.0)
-    >>> round(pseudo_log_likelihood(machine, torch.zeros(4, 10)), 4)  # ten coins
-    -6.9315
-    """
-    samples, units = visible.shape
-    asked = max(1, min(units, JUDGED // (samples * len(machine.weight))))
-    if asked == units:
-        chosen = torch.arange(units, device=visible.device).expand(samples, -1)
-    else:
-        chosen = torch.randint(units, (samples, asked), generator=torch.Generator().manual_seed(0)).to(visible.device)
-    rows = max(1, (1 << 21) // (asked * len(machine.weight)))  # as many at a time as stay in the processor's cache
-    pairs = zip(visible.split(rows), chosen.split(rows), strict=True)
-    total = sum(machine.conditional_log_likelihood(part, of).double().sum() for part, of in pairs)
-    return float(total) * units / asked / samples
 
 
 def _mean_free_energy(network: nn.Module, visible: Tensor) -> float:
@@ -314,20 +367,8 @@ def _grey_and_small(dataset: Dataset) -> dict[str, Any]:
     return {**AS_THEY_ARE, "image_size": size, "channels": 1}
 
 
-def _units(preprocessing: Prepares, samples: Tensor) -> Tensor:
-    """Return zeros and ones `(samples, units)`: above half brightness, or above the training mean of the column."""
-    return (samples.flatten(1) > (0.5 if isinstance(preprocessing, ImagePreprocessing) else 0.0)).float()
-
-
-def _reading(preprocessing: Prepares) -> str:
-    if isinstance(preprocessing, ImagePreprocessing):
-        height, width = preprocessing.size
-        return f"images became {height} x {width} black and white: a pixel is on above half brightness"
-    return "every column became one unit, on above its training mean"
-
-
-def _machine(network: nn.Module) -> BinaryModel:
-    assert isinstance(network, BinaryModel)
+def _machine(network: nn.Module) -> DensityModel:
+    assert isinstance(network, DensityModel)
     return network
 
 

@@ -44,6 +44,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import asked_series
+from ganglion.tasks.shared.onward import Onward, kept_errors, named_levels
 from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Forecast:
 
     steps: Annotated[int, at_least(1)] | None = None
     """Steps beyond the end of the series; those that the data lists without values, or 10, when not given."""
+    samples: Annotated[int, at_least(2)] | None = None
+    """Draw so many ways on, with errors as large as those of the validation part, and give quantiles of them; without,
+    quantiles are those of each step given the medians before."""
+    seed: int = 0
+    """Of the ways that are drawn."""
 
 
 @final
@@ -115,6 +121,8 @@ class Forecasting(Task):
     """First rows `(rows,)` of each part from which the target is known over a whole horizon; none once restored."""
     margins: Tensor | None = None
     """By how much bands are widened `(horizon, columns, bands)`, scaled; None until calibrated."""
+    errors: Tensor | None = None
+    """Errors of some places of the validation part `(places, horizon, columns)`, scaled."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -153,8 +161,9 @@ class Forecasting(Task):
         task.last_window = np.array(state["last_window"], dtype=np.float64)
         task.clock = from_dict(Clock, state["clock"], where="clock of the run") if state.get("clock") else None
         task.ahead = state.get("ahead", 0)
-        if state.get("margins") is not None:
-            task.margins = torch.tensor(state["margins"], dtype=torch.float32)
+        for name in ("margins", "errors"):
+            if state.get(name) is not None:
+                setattr(task, name, torch.tensor(state[name], dtype=torch.float32))
         return task
 
     def state(self) -> dict[str, Any]:
@@ -165,6 +174,7 @@ class Forecasting(Task):
             "clock": None if self.clock is None else to_dict(self.clock),
             "ahead": self.ahead,
             "margins": None if self.margins is None else self.margins.tolist(),
+            "errors": None if self.errors is None else self.errors.tolist(),
         }
 
     @property
@@ -235,12 +245,15 @@ class Forecasting(Task):
 
     def calibrate(self, rule: LearningRule) -> None:
         rows = self.judged["validation"]
-        if not bands(self.config.quantiles) or not len(rows):
+        if not len(rows):
             return
         places = rows[:, None] + np.arange(self.config.horizon)
         truth = np.where(self._known[places], self._scaled[places].numpy(), np.nan)  # (rows, horizon, columns)
-        levels = self.forecasts(rule.home, rows).numpy()
-        self.margins = torch.from_numpy(margins(levels, truth, self.config.quantiles)).float()
+        levels = self.forecasts(rule.home, rows)
+        self.errors = kept_errors(levels[..., self.point], torch.from_numpy(truth))
+        if bands(self.config.quantiles):
+            found = margins(levels.numpy(), truth, self.config.quantiles)
+            self.margins = torch.from_numpy(found).float()
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         """Walk forward through a part and judge the forecasts; on the test part beside those of the naive methods."""
@@ -279,7 +292,8 @@ class Forecasting(Task):
         first = self.in_units(self._calibrated(self.forecasts(rule.home, rows)))[:, 0]  # (rows, levels)
         ahead = {"network": first[:, self.point]}
         ahead |= {name: values[:, 0] for name, values in naive_forecasts(series, rows, self.season).items()}
-        continued = self._onward(rule.home, self._scaled[start - self.config.window : start], steps)
+        before = self._scaled[None, start - self.config.window : start]
+        (continued,) = self._onward(rule.home).steps(before, before.new_zeros(1, before.shape[1] + steps, 0), steps)
         onward = {"network": self.in_units(continued)[..., self.point]}
         onward |= {name: values[0] for name, values in naive_forecasts(series, rows[:1], self.season, steps).items()}
         past = series[:start][-DRAWN:]
@@ -311,15 +325,10 @@ class Forecasting(Task):
         rows = enumerate(zip(answers, [*observed, None], strict=True), start=window + 1)
         return Rows(
             [
-                {"row": row, "predicted": float(answer[self.point]), **self._band(answer), "observed": value}
+                {"row": row, **named_levels(answer, self.config.quantiles, "predicted"), "observed": value}
                 for row, (answer, value) in rows
             ]
         )
-
-    def _band(self, levels: np.ndarray, name: str = "") -> dict[str, float]:
-        """Return the quantiles beside the median by their names."""
-        named = zip(self.config.quantiles, levels.tolist(), strict=False)
-        return {f"{name}{' ' if name else ''}{quantile:g}": value for quantile, value in named if quantile != 0.5}
 
     def steps(self, source: str) -> tuple[Tensor, list[str]]:
         """Return the last window of the series in a file, and the target's value at each step."""
@@ -329,17 +338,19 @@ class Forecasting(Task):
     def forecast(self, network: nn.Module, question: Forecast) -> Rows:
         """Continue all columns after the end of the data: each horizon from the forecasts before it.
 
-        Quantiles are those of their own step given the medians before.
+        Quantiles are those of their own step given the medians before, or of ways on that are drawn.
         """
-        steps = question.steps or self.ahead or STEPS
-        scaled = self._onward(network, self.scale(self.last_window), steps)
+        steps, end = question.steps or self.ahead or STEPS, self.scale(self.last_window)[None]
+        nothing = end.new_zeros(1, end.shape[1] + steps, 0)  # is known in advance
+        onward = self._onward(network)
+        (scaled,), quantiles = onward.answer(end, nothing, steps, question.samples, question.seed)
         dates = self.clock.following(steps) if self.clock else []
         values = np.stack([self.scale.inverse(level) for level in scaled.unbind(-1)], axis=-1)
         rows = []
         for number, row in enumerate(values, start=1):
             named: dict[str, Any] = {"step": number, **({"date": dates[number - 1]} if dates else {})}
             for name, levels in zip(self.columns, row, strict=True):
-                named |= {name: float(levels[self.point]), **self._band(levels, name)}
+                named |= named_levels(levels, quantiles, name, f"{name} ")
             rows.append(named)
         return Rows(rows)
 
@@ -361,13 +372,11 @@ class Forecasting(Task):
         """Return forecasts (..., horizon, columns, levels) with the bands widened, if they have been calibrated."""
         return forecasts if self.margins is None else widened(forecasts, self.margins, self.config.quantiles)
 
-    def _onward(self, network: nn.Module, window: Tensor, steps: int) -> Tensor:
-        """Return `steps` forecasts (steps, columns, levels) after a scaled window, fed back horizon by horizon."""
-        parts: list[Tensor] = []
-        while sum(map(len, parts)) < steps:
-            parts.append(self._calibrated(self._shaped(ask(network, window[None])))[0])
-            window = torch.cat((window, parts[-1][..., self.point]))[-len(window) :]
-        return torch.cat(parts)[:steps]
+    def _onward(self, network: nn.Module) -> Onward:
+        def shaped(outputs: Tensor) -> Tensor:
+            return self._calibrated(self._shaped(outputs))
+
+        return Onward(network, self.config.horizon, shaped, self.config.quantiles, self.errors)
 
     def in_units(self, scaled: Tensor) -> np.ndarray:
         """Return the target column of (..., columns, levels) in the units of the data (..., levels)."""

@@ -31,7 +31,7 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.counted import KneserNey
 from ganglion.tasks.measures.language import MEASURES, judge, surprise
 from ganglion.tasks.measures.tunes import OF_TUNES, Gram, grams, judge_tunes
-from ganglion.tasks.questions import Given
+from ganglion.tasks.questions import Given, Said
 from ganglion.tasks.shared.drafts import Draft, as_file, fields_of, read_draft, roll, wandered
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
@@ -303,7 +303,7 @@ class Music(Task):
 
 
 def _is_file(text: str) -> bool:
-    if not text.lower().endswith(".abc"):
+    if isinstance(text, Said) or not text.lower().endswith(".abc"):
         return False
     if not Path(text).is_file():
         raise DataError("this file does not exist", where=text, remedy="give a file that exists, or notes in ABC")

@@ -32,10 +32,10 @@ from ganglion.tasks.measures.recommendations import (
     quality_of_order,
     root_mean_square,
 )
-from ganglion.tasks.questions import Given
+from ganglion.tasks.questions import Given, Said
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt
-from ganglion.tasks.shared.ratings import OF_USERS, Known, like_the_known
+from ganglion.tasks.shared.ratings import OF_USERS, Known, levels_of_scale, like_the_known, nearest_levels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,8 +100,10 @@ class Recommendation(Task):
         dataset = cls.open(source, settings)
         scale = {"lowest": 0.0, "highest": max(1.0, float(np.max(dataset.fields["ratings"].values)))}
         data = cls.prepared(dataset, config, settings, seed, {"ratings": scale} if config.learns_order else {})
-        columns = data.preprocessing["users" if config.by_items else "items"].num_classes
-        task = cls(adapt(config, in_features=columns), data.preprocessing)
+        sizes = [data.preprocessing[name].num_classes for name in ("users", "items")]
+        columns = sizes[0 if config.by_items(*sizes) else 1]
+        levels = levels_of_scale(np.asarray(data.raw("train", "ratings").values), data.preprocessing["ratings"])
+        task = cls(adapt(config, in_features=columns, num_classes=levels), data.preprocessing)
         whole = {name: field.values for name, field in dataset.fields.items()}
         task.known = task._liked(_known(whole, data.preprocessing))
         task.holding(data)
@@ -149,22 +151,34 @@ class Recommendation(Task):
         """Return what the network sees of ratings (ratings,)."""
         if self.config.learns_order:
             return np.ones(len(known))
+        if self.of_levels:
+            return self._levels_of(known.values)
         left: np.ndarray = known.values - self._offsets(known, *known.pair)
         return left / (self.scale.highest - self.scale.lowest)
 
     def _offsets(self, known: Known, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """Return what is foretold of pairs of users and items (pairs,) without the network."""
+        """Return what is foretold of pairs of users and items (pairs,) without the network, or what that begins at."""
+        if self.of_levels:
+            return np.full(len(users), self.scale.lowest)
         return known.biases.of(users, items) if self.config.biases else np.full(len(users), known.biases.mean)
+
+    @property
+    def of_levels(self) -> bool:
+        """Whether the network sees levels of the scale, from 1 on, instead of how far ratings are from the usual."""
+        return hasattr(self.config, "num_classes")
+
+    def _levels_of(self, ratings: np.ndarray) -> np.ndarray:
+        return nearest_levels(ratings, self.scale, self.config.num_classes)
 
     def loader(self, rule: LearningRule, seed: int) -> Loader:
         known = self._part("train")
-        places, entries, rows = known.rows(by_items=self.config.by_items, values=self._entries(known))
+        places, entries, rows = known.rows(by_items=self.config.by_items(*known.shape), values=self._entries(known))
         tensors: Columns = {"places": places, "ratings": entries, "index": torch.from_numpy(rows)}
         return InMemoryLoader(tensors, self.data.settings.batch_size, seed)
 
     def _outputs(self, network: nn.Module, known: Known, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield numbers of rows among those wanted, (rows,), and what the network makes of them (rows, columns)."""
-        places, entries, rows = known.rows(by_items=self.config.by_items, values=self._entries(known))
+        places, entries, rows = known.rows(by_items=self.config.by_items(*known.shape), values=self._entries(known))
         where = {int(row): place for place, row in enumerate(rows)}
         for block in np.split(wanted, range(BLOCK, len(wanted), BLOCK)):
             there = torch.tensor([where[int(row)] for row in block if int(row) in where], dtype=torch.int64)
@@ -176,7 +190,7 @@ class Recommendation(Task):
 
     def _foretold(self, network: nn.Module, known: Known, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Return the ratings, (pairs,), of items by users within the scale, from what is known."""
-        row, column = (items, users) if self.config.by_items else (users, items)
+        row, column = (items, users) if self.config.by_items(*self.known.shape) else (users, items)
         found = np.empty(len(row))
         for block, outputs in self._outputs(network, known, np.unique(row)):
             here = np.isin(row, block)
@@ -193,10 +207,10 @@ class Recommendation(Task):
         """Return what orders all items for some users (users, items): ratings, or how much sooner than others."""
         count = known.shape[1]
         found = np.empty((len(users), count), dtype=np.float32)
-        wanted = np.arange(count) if self.config.by_items else users
+        wanted = np.arange(count) if self.config.by_items(*self.known.shape) else users
         start = 0
         for block, outputs in self._outputs(network, known, wanted):
-            if self.config.by_items:
+            if self.config.by_items(*self.known.shape):
                 found[:, block] = outputs[:, users].T
             else:
                 found[start : start + len(block)] = outputs
@@ -297,8 +311,9 @@ class Recommendation(Task):
         if question.rated:
             yield self._new(network, self._told(question))
             return
-        for wanted in map(str, question.inputs):
-            if wanted not in labels and Path(wanted).is_file():
+        for said in question.inputs:
+            wanted = str(said)
+            if wanted not in labels and not isinstance(said, Said) and Path(wanted).is_file():
                 found = read_new_ratings(Path(wanted), self.preprocessing["items"].labels, self.settings)
                 for new in found:
                     yield self._new(network, new)
@@ -350,7 +365,7 @@ class Recommendation(Task):
                 found=f"{ratings[outside][0]:g}",
                 remedy="give ratings on the scale that the run has learnt",
             )
-        if self.config.by_items:
+        if self.config.by_items(*self.known.shape):
             everybody = self._scores(network, self.known, np.arange(self.known.shape[0]))
             return name, like_the_known(everybody, items, ratings, self.noise), items
         biases, width = self.known.biases, self.scale.highest - self.scale.lowest
@@ -358,6 +373,9 @@ class Recommendation(Task):
         if self.config.learns_order:
             row[0, items] = 1.0
             return name, ask(network, row)[0].numpy(), items
+        if self.of_levels:
+            row[0, items] = torch.from_numpy(self._levels_of(ratings)).float()
+            return name, self.scale.lowest + width * ask(network, row)[0].numpy(), items
         kind = float((ratings - biases.mean - biases.items[items]).sum() / (len(items) + OF_USERS))
         usual = biases.mean + (kind + biases.items if self.config.biases else np.zeros(len(biases.items)))
         row[0, items] = torch.from_numpy((ratings - usual[items]) / width).float()

@@ -101,6 +101,7 @@ class Reconstruction(Task):
         "code_plane": "What the decoder makes of an even grid of codes, laid out like the code map",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search, "generate": Generate}
+    joined = frozenset({"predict"})
     next_step = "ganglion predict {run} INPUT"
     kept: Tensor | None = None
     """Some training images `(images, channels, height, width)`, between whose codes new ones are drawn."""

@@ -62,6 +62,7 @@ class Regression(Task):
         "fits": "The function as networks of each width have it, of the fewest hidden layers, and as many steps",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features}
+    joined = frozenset({"predict"})
     next_step = "ganglion predict {run} INPUT"
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:

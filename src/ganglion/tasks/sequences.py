@@ -81,6 +81,7 @@ class Sequences(Task):
         "probes": "Accuracy of a linear probe on the codes, on raw values and on principal components",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features}
+    joined = frozenset({"predict"})
     next_step = "ganglion features {run} INPUT --out codes.csv"
     remembers: ClassVar = ("column",)
     column: str = ""

@@ -64,6 +64,7 @@ class SeriesClassification(Task):
         "fields": "A test series of each class, and the pictures of it that the network looks at",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features}
+    joined = frozenset({"predict"})
     next_step = "ganglion predict {run} INPUT"
 
     @property

@@ -24,7 +24,7 @@ from ganglion.settings import above, at_least, settings
 from ganglion.tasks.answers import Rows, Strokes
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.sketches import MEASURES, independent
-from ganglion.tasks.questions import Given
+from ganglion.tasks.questions import FileName, Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.given_drawings import given_drawing, given_drawings, short_enough, titles
@@ -71,9 +71,9 @@ class Generate:
     """How freely is drawn: 0 always does what is likeliest, 1 what was learnt, and more is wilder."""
     seed: int = 0
     """Decides what is drawn: drawing i is a function of the seed and i, however many are drawn."""
-    start: str | None = None
+    start: FileName | None = None
     """File of a drawing that somebody began (.svg, .json, .ndjson), which is gone on with."""
-    like: str | None = None
+    like: FileName | None = None
     """File of a drawing; new ones are like it. Needs an encoder."""
     scale: Annotated[float, above(0)] | None = None
     """How many times larger the drawing in the file has to become to be like those of training; found out by its size

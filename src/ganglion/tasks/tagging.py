@@ -65,6 +65,7 @@ class Tagging(Task):
         "step_by_step": "What the network answers at each step of some test sequences, and the truth",
     }
     verbs: ClassVar = {"predict": Predict}
+    joined = frozenset({"predict"})
     next_step = 'ganglion predict {run} "a text"'
 
     @classmethod

@@ -14,7 +14,7 @@ from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
 from ganglion.data.environments.market import Market
 from ganglion.data.environments.replay import ReplayLoader
-from ganglion.data.environments.vector import episode_seed
+from ganglion.data.environments.vector import Environments, episode_seed
 from ganglion.data.markets.prices import Prices, read_prices
 from ganglion.data.markets.wealth import POSITIONS, judged, lags, shown, walked, wealth_of
 from ganglion.data.settings import DataSettings
@@ -179,7 +179,9 @@ class Trading(Task):
             cost=config.cost,
             short=config.short,
         )
-        self._loader = replay_loader(rule, config, make, self.batch_size, seed)
+        self._loader = replay_loader(
+            rule, config, Environments(make, config.num_environments, seed), self.batch_size, seed
+        )
         return self._loader
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:

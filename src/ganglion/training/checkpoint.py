@@ -2,14 +2,16 @@
 
 A checkpoint is a folder `step-000400` holding one `.safetensors` file for each part of the state that has tensors,
 `state.json` with everything else, and `manifest.json` with the size and SHA-256 of every file. It is written under
-another name, flushed to the disk, read back, renamed, and only then are older ones removed.
+another name, flushed to the disk, read back, renamed, and only then are older ones removed. What is large and never
+changes again, such as the older part of a replay memory, lies in segments beside the checkpoints that name them.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from ganglion.core import Segment
 from ganglion.errors import CheckpointError, DataError
 from ganglion.files import MOST_JSON_BYTES, parse_json, read_bytes, read_json
+from ganglion.training import segments
 from ganglion.training.durable import sha256, sync_folder, write_bytes_synced
 from ganglion.training.migration import migrated
 from ganglion.training.packing import digest as digest
@@ -42,9 +46,10 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     try:
         folder.mkdir(exist_ok=True)
         draft.mkdir()
-        _write_parts(draft, state)
+        named = _write_parts(draft, state)
         files = {path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in sorted(draft.iterdir())}
-        write_bytes_synced(draft / MANIFEST, _manifest({"format": FORMAT, "step": step, "files": files}).encode())
+        contents = {"format": FORMAT, "step": step, "files": files} | ({"segments": named} if named else {})
+        write_bytes_synced(draft / MANIFEST, _manifest(contents).encode())
         sync_folder(draft)
         verify(draft, final.name)
         if final.exists():  # one that was damaged, or made before its evaluation, that training has come to again
@@ -74,6 +79,15 @@ def tidy(folder: Path) -> None:
     for pattern in (".draft-*", ".removed-*", ".replaced-*"):
         for leftover in folder.glob(pattern):
             shutil.rmtree(leftover, ignore_errors=True)
+    _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove segments that no checkpoint names; none as long as a checkpoint cannot say what it names."""
+    if (folder / segments.FOLDER).is_dir():
+        with suppress(CheckpointError, TypeError):
+            named = [_read_manifest(path, path.name).get("segments", ()) for path in steps(folder)]
+            segments.sweep(folder, {digest for digests in named for digest in digests})
 
 
 def preflight(folder: Path, need: int) -> None:
@@ -103,15 +117,22 @@ def preflight(folder: Path, need: int) -> None:
         )
 
 
-def _write_parts(draft: Path, state: dict[str, Any]) -> None:
-    structure = {}
+def _write_parts(draft: Path, state: dict[str, Any]) -> list[str]:
+    """Write the files of a checkpoint, and return the digests of the segments that it names."""
+    structure, named = {}, []
+
+    def keep(segment: Segment, path: str) -> dict[str, str]:
+        named.append(segments.keep(draft.parent, segment))
+        return {"__segment__": named[-1]}
+
     for part, value in state.items():
         tensors: dict[str, Tensor] = {}
-        structure[part] = pack(value, tensors)
+        structure[part] = pack(value, tensors, keep=keep)
         if tensors:
             # Not `save_file`, which leaves a file that only its owner can read.
             write_bytes_synced(draft / f"{part}.safetensors", safetensors.torch.save(separate(tensors)))
     write_bytes_synced(draft / STRUCTURE, json.dumps(structure).encode())
+    return sorted(set(named))
 
 
 def load(path: Path, parts: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -119,10 +140,22 @@ def load(path: Path, parts: tuple[str, ...] | None = None) -> dict[str, Any]:
     manifest = verify(path)
     try:
         structure = read_json(path / STRUCTURE, finite=False)
-        state = {}
+        state, named = {}, []
+
+        def fetch(digest: str) -> Segment:
+            named.append(digest)
+            return segments.fetch(path.parent, digest)
+
         for part in parts or tuple(structure):
             file = path / f"{part}.safetensors"
-            state[part] = unpack(structure[part], safetensors.torch.load_file(file) if file.exists() else {})
+            state[part] = unpack(structure[part], safetensors.torch.load_file(file) if file.exists() else {}, fetch)
+        if not set(named) <= set(manifest.get("segments", ())):
+            raise CheckpointError(
+                f"{path.name} is damaged: it needs segments that its manifest does not name",
+                where=str(path / MANIFEST),
+                remedy="use another checkpoint, or train again",
+            )
+        segments.verify(path.parent, named, path.name)
         return migrated(state, manifest["format"])
     except (*DAMAGE, SafetensorError) as error:
         raise _nonsense(path.name, path, error) from error
@@ -247,9 +280,22 @@ def load_newest(
     raise CheckpointError(
         "no usable checkpoint",
         where=str(folder),
-        found="; ".join(complaints) or "none was written",
-        remedy="start a new run",
+        found="; ".join(complaints) or "there is none",
+        remedy="copy the whole run again if this is a copy, or start a new run",
     )
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Raise `CheckpointError` when a state turns out not to be one of what takes it over."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+        raise CheckpointError(
+            "the checkpoint does not fit this run",
+            found=" ".join(f"{type(error).__name__}: {error}".split()),
+            remedy="its config.json was changed, or another version of ganglion wrote it: start a new run",
+        ) from error
 
 
 def sentence(error: CheckpointError) -> str:
@@ -275,6 +321,7 @@ def prune(folder: Path, keep: int, protected: set[str]) -> None:
             condemned = path.with_name(f".removed-{path.name}")
             path.rename(condemned)  # never a half-deleted checkpoint under a good name
             shutil.rmtree(condemned, ignore_errors=True)
+    _sweep(folder)
 
 
 def _manifest(contents: dict[str, Any]) -> str:

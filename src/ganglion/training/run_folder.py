@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import filelock
@@ -24,6 +26,7 @@ from ganglion.files import named, parse_json, read_json
 from ganglion.findings import Finding, worst_first
 from ganglion.training import checkpoint
 from ganglion.training.durable import replace_synced, write_synced
+from ganglion.training.not_a_run import not_a_run
 
 SECONDS_BETWEEN_CHECKS = 2.0
 METRICS = "metrics.jsonl"
@@ -33,8 +36,15 @@ TIMING = ("seconds", "samples_per_second")
 """Fields of the metric log that differ from run to run."""
 
 
+Newest = tuple[Path, dict[str, Any], list[str]]
+"""A checkpoint, its state, and a sentence for each newer one that cannot be used."""
+
+
 class RunFolder:
     """The files of one run; everything that is written into it goes through here."""
+
+    writes = True
+    """Whether this process writes it; of several that train one model only the first does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -73,7 +83,7 @@ class RunFolder:
                 raise UsageError(
                     "the folder already holds a run",
                     where=str(self.path),
-                    remedy=f"`ganglion resume {self.path}` continues it; choose another --out for a new one",
+                    remedy=f"`ganglion resume {quote(str(self.path))}` continues it; a new one needs another --out",
                 )
             self.tidy()
             self.checkpoints.mkdir(exist_ok=True)
@@ -87,13 +97,7 @@ class RunFolder:
     def open(cls, path: str | Path) -> "RunFolder":
         path = named(path)
         if not (path / "config.json").is_file():
-            raise UsageError(
-                "not a run folder",
-                where=str(path),
-                expected="a folder with config.json in it",
-                found="no such folder" if not path.exists() else "no config.json",
-                remedy="`ganglion runs list` shows the runs below ./runs",
-            )
+            raise not_a_run(path)
         return cls(path)
 
     @property
@@ -241,6 +245,10 @@ class RunFolder:
         best = self.pointed("best")
         checkpoint.prune(self.checkpoints, keep, {best.name} if best else set())
 
+    def newest(self, strict: bool = False) -> Newest | None:
+        """Return the newest usable checkpoint, with `strict` the newest; None where there is none."""
+        return checkpoint.load_newest(self.checkpoints, strict=strict) if checkpoint.steps(self.checkpoints) else None
+
     def best_weights(self) -> tuple[dict[str, Any] | None, str]:
         """Return the weights that `best` names, or None and a sentence that says what is wrong with them."""
         best, name = self.pointed("best"), _text(self.path / "best").strip()
@@ -250,6 +258,28 @@ class RunFolder:
             return checkpoint.load(best, ("weights",))["weights"], ""
         except CheckpointError as error:
             return None, f"the best checkpoint cannot be used: {checkpoint.sentence(error)}"
+
+    def usable_weights(self) -> tuple[dict[str, Any], list[str]]:
+        """Return the best weights, or the newest usable ones with sentences that say why not the best.
+
+        Where no file says which are best, as in a copy that was cut short, the newest checkpoint does.
+        """
+        weights, complaint = self.best_weights()
+        if weights is not None:
+            return weights, []
+        path, state, others = checkpoint.load_newest(self.checkpoints, ("weights", "trainer"))
+        trainer = state["trainer"]
+        step = trainer.get("best_step") if isinstance(trainer, dict) else None
+        if not complaint and isinstance(step, int) and step and (name := f"step-{step:06d}") != path.name:
+            if (self.checkpoints / name).is_dir():
+                try:
+                    return checkpoint.load(self.checkpoints / name, ("weights",))["weights"], []
+                except CheckpointError as error:
+                    complaint = f"the best checkpoint cannot be used: {checkpoint.sentence(error)}"
+            else:
+                complaint = f"the best checkpoint, {name}, is missing"
+        said = [f"{complaint}; using {path.name} instead"] if complaint else []
+        return state["weights"], said + [one for one in others if one not in "".join(said)]
 
     def log(self, text: str) -> None:
         stamp = datetime.datetime.now().isoformat(timespec="seconds")
@@ -348,7 +378,11 @@ def _text(file: Path) -> str:
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """Make a folder of that name, with a number where another process has just made it."""
+    """Make a folder of that name, with a number where another process has just made it.
+
+    What a shell would take for more than a letter becomes a stroke, and a long name is cut.
+    """
+    name = re.sub(r"[^\w.+]+", "-", name)[:100].strip("-.")
     for number in itertools.count(1):
         path = parent / (name if number == 1 else f"{name}-{number}")
         try:

@@ -34,7 +34,7 @@ def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int |
     if iteration < warmup:
         return (iteration + 1) / warmup
     floor, begin = settings.schedule_floor, max(warmup, held)
-    progress = 0.0 if total is None else min(1.0, max(0, iteration - begin) / max(1, total - begin))
+    progress = share_done(iteration, total, begin)
     match settings.schedule:
         case "constant":
             return 1.0
@@ -48,6 +48,15 @@ def learning_rate_factor(settings: TrainerSettings, iteration: int, total: int |
             return 10.0 ** -((iteration - warmup) // settings.schedule_every)
         case "inverse-sqrt":
             return math.sqrt(max(1, warmup) / max(1, warmup, iteration + 1))
+
+
+def share_done(iteration: int, total: int | None, begin: int = 0) -> float:
+    """Return the share of iterations `begin` to `total` that is done after `iteration` of them; 0 without a total.
+
+    >>> [share_done(iteration, 10, begin=2) for iteration in (0, 2, 6, 10)]
+    [0.0, 0.0, 0.5, 1.0]
+    """
+    return 0.0 if total is None else min(1.0, max(0, iteration - begin) / max(1, total - begin))
 
 
 def scale_learning_rates(optimizers: Iterable[Optimizer], factor: float) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from ganglion.errors import ConfigurationError
-from ganglion.settings import above, at_least, at_most, between, settings, strictly_between
+from ganglion.settings import Search, above, at_least, at_most, between, settings, strictly_between
 
 MOST_THREADS = 1024
 """More would only be refused by the system, in the middle of something and without a word."""
@@ -11,13 +11,14 @@ MOST_THREADS = 1024
 Precision = Literal["fp32", "bf16", "auto"]
 NonFinite = Literal["stop", "skip", "roll-back"]
 OnCollapse = Literal["warn", "stop", "roll-back"]
+Statistics = Literal["synchronised", "per-process"]
 
 
 @settings
 class TrainerSettings:
     """How long and how to train, whatever the learning rule."""
 
-    epochs: Annotated[int, at_least(1)] | None = None
+    epochs: Annotated[Annotated[int, at_least(1)] | None, Search(around=2, usual=True)] = None
     """Passes over the training part; the system's own number when neither epochs nor steps is given."""
     steps: Annotated[int, at_least(1)] | None = None
     """Iterations to train for, instead of epochs."""
@@ -42,9 +43,9 @@ class TrainerSettings:
     """Share of the learning rate left at the end of linear, cosine and exponential schedules."""
     schedule_every: Annotated[int, at_least(1)] = 1000
     """Steps between two divisions by ten of the step schedule."""
-    warmup_steps: Annotated[int, at_least(0)] = 0
+    warmup_steps: Annotated[int, at_least(0), Search(low=0, high=500)] = 0
     """Iterations over which the learning rate rises from zero."""
-    ema_decay: Annotated[float, strictly_between(0, 1)] | None = None
+    ema_decay: Annotated[Annotated[float, strictly_between(0, 1)] | None, Search(low=0.9, high=0.999)] = None
     """Also keep an exponential moving average of the weights with this decay, and judge and save that."""
     evaluate_every: Annotated[int, at_least(1)] | None = None
     """Iterations between evaluations on the validation part; once an epoch when not given."""
@@ -71,7 +72,7 @@ class TrainerSettings:
     """Learn from images changed by at most this share of the way from black to white, so that the loss grows most."""
     adversarial_steps: Annotated[int, at_least(1)] = 5
     """Steps in which such a change is found; 1 is the fast gradient method, more are projected gradient descent."""
-    mixup: Annotated[float, at_least(0)] = 0.0
+    mixup: Annotated[float, at_least(0), Search(low=0.0, high=0.4)] = 0.0
     """Learn from pairs of samples, mixed in shares that follow Beta(mixup, mixup): 0.2 is usual, 0 mixes none."""
     non_finite: NonFinite = "stop"
     """When a loss or gradient is not finite: stop; pass over the batch; or go back to the newest checkpoint, pass over
@@ -80,6 +81,13 @@ class TrainerSettings:
     on_collapse: OnCollapse = "warn"
     """When a generator draws nearly the same again and again: say so; stop; or go back to the newest checkpoint and
     halve the learning rate."""
+    batch_statistics: Statistics = "synchronised"
+    """What layers that look at a whole batch see where several processes share it: all of it, or their own slice."""
+    shard: bool = False
+    """Spread weights, gradients and moments over the processes, for a network that does not fit into one of them."""
+    exact_world: Annotated[int, at_least(1)] | None = None
+    """Cut each batch into so many slices, and add up what they give in one order: then the bits are the same for every
+    number of processes that divides it, on one thread each."""
 
     def __post_init__(self) -> None:
         lengths = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any, final
 
 from ganglion.core import Batch, LearningRule, Loader, Measure
-from ganglion.errors import CheckpointError, CollapseError, NonFiniteError, UsageError
+from ganglion.core.team import Team
+from ganglion.errors import CollapseError, NonFiniteError, UsageError
 from ganglion.findings import Finding
 from ganglion.training import checkpoint
 from ganglion.training.best import Best, monitored
@@ -22,9 +23,10 @@ from ganglion.training.machine.signals import Interrupted as Interrupted
 from ganglion.training.machine.signals import StopRequest, stop_requests
 from ganglion.training.measurements import Measurements
 from ganglion.training.phases import Phases
+from ganglion.training.processes import first, judged, stopped_by
 from ganglion.training.recovery import Recovery, memory_watched
 from ganglion.training.run_folder import RunFolder
-from ganglion.training.schedule import keep_schedule, total_steps
+from ganglion.training.schedule import keep_schedule, share_done, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.stopwatch import Stopwatch
 from ganglion.training.timetable import Timetable
@@ -53,11 +55,12 @@ class Trainer:
         run: RunFolder | None = None,
         callbacks: Sequence[Callback] = (),
         findings: Sequence[Finding] = (),
+        team: Team | None = None,
     ) -> None:
         if "roll-back" in (settings.non_finite, settings.on_collapse) and not run:
             raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
         self.rule, self.loader, self.settings = rule, loader, settings
-        self.run, self.callbacks, self._evaluate = run, callbacks, evaluate
+        self.run, self.callbacks, self._evaluate, self.team = run, callbacks, evaluate, team
         self.measure = monitored(measures, settings.monitor)
         self.device = choose_device(settings.device)
         self._period = loader.batches_per_epoch
@@ -75,7 +78,7 @@ class Trainer:
         self._measurements, self._stopwatch, self._stop = Measurements(), Stopwatch(), StopRequest()
         place(rule, loader, self.device)
         self._tell_phase()
-        self.learner = Learner(rule, settings, self.device, self._note)
+        self.learner = Learner(rule, settings, self.device, self._note, team)
 
     @property
     def total_steps(self) -> int | None:
@@ -151,7 +154,7 @@ class Trainer:
         """Leave the phase that is over; the checkpoint of its end has been written."""
         self.phases.advance(self.iteration)
         self._begin_phase()
-        if not self.phases.is_settled and self.timetable.measure_anew() <= 0:
+        if not self.phases.is_settled and (first(self.team, self.timetable.measure_anew()) or 0) <= 0:
             self.phases.settle(1, self.iteration)  # there is no time left for it
         if self.run and self.phases.current:
             self.run.unpoint("best")
@@ -181,24 +184,25 @@ class Trainer:
             self._iterate(batch)
             self.timetable.step_ended()
             self._announce("on_step")
-            if not self.phases.is_settled and self.timetable.seconds_per_step is not None:
+            if not self.phases.is_settled and first(self.team, self.timetable.seconds_per_step) is not None:
                 self._settle_length()
             self._after_step()
-            if self._stop.number is not None:
-                self._leave(self._stop.number)
+            if (number := stopped_by(self.team, self._stop.number)) is not None:
+                self._leave(number)
             if self.run:
                 self.run.check_now_and_then()
 
     def _settle_length(self) -> None:
         """Turn the minutes of a phase into iterations, and save the number: whoever resumes ends at the same one."""
         self._stopwatch.stop()
-        if self._evaluate and not self.timetable.evaluation:
+        if self._evaluate and not first(self.team, self.timetable.evaluation):
             self._judge_or_leave()
         self._stopwatch.start()
         if self.run:
             self.save()  # in order to know how long that takes
         done = self.iteration - self.phases.start
-        self.phases.settle(done + self.timetable.steps_left(done, self.phases.share), self.iteration)
+        left = first(self.team, self.timetable.steps_left(done, self.phases.share))
+        self.phases.settle(done + int(left or 0), self.iteration)
         if self.run:
             self.run.log(f"{self.phases}, measured in a run of {self.settings.minutes:g} minutes")
             self.save()
@@ -217,7 +221,7 @@ class Trainer:
         phases, halvings = self.phases, self.learner.recovery.roll_backs
         done, length = self.iteration - phases.start, phases.length if phases.is_settled else None
         keep_schedule(self.rule.optimizers.values(), self.settings, done, length, halvings, phases.held)
-        measured = self.learner.learn(batch, self._learning)
+        measured = self.learner.learn(batch, self._learning, share_done(done, length, phases.held))
         self.iteration += 1
         self._settled = False
         self._stopwatch.samples += len(next(iter(batch.values())))
@@ -228,7 +232,7 @@ class Trainer:
         """Go back to the newest checkpoint as `Recovery` says, or raise the error."""
         later = self.learner.recovery.after_roll_back(error, self._learning, self.settings.on_collapse)
         assert self.run is not None
-        path, state, _ = checkpoint.load_newest(self.run.checkpoints)
+        path, state, _ = self.run.newest() or checkpoint.load_newest(self.run.checkpoints)
         self.load_state_dict(state)
         self.learner.recovery = later
         self._stopwatch.start()
@@ -294,7 +298,7 @@ class Trainer:
     def _judge_or_leave(self) -> dict[str, float]:
         """Evaluate, or on a signal leave with a checkpoint of the moment before, from which it is done again."""
         try:
-            return self.judge()
+            return judged(self.team, self.judge)
         except Interrupted as stop:
             self._leave(stop.number)
             raise
@@ -303,7 +307,7 @@ class Trainer:
         weights, complaint = self.run.best_weights() if self.run else (self.best.weights, "")
         if self.run and complaint:
             self.run.log(f"{complaint}; using the last weights instead")
-        self.rule.home.load_state_dict(weights or self.learner.home_weights())
+        self.learner.take_home(weights)
 
     def save(self, is_best: bool = False) -> None:
         """Write a checkpoint of this moment, unless there are weights in it that are not finite."""
@@ -329,7 +333,7 @@ class Trainer:
                 "metrics_size": self.run.settle_metrics() if self.run else 0,
             }
             | {name: value for part in self._parts() for name, value in part.state_dict().items()},
-            "about": seeding.guarantees(self.device, self.settings.threads),
+            "about": seeding.guarantees(self.device, self.settings.threads, self.team),
         }
 
     def _parts(self) -> tuple[Phases, Best, Recovery, Stopwatch, Found]:
@@ -341,14 +345,9 @@ class Trainer:
 
         Raises `CheckpointError` when the state is not one of this rule, loader and settings.
         """
-        try:
-            return [*self._load(state), *seeding.doubts(state.get("about"), self.device, self.settings.threads)]
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-            raise CheckpointError(
-                "the checkpoint does not fit this run",
-                found=" ".join(f"{type(error).__name__}: {error}".split()),
-                remedy="its config.json was changed, or another version of ganglion wrote it: start a new run",
-            ) from error
+        with checkpoint.fitting():
+            doubts = self._load(state)
+        return doubts + seeding.doubts(state.get("about"), self.device, self.settings.threads, self.team)
 
     def _load(self, state: dict[str, Any]) -> list[str]:
         trainer, before = state["trainer"], self.phases.number
@@ -375,12 +374,12 @@ class Trainer:
         """
         assert self.run is not None
         self.run.tidy()
-        if not checkpoint.steps(self.run.checkpoints):
+        if (newest := self.run.newest(strict)) is None:
             self.run.cut_metrics(0)
             return []
-        path, state, complaints = checkpoint.load_newest(self.run.checkpoints, strict=strict)
+        path, state, complaints = newest
         if exact:
-            seeding.require_same(state.get("about"), self.device, self.settings.threads, where=str(path))
+            seeding.require_same(state.get("about"), self.device, self.settings.threads, str(path), self.team)
         doubts = self.load_state_dict(state)
         self.run.adopt(path, self.best.step)
         return complaints + doubts

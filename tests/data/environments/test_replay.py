@@ -7,7 +7,8 @@ import torch
 from gymnasium import spaces
 from torch import Generator, Tensor
 
-from ganglion.data.environments.replay import ReplayLoader, ReplayMemory, linear_schedule, multi_step
+from ganglion.data.environments.memory import ReplayMemory, multi_step
+from ganglion.data.environments.replay import NOT_HELD, ReplayLoader, linear_schedule
 from ganglion.data.environments.vector import (
     Environments,
     episode_seed,
@@ -241,6 +242,34 @@ def test_exploration_has_the_share_of_the_schedule() -> None:
     assert source.explore(torch.zeros(1000, dtype=torch.int64)).sum() == 0
 
 
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_random_actions_that_are_kept_last_as_long_as_they_shall_and_are_no_more(share: float) -> None:
+    source = loader(lambda: Endless(10**6), nothing, count=20, epsilon=lambda _: share, hold=5)
+    source.environments.num_actions = 10**9  # no two alike by chance
+    played = torch.stack([source.explore(torch.full((20,), -7)) for _ in range(2000)])[100:]  # (steps, environments)
+    assert (played >= 0).float().mean().item() == pytest.approx(share, abs=0.03)
+    begun = ((played[1:] >= 0) & (played[1:] != played[:-1])).sum()
+    assert ((played[1:] >= 0).sum() / begun).item() == pytest.approx(5, rel=0.1)
+
+
+def test_a_random_action_is_not_kept_into_the_next_episode() -> None:
+    source = loader(lambda: Endless(3), nothing, count=2, epsilon=lambda _: 1.0, hold=10**6)
+    source.environments.num_actions = 10**9
+    played = [(source.collect(), source.held.tolist())[1] for _ in range(3)]
+    assert played[0] == played[1] and NOT_HELD not in played[1], "kept within an episode"
+    assert played[2] == [NOT_HELD, NOT_HELD], "given up with it"
+
+
+def test_what_random_pushes_never_reach_is_reached_by_pushes_that_last() -> None:
+    def best(hold: float) -> float:
+        source = loader(lambda: make_environment("MountainCar-v0"), nothing, count=8, epsilon=lambda _: 1.0, hold=hold)
+        for _ in range(200 * 6):
+            source.collect()
+        return max(reward for _, reward in source.returns)
+
+    assert best(1.0) == -200 < best(16.0)
+
+
 def test_the_schedule_is_straight_and_then_flat() -> None:
     epsilon = linear_schedule(1.0, 0.2, 10)
     assert [epsilon(step) for step in (0, 5, 10, 99)] == pytest.approx([1.0, 0.6, 0.2, 0.2])
@@ -269,15 +298,15 @@ def test_one_step_ahead_needs_no_walk() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1, 20])
-@pytest.mark.parametrize("train_every", [1, 2])
-def test_resuming_is_exact(at: int, train_every: int, tmp_path) -> None:
-    whole = loader(steps_ahead=3, train_every=train_every)
+@pytest.mark.parametrize(("train_every", "hold"), [(1, 1), (2, 1), (2, 4)])
+def test_resuming_is_exact(at: int, train_every: int, hold: float, tmp_path) -> None:
+    whole = loader(steps_ahead=3, train_every=train_every, hold=hold)
     expected = take(whole, 80)
-    first = loader(steps_ahead=3, train_every=train_every)
+    first = loader(steps_ahead=3, train_every=train_every, hold=hold)
     take(first, at)
     path = save(tmp_path, at, {"loader": first.state_dict()})
     # Everything that matters must come from the state.
-    second = loader(seed=9, steps_ahead=3, train_every=train_every)
+    second = loader(seed=9, steps_ahead=3, train_every=train_every, hold=hold)
     second.environments.seed = 0
     second.load_state_dict(load(path)["loader"])
     rest = take(second, 80 - at)

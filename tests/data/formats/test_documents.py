@@ -56,7 +56,7 @@ def test_json_lines(tmp_path: Path) -> None:
     lines = [f'{{"label": {int(label == "pos")}, "text": "{text}"}}' for text, label in ROWS]
     dataset = documents(write(tmp_path / "films.jsonl", "\n".join([*lines, "", '{"text": "no label"}'])))
     assert dataset.label_names == ("0", "1") and dataset.inputs == [text for text, _ in ROWS]
-    assert any("1 rows" in note for note in dataset.notes)
+    assert [(one.level, one.where) for one in dataset.findings] == [("stop", (f"row {len(ROWS) + 1}",))]
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"text": "a", "text": "b"}'])

@@ -86,7 +86,7 @@ def test_several_columns_of_0_and_1(tmp_path: Path) -> None:
     marks = table("f,smiles,hat,old", lambda n: f"{n:03d},{n % 2},{n // 2 % 2},{n // 3 % 2}")
     dataset = reading(folder(tmp_path, marks_csv=marks))
     assert shown(dataset)[7] == [1, 1, 0] and dataset.target_names == ("smiles", "hat", "old")
-    assert any("several of which may be 1 at once" in note for note in dataset.notes)
+    assert any("of which any number may hold" in note for note in dataset.notes)
     assert shown(reading(tmp_path, target="hat"))[7] == "1"
     assert shown(reading(tmp_path, columns=("smiles", "old")))[7] == [1, 0]
     one = table("f,cat,dog,fox", lambda n: f"{n:03d}," + ",".join(str(int(n % 3 == k)) for k in range(3)))

@@ -61,7 +61,10 @@ def test_without_readable_dates_the_order_of_the_file_counts(tmp_path: Path) -> 
 
 def test_gaps_and_repeated_dates_are_reported(tmp_path: Path) -> None:
     dates = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-07", "2024-01-07", "2024-01-08"]
-    dataset = series(tmp_path, "date,a\n" + "".join(f"{date},1\n" for date in dates))
+    text = "date,a\n" + "".join(f"{date},1\n" for date in dates)
+    with pytest.raises(DataError, match="not one for each date"):
+        series(tmp_path, text)
+    dataset = series(tmp_path, text, allow_problems=True)
     assert any("1 gaps" in note and "after row 3" in note and "4 steps" in note for note in dataset.notes)
     assert any("1 dates occur more than once" in note for note in dataset.notes)
 
@@ -83,6 +86,7 @@ def test_columns_are_chosen_and_text_is_left_out(tmp_path: Path) -> None:
     text = "date,a,b,wind\n2024-01-01,1,2,NW\n2024-01-02,3,4,NW\n"
     assert series(tmp_path, text).column_names == ("a", "b")
     assert series(tmp_path, text, columns=("b",)).inputs.tolist() == [[2], [4]]
+    assert series(tmp_path, text, drop=("a", "wind")).inputs.tolist() == [[2], [4]]
     assert series(tmp_path, text, columns=("b",), target="a").column_names == ("b", "a")
     with pytest.raises(DataError, match="text in wind"):
         series(tmp_path, text, columns=("wind",))

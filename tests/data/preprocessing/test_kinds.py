@@ -35,6 +35,7 @@ FIELDS: dict[FieldKind, Field] = {
         "masks": PIXELS[..., 0] % 3,
         "boxes": [Boxes(np.array([[0, 0, 3, 3.0]]), np.array([0]), (9, 7))] * 4,
         "classes": np.array([0, 1, 2, 1]),
+        "labels": np.array([[0, 1], [1, 1], [0, 0], [1, 0]], dtype=bool),
         "values": RANDOM.normal(5, 2, (4, 2)).astype(np.float32),
         "rows": np.array([["a", 1.0], ["b", None], ["a", 2.0], ["b", 3.0]], dtype=object),
         "ratings": np.array([0.5, 5.0, 3.0, 2.0]),
@@ -48,6 +49,7 @@ FIELDS: dict[FieldKind, Field] = {
         "step-classes": [np.arange(3) % 2] * 4,
         "series": RANDOM.normal(100, 3, (30, 2)),
         "short-series": RANDOM.normal(3, 2, (4, 10, 2)),
+        "panel": [RANDOM.normal(place, 3, (length, 2)) for place, length in enumerate((9, 5, 7, 6))],
         "weights": np.array([1.0, 0.0, 2.0, 1.0]),
     }.items()
 }  # type: ignore[misc]

@@ -201,7 +201,21 @@ def test_words_for_missing_are_no_labels_and_no_frequent_categories(tmp_path: Pa
     assert set(data.inputs[:60, 1]) == {"NA", "ZA", "BW"} and data.inputs[60, 1] is None
     assert any("'null' in line 62" in note for note in data.notes)
     asked = read(tmp_path / "t.csv", DataSettings(missing=("NA",)))
-    assert asked.inputs[0, 1] is None and asked.inputs[60, 1] == "null"
+    assert asked.inputs[0, 1] is None and asked.inputs[60, 1] is None and len(asked) == 61
+    alone = read(tmp_path / "t.csv", DataSettings(missing=("NA",), usual_missing=False))
+    assert alone.inputs[0, 1] is None and alone.inputs[60, 1] == "null"
+    unlabelled = read(tmp_path / "t.csv", DataSettings(missing=("none",), usual_missing=False))
+    assert len(unlabelled) == 41 and unlabelled.label_names == ("crack", "stain") and unlabelled.inputs[0, 1] == "NA"
+
+
+def test_words_named_as_missing_stand_beside_the_usual_ones(tmp_path: Path) -> None:
+    """As pandas has it, whose `na_values` are added to its own."""
+    rows = "".join(f"{('-999', 'n/a', str(n / 7))[n % 3 if n < 30 else 2]},{n % 2}\n" for n in range(60))
+    (tmp_path / "t.csv").write_text("x,y\n" + rows)
+    column = read(tmp_path / "t.csv", DataSettings(missing=("-999",))).inputs[:, 0]
+    assert np.isnan(column).sum() == 20 and column[2] == 2 / 7
+    with pytest.raises(DataError, match="cells that are none"):
+        read(tmp_path / "t.csv", DataSettings(missing=("-999",), usual_missing=False))
 
 
 def test_columns_that_count_or_name_are_left_out_whatever_they_are_called(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 """Fast R-CNN: the count of its published form, any number of boxes, and shapes that it learns to tell apart."""
 
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
+import pytest
+import safetensors.torch
 import torch
 
 from ganglion.core import LearningRule
@@ -10,8 +14,13 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import BoxPreprocessing, ImagePreprocessing
 from ganglion.data.proposals import proposed
 from ganglion.data.sources.generators import generate
-from ganglion.models.convolutional.fast_rcnn import TINY, Config, FastRCNN
+from ganglion.errors import ConfigurationError
+from ganglion.models import find
+from ganglion.models.backbones import BackboneName
+from ganglion.models.convolutional.fast_rcnn import TINY, Config, FastRCNN, build
 from ganglion.nn.images.boxes import overlaps
+from ganglion.runs import weights
+from ganglion.training.settings import TrainerSettings
 from tests.contract.rows import Row
 
 
@@ -74,3 +83,85 @@ def test_what_a_box_is_does_not_depend_on_the_others() -> None:
     answer = network(images, corners)
     assert answer.shape == (2, 7, 4, 5)
     torch.testing.assert_close(network(images[1:], corners[1:, 3:4])[0, 0], answer[1, 3])
+
+
+MAPS = {"alexnet": 256, "vgg": 512, "googlenet": 832, "resnet": 1024, "xception": 728, "efficientnet": 112}
+"""Of what is left of the published forms, at a stride of 16: tables of the papers."""
+
+
+QUICK = ("alexnet", "vgg", "resnet")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in get_args(BackboneName)]
+)
+def test_published_backbones_end_before_places_stand_for_more_than_16_pixels(name: BackboneName) -> None:
+    with torch.device("meta"):
+        network = FastRCNN(Config(backbone=name))
+        assert network.convolutions(torch.zeros(1, 3, 320, 320)).shape[1] == MAPS[name]
+        assert network(torch.zeros(1, 3, 320, 200), torch.zeros(1, 2, 4)).shape == (1, 2, 21, 5)
+    assert (network.convolutions.stride, network.convolutions.channels) == (16, MAPS[name])
+
+
+@pytest.mark.parametrize("name", get_args(BackboneName))
+@torch.no_grad()
+def test_the_stride_is_by_how_many_pixels_a_picture_moves_for_its_maps_to_move_by_a_place(name: BackboneName) -> None:
+    torch.manual_seed(0)
+    config = replace(TINY, backbone=name, backbone_form="small", image_size=224, stride=8)
+    trunk = FastRCNN(config).eval().convolutions
+    assert trunk.stride in (4, 8)
+    image = torch.rand(1, 3, 192, 192)
+    maps, moved = trunk(image), trunk(image.roll(2 * trunk.stride, dims=3))
+    inner = slice(maps.shape[2] // 3, 2 * maps.shape[2] // 3)
+    before, after = maps[..., inner, inner], moved[..., inner, inner.start + 2 : inner.stop + 2]
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(moved[..., inner, inner], before, atol=1e-3)
+
+
+def test_all_of_a_backbone_learns() -> None:
+    torch.manual_seed(0)
+    config = replace(TINY, backbone="resnet", backbone_form="small", backbone_settings=("depth=8",), stride=4)
+    rule = build(config)
+    before = {name: one.clone() for name, one in rule.home.named_parameters()}
+    rule.step(next(iter(ROW.loader())))
+    assert not [name for name, one in rule.home.named_parameters() if torch.equal(one, before[name])]
+
+
+def test_weights_of_a_run_of_the_backbone_and_of_torchvision_are_taken_over(tmp_path: Path) -> None:
+    """Kernels of the convolutions, and the two dense layers where the grid of boxes is that of the classifier."""
+    vgg = find("vgg").load()
+    small = replace(vgg.SMALL, image_size=64, hidden_features=16, num_classes=5)
+    with torch.random.fork_rng():
+        network = vgg.VGG(small)
+    files = {"ours": network.state_dict(), "torchvision": weights.with_published_names(network, "torchvision")}
+    settings = ("hidden_features=16",)
+    config = replace(
+        TINY, backbone="vgg", backbone_form="small", backbone_settings=settings, hidden_features=16, pooled=2,
+        image_size=64, stride=16,
+    )  # fmt: skip
+    for name, tensors in files.items():
+        path = tmp_path / f"{name}.safetensors"
+        safetensors.torch.save_file({key: value.contiguous() for key, value in tensors.items()}, path)
+        rule = build(config)
+        notes = weights.start(rule, TrainerSettings(start_from=str(path)))
+        home = rule.home
+        assert isinstance(home, FastRCNN)
+        kernels = [one for one in network.features if isinstance(one, torch.nn.Conv2d)]
+        own = [one for one in home.convolutions if isinstance(one, torch.nn.Conv2d)]
+        assert len(own) == len(kernels) == 8
+        assert all(torch.equal(one.weight, other.weight) for one, other in zip(own, kernels, strict=True))
+        assert torch.equal(home.dense[0].weight, network.hidden1.weight)
+        assert torch.equal(home.dense[3].bias, network.hidden2.bias)
+        assert any("names are those of " + ("vgg" if name == "ours" else name) in note for note in notes)
+    wider = build(replace(config, pooled=4))
+    weights.start(wider, TrainerSettings(start_from=str(path)))  # whose dense layers are of another size
+    assert isinstance(wider.home, FastRCNN)
+    assert torch.equal(wider.home.dense[3].weight, network.hidden2.weight)
+
+
+def test_settings_that_a_backbone_has_not_are_refused() -> None:
+    for settings, said in ((("depht=50",), "depht"), (("depth=49",), "depth"), (("depth",), "name=value")):
+        with pytest.raises(ConfigurationError, match=said):
+            FastRCNN(Config(backbone="resnet", backbone_settings=settings))
+    with pytest.raises(ConfigurationError, match="so few pixels"):
+        FastRCNN(Config(backbone="alexnet", stride=2))

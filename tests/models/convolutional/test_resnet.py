@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.models.convolutional.resnet import Block, Config, PaddedShortcut, ResNet
+from ganglion.models.convolutional.resnet import Config, ResNet
 from ganglion.nn.convolution import fitting_strides
+from ganglion.nn.convolution.residual import Block, PaddedShortcut
 from ganglion.settings import from_dict
 from tests.contract.rows import Row
 from tests.contract.toys import labelled, share_of_right_answers

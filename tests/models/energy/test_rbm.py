@@ -11,6 +11,7 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.energy.rbm import TINY, Config, build
 from ganglion.nn.energy import BernoulliRBM
+from ganglion.rules.descend import Descent
 from tests.contract.rows import Row
 from tests.contract.toys import bars_and_stripes
 
@@ -70,3 +71,24 @@ def test_machines_learn_with_chains_that_get_about(fields: dict[str, Any]) -> No
             rule.step(batch)
             steps += 1
     assert exact_log_likelihood(rule) > -7.0
+
+
+def test_gaussian_machines_learn_two_crossed_directions() -> None:
+    """Two clusters in the plane whose units each look like one alone: independent Gaussians have -2.84 nats."""
+    torch.manual_seed(0)
+    signs = torch.randint(0, 2, (400, 1)).float() * 2 - 1
+    data = torch.cat([signs, signs], 1) + 0.3 * torch.randn(400, 2)
+    rule = build(
+        Config(in_features=2, visible="gaussian", hidden_units=4, gibbs_steps=1, descent=Descent(learning_rate=3e-3))
+    )
+    for start in range(1200):
+        rule.step({"inputs": data.roll(start * 40, 0)[:40]})
+    machine: Any = rule.home
+    with torch.no_grad():
+        learnt = float((-machine.free_energy(data)).mean() - machine.log_partition())
+    assert learnt > -1.8
+
+
+def test_gaussian_units_have_no_hottest_temperature() -> None:
+    with pytest.raises(ConfigurationError, match="nothing holds them"):
+        Config(visible="gaussian", temperatures=4)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.feature_extraction.text import TfidfTransformer
 
 from ganglion.core import LearningRule
 from ganglion.data.dataset import Dataset
@@ -15,7 +14,7 @@ from ganglion.data.preprocessing.vocabulary import Vocabulary, words
 from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
-from ganglion.models.recurrent.document_classifier import TINY, Config, DocumentClassifier, WordCounts, build
+from ganglion.models.recurrent.document_classifier import TINY, Config, DocumentClassifier, build
 from ganglion.rules.losses import accuracy
 from ganglion.tasks.categorisation import Categorisation
 from tests.contract.rows import Row
@@ -70,7 +69,7 @@ def small(**fields: Any) -> DocumentClassifier:
     return network
 
 
-@pytest.mark.parametrize("fields", [{}, {"structure": "plain"}, {"bag_of_words": True}])
+@pytest.mark.parametrize("fields", [{}, {"structure": "plain"}, {"bag_of_words": True, "pairs": 50}])
 def test_what_stands_past_the_end_changes_nothing(fields: dict) -> None:
     network = small(**fields)
     text = torch.tensor([[7, 8, 4, 9, 10, 11, 5, 12]])
@@ -90,17 +89,6 @@ def test_sentences_end_at_their_signs_and_rows_of_signs_end_one() -> None:
     assert short.any(0).all() and short.sum(0).tolist() == [1] * 8  # every word is in one sentence
 
 
-def test_counts_are_weighed_as_scikit_learn_does() -> None:
-    texts = torch.tensor([[2, 2, 3, 1, 0], [4, 3, 5, 5, 5]])
-    counts = WordCounts(6, 2)
-    seen = torch.stack([torch.bincount(row, minlength=7) for row in texts])[:, 2:]
-    reference = TfidfTransformer(sublinear_tf=True).fit(seen.numpy())
-    counts.rarity[2:] = torch.from_numpy(reference.idf_)
-    expected = torch.from_numpy(reference.transform(seen.numpy()).toarray()).float()
-    torch.testing.assert_close(counts.features(texts)[:, 2:], expected)
-    assert not counts.features(texts)[:, :2].any()
-
-
 def test_a_task_lets_the_counts_vote_before_anything_is_learnt() -> None:
     config = replace(TINY, bag_of_words=True)
     texts = [f"{name} {'and so on ' * (n % 3)}{n % 7} end." for n, name in enumerate(["good film", "bad day"] * 60)]
@@ -110,7 +98,7 @@ def test_a_task_lets_the_counts_vote_before_anything_is_learnt() -> None:
     assert len(task.config.sentence_ends) == 1
     torch.manual_seed(0)
     rule = build(task.config)
-    task.loader(rule, 0)
+    task.begin(rule)
     network: Any = rule.home.eval()
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)

@@ -41,7 +41,7 @@ ROW = Row(
     threshold=0.85,  # Word counts, which know no order, have 0.65.
     # Vectors of words; in two directions three gates, with a second bias for one of them; the decision.
     counts=(({}, "network", 5001 * 64 + 2 * (3 * 64 * (64 + 64 + 1) + 64) + 128 * 2 + 2),),
-    data="opinions",
+    data=generate("opinions", count=120),
 )
 
 
@@ -60,8 +60,21 @@ def test_the_maximum_finds_a_sign_wherever_it_stands() -> None:
     network = build(replace(TINY, cell="elman")).home.eval()
     for cell in network.recurrent.cells:
         torch.nn.init.zeros_(cell.recurrent_weight)
-    text = torch.randint(1, 5000, (1, 9))
+    text = torch.randint(1, 5000, (1, 9))  # no longer than what is read in order
     torch.testing.assert_close(network(text), network(text[:, torch.randperm(9)]))
+
+
+def test_order_and_words_vote_and_words_are_counted_beyond_those_that_are_read() -> None:
+    torch.manual_seed(0)
+    network = build(replace(TINY, words_read=4)).home.eval()
+    network.counts.weight.normal_()
+    text = torch.randint(2, 5000, (3, 9))
+    both, alone = network.heads(text)
+    torch.testing.assert_close(both, (alone + network.counts(text)) / 2)
+    torch.testing.assert_close(alone, network.heads(text[:, :4])[1])
+    unlike = network.heads(text[:, :4])[0] - both
+    assert unlike.abs().min() > 1e-3
+    assert build(replace(TINY, bag_of_words=False)).home.counts is None
 
 
 def test_words_are_left_out_while_training_only() -> None:

@@ -1,6 +1,7 @@
 """Sketch-RNN: its published counts, the paper's losses written out, step by step as at once, and what padding is."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -14,8 +15,10 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import Ragged, StrokePreprocessing
 from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
-from ganglion.models.recurrent.sketch_rnn import TINY, Config, SketchRNN, begun, build, steps_of
+from ganglion.inspect import gradient_flow, gradient_through_time
+from ganglion.models.recurrent.sketch_rnn import TINY, Config, SketchRNN, begun, build
 from ganglion.nn.mixture_density import PlaneMixture
+from ganglion.nn.pen_steps import steps_of
 from ganglion.rules.recurrent.sketches import Annealing, Sketching, surprises
 from ganglion.tasks.shared.sketching import explained, surprise_of
 from tests.contract.rows import Row
@@ -158,3 +161,25 @@ def test_generated_drawings_are_short() -> None:
 def test_refuses_impossible_configurations(wrong: dict) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Config(**wrong)
+
+
+def test_errors_of_padded_drawings_are_followed_back() -> None:
+    """What is judged of outputs that are there is the reconstruction of the objective, whatever the padding."""
+    torch.manual_seed(0)
+    rule = build(replace(TINY, conditional=False))
+    assert isinstance(rule, Sketching)
+    padded = MOVES.clone()
+    for row, length in zip(padded, LENGTHS.tolist(), strict=True):
+        row[length:] = 0
+    batch = {"inputs": padded, "inputs_lengths": LENGTHS}
+    wanted = rule._objective(batch)["reconstruction"]
+    torch.testing.assert_close(rule.judge(rule.home(padded, LENGTHS), padded)["loss"], wanted)
+
+    rule = build(TINY)
+    assert isinstance(rule, Sketching)
+    judged: Callable[..., Tensor] = lambda outputs, moves: rule.judge(outputs, moves)["loss"]  # noqa: E731
+    flow = gradient_flow(rule.home, (padded, LENGTHS), padded, judged)
+    assert {layer.name.split(".")[0] for layer in flow.layers} >= {"encoder", "decoder", "head", "initial"}
+    assert all(layer.gradient > 0 for layer in flow.layers)
+    through = gradient_through_time(rule.home, (padded, LENGTHS), padded, judged)
+    assert len(through.cells) == 3

@@ -8,6 +8,7 @@ from ganglion.core import LearningRule
 from ganglion.data.environments.replay import ReplayLoader
 from ganglion.data.environments.vector import Environments
 from ganglion.errors import ConfigurationError, ShapeError
+from ganglion.models import find
 from ganglion.models.reinforcement.dqn import (
     TINY,
     Config,
@@ -17,6 +18,7 @@ from ganglion.models.reinforcement.dqn import (
 )
 from ganglion.nn.action_values import DenseQNetwork
 from ganglion.nn.inputs import RunningStandardisation
+from ganglion.runs.options import settle
 from tests.contract.rows import Row
 from tests.environments import LENGTH, Chain, chain_values
 
@@ -168,3 +170,14 @@ def test_noisy_dueling_nature_networks_have_noise_in_both_streams_and_none_in_th
     network = make_network(Config(dueling=True, exploration="noise"))
     dense = 3_292_837 - sum(map(torch.numel, NatureQNetwork(4, 4).convolutions.parameters()))
     assert parameters(network) == 3_292_837 + dense
+
+
+@pytest.mark.parametrize(("environment", "hold"), [("MountainCar-v0", 16.0), ("Acrobot-v1", 4.0), ("CartPole-v1", 1.0)])
+def test_random_actions_last_where_the_goal_is_far_unless_something_else_is_asked_for(
+    environment: str, hold: float
+) -> None:
+    system = find("dqn")
+    assert settle(system, {}, environment)[0].hold == hold
+    assert settle(system, {"hold": 2}, environment)[0].hold == 2
+    with pytest.raises(ConfigurationError, match="hold"):
+        settle(system, {"hold": 0.5}, environment)

@@ -11,6 +11,8 @@ from ganglion.tasks.measures.detections import (
     Found,
     average_precision,
     curve,
+    detection_rates,
+    free_response,
     matched,
     measured,
     precisions,
@@ -131,3 +133,26 @@ def test_recall_of_proposals_by_class() -> None:
     proposals = [Boxes(np.array([[0, 0, 10, 8]]), np.array([0]), (40, 40))]
     found = proposal_recall(proposals, truth, 3)
     assert found[:2].tolist() == [1, 0] and np.isnan(found[2])
+
+
+def test_false_alarms_are_counted_by_picture_at_every_score() -> None:
+    """Two pictures, two objects; of five boxes two are right, two are equally sure."""
+    size = (20, 20)
+    one, two = np.array([[0.0, 0, 8, 8]]), np.array([[10.0, 10, 18, 18]])
+    truth = [Boxes(one, np.zeros(1, int), size), Boxes(two, np.zeros(1, int), size)]
+    found = [
+        Found(np.concatenate([two, one]), np.zeros(2, int), np.array([0.9, 0.8])),
+        Found(np.concatenate([one, two, one + 4]), np.zeros(3, int), np.array([0.7, 0.7, 0.1])),
+    ]
+    alarms, share = free_response(found, truth, 0)
+    np.testing.assert_allclose(alarms, [0.5, 0.5, 1.0, 1.5])
+    np.testing.assert_allclose(share, [0, 0.5, 1.0, 1.0])
+    assert detection_rates(found, truth, 2, alarms=0.9)[0] == 0.5
+    assert detection_rates(found, truth, 1)[0] == 1.0
+    assert np.isnan(detection_rates(found, truth, 2)[1])
+
+
+def test_nothing_found_is_no_detection() -> None:
+    truth = [Boxes(np.array([[0.0, 0, 8, 8]]), np.zeros(1, int), (20, 20))]
+    nothing = [Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))]
+    assert detection_rates(nothing, truth, 1)[0] == 0.0

@@ -73,7 +73,7 @@ def test_it_is_trained_once_and_comes_out_the_same(
     assert torch.equal(torch.get_rng_state(), state)
     assert again.digest == first.digest
     assert torch.equal(again.embed(IMAGES), first.embed(IMAGES))
-    assert json.loads((tmp_path / "run" / judges.DESCRIPTION).read_text())["digest"] == first.digest
+    assert json.loads((tmp_path / "run" / "judge.json").read_text())["digest"] == first.digest
     assert trained(tmp_path / "empty", CLASSES[:LEARNT], folder=tmp_path / "run").digest == first.digest  # by the run
     with pytest.raises(AssertionError, match="again"):
         judge_of(IMAGES, CLASSES, fingerprint="of other data", cache=cache)
@@ -87,8 +87,8 @@ def test_training_leaves_the_random_state_alone(tmp_path: Path) -> None:
 
 def test_a_damaged_judge_is_trained_anew(tmp_path: Path) -> None:
     first = trained(tmp_path, steps=2)
-    (weights,) = tmp_path.glob(f"*/{judges.WEIGHTS}")
-    (description,) = tmp_path.glob(f"*/{judges.DESCRIPTION}")
+    (weights,) = tmp_path.glob("*/judge.safetensors")
+    (description,) = tmp_path.glob("*/judge.json")
     for file, content in (
         (weights, b"cut"),
         (description, b"{"),

@@ -57,9 +57,13 @@ FALLS_BACK = {
     "mdp": "the counter sweeps",
     "wgan": "the counter batches_since_generator",
     "q-table": "the host waits",
+    "stylegan": "the counter steps_since_penalty",
     "colouriser": "the host waits",
+    "face-detector": "the host waits",
+    "rbm-recommender": "the host waits",
     "cgan": "the host waits",
     "dbn": "the host waits",
+    "dbm": "the counter updates",
 }
 """Systems of which the steps of a phase, or of the whole run, are made as ever, and why; all others are recorded."""
 

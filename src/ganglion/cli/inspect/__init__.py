@@ -1,6 +1,6 @@
 """`inspect`: looking into networks of any kind, and into those that look at images."""
 
-from ganglion.cli.inspect import adversarial, images, networks
+from ganglion.cli.inspect import adversarial, descent, images, networks
 
 LOOK = {
     "backpropagation": networks.backpropagation,
@@ -9,6 +9,7 @@ LOOK = {
     "gradient-flow": networks.gradient_flow,
     "gates": networks.gates,
     "activations": networks.activations,
+    "descent": descent.descent,
     "gan": adversarial.gan,
     "filters": images.filters,
     "features": images.features,

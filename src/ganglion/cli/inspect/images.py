@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ganglion.cli.arguments import (
     Folder,
     Image,
+    Images,
     Names,
     Numbers,
     OptionalCount,
@@ -142,8 +143,10 @@ def patches(
 
 def saliency(
     folder: Folder,
-    image: Image,
+    image: Images = (),
     *,
+    moments: int = 4,
+    seed: int = 0,
     label: OptionalText = None,
     layer: OptionalText = None,
     window: OptionalCount = None,
@@ -152,9 +155,13 @@ def saliency(
 ) -> None:
     """Draw which parts of an image an answer hangs on: by gradient, by Grad-CAM, and by covering parts of it.
 
+    Of an agent that sees a game: what the value of its action hangs on, at moments of an episode.
+
     Args:
         folder: Folder of the run.
-        image: Image file.
+        image: Image file; none for an agent.
+        moments: Moments of the episode that an agent plays.
+        seed: How that episode starts.
         label: The class to ask about; the answer of the network when not given.
         layer: Dotted name of the layer whose maps Grad-CAM weighs; one with enough places when not given.
         window: Side of the covering windows, in pixels of the network's input; a fifth of it when not given.
@@ -165,6 +172,11 @@ def saliency(
     from ganglion.data.preprocessing import read_inputs
 
     refuse_unwritable(out)
+    if not image:
+        _agent_looks(folder, moments, seed, out, json)
+        return
+    if len(image) > 1:
+        raise UsageError("one image is explained at a time", found=f"{len(image)} images", remedy="give one")
     run, preprocessing, _ = _looking_at_images(folder)
     names = _output_names(run, preprocessing)
     if label is not None and label not in names:
@@ -174,13 +186,33 @@ def saliency(
             found=label,
             remedy="choose one of these",
         )
-    inputs = preprocessing(read_inputs([image], "image"))
+    inputs = preprocessing(read_inputs(list(image), "image"))
     black, white = preprocessing.ends
     asked = None if label is None else names.index(label)
     found = inspect.saliency(run.network, inputs, asked, layer=layer, fill=(black + white) / 2, window=window)
     name = names[found.unit] if names else ""
     figures.save(found.figure(preprocessing.inverse(inputs)[0], name), out)
     answer({"out": str(out), "label": name, **found.to_dict()}, json, lambda: print(out))
+
+
+def _agent_looks(folder: str, moments: int, seed: int, out: Path, json: bool) -> None:
+    """Draw what an agent looks at while it plays."""
+    from ganglion import figures
+    from ganglion.runs.run import open_run
+    from ganglion.tasks.base import ActsOnSight
+
+    run = open_run(folder)
+    if not isinstance(run.task, ActsOnSight):
+        raise UsageError(
+            "an image is needed that shall be explained",
+            expected="IMAGE after the folder of the run",
+            remedy=f"ganglion inspect saliency {folder} photo.png",
+        )
+    if moments < 1:
+        raise ConfigurationError("moments must be at least 1", found=str(moments))
+    figure, found = run.task.looks(run.network, moments, seed)
+    figures.save(figure, out)
+    answer({"out": str(out), "moments": found}, json, lambda: print(out))
 
 
 def attack(

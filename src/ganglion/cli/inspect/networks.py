@@ -1,6 +1,7 @@
 """`inspect`, of any network: the chain rule of one weight, the layers, what they see, where gradients die, gates."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from ganglion.errors import UsageError
 from ganglion.models import find, names
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from ganglion.core import Batch, LearningRule
     from ganglion.models import System
@@ -46,11 +47,11 @@ def backpropagation(
     if example:
         trace = inspect.example()
     else:
-        rule, batch = _rule_and_batch(folder[0])
+        rule, batch = rule_and_batch(folder[0])
         inputs, targets = batch["inputs"][:1], batch.get("targets", batch["inputs"])[:1]
         first = next(name for name, weight in rule.home.named_parameters() if weight.requires_grad)
         place = ",".join("0" * rule.home.get_parameter(first).dim())
-        trace = inspect.trace(rule.home.eval(), inputs, targets, _loss(rule), parameter or f"{first}[{place}]")
+        trace = inspect.trace(rule.home.eval(), inputs, targets, loss_of(rule), parameter or f"{first}[{place}]")
     answer(trace.to_dict(), json, lambda: print(trace))
 
 
@@ -117,8 +118,8 @@ def gradient_flow(
         found: Any = inspect.gradient_through_time(run.network, inputs, inputs, _size, clipped=_clipped(run))
         document, shown = found.to_dict(), [found]
     else:
-        rule, batch = _rule_and_batch(folder)
-        sample = rule.home, batch["inputs"], batch.get("targets", batch["inputs"]), _loss(rule)
+        rule, batch = rule_and_batch(folder)
+        sample = rule.home, _read_by(rule.home, batch), batch.get("targets", batch["inputs"]), loss_of(rule)
         found = inspect.gradient_flow(*sample)
         document, shown = found.to_dict(), [found]
         if inspect.has_time(rule.home):
@@ -205,18 +206,42 @@ def _clipped(run: "Run") -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
-def _rule_and_batch(folder: str) -> "tuple[LearningRule, Batch]":
-    """Return the rule of a run with its best weights, and the first batch of its training part."""
+def _read_by(network: "nn.Module", batch: "Batch") -> "Tensor | tuple[Tensor, ...]":
+    """Return what a network reads of a batch: with the lengths of its samples (batch,), if it asks for them."""
+    lengths = batch.get("inputs_lengths")
+    asks = list(signature(network.forward).parameters)[1:2] == ["lengths"]
+    return batch["inputs"] if lengths is None or not asks else (batch["inputs"], lengths)
+
+
+def rule_and_batch(folder: str, samples: int = 1) -> "tuple[LearningRule, Batch]":
+    """Return the rule of a run with its best weights, and the first batch of its training part.
+
+    Args:
+        samples: that are wanted of it at least; batches of one shape are joined until they have so many, or all.
+    """
+    import torch
+
     from ganglion.runs.run import open_run
 
     run = open_run(folder)
     rule: LearningRule = run.system.load().build(run.config)
-    _loss(rule)
+    loss_of(rule)
     rule.home.load_state_dict(run.network.state_dict())
-    return rule, next(iter(run.prepared_task().loader(rule, seed=0)))
+    batches = iter(run.prepared_task().loader(rule, seed=0))
+    found = [next(batches)]
+    first = found[0]["inputs"]
+    wanted = min(samples, len(run.prepared_task().data["train"])) if samples > 1 else 1
+    while sum(len(batch["inputs"]) for batch in found) < wanted:
+        batch = next(batches)
+        if batch["inputs"].shape[1:] != first.shape[1:]:
+            break
+        found.append(batch)
+    return rule, {name: torch.cat([batch[name] for batch in found]) for name in found[0]} if len(found) > 1 else found[
+        0
+    ]
 
 
-def _loss(rule: "LearningRule") -> "Callable[[Tensor, Tensor], Tensor]":
+def loss_of(rule: "LearningRule") -> "Callable[[Tensor, Tensor], Tensor]":
     judge = getattr(rule, "judge", None)
     if not callable(judge):
         raise UsageError(

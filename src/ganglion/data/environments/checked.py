@@ -24,11 +24,14 @@ def started(environment: gymnasium.Env, seed: int) -> Any:
     return _fitting(environment, observation)
 
 
-def stepped(environment: gymnasium.Env, action: int) -> tuple[Any, float, bool, bool]:
-    """Act, and return observation, reward, terminated and truncated. Raises `DataError` where they are not that."""
+def stepped(environment: gymnasium.Env, action: int) -> tuple[Any, float, bool, bool, bool]:
+    """Act, and return observation, reward, terminated, truncated and whether a life was lost of several.
+
+    Raises `DataError` where they are not that.
+    """
     try:
-        observation, reward, terminated, truncated, _ = environment.step(action)
-        value = float(reward)
+        observation, reward, terminated, truncated, info = environment.step(action)
+        value, lost = float(reward), bool(info.get("life_lost", False))
     except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
         raise _broken(environment, "step", "an observation, a reward, two truth values and a dict", error) from error
     if not math.isfinite(value):
@@ -38,7 +41,7 @@ def stepped(environment: gymnasium.Env, action: int) -> tuple[Any, float, bool, 
             found=str(reward),
             remedy="mend the environment: nothing can be learnt from it",
         )
-    return _fitting(environment, observation), value, bool(terminated), bool(truncated)
+    return _fitting(environment, observation), value, bool(terminated), bool(truncated), lost
 
 
 def _fitting(environment: gymnasium.Env, observation: Any) -> Any:

@@ -85,6 +85,10 @@ class Priorities:
         """Note that rows (count,) were written."""
         self.tree.set(rows, np.full(len(rows), self.highest**self.exponent))
 
+    def forget(self, rows: np.ndarray) -> None:
+        """Note that rows (count,) cannot be drawn any more."""
+        self.tree.set(rows, np.zeros(len(rows)))
+
     def learn(self) -> None:
         """Give the rows of the last batch the priorities that its errors say, once."""
         errors = self.errors().detach().abs().cpu().numpy().astype(np.float64)

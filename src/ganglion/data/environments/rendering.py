@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import gymnasium
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
-from ganglion.data.environments.vector import Act, as_observations, make_environment
+from ganglion.data.environments.checked import name_of
+from ganglion.data.environments.vector import Act, as_observations
 from ganglion.errors import ConfigurationError, MissingExtraError
 
 WIDTH, HEIGHT = 240, 160
@@ -15,7 +16,14 @@ SMOOTHING = 3
 """Pictures are drawn this many times larger and reduced, which smooths their edges."""
 PAPER, INK, ACCENT, FAINT = "#ffffff", "#222222", "#c8783c", "#b8b8b8"
 
+THINGS = ("#222222", "#c8783c", "#e8c8ac", "#4878a8", "#6a9a58", "#8a6aa8", "#b84848", "#c8a838", "#58a8a0", "#888888")
+"""Colours of the things that maps show."""
+CELL, GRID = 20, 232
+"""Pixels of a place of a map, and how bright the lines between places are."""
+
 Point = tuple[float, float]
+MakeShown = Callable[[str | None], gymnasium.Env]
+"""Makes an environment for a render mode, or None."""
 
 
 class _Canvas:
@@ -88,25 +96,53 @@ def draw_acrobot(observation: np.ndarray) -> np.ndarray:
     return canvas.pixels()
 
 
+def coloured(maps: np.ndarray) -> np.ndarray:
+    """Return a pixel (height, width, 3) for each place of maps (kinds of things, height, width), in its thing's colour.
+
+    Of two things in one place the later kind is shown.
+    """
+    colours = np.array([ImageColor.getrgb(colour) for colour in (PAPER, *THINGS)], np.uint8)
+    kinds = (maps * (1 + np.arange(len(maps)) % len(THINGS))[:, None, None]).max(0)
+    return colours[kinds]
+
+
+def draw_maps(maps: np.ndarray) -> np.ndarray:
+    """Draw where things are, from maps (kinds of things, height, width), each place as a square."""
+    picture = coloured(maps).repeat(CELL, axis=0).repeat(CELL, axis=1)
+    picture[::CELL], picture[:, ::CELL] = GRID, GRID
+    return picture
+
+
 DRAWINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "CartPole": draw_cart_pole,
     "MountainCar": draw_mountain_car,
     "Acrobot": draw_acrobot,
+    "MinAtar": draw_maps,
 }
+"""By the name of an environment, or that of the package that its name begins with."""
 
 
-def record_episode(name: str, act: Act, seed: int, limit: int = 2000) -> tuple[np.ndarray, int]:
+def record_episode(make: MakeShown, act: Act, seed: int, limit: int = 2000) -> tuple[np.ndarray, int]:
     """Play one episode and return its pictures `(time, height, width, 3)` and how many a second are natural.
 
     Raises `ConfigurationError` or `MissingExtraError` where the environment cannot be drawn.
+
+    Args:
+        make: gives the environment, ready for a render mode.
+        act: the policy.
+        seed: decides how the episode starts.
+        limit: steps after which it is left.
     """
-    environment = make_environment(name)
-    drawing = DRAWINGS.get(environment.spec.name) if environment.spec else None
+    environment = make(None)
+    drawing = _drawing(environment)
     if not drawing:
         if "rgb_array" not in environment.metadata.get("render_modes", ()):
-            raise ConfigurationError(f"{name} cannot be drawn", expected="an environment with render mode rgb_array")
-        environment = make_environment(name, render_mode="rgb_array")
-    draw = drawing or (lambda _: _rendered(environment, name))
+            raise ConfigurationError(
+                f"{name_of(environment)} cannot be drawn", expected="an environment with render mode rgb_array"
+            )
+        environment.close()
+        environment = make("rgb_array")
+    draw = drawing or (lambda _: _rendered(environment))
     try:
         observation, _ = environment.reset(seed=seed)
         pictures = [draw(observation)]
@@ -121,11 +157,18 @@ def record_episode(name: str, act: Act, seed: int, limit: int = 2000) -> tuple[n
     return np.stack(pictures), int(environment.metadata.get("render_fps") or 30)
 
 
-def _rendered(environment: gymnasium.Env, name: str) -> np.ndarray:
+def _drawing(environment: gymnasium.Env) -> Callable[[np.ndarray], np.ndarray] | None:
+    spec = environment.spec
+    return DRAWINGS.get(spec.namespace or spec.name) if spec else None
+
+
+def _rendered(environment: gymnasium.Env) -> np.ndarray:
     try:
         picture = environment.render()
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(
-            f"{name} cannot be drawn: a package is missing", found=str(error), remedy="install that package"
+            f"{name_of(environment)} cannot be drawn: a package is missing",
+            found=str(error),
+            remedy="install that package",
         ) from error
     return np.asarray(picture)

@@ -1,4 +1,4 @@
-"""Experience replay: a preallocated memory, and the loader that fills it by acting and draws batches from it."""
+"""Experience replay: the loader that fills a memory by acting, and draws batches from it."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,6 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from ganglion.core import Batch, Phase
+from ganglion.data.environments.frame_memory import FrameMemory
+from ganglion.data.environments.memory import ReplayMemory, multi_step
 from ganglion.data.environments.priorities import Priorities
 from ganglion.data.environments.vector import Act, Environments
 from ganglion.errors import ConfigurationError
@@ -24,99 +26,8 @@ def linear_schedule(start: float, end: float, steps: int) -> Callable[[int], flo
     return lambda step: end + (start - end) * max(0.0, 1.0 - step / steps) if steps else end
 
 
-class ReplayMemory:
-    """The latest `capacity` transitions, in tensors that are allocated once; the oldest is overwritten first.
-
-    >>> memory = ReplayMemory(3)
-    >>> for reward in range(4):
-    ...     rows = memory.add({"rewards": torch.tensor([float(reward)])})
-    >>> memory.storage["rewards"]
-    tensor([3., 1., 2.])
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.storage: Batch = {}
-        """One tensor `(capacity, ...)` for each name, made when the first transitions show their shapes."""
-        self.position = 0
-        """Row that is written next."""
-        self.size = 0
-        """Rows that hold a transition."""
-
-    def add(self, transitions: Batch) -> np.ndarray:
-        """Store transitions, one a row, at most `capacity` at once, and return the rows (transitions,)."""
-        count = len(next(iter(transitions.values())))
-        rows = (self.position + np.arange(count)) % self.capacity
-        self._allocate(transitions)
-        before = min(count, self.capacity - self.position)  # the end of the memory
-        for name, values in transitions.items():
-            storage = self.storage[name]
-            storage[self.position : self.position + before] = values if before == count else values[:before]
-            if before < count:
-                storage[: count - before] = values[before:]
-        self.position = (self.position + count) % self.capacity
-        self.size = min(self.size + count, self.capacity)
-        return rows
-
-    def draw(self, count: int, generator: Generator) -> Tensor:
-        """Choose rows, (count,), uniformly and with replacement."""
-        return torch.randint(self.size, (count,), generator=generator)
-
-    def take(self, rows: Tensor, *names: str) -> Batch:
-        """Return the named parts of the transitions in these rows, (batch,)."""
-        return {name: self.storage[name].index_select(0, rows) for name in names}
-
-    def _allocate(self, example: Batch) -> None:
-        if not self.storage:
-            self.storage = {
-                name: torch.empty(self.capacity, *values.shape[1:], dtype=values.dtype)
-                for name, values in example.items()
-            }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the filled rows (views of the memory, not copies) and the place that is written next."""
-        return {
-            "position": self.position,
-            "size": self.size,
-            "storage": {name: values[: self.size] for name, values in self.storage.items()},
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.position, self.size = state["position"], state["size"]
-        self._allocate(state["storage"])
-        for name, values in state["storage"].items():
-            self.storage[name][: self.size].copy_(values)
-
-
-def multi_step(memory: ReplayMemory, rows: Tensor, steps: int, stride: int, discount: float) -> Batch:
-    """Return transitions that lead up to `steps` further: from s_t by a_t to s_t+n with r_t + γ r_t+1 + ... .
-
-    The transition that follows a row stands `stride` rows behind it. A way ends early with its episode, or where the
-    memory ends; `discounts` is γ to the power of the steps that were taken.
-
-    Args:
-        rows: first transition of each way, (batch,).
-        discount: γ, worth of a reward one step later.
-
-    Source: Sutton and Barto, Reinforcement learning, chapter 7.
-    """
-    ahead = torch.arange(steps)
-    places = (rows.unsqueeze(1) + stride * ahead) % memory.capacity  # (batch, steps)
-    written = (memory.position - 1 - rows) % memory.capacity  # rows written since, (batch)
-    ended = memory.storage["ended"][places].long()
-    taken = (ended.cumsum(1) - ended == 0) & (stride * ahead <= written.unsqueeze(1))  # (batch, steps)
-    lengths = taken.sum(1)
-    last = places.gather(1, lengths.unsqueeze(1) - 1).squeeze(1)
-    # Chosen, not multiplied by 0: rows that were never written may hold anything, even what is not a number.
-    rewards = torch.where(taken, memory.storage["rewards"][places] * discount**ahead, 0.0)
-    return {
-        **memory.take(rows, "observations", "actions"),
-        "rewards": rewards.sum(1),
-        **memory.take(last, "next_observations", "terminated"),
-        "discounts": discount**lengths,
-    }
-
-
+NOT_HELD = -1
+"""Stands where no random action is kept."""
 MOST_AT_ONCE = 16
 """Batches that are drawn from the memory in one go."""
 
@@ -133,12 +44,15 @@ class ReplayLoader:
         batch_size: transitions in a batch.
         seed: decides exploration and the choice of memories.
         epsilon: ε as a function of the environment steps taken so far.
+        hold: steps in a row, on average, for which a random action is kept.
         discount: worth of a reward one step later; batches bring its powers along.
         steps_ahead: environment steps that a transition leads on.
         train_every: environment steps, over all environments, from one batch to the next.
         learning_starts: environment steps before the first batch.
         prioritise: makes what draws memories by their errors from the capacity; all alike when not given. Batches then
             say in `weights` how much each counts.
+        stack: frames in an observation, which begin anew with an episode and move by one at each step; the memory then
+            keeps every frame once. None for observations of another kind.
     """
 
     def __init__(
@@ -150,16 +64,19 @@ class ReplayLoader:
         batch_size: int,
         seed: int,
         epsilon: Callable[[int], float],
+        hold: float = 1.0,
         discount: float,
         steps_ahead: int = 1,
         train_every: int = 1,
         learning_starts: int = 1,
         prioritise: Callable[[int], Priorities] | None = None,
+        stack: int | None = None,
     ) -> None:
-        if capacity < len(environments):
+        least = len(environments) * (1 if stack is None else stack + 2)
+        if capacity < least:
             raise ConfigurationError(
                 "the replay memory cannot hold one step of every environment",
-                expected=f"a capacity of at least {len(environments)}",
+                expected=f"a capacity of at least {least}",
                 found=str(capacity),
             )
         for name, value in (
@@ -172,10 +89,13 @@ class ReplayLoader:
         self.environments = environments
         self.act = act
         # A whole number of steps of all environments, so that the next step of one always stands as many rows ahead.
-        self.memory = ReplayMemory(capacity - capacity % len(environments))
+        whole = capacity - capacity % len(environments)
+        self.memory = ReplayMemory(whole) if stack is None else FrameMemory(whole, len(environments), stack)
         self.priorities = prioritise(self.memory.capacity) if prioritise else None
         self.batch_size = batch_size
-        self.epsilon = epsilon
+        self.epsilon, self.hold = epsilon, hold
+        self.held = torch.full((len(environments),), NOT_HELD)
+        """The random action that each environment may go on with, (environments,)."""
         self.train_every = train_every
         self.learning_starts = learning_starts
         self.steps_ahead = steps_ahead
@@ -213,7 +133,7 @@ class ReplayLoader:
         """Draw transitions from the memory and say in `index` where they begin."""
         count, more = batches * self.batch_size, {}
         if self.priorities:
-            rows, weights = self.priorities.draw(count, self.memory.size, self.environments.steps, self.generator)
+            rows, weights = self.priorities.draw(count, self.memory.drawable, self.environments.steps, self.generator)
             more = {"weights": weights}
         else:
             rows = self.memory.draw(count, self.generator)
@@ -225,16 +145,29 @@ class ReplayLoader:
 
     def collect(self) -> None:
         """Take one step in every environment and remember it."""
-        rows = self.memory.add(self.environments.step(self.explore(self.act(self.environments.observations))))
+        transitions = self.environments.step(self.explore(self.act(self.environments.observations)))
+        self.held[transitions["ended"]] = NOT_HELD
+        rows = self.memory.add(transitions)
         if self.priorities:
             self.priorities.add(rows)
+            self.priorities.forget(self.memory.fallen_out())
 
     def explore(self, actions: Tensor) -> Tensor:
-        """Replace each action, (environments,), by a random one with probability ε."""
+        """Replace each action, (environments,), by a random one with probability ε.
+
+        With `hold` m above 1 a random action is kept for m steps on average: at each step it goes on with probability
+        1 - 1/m. One begins with probability ε / (ε + m (1 - ε)), so that ε is the share of random steps all the same.
+        """
+        epsilon = self.epsilon(self.environments.steps)
         chance = torch.rand(len(actions), generator=self.generator)
         anything = torch.randint(self.environments.num_actions, actions.shape, generator=self.generator)
-        exploring = chance.numpy() < self.epsilon(self.environments.steps)  # NumPy does little sooner than torch
-        return torch.from_numpy(np.where(exploring, anything.numpy(), actions.numpy()))
+        begins = chance.numpy() < epsilon / (epsilon + self.hold * (1 - epsilon))  # NumPy does little sooner than torch
+        if self.hold == 1:
+            return torch.from_numpy(np.where(begins, anything.numpy(), actions.numpy()))
+        goes_on = torch.rand(len(actions), generator=self.generator).numpy() >= 1 / self.hold
+        goes_on &= self.held.numpy() != NOT_HELD
+        self.held = torch.from_numpy(np.where(goes_on, self.held.numpy(), np.where(begins, anything.numpy(), NOT_HELD)))
+        return torch.where(self.held == NOT_HELD, actions, self.held)
 
     @property
     def returns(self) -> list[tuple[int, float]]:
@@ -251,6 +184,7 @@ class ReplayLoader:
             "memory": self.memory.state_dict(),
             "environments": self.environments.state_dict(),
             **({"priorities": self.priorities.state_dict()} if self.priorities else {}),
+            **({"held": self.held} if self.hold > 1 else {}),
         }
 
     def _generator_state(self) -> Tensor:
@@ -271,3 +205,5 @@ class ReplayLoader:
         self.environments.load_state_dict(state["environments"])
         if self.priorities:
             self.priorities.load_state_dict(state["priorities"])
+        if self.hold > 1:
+            self.held = state["held"].cpu().clone()

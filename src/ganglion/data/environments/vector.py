@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganglion.core import Batch
 from ganglion.data.environments.checked import name_of, started, stepped
+from ganglion.data.environments.games import register_games
 from ganglion.errors import CheckpointError, ConfigurationError, MissingExtraError
 
 Act = Callable[[Tensor], Tensor]
@@ -24,17 +25,19 @@ EPISODE_LIMIT = 10_000
 """Steps after which an episode is cut off in an environment that has no time limit of its own."""
 
 
-def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env:
+def make_environment(name: str, render_mode: str | None = None, **options: Any) -> gymnasium.Env:
     """Return the registered environment with observations as one array and actions numbered from 0.
 
     Observations that are not arrays (a number of a state, a tuple) are laid out as a vector, states one-hot. A module
-    of the user's that registers environments is named before its name, as in Gymnasium: `module:Name-v0`.
+    of the user's that registers environments is named before its name, as in Gymnasium: `module:Name-v0`. `options` are
+    those of the environment.
     Raises `ConfigurationError` for an unknown name or unsuitable spaces, `MissingExtraError` for a missing package.
 
     >>> make_environment("FrozenLake-v1").observation_space.shape
     (16,)
     """
     name = _registered(name)
+    register_games(name)
     if name not in gymnasium.registry:
         folded = {known.casefold(): known for known in gymnasium.registry}
         near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
@@ -45,7 +48,7 @@ def make_environment(name: str, render_mode: str | None = None) -> gymnasium.Env
             + f"an environment of your own is named with the module that registers it: my_module:{name}",
         )
     try:
-        options: dict[str, Any] = {"render_mode": render_mode} if render_mode else {}
+        options = {**options, "render_mode": render_mode} if render_mode else options
         environment = gymnasium.make(name, disable_env_checker=True, **options)
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         raise MissingExtraError(
@@ -72,7 +75,7 @@ def _registered(name: str) -> str:
         raise ConfigurationError(
             f"the module {module}, which shall register {registered}, cannot be imported",
             found=f"{type(error).__name__}: {error}",
-            remedy=f"install it, or name its folder in PYTHONPATH: PYTHONPATH=FOLDER ganglion train dqn --data {name}",
+            remedy="install it, or name its folder before the same command: PYTHONPATH=FOLDER ganglion ...",
         ) from error
     return registered
 
@@ -102,8 +105,11 @@ def with_plain_spaces(environment: gymnasium.Env) -> gymnasium.Env:
 
 
 def observation_dtype(environment: gymnasium.Env) -> torch.dtype:
-    """Return how observations are stored: bytes stay bytes, everything else becomes 32-bit floating point."""
-    return torch.uint8 if environment.observation_space.dtype == np.uint8 else torch.float32
+    """Return how observations are stored: bytes and maps of truth values as they are, all else in 32 bits."""
+    space = environment.observation_space
+    if space.dtype == np.bool_ and len(space.shape or ()) == 3:
+        return torch.bool
+    return torch.uint8 if space.dtype == np.uint8 else torch.float32
 
 
 def as_observations(shown: Sequence[Any], environment: gymnasium.Env) -> Tensor:
@@ -125,9 +131,22 @@ class Environments:
 
     Episode e of environment i starts from a seed made of (`seed`, i, e) alone. That makes running episodes part of a
     checkpoint, although an environment cannot be saved: they are started again and their actions repeated.
+
+    Args:
+        sign_of_rewards: learn from 1, 0 or -1 in place of a reward, whatever the game counts in.
+        life_is_end: let nothing that comes after the loss of a life count for what was done before it.
     """
 
-    def __init__(self, make: MakeEnvironment, count: int, seed: int) -> None:
+    def __init__(
+        self,
+        make: MakeEnvironment,
+        count: int,
+        seed: int,
+        *,
+        sign_of_rewards: bool = False,
+        life_is_end: bool = False,
+    ) -> None:
+        self.sign_of_rewards, self.life_is_end = sign_of_rewards, life_is_end
         self.environments = [with_plain_spaces(make()) for _ in range(count)]
         self.seed = seed
         self.steps = 0
@@ -154,22 +173,24 @@ class Environments:
     def step(self, actions: Tensor) -> Batch:
         """Take one action in every environment, (environments,), and return the transitions, one a row.
 
-        `terminated` says that the episode reached its end, `ended` that it stopped for that or any other reason.
+        `terminated` says that the episode reached its end, or that a life was lost where that counts as one; `ended`
+        that the episode stopped, for whatever reason.
         """
         following = torch.empty_like(self.observations)
         shown = following.numpy()
         rewards = np.empty(len(self), np.float32)
         terminated, ended = np.empty(len(self), np.bool_), np.empty(len(self), np.bool_)
         for number, action in enumerate(actions.tolist()):
-            shown[number], reward, terminal, truncated = stepped(self.environments[number], action)
-            rewards[number], terminated[number], ended[number] = reward, terminal, terminal or truncated
+            shown[number], reward, terminal, truncated, lost = stepped(self.environments[number], action)
+            rewards[number], ended[number] = reward, terminal or truncated
+            terminated[number] = terminal or (lost and self.life_is_end)
             self.actions[number].append(action)
             self.rewards[number] += reward
         self.steps += len(self)
         transitions = {
             "observations": self.observations,
             "actions": actions,
-            "rewards": torch.from_numpy(rewards),
+            "rewards": torch.from_numpy(np.sign(rewards) if self.sign_of_rewards else rewards),
             "next_observations": following,
             "terminated": torch.from_numpy(terminated),
             "ended": torch.from_numpy(ended),
@@ -233,7 +254,7 @@ def play_episodes(make: MakeEnvironment, act: Act, seeds: Sequence[int]) -> list
         actions = act(as_observations([shown[number] for number in running], environments[0])).tolist()
         remaining = []
         for number, action in zip(running, actions, strict=True):
-            shown[number], reward, terminated, truncated = stepped(environments[number], action)
+            shown[number], reward, terminated, truncated, _ = stepped(environments[number], action)
             returns[number] += reward
             if not (terminated or truncated):
                 remaining.append(number)

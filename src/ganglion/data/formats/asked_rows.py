@@ -77,7 +77,7 @@ def read_rows(
         for row in zip(*texts.columns, strict=True)
     ]
     if not columns:
-        return AskedRows(read_table(path, settings).rows(), None, own)
+        return AskedRows(np.asarray(read_table(path, settings).rows()), None, own)
     levels = dict(zip(columns, categories, strict=True)) if categories else {}
     types: dict[str, ColumnType] = {
         found: "text" if levels.get(column) else "number" for column, found in named.items()
@@ -85,10 +85,10 @@ def read_rows(
     table = read_table(path, settings, types)
     renamed = [(name, found) for name, found in named.items() if texts.named and found != name]
     notes = [f"column {found!r} is taken for {name!r}" for name, found in renamed]
-    rows = table.only(list(named.values())).rows()
+    rows = np.asarray(table.only(list(named.values())).rows())
     for place, (column, known) in enumerate(levels.items()):
         if known:
-            rows[:, place], note = _known(rows[:, place], known, column, words_for_missing(settings.missing))
+            rows[:, place], note = as_known(rows[:, place], known, column, words_for_missing(settings))
             notes += [note] if note else []
     return AskedRows(rows, _ids(table, named), own, tuple(notes))
 
@@ -122,8 +122,8 @@ def _ids(table: Table, named: Mapping[str, str]) -> list[Any] | None:
     return None if called is None or called in table.doubts else [_whole(cell) for cell in table[called]]
 
 
-def _known(column: np.ndarray, known: Sequence[str], name: str, missing: Container[str]) -> tuple[np.ndarray, str]:
-    """Return a column of texts as training spelt them, and a note on those that it did not have.
+def as_known(column: np.ndarray, known: Sequence[str], name: str, missing: Container[str]) -> tuple[np.ndarray, str]:
+    """Return a column of texts `(rows,)` as training spelt them, and a note on those that it did not have.
 
     Args:
         missing: Words for a missing value, in small letters.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ganglion.data.formats.images.files import UNREAD, is_image
 from ganglion.errors import DataError
+from ganglion.files import walked
 from ganglion.settings import unknown_name
 
 PART_NAMES = {
@@ -43,6 +44,8 @@ class Folder:
     labels: dict[Path, str] = field(default_factory=dict)
     """The class of each file; empty where there are no classes."""
     notes: list[str] = field(default_factory=list)
+    unread: list[Path] = field(default_factory=list)
+    """Pictures of formats that are not read, unless one that is read stands beside them under the same name."""
 
     @property
     def files(self) -> list[Path]:
@@ -74,6 +77,7 @@ def scan(folder: Path, labels: str = "auto") -> Folder:
         raise unknown_name("way to label pictures", labels, ["folders", "names"], where="--labels")
     files, others = walk(folder)
     links = sum(path.is_symlink() for path in files)
+    linked = sum(path.is_symlink() for path in {path.parent for path in files} - {folder})
     said = ", ".join(f"{count} {suffix or 'without ending'}" for suffix, count in others.most_common(5))
     if not files:
         raise DataError(
@@ -86,22 +90,29 @@ def scan(folder: Path, labels: str = "auto") -> Folder:
     found = Folder()
     folder = _unwrapped(folder, files, found.notes)
     if links:
-        found.notes.append(f"{links} images are links to files elsewhere, which were followed; linked folders are not")
+        found.notes.append(f"{links} images are links to files elsewhere, which were followed")
+    if linked:
+        found.notes.append(f"{linked} folders are links to folders elsewhere, which were followed")
     if others:
         found.notes.append(f"files that are no images left out: {said}{_how_to_read(others)}")
+    if UNREAD.keys() & others.keys():
+        unread, _ = walk(folder, lambda name: os.path.splitext(name)[1].lower() in UNREAD)
+        known = {path.with_suffix("") for path in files}
+        found.unread = [path for path in unread if path.with_suffix("") not in known]
     parts = parts_of(folder, files, found.notes)
-    inside = {path: path.relative_to(root).parts for _, root, paths in parts for path in paths}
+    inside = {path: path.parts[len(root.parts) :] for _, root, paths in parts for path in paths}
     classes = {steps[0] for steps in inside.values() if len(steps) > 1}
     stray = [path for path, steps in inside.items() if len(steps) == 1]
     if len(classes) > 1 and stray:
         raise DataError(
             "some images lie beside the folders of the classes", where=str(stray[0]), remedy="move them into a class"
         )
+    if labels != "names" and classes:
+        for _, root, _ in parts:
+            _refuse_unread_classes(root, classes)
     if labels == "names":
         found.labels = _by_names(files, str(folder))
     elif len(classes) > 1:
-        for _, root, _ in parts:
-            _refuse_unread_classes(root, classes)
         found.labels = {path: readable(steps[0]) for path, steps in inside.items()}
     else:
         prefixes = set(_prefixes(files).values())
@@ -118,7 +129,7 @@ def scan(folder: Path, labels: str = "auto") -> Folder:
 
 def _unwrapped(folder: Path, files: list[Path], notes: list[str]) -> Path:
     """Return the folder in which folders of classes or parts lie, below folders that hold only one each."""
-    inside = {path.relative_to(folder).parts[:-1] for path in files}
+    inside = {path.parts[len(folder.parts) : -1] for path in files}
     first, last = min(inside), max(inside)  # what these share, all share
     shared = Path(*(left for left, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))))
     depth = len(shared.parts)
@@ -190,11 +201,10 @@ def walk(folder: Path, wanted: Callable[[str], bool] = is_image) -> tuple[list[P
     """Return the image files, or others that are wanted, in the order of their names, and the endings of the rest."""
     files: list[Path] = []
     others: Counter[str] = Counter()
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        for name in sorted(names):
+    for root, names in walked(folder):
+        for name in names:
             if wanted(name):
-                files.append(Path(root, name))
+                files.append(root / name)
             elif not name.startswith(".") and name != "Thumbs.db":
                 others[os.path.splitext(name)[1].lower()] += 1
     return files, others
@@ -202,7 +212,7 @@ def walk(folder: Path, wanted: Callable[[str], bool] = is_image) -> tuple[list[P
 
 def parts_of(folder: Path, files: list[Path], notes: list[str]) -> list[tuple[str, Path, list[Path]]]:
     """Return what each folder of a part is used for, the folder and its files; one part where nothing is divided."""
-    tops = sorted({path.relative_to(folder).parts[0] for path in files})
+    tops = sorted({path.parts[len(folder.parts)] for path in files})
     roles = {top: next((role for role, names in PART_NAMES.items() if top.lower() in names), "") for top in tops}
     # A class may be called `test` as well: parts are only what stands beside training images and nothing else.
     if "train" not in roles.values() or "" in roles.values():

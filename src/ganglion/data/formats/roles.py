@@ -99,7 +99,7 @@ def find_inputs(table: Table, target: str | None, settings: DataSettings, notes:
     for name, column in zip(table.names, table.columns, strict=True):
         if name in (target, *settings.drop, settings.index, settings.weights):
             continue
-        is_clear = name not in table.doubts or names_rows(name)
+        is_clear = (name not in table.doubts and name not in table.measures) or names_rows(name)
         if is_clear and name not in settings.numbers and only_counts(name, column):
             counting.append(name)
         elif name not in table.doubts and not is_numeric(column) and _is_wordy(column):
@@ -163,6 +163,8 @@ def only_counts(name: str, column: np.ndarray) -> bool:
         return False
     values = np.unique(present)
     if len(values) < DISTINCT * len(column):
+        return False
+    if values[0] < 0 and not called:
         return False
     steps = np.diff(values)
     in_steps = len(values) == len(column) and bool((steps == steps[0]).all())

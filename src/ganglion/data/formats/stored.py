@@ -12,6 +12,7 @@ import numpy as np
 from ganglion.data.dataset import Dataset, Kind
 from ganglion.data.fields import Boxes, Field, FieldKind, Values
 from ganglion.data.formats.npz import load_arrays
+from ganglion.data.mixed_rows import MixedRows
 from ganglion.errors import DataError
 from ganglion.files import parse_json
 from ganglion.settings import from_dict, to_dict
@@ -130,8 +131,9 @@ def _rows(values: Any) -> np.ndarray:
 def _write(file: zipfile.ZipFile, name: str, field: Field) -> None:
     """Write the values of a field: as one array, as one after the other with their shapes, or as JSON."""
     values = field.values
-    if field.kind in ("text", "texts", "tagged") or (isinstance(values, np.ndarray) and values.dtype == object):
-        file.writestr(f"{name}.json", json.dumps(values.tolist() if isinstance(values, np.ndarray) else list(values)))
+    is_mixed = isinstance(values, np.ndarray | MixedRows) and values.dtype == object
+    if field.kind in ("text", "texts", "tagged") or is_mixed:
+        file.writestr(f"{name}.json", json.dumps(values.tolist() if hasattr(values, "tolist") else list(values)))
     elif isinstance(values, list | tuple):
         samples = [_joined(value) if isinstance(value, Boxes) else value for value in values]
         _write_array(file, f"{name}.values", np.concatenate([np.ravel(sample) for sample in samples]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ MOST_CLASS_SHARE = 0.1
 MOST_TEXT_CLASSES = 0.5
 """Different texts, in parts of their number, that still are classes."""
 
+BETWEEN_LABELS = ("|", ";")
+"""What stands between several labels in one cell."""
+
 Task = Literal["auto", "classification", "regression"]
 
 
@@ -26,7 +29,9 @@ class Targets:
     """What is to be predicted, in the training part and, where there is one, in the test part."""
 
     values: np.ndarray
-    """Class numbers `(samples,)` int64, or quantities `(samples,)` or `(samples, outputs)` float64."""
+    """Class numbers `(samples,)` int64, quantities `(samples,)` or `(samples, outputs)` float64, or which labels hold
+    `(samples, labels)` as truth values.
+    """
     test_values: np.ndarray | None
     labels: tuple[str, ...]
     """What class 0, 1, ... are called; nothing for quantities."""
@@ -46,8 +51,8 @@ def read_targets(
     """Return targets as classes or quantities.
 
     Texts and truth values are classes, and so are whole numbers of at most 20 values, each at least 5 times, or of two
-    values. One column of 0 and 1 for each class, with a single 1 in every row, is read as classes; other columns are
-    quantities, several at once.
+    values. One column of 0 and 1 for each class, with a single 1 in every row, is read as classes; where any number of
+    them may be 1 they are labels; other columns are quantities, several at once.
 
     Args:
         found: `(samples,)`, `(samples, 1)` or `(samples, outputs)`.
@@ -67,6 +72,8 @@ def read_targets(
     hot = all(is_one_hot(part) for part in parts) and task != "regression"
     if hot:
         parts = [part.argmax(axis=1) for part in parts]
+    if not hot and task == "auto" and all(map(are_labels, parts)):
+        return _labels(parts, called)
     numeric = parts[0].dtype.kind in "iuf"
     if any((part.dtype.kind in "iuf") != numeric for part in parts):
         raise DataError(
@@ -101,9 +108,10 @@ def _texts(part: np.ndarray, where: str) -> np.ndarray:
     gaps = [place for place, value in enumerate(part) if value is None or value != value]
     if gaps:
         raise _gaps(gaps, where)
-    if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in part):
+    kinds = set(map(type, part))
+    if all(issubclass(kind, bool | int | float | np.number | np.bool_) for kind in kinds):
         return np.array(part.tolist())
-    return np.array([str(value) for value in part])
+    return part if kinds == {str} else np.array([str(value) for value in part], dtype=object)
 
 
 def _gaps(places: Sequence[int] | np.ndarray, where: str) -> DataError:
@@ -125,6 +133,25 @@ def is_one_hot(part: np.ndarray) -> bool:
     if part.ndim != 2 or part.dtype.kind not in "iufb" or part.shape[1] < 2:
         return False
     return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all())
+
+
+def are_labels(part: np.ndarray) -> bool:
+    """Whether targets `(samples, labels)` are columns of 0 and 1, any number of which may be 1 in a row.
+
+    >>> are_labels(np.array([[0, 1], [1, 1]])), are_labels(np.array([[0, 2], [1, 1]])), are_labels(np.arange(3))
+    (True, False, False)
+    """
+    if part.ndim != 2 or part.dtype.kind not in "iufb" or part.shape[1] < 2:
+        return False
+    return bool(np.isin(part, (0, 1)).all())
+
+
+def _labels(parts: list[np.ndarray], called: str) -> Targets:
+    values = [part.astype(bool) for part in parts]
+    said = f"{called} is read as {values[0].shape[1]} labels, of which any number may hold"
+    return Targets(
+        values[0], values[1] if len(values) > 1 else None, (), f"{said}; --task regression makes them quantities"
+    )
 
 
 def _are_classes(values: np.ndarray, task: Task, pictures: bool, where: str) -> bool:
@@ -162,7 +189,7 @@ def _quantities(parts: list[np.ndarray], where: str, called: str, task: Task) ->
             "texts are no quantities",
             where=where,
             expected="numbers",
-            found=few(sorted(set(parts[0].tolist()))),
+            found=few(_distinct(parts[0])),
             remedy="leave --task out, or name another column with --target",
         )
     values = [part.astype(np.float64) for part in parts]
@@ -181,11 +208,11 @@ def _quantities(parts: list[np.ndarray], where: str, called: str, task: Task) ->
 
 
 def _classes(parts: list[np.ndarray], where: str, called: str, hot: bool) -> Targets:
-    names = np.arange(int(parts[0].max()) + 1) if hot else np.unique(parts[0])
-    labels = tuple(_label(name) for name in names.tolist())
+    names = list(range(int(parts[0].max()) + 1)) if hot else _distinct(parts[0])
+    labels = tuple(map(_label, names))
     if parts[0].dtype.kind == "f" and not np.isfinite(parts[0]).all():
         raise _gaps(np.flatnonzero(~np.isfinite(parts[0])), where)
-    if parts[0].dtype.kind in "US" and len(labels) > max(MOST_CLASSES, MOST_TEXT_CLASSES * len(parts[0])):
+    if parts[0].dtype.kind in "USO" and len(labels) > max(MOST_CLASSES, MOST_TEXT_CLASSES * len(parts[0])):
         raise DataError(
             f"{called} is text that hardly recurs, so it is no class",
             where=where,
@@ -193,7 +220,7 @@ def _classes(parts: list[np.ndarray], where: str, called: str, hot: bool) -> Tar
             found=f"{len(labels)} different texts in {len(parts[0])} rows, such as {labels[0][:40]!r}",
             remedy="choose another one with --target",
         )
-    unknown = sorted({_label(value) for part in parts[1:] for value in np.setdiff1d(part, names).tolist()})
+    unknown = sorted({_label(value) for part in parts[1:] for value in set(_distinct(part)).difference(names)})
     if unknown:
         raise DataError(
             "the test part has classes that the training part lacks",
@@ -202,12 +229,18 @@ def _classes(parts: list[np.ndarray], where: str, called: str, hot: bool) -> Tar
             found=", ".join(unknown[:10]),
             remedy="put some of them into the training part, or leave those samples out",
         )
-    numbers = [np.searchsorted(names, part).astype(np.int64) for part in parts]
+    places = {name: number for number, name in enumerate(names)}
+    numbers = [np.fromiter(map(places.__getitem__, part.tolist()), np.int64, count=len(part)) for part in parts]
     shape = ", from one column for each" if hot else ""
     said = f"{called} is read as {len(labels)} classes{shape}"
     if parts[0].dtype.kind in "iuf" and not hot:
         said += "; --task regression makes it a quantity"
     return Targets(numbers[0], numbers[1] if len(numbers) > 1 else None, labels, said)
+
+
+def _distinct(part: np.ndarray) -> list[Any]:
+    """Return the different targets of `(samples,)` in order."""
+    return sorted(set(part.tolist())) if part.dtype == object else np.unique(part).tolist()
 
 
 def _label(value: object) -> str:

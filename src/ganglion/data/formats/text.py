@@ -28,10 +28,11 @@ MOST_DAMAGED = 0.01
 
 def read_text(path: Path, encoding: str | None = None) -> str:
     """Return the text of a file, with line ends as they are in Unix; its encoding is found out where none is named."""
-    return _unix(decode_text(path, MOST_BYTES, encoding)[0])
+    return unix_lines(decode_text(path, MOST_BYTES, encoding)[0])
 
 
-def _unix(text: str) -> str:
+def unix_lines(text: str) -> str:
+    """Return a text with line ends as they are in Unix."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
@@ -103,7 +104,7 @@ def _in_parts(folder: Path, files: dict[str, Path], settings: DataSettings) -> D
 
 def _sound(path: Path, settings: DataSettings) -> tuple[str, Encoding]:
     raw, encoding = decode_text(path, MOST_BYTES, settings.encoding)
-    text = _unix(raw)
+    text = unix_lines(raw)
     if not text.strip():
         raise DataError("this text is empty", where=str(path), expected="words")
     _refuse_damaged(text, encoding.said, path)

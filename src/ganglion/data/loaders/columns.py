@@ -7,10 +7,12 @@ from torch import Tensor
 
 from ganglion.core import Batch
 from ganglion.data.fields import FieldKind
+from ganglion.data.loaders.windows import Windows
 from ganglion.data.preprocessing.placement import Size, resized
 from ganglion.data.preprocessing.ragged import Ragged
 
-Columns = Mapping[str, Tensor | Ragged]
+Column = Tensor | Ragged | Windows
+Columns = Mapping[str, Column]
 """One row for each sample, by the name of the field."""
 Kinds = Mapping[str, FieldKind]
 """What the fields of a batch are, where images, masks and boxes change together."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -15,6 +16,18 @@ from ganglion.errors import CheckpointError, ConfigurationError, DataError
 
 Augmentation = Callable[[Batch, int, int], Batch]
 """Changes a whole batch, given the seed and the epoch."""
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """Changes a batch in several ways, one after the other."""
+
+    changes: tuple[Augmentation, ...]
+
+    def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
+        for change in self.changes:
+            batch = change(batch, seed, epoch)
+        return batch
 
 
 class EpochLoader(ABC):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import Batch
-from ganglion.data.loaders.columns import IMAGES, Columns, Kinds, gather
+from ganglion.data.loaders.columns import IMAGES, Column, Columns, Kinds, gather
 from ganglion.data.loaders.derived import Derived
 from ganglion.data.loaders.epochs import Augmentation, EpochLoader
 from ganglion.data.loaders.noise import mixed_seed
@@ -65,8 +65,8 @@ class InMemoryLoader(EpochLoader):
         first = next(iter(tensors.values()))
         device = (first.values if isinstance(first, Ragged) else first).device
         paired = {name: tensor for name, tensor in tensors.items() if name not in unpaired}
-        self.tensors: dict[str, Tensor | Ragged] = {"index": torch.arange(size, device=device), **paired}
-        self.unpaired: dict[str, Tensor | Ragged] = {name: tensors[name] for name in unpaired}
+        self.tensors: dict[str, Column] = {"index": torch.arange(size, device=device), **paired}
+        self.unpaired: dict[str, Column] = {name: tensors[name] for name in unpaired}
         self.lengths: Tensor | None = None if by_length is None else _lengths(tensors[by_length])
 
     def __iter__(self) -> Iterator[Batch]:
@@ -118,7 +118,7 @@ class InMemoryLoader(EpochLoader):
         return batch
 
 
-def _lengths(column: Tensor | Ragged) -> Tensor:
+def _lengths(column: Column) -> Tensor:
     assert isinstance(column, Ragged)
     if not column.lengths.all():
         raise DataError("a sequence is empty", found="no token", expected="at least one token in each")

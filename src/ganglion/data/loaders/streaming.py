@@ -20,6 +20,7 @@ from ganglion.data.formats.images.folders import ImageFiles
 from ganglion.data.loaders.columns import IMAGES, Columns, Kinds, gather
 from ganglion.data.loaders.derived import Derived
 from ganglion.data.loaders.epochs import Augmentation, EpochLoader
+from ganglion.data.loaders.groups import order_in_buffers
 from ganglion.data.loaders.pieces import Pieces
 from ganglion.errors import DataError, GanglionError
 
@@ -31,6 +32,9 @@ UNGUARDED = (
 """What to do where workers die before their first file, having been started anew and not as copies."""
 LOOK_AFTER_WORKERS = 4.0
 """Seconds after which one looks whether the worker that is waited for is still alive."""
+
+BUFFER = 1 << 13
+"""Pictures in archives that are mixed with each other, at least."""
 
 Transform = Callable[[Any], Tensor]
 """Decoded images or masks, in one array or in a list, to one tensor."""
@@ -79,6 +83,8 @@ class StreamingLoader(EpochLoader):
         size = paired[0] if paired else max(map(len, files.values()))
         super().__init__(size, batch_size, seed, shuffle, augment, derived, kinds)
         self.tensors = {"index": torch.arange(self.size), **tensors}
+        self.groups: np.ndarray | None = getattr(next(iter(files.values())), "groups", None)
+        """The archive of each sample, where pictures lie in archives `(samples,)`."""
         self.unpaired = {name: len(files[name]) for name in unpaired}
         self.timeout = timeout
         progress = torch.zeros(max(1, workers), 4, dtype=torch.int64).share_memory_()
@@ -110,6 +116,15 @@ class StreamingLoader(EpochLoader):
             batch = self.finished(batch, epoch)
             self.advance()
             yield batch
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the places of the samples, (samples,), in the order in which `epoch` visits them.
+
+        Pictures in archives come archive after archive, mixed within a buffer, so that each is read about once.
+        """
+        if self.groups is None or not self.shuffle:
+            return super().order(epoch)
+        return order_in_buffers(self.groups, self.seed, epoch, BUFFER)
 
     def _places(self, places: Tensor, epoch: int, first: int) -> "_Plan":
         """Return which file of every field stands at each row of the batch that begins at `first`."""

@@ -5,11 +5,12 @@
 
 from ganglion.data.formats.questions import read_inputs
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
-from ganglion.data.preprocessing.classes import ClassPreprocessing, StepClassPreprocessing
+from ganglion.data.preprocessing.classes import ClassPreprocessing, LabelPreprocessing, StepClassPreprocessing
 from ganglion.data.preprocessing.films import FilmPreprocessing
 from ganglion.data.preprocessing.images import ImagePreprocessing
 from ganglion.data.preprocessing.masks import MaskPreprocessing
 from ganglion.data.preprocessing.numbers import RatingPreprocessing, SeriesPreprocessing, WeightPreprocessing
+from ganglion.data.preprocessing.panel import PanelPreprocessing
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.data.preprocessing.rows import TabularPreprocessing
 from ganglion.data.preprocessing.short_series import ShortSeriesPreprocessing
@@ -26,7 +27,9 @@ __all__ = [
     "ClassPreprocessing",
     "FilmPreprocessing",
     "ImagePreprocessing",
+    "LabelPreprocessing",
     "MaskPreprocessing",
+    "PanelPreprocessing",
     "Preprocessing",
     "Ragged",
     "RatingPreprocessing",

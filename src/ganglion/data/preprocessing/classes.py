@@ -56,6 +56,43 @@ class ClassPreprocessing:
 
 @final
 @settings
+class LabelPreprocessing:
+    """Which of several labels every sample has, `(samples, labels)` of truth values.
+
+    >>> kinds = LabelPreprocessing.fit(np.array([[0, 1], [1, 1]]), ("comedy", "drama"))
+    >>> kinds(np.array([[1, 0]])).tolist(), kinds.inverse(torch.tensor([[True, True], [False, False]]))
+    ([[True, False]], [('comedy', 'drama'), ()])
+    """
+
+    num_labels: Annotated[int, at_least(2)]
+    """Labels that there are."""
+    names: tuple[str, ...] = ()
+    """What each is called; its number where none are given."""
+
+    @classmethod
+    def fit(cls, labels: np.ndarray, names: Sequence[str] = ()) -> Self:
+        """Keep the names, and count the labels `(samples, labels)`."""
+        return cls(num_labels=np.asarray(labels).shape[1], names=tuple(names))
+
+    def __call__(self, raw: np.ndarray) -> Tensor:
+        """Return truth values `(samples, labels)`. Raises `DataError` for another number of labels."""
+        held = np.asarray(raw)
+        if held.ndim != 2 or held.shape[1] != self.num_labels:
+            raise DataError("these are other labels", expected=f"{self.num_labels} of them", found=str(held.shape))
+        return torch.from_numpy(held.astype(bool))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each label is called."""
+        return self.names or tuple(f"label {number + 1}" for number in range(self.num_labels))
+
+    def inverse(self, held: Tensor) -> list[tuple[str, ...]]:
+        """Return the names of those that hold, of truth values `(samples, labels)`."""
+        return [tuple(name for name, holds in zip(self.labels, row, strict=True) if holds) for row in held.tolist()]
+
+
+@final
+@settings
 class StepClassPreprocessing:
     """The class at every step of a sample as its number, `UNJUDGED` where a step is of no class.
 

@@ -109,7 +109,7 @@ class ImagePreprocessing:
     def brightness_of(images: np.ndarray | Sequence) -> tuple[float, float] | None:
         """Return the mean brightness of images `(samples, height, width, channels)`, and its deviation among them."""
         places = evenly(len(images), MOST_LOOKED_AT).tolist()
-        means = [float(_as_fractions(np.asarray(images[place])).mean()) for place in places]
+        means = [float(_as_fractions(np.ascontiguousarray(images[place])).mean()) for place in places]
         return (float(np.mean(means)), float(np.std(means))) if means else None
 
     def brightness_in(self, prepared: Tensor) -> np.ndarray:

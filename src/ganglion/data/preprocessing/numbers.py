@@ -36,7 +36,11 @@ class SeriesPreprocessing:
     @classmethod
     def fit(cls, values: np.ndarray, names: Sequence[str] = ()) -> Self:
         """Measure the training values `(time, columns)`, or `(time,)` for a single column."""
-        measured = [moments(column) for column in np.asarray(values).reshape(len(values), -1).T]
+        return cls.of([moments(column) for column in np.asarray(values).reshape(len(values), -1).T], names)
+
+    @classmethod
+    def of(cls, measured: Sequence[tuple[float, float]], names: Sequence[str] = ()) -> Self:
+        """Scale by the mean and the deviation of each column."""
         means, deviations = (tuple(pair[part] for pair in measured) for part in (0, 1))
         return cls(means=means, deviations=deviations, names=tuple(names))
 
@@ -139,9 +143,47 @@ def moments(column: np.ndarray) -> tuple[float, float]:
     numbers = numbers[np.abs(numbers) <= LARGEST]
     if not len(numbers):
         return 0.0, 1.0
-    mean, deviation = float(numbers.mean()), float(numbers.std())
-    # Rounding leaves a trace of deviation in a constant column of large numbers.
+    return _worth(float(numbers.mean()), float(numbers.std()))
+
+
+def _worth(mean: float, deviation: float) -> tuple[float, float]:
+    """Return both; rounding leaves a trace of deviation in a constant column of large numbers."""
     return mean, deviation if deviation > 1e-12 * max(1.0, abs(mean)) else 1.0
+
+
+class Moments:
+    """Mean and deviation of numbers that are seen some at a time, as `moments` has them of all at once.
+
+    Of two sets of n and m numbers whose means are d apart, squares add up to `S = S_n + S_m + d^2 n m / (n + m)`.
+
+    Source: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979.
+
+    >>> seen = Moments()
+    >>> for some in ([1.0, 2.0], [6.0, np.nan]):
+    ...     seen.add(np.array(some))
+    >>> np.allclose(seen.moments, moments(np.array([1.0, 2.0, 6.0])))
+    True
+    """
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, 0.0, 0.0
+
+    def add(self, column: np.ndarray) -> None:
+        """Take some more numbers `(rows,)` into account."""
+        numbers = as_numbers(column)
+        numbers = numbers[np.abs(numbers) <= LARGEST]
+        if not len(numbers):
+            return
+        more, mean = len(numbers), float(numbers.mean())
+        apart, total = mean - self.mean, self.count + more
+        self.squares += float(np.square(numbers - mean).sum()) + apart**2 * self.count * more / total
+        self.mean += apart * more / total
+        self.count = total
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation."""
+        return _worth(self.mean, float(np.sqrt(self.squares / self.count))) if self.count else (0.0, 1.0)
 
 
 def as_numbers(values: np.ndarray, columns: Sequence[str] = ()) -> np.ndarray:

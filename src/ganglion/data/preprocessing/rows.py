@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganglion.data.mixed_rows import MixedRows
 from ganglion.data.preprocessing.numbers import as_numbers, moments, standardised
 from ganglion.errors import ShapeError
 
@@ -35,19 +36,22 @@ class TabularPreprocessing:
     """Names of the columns, by which rows of a file are put in order."""
 
     @classmethod
-    def fit(cls, rows: np.ndarray, columns: Sequence[str] = ()) -> Self:
+    def fit(cls, rows: np.ndarray | MixedRows, columns: Sequence[str] = ()) -> Self:
         """Measure the training rows `(samples, columns)`, numeric or with text in some columns (dtype object)."""
-        means, deviations, categories = [], [], []
-        for column in np.asarray(rows).T:
-            texts = () if rows.dtype != object else tuple(sorted({item for item in column if isinstance(item, str)}))
-            mean, deviation = (0.0, 1.0) if texts else moments(column)
-            means.append(mean)
-            deviations.append(deviation)
-            categories.append(texts)
+        measured = []
+        for column in rows.T:
+            texts = () if column.dtype != object else tuple(sorted({one for one in column if isinstance(one, str)}))
+            measured.append((*((0.0, 1.0) if texts else moments(column)), texts))
+        return cls.of(measured, columns)
+
+    @classmethod
+    def of(cls, measured: Sequence[tuple[float, float, tuple[str, ...]]], columns: Sequence[str] = ()) -> Self:
+        """Scale by the mean and the deviation of each column, or tell its categories apart where it has some."""
+        means, deviations, categories = zip(*measured, strict=True) if measured else ((), (), ())
         return cls(
-            means=tuple(means),
-            deviations=tuple(deviations),
-            categories=tuple(categories) if any(categories) else (),
+            means=means,
+            deviations=deviations,
+            categories=categories if any(categories) else (),
             columns=tuple(columns),
         )
 
@@ -62,8 +66,8 @@ class TabularPreprocessing:
             for feature in ([f"{name}={text}" for text in texts] if texts else [name])
         )
 
-    def __call__(self, raw: np.ndarray | Sequence) -> Tensor:
-        rows = np.asarray(raw) if isinstance(raw, np.ndarray) else np.asarray(raw, dtype=object)
+    def __call__(self, raw: np.ndarray | Sequence | MixedRows) -> Tensor:
+        rows = raw if isinstance(raw, np.ndarray | MixedRows) else np.asarray(raw, dtype=object)
         if rows.ndim != 2 or rows.shape[1] != len(self.means):
             raise ShapeError(
                 "these rows do not have the columns of the training data",
@@ -71,7 +75,7 @@ class TabularPreprocessing:
                 found=f"shape {rows.shape}",
             )
         if not self.categories:
-            return standardised(as_numbers(rows, self.columns), self.means, self.deviations)
+            return standardised(as_numbers(np.asarray(rows), self.columns), self.means, self.deviations)
         parts = []
         names = self.columns or ("",) * len(self.means)
         kinds = zip(rows.T, names, self.categories, self.means, self.deviations, strict=True)
@@ -103,5 +107,6 @@ class TabularPreprocessing:
 
 
 def _one_hot(column: np.ndarray, categories: Sequence[str]) -> Tensor:
-    matches = np.array([[item == category for category in categories] for item in column], dtype=np.float32)
-    return torch.from_numpy(matches.reshape(len(column), len(categories)))
+    known = {category: place for place, category in enumerate(categories)}
+    places = np.fromiter((known.get(item, -1) for item in column), dtype=np.int64, count=len(column))
+    return torch.from_numpy((places[:, None] == np.arange(len(categories))).astype(np.float32))

@@ -6,12 +6,14 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ganglion.data.fields import Field, FieldKind, Values
+from ganglion.data.in_groups import InGroups
 from ganglion.data.preprocessing.boxes import BoxPreprocessing
-from ganglion.data.preprocessing.classes import ClassPreprocessing, StepClassPreprocessing
+from ganglion.data.preprocessing.classes import ClassPreprocessing, LabelPreprocessing, StepClassPreprocessing
 from ganglion.data.preprocessing.films import FilmPreprocessing
 from ganglion.data.preprocessing.images import ImagePreprocessing
 from ganglion.data.preprocessing.masks import MaskPreprocessing
 from ganglion.data.preprocessing.numbers import RatingPreprocessing, SeriesPreprocessing, WeightPreprocessing
+from ganglion.data.preprocessing.panel import PanelPreprocessing
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.data.preprocessing.rows import TabularPreprocessing
 from ganglion.data.preprocessing.short_series import ShortSeriesPreprocessing
@@ -38,6 +40,7 @@ PREPROCESSING: dict[FieldKind, type[Preprocessing]] = {
     "masks": MaskPreprocessing,
     "boxes": BoxPreprocessing,
     "classes": ClassPreprocessing,
+    "labels": LabelPreprocessing,
     "values": SeriesPreprocessing,
     "rows": TabularPreprocessing,
     "ratings": RatingPreprocessing,
@@ -51,6 +54,7 @@ PREPROCESSING: dict[FieldKind, type[Preprocessing]] = {
     "step-classes": StepClassPreprocessing,
     "series": SeriesPreprocessing,
     "short-series": ShortSeriesPreprocessing,
+    "panel": PanelPreprocessing,
     "weights": WeightPreprocessing,
 }
 """Closed: a saved run can name these kinds and nothing else."""
@@ -67,13 +71,15 @@ def fit(field: Field, **options: Any) -> Preprocessing:
     ('cat', 'dog')
     """
     described: dict[str, Any] = {}
-    if field.kind in ("classes", "step-classes", "masks", "boxes", "values", "series"):
+    if field.kind in ("classes", "labels", "step-classes", "masks", "boxes", "values", "series", "panel"):
         described = {"names": field.names}
     elif field.kind in ("rows", "short-series"):
         described = {"columns": field.names}
     elif field.kind == "waveforms":
         described = {"rate": field.rate}
     preprocessing: Any = PREPROCESSING[field.kind]
+    if isinstance(field.values, InGroups) and field.values.measured is not None:
+        return preprocessing.of(field.values.measured, *described.values(), **options)
     return preprocessing.fit(field.values, **described, **options)
 
 

@@ -60,13 +60,22 @@ def _within_sklearn(*parts: str) -> Path:
     return Path(found.origin if found and found.origin else "").parent.joinpath("datasets", *parts)
 
 
+def photograph(name: str) -> Image.Image:
+    """Return one of the two photographs that come with scikit-learn, china.jpg or flower.jpg."""
+    return Image.open(_within_sklearn("images", name)).convert("RGB")
+
+
+def whole_photographs() -> list[np.ndarray]:
+    """Return the two photographs that come with scikit-learn, bytes (427, 640, 3) each."""
+    return [np.asarray(photograph(name)) for name in ("china.jpg", "flower.jpg")]
+
+
 def _photographs() -> Dataset:
     """Cut the two photographs that come with scikit-learn into pieces that do not overlap."""
     pieces = []
-    for name in ("china.jpg", "flower.jpg"):
-        photograph = np.asarray(Image.open(_within_sklearn("images", name)).convert("RGB"))
-        rows, columns = photograph.shape[0] // CROP, photograph.shape[1] // CROP
-        whole = photograph[: rows * CROP, : columns * CROP]
+    for pixels in whole_photographs():
+        rows, columns = pixels.shape[0] // CROP, pixels.shape[1] // CROP
+        whole = pixels[: rows * CROP, : columns * CROP]
         pieces.append(whole.reshape(rows, CROP, columns, CROP, 3).swapaxes(1, 2).reshape(-1, CROP, CROP, 3))
     inputs = np.concatenate(pieces)
     return Dataset.of(

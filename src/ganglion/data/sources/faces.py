@@ -25,6 +25,16 @@ def faces(random: np.random.Generator, count: int | None) -> Dataset:
 
 def _face(random: np.random.Generator, pose: str) -> np.ndarray:
     """Draw one face, bytes (30, 32)."""
+    page, _ = head(random, pose)
+    pixels = page.reshape(HEIGHT, FINER, WIDTH, FINER).mean(axis=(1, 3)) + random.normal(0, 0.015, (HEIGHT, WIDTH))
+    return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
+
+
+def head(random: np.random.Generator, pose: str) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Draw a head in fine points from 0 to 1, (90, 96), and return its middle and half its width and height in pixels.
+
+    Hair is within what is returned, shoulders are not.
+    """
     down, across = np.mgrid[0 : HEIGHT * FINER, 0 : WIDTH * FINER] / FINER + 0.5 / FINER
     right, lower = np.array(TURN[pose]) * random.uniform(0.75, 1.2) + random.normal(0, 0.35, 2)
     x, y = WIDTH / 2 + random.normal(0, 0.7), HEIGHT / 2 + random.normal(0.5, 0.5)
@@ -51,5 +61,4 @@ def _face(random: np.random.Generator, pose: str) -> np.ndarray:
         page[ellipse(right, eye - 0.4, apart, 0.45)] = 0.04
     page[ellipse(right * 1.25, 1.4 + lower * 1.1, 0.8, 1.6)] = skin - 0.14
     page[ellipse(right, 5 + lower * 0.8, random.uniform(1.6, 2.6), random.uniform(0.45, 0.9))] = skin - 0.38
-    pixels = page.reshape(HEIGHT, FINER, WIDTH, FINER).mean(axis=(1, 3)) + random.normal(0, 0.015, (HEIGHT, WIDTH))
-    return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
+    return page, (x, y, wide, tall)

@@ -17,7 +17,10 @@ from ganglion.data.sources.functions import FUNCTIONS, is_formula, of_formula
 from ganglion.data.sources.grammar import lift, opinions, tagged_sentences, tales
 from ganglion.data.sources.moving_digits import bouncing_digits, moving_digits, passing_digits, turning_digits
 from ganglion.data.sources.notices import notices
-from ganglion.data.sources.scenes import scenes
+from ganglion.data.sources.pasted_faces import pasted_faces
+from ganglion.data.sources.redrawn import redrawn_photographs
+from ganglion.data.sources.road_scenes import driven_road_scenes, mixed_road_scenes, road_scenes
+from ganglion.data.sources.scenes import scenes, unseen_pairs
 from ganglion.data.sources.shapes import shapes
 from ganglion.data.sources.sketches import sketches
 from ganglion.data.sources.small_talk import small_talk
@@ -216,8 +219,14 @@ GENERATORS: dict[str, Callable[[np.random.Generator, int | None], Dataset]] = {
     "faces": faces,
     "cells": cells,
     "drawn-facades": facades,
+    "redrawn-photographs": redrawn_photographs,
     "shapes": shapes,
+    "pasted-faces": pasted_faces,
     "scenes": scenes,
+    "unseen-pairs": unseen_pairs,
+    "road-scenes": road_scenes,
+    "mixed-road-scenes": mixed_road_scenes,
+    "driven-road-scenes": driven_road_scenes,
     "tales": tales,
     "small-talk": small_talk,
     "opinions": opinions,

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 from ganglion.data.dataset import Dataset
 from ganglion.data.fields import Field
 
+Scene = tuple[np.ndarray, str]
+"""A picture, bytes (side, side, 3), and its caption."""
 SIDE, FINER = 48, 4
 """Pixels of a side, and how many times finer a scene is drawn before it is made smaller."""
 COLOURS = {
@@ -32,22 +34,41 @@ ALONE = 0.15
 """Share of scenes of one thing."""
 TURNED = 0.2
 """By how much things stand askew at most, in radians."""
+APART = (("red", "star"), ("green", "cross"), ("blue", "triangle"), ("yellow", "square"), ("purple", "circle"))
+"""Things that only the test part of `unseen_pairs` shows."""
+PAIRED, TESTED = 6000, 0.1
+"""Scenes of `unseen_pairs`, and the share of them in that part."""
 
 
 def scenes(random: np.random.Generator, count: int | None) -> Dataset:
     """Pictures of 48 x 48 pixels, colour, each with its caption: the smaller of two things is named first."""
-    drawn = [_scene(random) for _ in range(count or 10_000)]
+    return Dataset(name="", fields=_fields([_scene(random) for _ in range(count or 10_000)]))
+
+
+def unseen_pairs(random: np.random.Generator, count: int | None) -> Dataset:
+    """Scenes with a test part that shows red stars, green crosses, blue triangles, yellow squares or purple circles.
+
+    Training shows each colour and each shape, but never these pairs.
+    """
+    count = count or PAIRED
+    tested = max(1, round(TESTED * count))
+    known, new = list[Scene](), list[Scene]()
+    while len(known) < count - tested or len(new) < tested:
+        scene = _scene(random)
+        (new if any(" ".join(pair) in scene[1] for pair in APART) else known).append(scene)
+    return Dataset(name="", fields=_fields(known[: count - tested]), test_fields=_fields(new[:tested]))
+
+
+def _fields(drawn: list[Scene]) -> dict[str, Field]:
+    """Return scenes as fields of a data set."""
     pictures, captions = zip(*drawn, strict=True)
-    return Dataset(
-        name="",
-        fields={
-            "inputs": Field(kind="images", values=np.stack(pictures)),
-            "captions": Field(kind="texts", values=list(captions), called="caption"),
-        },
-    )
+    return {
+        "inputs": Field(kind="images", values=np.stack(pictures)),
+        "captions": Field(kind="texts", values=list(captions), called="caption"),
+    }
 
 
-def _scene(random: np.random.Generator) -> tuple[np.ndarray, str]:
+def _scene(random: np.random.Generator) -> Scene:
     """Return a picture, bytes (side, side, 3), and its caption."""
     paper = tuple(int(shade) for shade in random.integers(205, 256, 3))
     sheet = Image.new("RGB", (SIDE * FINER, SIDE * FINER), paper)

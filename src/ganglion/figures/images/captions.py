@@ -1,7 +1,8 @@
 """Pictures with what a network says of them, and where it looked while it said each word."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,6 +37,29 @@ def described(pictures: Sequence[np.ndarray], titles: Sequence[str], title: str)
         panel.set_xlabel("\n".join(text(line, 38) for line in words.split("\n")[:2]), size=8)
     figure.suptitle(title)
     return figure
+
+
+@styled
+def told(texts: Sequence[str], kinds: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Draw a row for each text: beside it what was drawn of it, kind by kind.
+
+    Args:
+        texts: one for each row.
+        kinds: by name, pictures (texts x some, height, width, channels), those of a text one after the other.
+    """
+    pixels = {name: to_pixels(one) for name, one in kinds.items()}
+    counts = {name: len(one) // len(texts) for name, one in pixels.items()}
+    shape = next(iter(pixels.values())).shape[1:3]
+    sheet = Tiles(sum(counts.values()), len(texts), shape, title, lines=1, left=2.3)
+    for row, words in enumerate(texts):
+        sheet.name_row(row, "\n".join(wrap(text(words, 100), 28)[:4]))
+        column = 0
+        for name, one in pixels.items():
+            for place in range(counts[name]):
+                caption = name if row == 0 and place == 0 else ""
+                sheet.put(row, column, one[row * counts[name] + place], caption)
+                column += 1
+    return sheet.figure
 
 
 @styled

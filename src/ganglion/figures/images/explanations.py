@@ -22,17 +22,38 @@ def heat_over(photo: np.ndarray, maps: Mapping[str, np.ndarray], title: str = ""
         photo: `(height, width, channels)` of bytes, or in [0, 1].
         maps: by name, each `(height, width)`, drawn in a scale of its own, which its caption names.
     """
+    sheet = Tiles(1 + len(maps), 1, photo.shape[:2], title, lines=2, widest=2.4)
+    _put_heat(sheet, 0, photo, "the image", maps)
+    return sheet.figure
+
+
+@styled
+def heat_over_moments(
+    photos: np.ndarray, captions: Sequence[str], maps: Sequence[Mapping[str, np.ndarray]], title: str = ""
+) -> Figure:
+    """Draw images below each other, and beside each of them maps over its pale grey copy, as `heat_over` does.
+
+    Args:
+        photos: `(moments, height, width, channels)` of bytes, or in [0, 1].
+        captions: of each image.
+        maps: of each image, by name, each `(height, width)`.
+    """
+    sheet = Tiles(1 + len(maps[0]), len(photos), photos.shape[1:3], title, lines=2, widest=2.4)
+    for row, (photo, caption, heats) in enumerate(zip(photos, captions, maps, strict=True)):
+        _put_heat(sheet, row, photo, caption, heats)
+    return sheet.figure
+
+
+def _put_heat(sheet: Tiles, row: int, photo: np.ndarray, caption: str, maps: Mapping[str, np.ndarray]) -> None:
     pixels = to_pixels(photo[None])[0]
     pale = 0.6 + 0.4 * pixels.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    sheet = Tiles(1 + len(maps), 1, photo.shape[:2], title, lines=2, widest=2.4)
-    sheet.put(0, 0, pixels, "the image")
+    sheet.put(row, 0, pixels, caption)
     for column, (name, values) in enumerate(maps.items(), start=1):
         scale = largest_of_most(values)
         shares = np.clip(values / scale, -1, 1)
         weight = HEAT * np.abs(shares)[..., None] ** 0.7
         shown = (1 - weight) * pale + weight * signed_shades(np.sign(shares) * 0.8)
-        sheet.put(0, column, shown, f"{name}\nfull colour: {number(scale)}")
-    return sheet.figure
+        sheet.put(row, column, shown, f"{name}\nfull colour: {number(scale)}")
 
 
 @styled

@@ -38,7 +38,7 @@ def labelled(frames: np.ndarray, labels: Sequence[str], shares: Sequence[float])
         pen = ImageDraw.Draw(page)
         pen.rectangle((0, height, width, height + BAR), fill=FAINT)
         pen.rectangle((0, height, round(share * width), height + BAR), fill=BLUE)
-        pen.text((3, height + BAR + 2), _fitting(label, width - 6), fill=INK, font=_font())
+        pen.text((3, height + BAR + 2), _fitting(label, width - 6), fill=INK, font=font())
         drawn.append(np.asarray(page))
     return np.stack(drawn)
 
@@ -49,13 +49,14 @@ def strip(frames: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _font() -> ImageFont.FreeTypeFont:
+def font() -> ImageFont.FreeTypeFont:
+    """Return the letters that stand in films."""
     return ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), SIZE)
 
 
 def _fitting(label: str, width: int) -> str:
     """Return as much of a label as is no wider than so many pixels."""
     plain = " ".join(label.split())
-    while plain and _font().getlength(plain) > width:
+    while plain and font().getlength(plain) > width:
         plain = plain[:-1]
     return plain

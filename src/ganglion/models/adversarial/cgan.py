@@ -52,7 +52,7 @@ from ganglion.rules.adversarial.latent import Latent, LatentName
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, settings
+from ganglion.settings import Count, Units, settings
 
 Networks = Literal["dense", "convolutional"]
 Condition = Literal["concatenated", "projected"]
@@ -189,7 +189,7 @@ class Config:
     """How the noise is drawn."""
     networks: Networks = "dense"
     """Dense layers as published, or convolutions as in dcgan."""
-    features: Count = 64
+    features: Units = 64
     """Channels of the convolutions at half the image's side; each halving of the side doubles them."""
     condition: Condition = "concatenated"
     """How the discriminator is told the class: beside the image, or by an inner product with its features."""

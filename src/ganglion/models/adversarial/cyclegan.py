@@ -49,7 +49,7 @@ from ganglion.nn.images.picture_statistics import padded_to
 from ganglion.rules.adversarial.cycle import CycleRule
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, at_least, settings
+from ganglion.settings import Count, Units, at_least, settings
 
 
 class Block(nn.Module):
@@ -105,7 +105,7 @@ class Config:
     """Channels of the pictures; the data decides."""
     image_size: Annotated[int, at_least(16)] | None = None
     """Side of the square pictures; the smallest side in the data, up to 64, when not given."""
-    features: Count = 64
+    features: Units = 64
     """Channels after the first convolution of each network."""
     blocks: Annotated[int, at_least(1)] = 9
     """Residual blocks of each generator: 9 for pictures of 256 pixels, 6 for smaller ones."""

@@ -58,7 +58,7 @@ from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, settings
+from ganglion.settings import Count, Units, settings
 
 BETAS = ("betas=(0.5, 0.999)",)
 """Adam with less momentum than usual, which the paper found to oscillate."""
@@ -74,7 +74,7 @@ class Config:
     """Side of the square images; the smallest of 16, 28, 32 and 64 that holds the data's when not given."""
     latent_features: Count = 100
     """Length of the noise vector that an image is made from."""
-    features: Count = 64
+    features: Units = 64
     """Channels at half the image's side; each halving of the side doubles them."""
     discriminator_normalisation: Normalisation = "batch"
     """What keeps the discriminator's inner layers at unit scale; batch allows no penalty on slopes."""

@@ -58,7 +58,7 @@ from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, at_least, settings
+from ganglion.settings import Count, Units, at_least, settings
 
 Edition = Literal["port", "original"]
 
@@ -135,7 +135,7 @@ class Config:
     """Side of the pictures or pieces that are learnt from; the data's, up to 128, when not given."""
     edition: Edition = "port"
     """Biases before normalisation: none, as in the authors' PyTorch code, or everywhere, as in their original."""
-    features: Count = 64
+    features: Units = 64
     """Channels after the first convolution of each network; each halving doubles them, up to eight times."""
     discriminator_layers: Annotated[int, at_least(1)] = 3
     """Convolutions of stride two in the discriminator: 1, 2, 3 or 4 look at patches of 16, 34, 70 or 142 pixels."""

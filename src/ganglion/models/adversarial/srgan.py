@@ -62,7 +62,7 @@ from ganglion.nn.judge import JudgeNetwork
 from ganglion.rules.adversarial.pretrained import RIDDLES, PretrainedGame
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent
-from ganglion.settings import Bound, Count, Share, at_least, between, settings
+from ganglion.settings import Bound, Count, Share, Units, at_least, between, settings
 
 STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
 """How many times larger each shuffling makes a picture, by the scale."""
@@ -82,7 +82,7 @@ class Config:
     """Side of the large pieces that it learns from, a multiple of `scale`; 32 small pixels if not given."""
     blocks: Count = 16
     """Residual blocks of the generator."""
-    features: Count = 64
+    features: Units = 64
     """Channels of the generator's maps."""
     kernel_size: Annotated[int, Bound("an odd number", lambda side: side > 0 and side % 2 == 1)] = 9
     """Side of the window of the generator's first and last convolution."""

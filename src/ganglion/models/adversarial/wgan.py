@@ -60,7 +60,7 @@ from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.adversarial.turns import LongTurns
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, settings
+from ganglion.settings import Count, Units, Widths, settings
 
 Networks = Literal["clipped", "penalised"]
 
@@ -151,9 +151,9 @@ class Config:
     """Length of the noise vector that a sample is made from."""
     networks: Networks = "clipped"
     """Networks for images: clipped are those of dcgan with batch normalisation, penalised have none."""
-    features: Count = 64
+    features: Units = 64
     """Channels at half the image's side; each halving of the side doubles them."""
-    hidden_features: tuple[Count, ...] = (128, 128, 128)
+    hidden_features: Widths = (128, 128, 128)
     """Widths of the hidden layers of both networks where samples are rows."""
     long_turns: bool = True
     """Give the critic 100 batches for each of the generator's first 25 turns, and for every 500th."""

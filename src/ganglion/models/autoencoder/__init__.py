@@ -49,6 +49,13 @@ SYSTEMS = (
         defaults={"epochs": 60, "batch_size": 16, "augment": "flips", "schedule": "cosine"},
     ),
     System(
+        name="compressor",
+        module="autoencoder.compressor",
+        tasks=("compression",),
+        data="photographs",
+        defaults={"epochs": 12, "batch_size": 8, "augment": "flip", "schedule": "cosine", "monitor": "loss"},
+    ),
+    System(
         name="recommender",
         module="autoencoder.recommender",
         tasks=("recommendation",),

@@ -51,11 +51,11 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import SearchedPlainActivation
 from ganglion.nn.convolutional_coder import Coder, shape_of
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, above, at_least, at_most, settings, strictly_between
+from ganglion.settings import Count, Widths, above, at_least, at_most, settings, strictly_between
 
 
 @settings
@@ -80,11 +80,11 @@ class Config:
     """Steps that are looked at together in one long series; many short ones have a length of their own."""
     channels: tuple[Count, ...] = (32, 64)
     """Maps of each convolution for images."""
-    hidden_features: tuple[Count, ...] = (128, 32)
+    hidden_features: Widths = (128, 32)
     """Widths of the dense layers between input, or maps, and code; the decoder mirrors them."""
     code_size: Count = 8
     """Numbers in the code: with too many of them odd samples are rebuilt, too."""
-    activation: PlainActivation = "relu"
+    activation: SearchedPlainActivation = "relu"
     """Function of every layer but the code and the output."""
     noise: Annotated[float, at_least(0)] = 0.1
     """Standard deviation of Gaussian noise on the inputs that must be removed."""

@@ -54,13 +54,14 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
+from ganglion.core.team import coupled
 from ganglion.errors import ConfigurationError
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import PlainActivation, SearchedPlainActivation
 from ganglion.nn.codes import DenseCoder
 from ganglion.rules.autoencoder.code_penalties import absolute_sum, contraction, divergence_from_rate
 from ganglion.rules.autoencoder.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, Share, at_least, settings, strictly_between
+from ganglion.settings import Count, Share, Widths, at_least, settings, strictly_between
 
 
 @settings
@@ -69,11 +70,11 @@ class Config:
 
     in_features: Count = 784
     """Values of one input; decided by the data."""
-    hidden_features: tuple[Count, ...] = (1000, 500, 250)
+    hidden_features: Widths = (1000, 500, 250)
     """Widths of the layers between input and code; the decoder mirrors them."""
     code_size: Count = 30
     """Numbers in the code; two make a map."""
-    activation: PlainActivation = "relu"
+    activation: SearchedPlainActivation = "relu"
     """Function of every layer but the code and the output."""
     code_activation: PlainActivation = "linear"
     """Function of the code; a rate needs sigmoid."""
@@ -133,7 +134,8 @@ def build(config: Config) -> LearningRule:
     network, penalties = Autoencoder(config), {}
     if config.sparsity != "none":
         rate = config.sparsity_rate if config.sparsity == "rate" else None
-        penalties["sparsity"] = config.sparsity_weight, partial(_sparsity, rate=rate)
+        sparsity = partial(_sparsity, rate=rate)
+        penalties["sparsity"] = config.sparsity_weight, sparsity if rate is None else coupled()(sparsity)
     if config.contraction:
         penalties["contraction"] = config.contraction, partial(_contraction, network)
     corruption = {"noise": config.noise, "masking": config.masking}

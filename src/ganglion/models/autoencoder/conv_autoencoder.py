@@ -47,7 +47,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import SearchedPlainActivation
 from ganglion.nn.convolutional_coder import ConvolutionalCoder
 from ganglion.rules.autoencoder.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.rules.descend import Descent
@@ -72,7 +72,7 @@ class Config:
     """Pixels along a side of the windows."""
     code_size: Count = 30
     """Numbers in the code; two or three make a map."""
-    activation: PlainActivation = "relu"
+    activation: SearchedPlainActivation = "relu"
     """Function of every layer but the code and the output."""
     loss: ReconstructionLoss = "squared-error"
     """Squared error, or binary cross-entropy."""

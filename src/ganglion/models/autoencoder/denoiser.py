@@ -57,7 +57,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, Share, at_least, between, settings
+from ganglion.settings import Count, Share, Units, at_least, between, settings
 
 KERNEL = 3
 
@@ -72,7 +72,7 @@ class Config:
     """Side of the pieces that it learns from; the smallest side of any picture, at most 128, if not given."""
     depth: Annotated[int, at_least(2)] = 17
     """Convolutions."""
-    channels: Count = 64
+    channels: Units = 64
     """Maps between them."""
     normalised: bool = True
     """Normalise the maps of each batch; without, a short training comes further."""

@@ -45,7 +45,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import SearchedPlainActivation
 from ganglion.nn.convolutional_coder import Coder, shape_of
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent
@@ -70,7 +70,7 @@ class Config:
     """Widths of the dense layers between input, or maps, and code; the decoder mirrors them."""
     code_size: Count = 64
     """Numbers in the code."""
-    activation: PlainActivation = "relu"
+    activation: SearchedPlainActivation = "relu"
     """Function of every layer but the code and the output."""
     noise: Annotated[float, at_least(0)] = 0.0
     """Standard deviation of Gaussian noise on the inputs that must be removed."""

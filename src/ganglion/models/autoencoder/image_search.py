@@ -45,7 +45,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import SearchedPlainActivation
 from ganglion.nn.convolutional_coder import ConvolutionalCoder
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent
@@ -68,7 +68,7 @@ class Config:
     """Widths of dense layers between the smallest maps and the code."""
     code_size: Count = 64
     """Numbers in the code."""
-    activation: PlainActivation = "relu"
+    activation: SearchedPlainActivation = "relu"
     """Function of every layer but the code and the output."""
     noise: Annotated[float, at_least(0)] = 0.0
     """Standard deviation of Gaussian noise on the images that must be removed."""

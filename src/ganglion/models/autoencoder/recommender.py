@@ -53,11 +53,11 @@ from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import SearchedPlainActivation
 from ganglion.nn.codes import DenseCoder
 from ganglion.rules.descend import Descent
 from ganglion.rules.ratings import MaskedReconstruction, RatingLoss
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Share, Units, settings
 
 
 @settings
@@ -68,9 +68,9 @@ class Config:
     """Users where rows are items, items where rows are users; decided by the data."""
     rows: Literal["items", "users"] | None = None
     """What a row of ratings belongs to: items to foretell ratings and users to learn orders, when not given."""
-    hidden_features: Count = 500
+    hidden_features: Units = 500
     """Width of the hidden layer."""
-    activation: PlainActivation = "sigmoid"
+    activation: SearchedPlainActivation = "sigmoid"
     """Function of the hidden layer."""
     loss: RatingLoss = "squared-error"
     """Foretell ratings, or learn what each user chooses sooner than other items: of all items, or in pairs."""
@@ -98,9 +98,8 @@ class Config:
         """Whether the network puts items in order instead of foretelling ratings."""
         return self.loss != "squared-error"
 
-    @property
-    def by_items(self) -> bool:
-        """Whether rows are items."""
+    def by_items(self, users: int, items: int) -> bool:
+        """Whether rows are items, where there are so many of both."""
         return self.rows == "items" or (self.rows is None and not self.learns_order)
 
 

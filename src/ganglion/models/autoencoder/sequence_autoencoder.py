@@ -53,7 +53,7 @@ from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.autoencoder.sequences import sequence_loss
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, at_least, settings
+from ganglion.settings import Count, Layers, Units, at_least, settings
 
 
 @settings
@@ -72,11 +72,11 @@ class Config:
     """Tokens in the vocabulary at most, the commonest."""
     cell: CellName = "gru"
     """What the recurrent layers are made of."""
-    embedding_features: Count = 64
+    embedding_features: Units = 64
     """Width of a token's vector."""
-    hidden_features: Count = 128
+    hidden_features: Units = 128
     """Cells in each direction of the encoder, and in the decoder."""
-    num_layers: Count = 1
+    num_layers: Layers = 1
     """Recurrent layers of the encoder, and of the decoder."""
     code_size: Count = 32
     """Numbers in the code."""

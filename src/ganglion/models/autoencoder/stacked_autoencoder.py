@@ -49,12 +49,12 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import SearchedPlainActivation
 from ganglion.nn.codes import DenseCoder
 from ganglion.rules.autoencoder.layer_by_layer import LayerByLayer
 from ganglion.rules.autoencoder.reconstruction import ReconstructionLoss
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Share, Widths, at_least, settings
 
 
 @settings
@@ -63,11 +63,11 @@ class Config:
 
     in_features: Count = 784
     """Values of one input; decided by the data."""
-    hidden_features: tuple[Count, ...] = (1000, 500, 250)
+    hidden_features: Widths = (1000, 500, 250)
     """Widths of the layers between input and code; the decoder mirrors them."""
     code_size: Count = 30
     """Numbers in the code; two or three make a map."""
-    activation: PlainActivation = "sigmoid"
+    activation: SearchedPlainActivation = "sigmoid"
     """Function of every layer but the code and the output."""
     loss: ReconstructionLoss = "squared-error"
     """Squared error, or binary cross-entropy for inputs in [0, 1]."""

@@ -52,7 +52,7 @@ from ganglion.nn.linear import Linear
 from ganglion.rules.autoencoder.variational import drawn
 from ganglion.rules.bags import BagOfWordsLearning
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, Share, above, at_least, settings
+from ganglion.settings import Count, Dropout, Share, Units, above, at_least, settings
 
 
 @settings
@@ -63,9 +63,9 @@ class Config:
     """Words that are counted; decided by the data."""
     topics: Annotated[int, at_least(2)] = 50
     """Topics to find."""
-    hidden_features: Count = 100
+    hidden_features: Units = 100
     """Width of both hidden layers of the encoder."""
-    dropout: Share = 0.2
+    dropout: Dropout = 0.2
     """Share of the encoder's last hidden layer that is dropped while it learns."""
     topic_dropout: Share = 0.0
     """Share of the topics of a text that are dropped while the network learns."""

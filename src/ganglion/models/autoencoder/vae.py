@@ -59,13 +59,13 @@ from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.errors import ShapeError
-from ganglion.nn.activations import PlainActivation
+from ganglion.nn.activations import PlainActivation, SearchedPlainActivation
 from ganglion.nn.activations import activation as make_activation
 from ganglion.nn.linear import Linear
 from ganglion.nn.sequential import Sequential
 from ganglion.rules.autoencoder.variational import Variational
 from ganglion.rules.descend import Descent
-from ganglion.settings import Count, above, at_least, settings
+from ganglion.settings import Count, Widths, above, at_least, settings
 
 
 @settings
@@ -74,11 +74,11 @@ class Config:
 
     in_features: Count = 784
     """Values of one input; decided by the data."""
-    hidden_features: tuple[Count, ...] = (400,)
+    hidden_features: Widths = (400,)
     """Widths of the layers between input and latents; the decoder mirrors them."""
     latent_features: Count = 20
     """Latent numbers; two make a map, and a sheet of all that can be generated."""
-    activation: PlainActivation = "relu"
+    activation: SearchedPlainActivation = "relu"
     """Function of every hidden layer."""
     likelihood: Literal["bernoulli", "gaussian"] | None = None
     """What the outputs mean: chances of white, or means; for images the first, for rows the second if not given."""

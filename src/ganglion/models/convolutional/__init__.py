@@ -19,7 +19,7 @@ def classifier(name: str, epochs: int) -> System:
     return System(
         name=name,
         module=f"convolutional.{name.replace('-', '_')}",
-        tasks=("classification",),
+        tasks=("classification", "labelling"),
         data="digits",
         defaults={"epochs": epochs, **RECIPE},
     )
@@ -43,7 +43,7 @@ SYSTEMS = (
     System(
         name="convnet",
         module="convolutional.convnet",
-        tasks=("classification",),
+        tasks=("classification", "labelling"),
         data="digits",
         defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
         tour={"epochs": 8},
@@ -78,9 +78,16 @@ SYSTEMS = (
         tour={"epochs": 10},
     ),
     System(
+        name="face-detector",
+        module="convolutional.face_detector",
+        tasks=("detection",),
+        data="pasted-faces",
+        defaults={"epochs": 18, "batch_size": 8, "monitor": "detection_rate"},
+    ),
+    System(
         name="series-convnet",
         module="convolutional.series_convnet",
-        tasks=("forecasting", "series_classification"),
+        tasks=("forecasting", "series_classification", "panel_forecasting"),
         data="mackey-glass",
         defaults={"epochs": 20, "batch_size": 64, "schedule": "cosine"},
     ),

@@ -54,7 +54,7 @@ from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Dropout, Share, Units, settings
 
 LEAST_SIDE = 4
 """Quotient of the side of an image and all strides; the last maps, which lose their borders, are a little smaller."""
@@ -82,9 +82,9 @@ class Config:
     """Classes to tell apart."""
     channels: tuple[Count, ...] = ()
     """Maps of the five convolutions, divisible by the towers; those of the variant when not given."""
-    hidden_features: Count = 4096
+    hidden_features: Units = 4096
     """Width of the two dense layers before the last."""
-    dropout: Share = 0.5
+    dropout: Dropout = 0.5
     """Share of the features of those two that is dropped while training."""
     initialiser: Literal["published", "he-normal"] = "published"
     """Initial weights: normal with deviation 0.01, and biases of 1 where the paper has them; or variance 2 / fan-in."""
@@ -167,6 +167,13 @@ class AlexNet(nn.Module):
         features = self.dropout(self.activation(self.hidden1(maps.flatten(1))))  # (batch, 4096)
         features = self.dropout(self.activation(self.hidden2(features)))  # (batch, 4096)
         return self.output(features)
+
+    def trunk(self) -> list[str]:
+        """Return the names of the layers that make maps of images, in order."""
+        first = ["convolution1", "activation", "normalisation", "pool1"]
+        second = ["convolution2", "activation", "normalisation", "pool2"]
+        rest = [name for number in (3, 4, 5) for name in (f"convolution{number}", "activation")]
+        return [*first, *second, *rest, "pool5"]
 
     def published_names(self) -> dict[str, dict[str, str]]:
         """Return what torchvision calls the layers of the variant of 2014, the only one that it has."""

@@ -44,7 +44,7 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Dropout, Share, Units, settings
 
 KERNEL = 3
 POOL = 2
@@ -62,11 +62,11 @@ class Config:
     """Classes to tell apart."""
     channels: tuple[Count, Count, Count] = (32, 64, 64)
     """Maps of the three convolutions."""
-    hidden_features: Count = 64
+    hidden_features: Units = 64
     """Width of the dense layer before the last."""
     padding: Padding = "valid"
     """`same` keeps the size of maps under convolution."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of the features before the dense layers that is dropped while training."""
     label_smoothing: Share = 0.0
     """Share of the target's probability that is spread over all classes."""

@@ -270,6 +270,11 @@ class EfficientNet(nn.Module):
         features = self.mean(self.last(maps)).flatten(1)  # (batch, 1280)
         return self.output(self.dropout(features))
 
+    def trunk(self) -> list[str]:
+        """Return the names of the layers that make maps of images, in order."""
+        blocks = [f"stages.{stage}.{place}" for stage, part in enumerate(self.stages) for place in range(len(part))]  # type: ignore[arg-type]
+        return ["stem", *blocks, "last"]
+
     def published_names(self) -> dict[str, dict[str, str]]:
         """Return what torchvision calls the layers."""
 

@@ -57,7 +57,7 @@ from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, above, at_least, settings
+from ganglion.settings import Count, Dropout, Share, above, at_least, settings
 
 STAGES = (
     ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
@@ -96,7 +96,7 @@ class Config:
     """Classes to tell apart."""
     width: Annotated[float, above(0)] = 1.0
     """Factor of all numbers of maps."""
-    dropout: Share = 0.4
+    dropout: Dropout = 0.4
     """Share of the features before the logits that is dropped while training."""
     auxiliary_dropout: Share = 0.7
     """The same of the further heads."""
@@ -252,6 +252,15 @@ class GoogLeNet(nn.Module):
                 halfway.append(maps)
         maps = self.stage5(self.pool4(maps))  # (batch, 1024, 7, 7)
         return self.output(self.dropout(self.mean(maps).flatten(1))), halfway
+
+    def trunk(self) -> list[str]:
+        """Return the names of the layers that make maps of images, in order."""
+        stem = [f"stem.{place}" for place in range(len(self.stem))]
+        third, fourth, fifth = (
+            [f"stage{stage}.{place}" for place in range(len(self.get_submodule(f"stage{stage}")))]  # type: ignore[arg-type]
+            for stage in (3, 4, 5)
+        )
+        return [*stem, *third, "pool3", *fourth, "pool4", *fifth]
 
     def published_names(self) -> dict[str, dict[str, str]]:
         """Return what torchvision calls the layers of the batch-normalised variant, the only one that it has."""

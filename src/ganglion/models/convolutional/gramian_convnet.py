@@ -51,7 +51,7 @@ from ganglion.nn.gramian import GramianFields
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Dropout, Share, Units, at_least, settings
 
 KERNEL = 3
 POOL = 2
@@ -71,9 +71,9 @@ class Config:
     """Rows and columns of the fields; as many as there are steps where these are fewer."""
     channels: tuple[Count, Count, Count] = (32, 64, 64)
     """Maps of the three convolutions."""
-    hidden_features: Count = 64
+    hidden_features: Units = 64
     """Width of the dense layer before the last."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of the features before the dense layers that is dropped while training."""
     label_smoothing: Share = 0.0
     """Share of the target's probability that is spread over all classes."""

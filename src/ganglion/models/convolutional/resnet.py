@@ -45,11 +45,11 @@ from collections.abc import Iterable
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn.convolution import NormalisedConvolution, check_images, fitting_strides
+from ganglion.nn.convolution.residual import Block, residual_stages
 from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
@@ -106,64 +106,6 @@ class Config:
         return 64 if self.is_for_small_images else 224
 
 
-class PaddedShortcut(nn.Module):
-    """Take every second pixel and add channels of zeros, half before and half after: option A, nothing to learn.
-
-    >>> PaddedShortcut(channels=2, stride=2)(torch.ones(1, 2, 4, 4))[0, :, 0, 0].tolist()
-    [0.0, 1.0, 1.0, 0.0]
-    """
-
-    def __init__(self, channels: int, stride: int) -> None:
-        super().__init__()
-        self.channels, self.stride = channels, stride
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        before = self.channels // 2
-        return F.pad(inputs[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.channels - before))
-
-
-class Block(nn.Module):
-    """Return max(0, F(x) + s(x)) for maps `(batch, in_channels, height, width)`, with F of two or three convolutions.
-
-    Args:
-        in_channels: channels of x.
-        channels: maps of F's convolutions, of which the last of a bottleneck has four times as many.
-        stride: step of the convolution that makes maps smaller.
-        bottleneck: three convolutions, of 1, 3 and 1 pixels, in place of two of 3.
-        projection: let s be a convolution wherever x and F(x) differ in shape (option B).
-
-    >>> Block(64, 64, 1, bottleneck=True, projection=True)(torch.zeros(1, 64, 8, 8)).shape
-    torch.Size([1, 256, 8, 8])
-    """
-
-    def __init__(self, in_channels: int, channels: int, stride: int, *, bottleneck: bool, projection: bool) -> None:
-        super().__init__()
-        out_channels = channels * (4 if bottleneck else 1)
-        self.residual = nn.Sequential(
-            *(
-                (
-                    NormalisedConvolution(in_channels, channels, 1),
-                    NormalisedConvolution(channels, channels, 3, stride),
-                    NormalisedConvolution(channels, out_channels, 1, detector="linear"),
-                )
-                if bottleneck
-                else (
-                    NormalisedConvolution(in_channels, channels, 3, stride),
-                    NormalisedConvolution(channels, out_channels, 3, detector="linear"),
-                )
-            )
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if in_channels != out_channels and projection:
-            self.shortcut = NormalisedConvolution(in_channels, out_channels, 1, stride, detector="linear")
-        elif in_channels != out_channels:
-            self.shortcut = PaddedShortcut(out_channels - in_channels, stride)
-        self.activation = nn.ReLU(inplace=True)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.activation(self.residual(inputs) + self.shortcut(inputs))
-
-
 class ResNet(nn.Module):
     """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
 
@@ -187,14 +129,7 @@ class ResNet(nn.Module):
         }
         self.stem = NormalisedConvolution(config.in_channels, widths[0], 3 if small else 7, stem)
         self.pool = nn.Identity() if small else nn.MaxPool2d(3, pool, padding=1)
-        channels, stages = widths[0], []
-        for width, count, stride in zip(widths, blocks, strides, strict=True):
-            stage = []
-            for number in range(count):
-                stage.append(Block(channels, width, 1 if number else stride, **options))
-                channels = width * (4 if options["bottleneck"] else 1)
-            stages.append(nn.Sequential(*stage))
-        self.stages = nn.Sequential(*stages)
+        self.stages, channels = residual_stages(widths[0], widths, blocks, strides, **options)
         self.mean = nn.AdaptiveAvgPool2d(1)
         self.output = Linear(channels, config.num_classes)
         for layer in self.modules():
@@ -207,6 +142,11 @@ class ResNet(nn.Module):
         maps = self.pool(self.stem(images))  # (batch, 64, 56, 56)
         maps = self.stages(maps)  # (batch, 2048, 7, 7)
         return self.output(self.mean(maps).flatten(1))
+
+    def trunk(self) -> list[str]:
+        """Return the names of the layers that make maps of images, in order."""
+        blocks = [f"stages.{stage}.{place}" for stage, part in enumerate(self.stages) for place in range(len(part))]  # type: ignore[arg-type]
+        return ["stem", "pool", *blocks]
 
     def published_names(self) -> dict[str, dict[str, str]]:
         """Return what torchvision calls the layers; nothing for the form for small images, which it does not have."""

@@ -68,11 +68,12 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.known_ahead import with_known_ahead
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import Quantiles, quantile_loss
 from ganglion.rules.supervised import Supervised, classifier
-from ganglion.settings import Count, Share, at_least, between, settings
+from ganglion.settings import Count, Dropout, Share, Units, at_least, between, settings
 
 
 @settings
@@ -83,6 +84,8 @@ class Config:
     """Columns of the series; decided by the data."""
     out_features: Count = 1
     """Columns forecast; decided by the data: every one, so that a forecast can be continued."""
+    known_features: Annotated[int, at_least(0)] = 0
+    """Columns that a forecast knows in advance, of the calendar and others; decided by the data."""
     num_classes: Annotated[int, at_least(2)] | None = None
     """Classes to tell apart; none where a series is forecast."""
     window: Count = 784
@@ -91,13 +94,13 @@ class Config:
     """Steps forecast at once."""
     quantiles: Quantiles = ()
     """Forecast these quantiles instead of the mean, the median 0.5 among them: 0.1 0.5 0.9 is a band of 80 percent."""
-    channels: Count = 25
+    channels: Units = 25
     """Features of every convolution."""
     num_blocks: Annotated[int, between(1, 20)] = 8
     """Blocks, each with twice the dilation of the one before."""
     kernel_size: Annotated[int, at_least(2)] = 7
     """Steps that a convolution sees at once."""
-    dropout: Share = 0.05
+    dropout: Dropout = 0.05
     """Share of the features that is zeroed after each convolution while training, each at all steps."""
     weight_normalisation: bool = True
     """Learn the length of every kernel apart from its direction."""
@@ -216,9 +219,11 @@ class SeriesConvNet(nn.Module):
                 remedy="set relative to false, or forecast every column",
             )
         self.classifies, self.readout = classes is not None, config.readout
+        self.columns, self.knows = columns, config.known_features > 0
         self.shape = (config.horizon, forecasts, levels)
         self.receptive_field = 1 + 2 * (config.kernel_size - 1) * (2**config.num_blocks - 1)
-        widths = [columns] + [config.channels] * config.num_blocks
+        read = columns + config.known_features + 1 if self.knows else columns
+        widths = [read] + [config.channels] * config.num_blocks
         self.blocks = nn.Sequential(
             *(
                 TemporalBlock(
@@ -232,21 +237,24 @@ class SeriesConvNet(nn.Module):
                 for level in range(config.num_blocks)
             )
         )
-        self.output = Linear(config.channels, classes or config.horizon * forecasts * levels)
+        self.output = Linear(config.channels, classes or (1 if self.knows else config.horizon) * forecasts * levels)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Forecast the values that follow windows (batch, window, in_features): (batch, out_features), or
         (batch, horizon, out_features, levels) where several steps or levels are asked for; or return logits of
         classes (batch, num_classes)."""
-        last = inputs[:, -1]  # (batch, in_features)
-        if self.relative:
+        horizon = self.shape[0]
+        last = inputs[:, -1 - horizon if self.knows else -1, : self.columns]  # (batch, in_features)
+        if self.knows:
+            inputs = with_known_ahead(inputs, self.columns, horizon, last if self.relative else None)
+        elif self.relative:
             inputs = inputs - last[:, None]
-        hidden = self.blocks(inputs.transpose(1, 2))  # (batch, channels, window)
+        hidden = self.blocks(inputs.transpose(1, 2)).transpose(1, 2)  # (batch, steps, channels)
         if self.classifies:
-            return self.output(hidden.mean(-1) if self.readout == "mean" else hidden[..., -1])
-        outputs = self.output(hidden[..., -1]).unflatten(1, self.shape)
+            return self.output(hidden.mean(1) if self.readout == "mean" else hidden[:, -1])
+        outputs = self.output(hidden[:, -horizon:] if self.knows else hidden[:, -1]).flatten(1).unflatten(1, self.shape)
         outputs = outputs + last[:, None, :, None] if self.relative else outputs
-        return outputs[:, 0, :, 0] if self.shape[0] == self.shape[2] == 1 else outputs
+        return outputs[:, 0, :, 0] if horizon == self.shape[2] == 1 else outputs
 
 
 SMALL = Config(window=60, channels=32, num_blocks=4, kernel_size=3, readout="mean", descent=Descent(learning_rate=2e-3))
@@ -263,4 +271,5 @@ def build(config: Config) -> LearningRule:
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
     """Return blank inputs of every network, by role."""
-    return {"network": (torch.zeros(1, config.window, config.in_features),)}
+    ahead = config.horizon if config.known_features else 0
+    return {"network": (torch.zeros(1, config.window + ahead, config.in_features + config.known_features),)}

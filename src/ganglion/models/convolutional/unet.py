@@ -52,7 +52,7 @@ from ganglion.errors import ConfigurationError, ShapeError
 from ganglion.nn.convolution import Padding, cropped
 from ganglion.rules.descend import Descent
 from ganglion.rules.pixelwise import Pixelwise
-from ganglion.settings import Count, Share, above, at_least, settings
+from ganglion.settings import Count, Dropout, Units, above, at_least, settings
 
 KERNEL = 3
 
@@ -67,7 +67,7 @@ class Config:
     """Classes of pixels; decided by the data."""
     image_size: Annotated[int, at_least(1)] | None = None
     """Side of the windows that it learns from; what the images have, at most 256 pixels of answer, if not given."""
-    width: Count = 64
+    width: Units = 64
     """Maps of the first convolutions; each pooling doubles them."""
     depth: Count = 4
     """Poolings."""
@@ -75,7 +75,7 @@ class Config:
     """`same` pads every map with zeros, so that the answer has the size of the image."""
     normalised: bool = False
     """Normalise the maps of each batch."""
-    dropout: Share = 0.5
+    dropout: Dropout = 0.5
     """Share of the maps at the end of the contracting path that is dropped while training."""
     balanced: bool = True
     """Let all classes count alike in the loss in sum, however many pixels are of each."""
@@ -155,7 +155,8 @@ class UNet(nn.Module):
             kept.append(maps)
         for enlarge, layer, seen in zip(self.enlarging, self.expanding, kept[-2::-1], strict=True):
             maps = enlarge(maps)
-            maps = layer(torch.cat([cropped(seen, maps.shape[2], maps.shape[3]), maps], dim=1))
+            seen = cropped(seen, maps.shape[2], maps.shape[3]) if self.margin else seen
+            maps = layer(torch.cat([seen, maps], dim=1))
         answer: Tensor = self.output(maps)
         return answer
 

@@ -48,7 +48,7 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.stages import Stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Dropout, Share, Units, settings
 
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions of each stage, by the number of layers with weights."""
@@ -70,9 +70,9 @@ class Config:
     """Classes to tell apart."""
     channels: tuple[Count, Count, Count, Count, Count] = (64, 128, 256, 512, 512)
     """Maps of the convolutions in each of the five stages."""
-    hidden_features: Count = 4096
+    hidden_features: Units = 4096
     """Width of the two dense layers before the last."""
-    dropout: Share = 0.5
+    dropout: Dropout = 0.5
     """Share of the features of those two that is dropped while training."""
     label_smoothing: Share = 0.0
     """Share of the target's probability that is spread over all classes."""
@@ -123,6 +123,10 @@ class VGG(nn.Module):
         features = self.dropout(self.activation(self.hidden1(features)))
         features = self.dropout(self.activation(self.hidden2(features)))
         return self.output(features)
+
+    def trunk(self) -> list[str]:
+        """Return the names of the layers that make maps of images, in order."""
+        return [f"features.{place}" for place in range(len(self.features))]
 
     def published_names(self) -> dict[str, dict[str, str]]:
         """Return what torchvision calls the layers, which it numbers as if no pooling were left out."""

@@ -52,7 +52,7 @@ from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier
-from ganglion.settings import SHARE, Count, Share, above, settings
+from ganglion.settings import SHARE, Count, Dropout, Share, above, settings
 
 LEAST_SIDE = 4
 """Quotient of the side of an image and all strides."""
@@ -72,7 +72,7 @@ class Config:
     """Factor of all numbers of maps."""
     middle_blocks: Count = 8
     """Blocks that keep the maps as they are."""
-    dropout: Share = 0.5
+    dropout: Dropout = 0.5
     """Share of the features before the logits that is dropped while training."""
     epsilon: Annotated[float, above(0)] = 1e-3
     """Added to variances; 1e-5 with the weights that timm has."""
@@ -199,6 +199,12 @@ class Xception(nn.Module):
         maps = self.leaving(self.middle(maps))  # (batch, 1024, 10, 10)
         features = self.mean(self.last(maps)).flatten(1)  # (batch, 2048)
         return self.output(self.dropout(features))
+
+    def trunk(self) -> list[str]:
+        """Return the names of the layers that make maps of images, in order."""
+        parts = ("stem", self.stem), ("entry", self.entry), ("middle", self.middle)
+        blocks = [f"{name}.{place}" for name, part in parts for place in range(len(part))]
+        return [*blocks, "leaving", *(f"last.{place}" for place in range(len(self.last)))]
 
     def published_names(self) -> dict[str, dict[str, str]]:
         """Return what timm calls the layers."""

@@ -26,6 +26,20 @@ SYSTEMS = (
         tour={},
     ),
     System(
+        name="rbm-recommender",
+        module="energy.rbm_recommender",
+        tasks=("recommendation",),
+        data="film-ratings",
+        defaults={"epochs": 60, "batch_size": 64, "test": 0.1, "patience": 10},
+    ),
+    System(
+        name="dbm",
+        module="energy.dbm",
+        tasks=("density",),
+        data="digits",
+        defaults={"epochs": 100, "batch_size": 32, "schedule": "linear"},
+    ),
+    System(
         name="dbn",
         module="energy.dbn",
         tasks=("classification",),

@@ -51,7 +51,7 @@ from ganglion.core import LearningRule
 from ganglion.nn.boltzmann import BoltzmannMachine
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.boltzmann import BoltzmannLearning
-from ganglion.settings import Count, at_least, at_most, settings
+from ganglion.settings import Count, Units, at_least, at_most, settings
 
 
 @settings
@@ -60,7 +60,7 @@ class Config:
 
     in_features: Count = 8
     """Visible units; as many as the data has pixels or columns."""
-    hidden_units: Count = 2
+    hidden_units: Units = 2
     """Hidden units, which stand for what visible units cannot tell each other."""
     parts: Count = 2
     """Parts of equal size that the visible units are divided into; units of different parts are joined by way of hidden

@@ -27,14 +27,15 @@ Data it expects:
 
 What to expect:
     scikit-learn's digits, small form, seed 0: 97.8 % of the test part, and 96.4 % from random weights in as many steps;
-    as a model of data and classes (`fine=up-down`, `pretraining=0.7`) 94.7 %, and its dreams are digits of the class
-    asked for. Published on MNIST: 1.15 % of mistakes by back-propagation, 1.25 % by up-down. On few steps small initial
-    weights hold a deep net up: a layer above one that has learnt little sees no differences.
+    as a model of data and classes (form `generative`) 91.9 %, and of its dreams nine in ten lie nearest to a digit
+    of the class that was asked for. Published on MNIST: 1.15 % of mistakes by back-propagation, 1.25 % by up-down. On
+    few steps small initial weights hold a deep net up: a layer above one that has learnt little sees no differences.
 
 Departures from the paper:
     1. Adam fine-tunes the classifier, in place of conjugate gradients.
     2. Layers above the first learn from means, not from samples.
-    3. Up-down draws a given number of Gibbs steps at the top throughout; the authors raised it from 3 to 10.
+    3. In the form `generative` the top pair has chains that run on; the published form steps from the data.
+    4. Up-down draws a given number of Gibbs steps at the top throughout; the authors raised it from 3 to 10.
 
 References:
     Hinton, Osindero and Teh: A fast learning algorithm for deep belief nets. Neural Computation 18 (2006).
@@ -53,7 +54,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.nn.belief import DeepBeliefNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.deep_belief import DeepBelief, Fine
-from ganglion.settings import Count, Share, above, at_least, settings
+from ganglion.settings import Count, Share, Widths, above, at_least, settings
 
 
 @settings
@@ -64,7 +65,7 @@ class Config:
     """Pixels of an image; decided by the data."""
     num_classes: Annotated[int, at_least(2)] = 10
     """Classes; decided by the data."""
-    hidden_features: tuple[Count, ...] = (500, 500, 2000)
+    hidden_features: Widths = (500, 500, 2000)
     """Units of every layer, from below."""
     fine: Fine = "back-propagation"
     """How all layers are tuned in the end: as a classifier, or as a model of data and classes that dreams."""
@@ -72,6 +73,9 @@ class Config:
     """Share of the run in which single layers learn, the same for each; 0 fine-tunes random weights."""
     gibbs_steps: Count = 1
     """Steps from the data to what a layer dreams."""
+    num_chains: Annotated[int, at_least(0)] = 0
+    """Chains of the top pair and the classes that run on from update to update, in the place of steps from the data;
+    0 for none. Of a model that dreams alone."""
     deviation: Annotated[float, above(0)] = 0.01
     """Standard deviation of the weights that single layers start from; random ones that start all at once are wider."""
     pretraining_descent: Descent = Descent(
@@ -80,6 +84,11 @@ class Config:
     """How a gradient becomes an update while single layers learn."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
     """How a gradient becomes an update while all learn."""
+
+    @property
+    def dreams(self) -> bool:
+        """Whether inputs of a class can be asked for."""
+        return self.fine == "up-down"
 
     def __post_init__(self) -> None:
         if not self.hidden_features:
@@ -104,6 +113,17 @@ TINY = replace(
     descent=Descent(optimizer="adam", learning_rate=1e-2),
 )
 
+FORMS = {
+    "generative": replace(
+        SMALL,
+        fine="up-down",
+        pretraining=0.6,
+        num_chains=64,
+        descent=Descent(optimizer="adam", learning_rate=1e-3),
+    )
+}
+"""The model of data and classes."""
+
 
 def build(config: Config) -> LearningRule:
     network = DeepBeliefNetwork(
@@ -120,6 +140,7 @@ def build(config: Config) -> LearningRule:
         fine=config.fine,
         pretraining=config.pretraining,
         gibbs_steps=config.gibbs_steps,
+        num_chains=config.num_chains,
     )
 
 

@@ -14,7 +14,7 @@ SYSTEMS = (
     System(
         name="mlp",
         module="feedforward.mlp",
-        tasks=("classification", "regression"),
+        tasks=("classification", "regression", "labelling"),
         data="digits",
         defaults={"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss", "threads": 1},
         tour={},
@@ -40,5 +40,12 @@ SYSTEMS = (
         tasks=("classification",),
         data="faces",
         defaults={"epochs": 40, "batch_size": 1, "monitor": "loss", "threads": 1},
+    ),
+    System(
+        name="steering",
+        module="feedforward.steering",
+        tasks=("driving",),
+        data="road-scenes",
+        defaults={"epochs": 40, "batch_size": 32, "schedule": "cosine", "monitor": "loss", "threads": 1},
     ),
 )

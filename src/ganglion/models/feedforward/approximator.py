@@ -46,7 +46,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.activations import ActivationName
+from ganglion.nn.activations import SearchedActivation
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.initialisers import InitialiserName
 from ganglion.rules.descend import Descent
@@ -69,7 +69,7 @@ class Config:
     """Units of each hidden layer; a network for each."""
     depths: tuple[Count, ...] = (1,)
     """Hidden layers; a network for each with every width."""
-    activation: ActivationName = "sigmoid"
+    activation: SearchedActivation = "sigmoid"
     """Function of the hidden layers."""
     initialiser: InitialiserName = "xavier-uniform"
     """How the weights of all layers but the first start; their biases start at zero."""

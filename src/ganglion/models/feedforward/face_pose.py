@@ -46,7 +46,7 @@ from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy, half_squared_error
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Share, Units, settings
 
 HEIGHT, WIDTH = 30, 32
 OUTPUT_RANGE = 0.5
@@ -62,7 +62,7 @@ class Config:
 
     num_classes: Count = 4
     """Classes to tell apart, one output each."""
-    hidden_features: Count = 3
+    hidden_features: Units = 3
     """Hidden units, each of which has a picture of weights."""
     low_target: Share = 0.1
     """What an output should be for a picture of another class."""

@@ -16,10 +16,11 @@ Networks:
 
 Learning rule:
     Supervised: cross-entropy for several classes, binary cross-entropy of a single logit for two, squared error for
-    values, all on z.
+    values, all on z; labels by binary cross-entropy, each a logit of its own.
 
 Data it expects:
-    Rows of numbers with classes or values; images are flattened. Columns are standardised on the training part.
+    Rows of numbers with classes, values, or labels of which any number may hold; images are flattened. Columns are
+    standardised on the training part.
 
 What to expect:
     scikit-learn's digits: about 97 % of the test part after the default run, in seconds on a CPU. MNIST: the published
@@ -48,13 +49,13 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.activations import ActivationName
+from ganglion.nn.activations import ActivationName, SearchedActivation
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.initialisers import InitialiserName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy, binary_cross_entropy, cross_entropy, find_loss
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Dropout, Share, Widths, at_least, settings
 
 
 @settings
@@ -67,9 +68,9 @@ class Config:
     """Classes to tell apart; two share a single logit; none where values are predicted."""
     out_features: Count = 1
     """Values to predict where there are no classes."""
-    hidden_features: tuple[Count, ...] = (300, 100)
+    hidden_features: Widths = (300, 100)
     """Width of every hidden layer; none makes the network linear."""
-    activation: ActivationName = "relu"
+    activation: SearchedActivation = "relu"
     """Function of the hidden layers."""
     activations: tuple[ActivationName, ...] = ()
     """Function of each hidden layer, where they differ; as many as there are hidden layers."""
@@ -81,7 +82,7 @@ class Config:
     """How the weights start; biases start at zero."""
     pieces: Count = 2
     """Linear functions that each feature of a maxout layer is the largest of."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of hidden features that is dropped while training."""
     dropouts: tuple[Share, ...] = ()
     """Share of the features of each hidden layer, where they differ; as many as there are hidden layers."""

@@ -53,7 +53,7 @@ from ganglion.nn.radial import BasisName, RadialBasisNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy, as_outputs, find_loss
 from ganglion.rules.radial_basis import Placement, RadialBasis
-from ganglion.settings import Count, Share, above, at_least, settings
+from ganglion.settings import Count, Search, Share, above, at_least, settings
 
 SURE = 0.99
 """Probability of the right class that the output is solved for."""
@@ -71,7 +71,7 @@ class Config:
     """Values to predict where there are no classes."""
     num_samples: Count = 60_000
     """Samples of the training part; decided by the data."""
-    hidden_units: Count | Literal["samples"] = 100
+    hidden_units: Annotated[Count | Literal["samples"], Search(around=4, usual=True)] = 100
     """Centres, or `samples` for one on every sample, through which the network then goes exactly."""
     centres: Placement = "k-means"
     """Where the centres are: in the middle of groups of samples, or on samples drawn by chance."""

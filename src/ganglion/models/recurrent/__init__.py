@@ -6,7 +6,7 @@ SYSTEMS = (
     System(
         name="lstm-forecaster",
         module="recurrent.lstm_forecaster",
-        tasks=("forecasting",),
+        tasks=("forecasting", "panel_forecasting"),
         data="mackey-glass",
         defaults={"epochs": 6, "batch_size": 64},
         tour={"epochs": 2},
@@ -39,6 +39,7 @@ SYSTEMS = (
         tasks=("categorisation",),
         data="opinions",
         defaults={"epochs": 8, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine", "monitor": "loss"},
+        least_updates=1500,
         tour={"epochs": 5},
     ),
     System(
@@ -90,6 +91,7 @@ SYSTEMS = (
         tasks=("categorisation",),
         data="opinions",
         defaults={"epochs": 6, "batch_size": 32, "ema_decay": 0.99, "schedule": "cosine"},
+        least_updates=1000,
     ),
     System(
         name="spoken-words",

@@ -47,7 +47,7 @@ References:
 """
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -60,7 +60,7 @@ from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Share, Units, at_least, settings
 
 PLACE = 2
 """Numbers that say where a region lies: across and down, from -1 to 1."""
@@ -80,10 +80,12 @@ class Config(WriterSettings):
     """Maps of each convolution; the last are the features of a region."""
     regions: Count = 12
     """Convolutions halve the picture until its regions are at most so many across and down."""
+    unhalved: Annotated[int, at_least(0)] = 0
+    """Convolutions at the front that halve nothing, so that small things keep their outlines."""
     grid: Count = 1
     """Without attention: fields across and down of which the picture's vector is made, each a mean of regions."""
     cell: CellName = "lstm"
-    embedding_features: Count = 512
+    embedding_features: Units = 512
     deep_output: bool = True
     """Read out what is looked at and the word before, too, and not the state alone."""
     label_smoothing: Share = 0.0
@@ -111,8 +113,8 @@ class Captioner(Writer):
         super().__init__(config, features if looks else 0, deep_output=config.deep_output)
         self.in_channels, self.image_size, self.grid = config.in_channels, config.image_size, config.grid
         layers, width, side = [], config.in_channels, config.image_size
-        for channels in config.channels:
-            stride = 2 if side > config.regions else 1
+        for number, channels in enumerate(config.channels):
+            stride = 2 if side > config.regions and number >= config.unhalved else 1
             layers.append(NormalisedConvolution(width, channels, 3, stride))
             width, side = channels, -(-side // stride)
         self.encoder = nn.Sequential(*layers)

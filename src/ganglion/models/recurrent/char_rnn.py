@@ -48,7 +48,7 @@ References:
     Karpathy, The unreasonable effectiveness of recurrent neural networks (2015).
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -59,7 +59,7 @@ from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Dropout, Layers, Units, above, settings
 
 
 @settings
@@ -70,15 +70,19 @@ class Config:
     """Different characters, the unknown sign among them; decided by the data."""
     cell: CellName = "lstm"
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
+    gate_slope: Annotated[float, above(0)] = 1.0
+    """Slope of the sigmoid in the gates: steep gates are nearly open or shut, and open ones let errors pass."""
+    learned_slope: bool = False
+    """Learn the slope of each gate, from that on."""
     window: Count = 100
     """Steps that a gradient goes back."""
-    embedding_features: Count = 64
+    embedding_features: Units = 64
     """Width of a character's vector."""
-    hidden_features: Count = 512
+    hidden_features: Units = 512
     """Cells in each recurrent layer."""
-    num_layers: Count = 2
+    num_layers: Layers = 2
     """Recurrent layers."""
-    dropout: Share = 0.5
+    dropout: Dropout = 0.5
     """Share of values zeroed while training, of vectors and between layers, never on the recurrence."""
     descent: Descent = Descent(
         optimizer="rmsprop", learning_rate=2e-3, optimizer_arguments=("alpha=0.95",), clip_value=5.0
@@ -107,6 +111,8 @@ def build(config: Config) -> LearningRule:
         config.hidden_features,
         config.num_layers,
         cell=config.cell,
+        gate_slope=config.gate_slope,
+        learned_slope=config.learned_slope,
         dropout=config.dropout,
     )
     return TruncatedBackpropagation(network, config.descent, measures={"accuracy": accuracy})

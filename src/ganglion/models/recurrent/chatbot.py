@@ -53,7 +53,7 @@ from ganglion.nn.language.writer import EncoderDecoder, EncoderDecoderSettings, 
 from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Layers, Share, Units, settings
 
 
 @settings
@@ -67,8 +67,8 @@ class Config(EncoderDecoderSettings):
     lower_case: bool = False
     """Write small letters only; what is said to it is always read in small letters."""
     cell: CellName = "lstm"
-    hidden_features: Count = 1024
-    num_layers: Count = 2
+    hidden_features: Units = 1024
+    num_layers: Layers = 2
     decoder_layers: Count = 2
     bidirectional: bool = False
     attention: Looks = "none"

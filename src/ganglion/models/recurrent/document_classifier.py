@@ -11,10 +11,11 @@ Equations:
     g_i = cells(s_i, ...)                              states at sentence i, in both directions
     c_i = softmax over i of u . tanh(U g_i + d),  d = sum over i of c_i g_i
     z = V d + e                                        plain form: d is the mean of all h_t, weighed by a_t
-    x_w = (1 + log n_w) idf_w / |x|,  y = B x + f      n_w times of word w; B and f of logistic regression
-          or x_w = 1 for each word that is there, whichever foretells the validation part better
-    p(class | text) = softmax(z + y)
-    L = -log softmax(z + y)_class - log softmax(z)_class     so that the recurrent part learns to answer by itself, too
+    x_w = (1 + log n_w) idf_w / |x|,  y = B x + f      n_w times of word, or of pair of neighbours, w
+          or x_w = 1 for each that is there, with pairs or without: whichever foretells texts held back best;
+          B and f of logistic regression
+    p(class | text) = softmax((z + y) / 2)              a geometric mean of what both say; without words softmax(z)
+    L = -log p(class) - log softmax(z)_class           so that the recurrent part learns to answer by itself, too
 
 Networks:
     network: `DocumentClassifier`, from numbers of words (batch, words), 0 past the end, to logits (batch, classes).
@@ -49,16 +50,14 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.nn import dropout
 from ganglion.nn.language.attention import AttentivePooling
+from ganglion.nn.language.bags import WordCounts
 from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, Share, at_least, settings
-
-FIRST_WORD = 2
-"""Number of the first word that is known; 0 pads, 1 is unknown."""
+from ganglion.settings import Count, Dropout, Share, Units, at_least, settings
 
 
 @settings
@@ -81,54 +80,22 @@ class Config:
     """Words to sentences to document, or words to document."""
     cell: CellName = "gru"
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    embedding_features: Count = 200
+    embedding_features: Units = 200
     """Width of a word's vector."""
-    hidden_features: Count = 50
+    hidden_features: Units = 50
     """Cells in each direction."""
     attention_features: Count = 100
     """Width of the question that attention asks."""
     bag_of_words: bool = False
     """Let what words there are vote, too."""
+    pairs: Annotated[int, at_least(0)] = 0
+    """Numbers that pairs of neighbouring words are counted under, where words vote; 0 counts no pairs."""
     word_dropout: Share = 0.0
     """Share of words left out while training."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of values zeroed while training, of vectors and before the decision."""
     descent: Descent = Descent(optimizer="sgd", learning_rate=0.1, optimizer_arguments=("momentum=0.9",), clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""
-
-
-class WordCounts(nn.Module):
-    """Logits by which words there are: B x + f, for counts x weighed by how rare a word is. Fitted, not learnt.
-
-    >>> counts = WordCounts(10, 2)
-    >>> counts.features(torch.tensor([[2, 2, 3, 0]]))[0, 2:4]
-    tensor([0.8610, 0.5085])
-    """
-
-    rarity: Tensor
-    weighed: Tensor
-    weight: Tensor
-    bias: Tensor
-
-    def __init__(self, vocabulary_size: int, num_classes: int) -> None:
-        super().__init__()
-        self.register_buffer("rarity", torch.ones(vocabulary_size + 1))
-        self.register_buffer("weighed", torch.ones(1))  # 0 where it only counts whether a word is there
-        self.register_buffer("weight", torch.zeros(num_classes, vocabulary_size + 1))
-        self.register_buffer("bias", torch.zeros(num_classes))
-
-    def features(self, inputs: Tensor) -> Tensor:
-        """Return x `(batch, words known)` of numbers of words (batch, words)."""
-        counts = self.rarity.new_zeros(len(inputs), len(self.rarity))
-        counts = counts.scatter_add(1, inputs, torch.ones_like(inputs, dtype=counts.dtype))
-        known = torch.arange(counts.shape[1], device=counts.device) >= FIRST_WORD
-        there = ((counts > 0) & known).to(counts.dtype)
-        weighed = nn.functional.normalize(there * (1 + counts.clamp(min=1).log()) * self.rarity, dim=1)
-        return there + self.weighed * (weighed - there)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return y `(batch, classes)` of numbers of words (batch, words)."""
-        return self.features(inputs) @ self.weight.T + self.bias
 
 
 class DocumentClassifier(nn.Module):
@@ -154,7 +121,9 @@ class DocumentClassifier(nn.Module):
             self.sentences = recurrent_layers(config.cell, wide, width, bidirectional=True)
             self.sentence_attention = AttentivePooling(wide, config.attention_features)
         self.head = Linear(wide, config.num_classes)
-        self.counts = WordCounts(config.vocabulary_size, config.num_classes) if config.bag_of_words else None
+        self.counts = None
+        if config.bag_of_words:
+            self.counts = WordCounts(config.vocabulary_size, config.num_classes, config.pairs)
         self.auxiliary = nn.ModuleList()
         self.register_buffer("ends", torch.tensor(config.sentence_ends, dtype=torch.int64), persistent=False)
 
@@ -165,7 +134,7 @@ class DocumentClassifier(nn.Module):
     def heads(self, inputs: Tensor) -> list[Tensor]:
         """Return the logits (batch, classes) of both parts together, and then those of the recurrent part alone."""
         alone = self.head(dropout(self._document(inputs[:, : self.words_read]), self.dropout, self.training))
-        return [alone] if self.counts is None else [alone + self.counts(inputs), alone]
+        return [alone] if self.counts is None else [(alone + self.counts(inputs)) / 2, alone]
 
     def _document(self, inputs: Tensor) -> Tensor:
         """Return the vector (batch, features) of every document."""
@@ -201,6 +170,7 @@ SMALL = Config(
     hidden_features=48,
     attention_features=48,
     bag_of_words=True,
+    pairs=2**15,
     window=5000,
     words_read=400,
     word_dropout=0.1,

@@ -48,7 +48,7 @@ from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sequences import steps_accuracy, steps_cross_entropy
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Dropout, Layers, Units, settings
 
 
 @settings
@@ -63,15 +63,15 @@ class Config:
     """Words of a sentence that are read; a longer one is cut into several."""
     cell: CellName = "elman"
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    embedding_features: Count = 32
+    embedding_features: Units = 32
     """Width of a word's vector."""
-    hidden_features: Count = 64
+    hidden_features: Units = 64
     """Cells in each recurrent layer, in each direction."""
-    num_layers: Count = 1
+    num_layers: Layers = 1
     """Recurrent layers."""
     bidirectional: bool = False
     """Read each sentence from its end as well."""
-    dropout: Share = 0.1
+    dropout: Dropout = 0.1
     """Share of values zeroed while training, of vectors, between layers and before the answers."""
     descent: Descent = Descent(optimizer="adam", learning_rate=3e-3, clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""

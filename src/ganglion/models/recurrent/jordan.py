@@ -50,7 +50,7 @@ from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.recurrent import JordanRNN
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sequences import TeacherForcing
-from ganglion.settings import Count, between, settings
+from ganglion.settings import Count, Units, between, settings
 
 
 @settings
@@ -63,9 +63,9 @@ class Config:
     """Different answers; decided by the data."""
     window: Count = 200
     """Tokens of a sequence that are read; a longer one is cut into several."""
-    embedding_features: Count = 16
+    embedding_features: Units = 16
     """Width of a token's vector."""
-    hidden_features: Count = 32
+    hidden_features: Units = 32
     """Units of the hidden layer."""
     feedback: bool = True
     """Read the last answer; without it every step stands alone."""

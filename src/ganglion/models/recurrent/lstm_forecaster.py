@@ -14,11 +14,14 @@ Equations:
     L = mean (y - s_{T+1})^2                           over samples, steps and columns, in standardised units
     relative: x_t = s_t - s_T and y + s_T is the forecast; else x_t = s_t, for a series s and a window of T steps
     quantiles: L = mean max(q (s - y_q), (q - 1) (s - y_q))   for each quantile q, y_q having it of the values below
+    known in advance: x_t = [s_t - s_T, k_t, 0], and for the H steps ahead x_{T+j} = [0, k_{T+j}, j / H], each of which
+    is answered from its own h_{T+j}
     convolution: x_t is first relu(K * x) over neighbouring steps (CNN-LSTM)
 
 Networks:
     network: `LSTMForecaster`, from windows (batch, window, columns) to next values (batch, columns); for several steps
-    or quantiles (batch, steps, columns, quantiles).
+    or quantiles (batch, steps, columns, quantiles). What is known in advance is read beside the window, and goes on
+    over the steps to forecast: (batch, window + horizon, columns + known).
 
 Learning rule:
     Supervised, squared error or the error of quantiles, back-propagation through the whole window, Adam.
@@ -28,6 +31,9 @@ Data it expects:
     into training, validation and test part in that order. Columns are standardised with means and deviations of the
     training part only. A series of several columns is forecast as a whole, so that a forecast can be continued by
     feeding it back; scores are those of the target column, over all steps that are forecast at once.
+    Many series in one table: `--key store` learns one network from all of them, each cut in time and standardised on
+    its own. `--known price,holiday` names columns that are known in advance; hours, days of the week and months are
+    taken from the dates.
 
 What to expect:
     Compare with the last value, the value one season before and the drift, which every evaluation prints: a network
@@ -47,6 +53,7 @@ Departures from the paper:
     4. Dropout acts between layers, and after the last, as in Zaremba et al. (2014), never on the recurrence.
     5. Windows are taken relative to their last value, as by Zeng et al. (2023) for linear networks; it has no
        parameters and can be switched off.
+    6. Steps ahead are read with what is known of them, as by DeepAR, but no value is fed back within a horizon.
 
 References:
     Hochreiter and Schmidhuber, Long short-term memory (1997).
@@ -57,6 +64,7 @@ References:
     (2019), for what widens the bands.
     Shi, Chen, Wang, Yeung, Wong and Woo, Convolutional LSTM network (2015); Sainath, Vinyals, Senior and Sak,
     Convolutional, long short-term memory, fully connected deep neural networks (2015), for convolutions below.
+    Salinas, Flunkert and Gasthaus, DeepAR: probabilistic forecasting with autoregressive recurrent networks (2017).
     Hyndman and Koehler, Another look at measures of forecast accuracy (2006), for the scaled error.
 """
 
@@ -68,12 +76,13 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
+from ganglion.nn.known_ahead import with_known_ahead
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import Quantiles, quantile_loss
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Dropout, Layers, Units, above, at_least, settings
 
 
 @settings
@@ -84,6 +93,8 @@ class Config:
     """Columns of the series; decided by the data."""
     out_features: Count = 1
     """Columns forecast; decided by the data: every one, so that a forecast can be continued."""
+    known_features: Annotated[int, at_least(0)] = 0
+    """Columns that a forecast knows in advance, of the calendar and others; decided by the data."""
     window: Count = 60
     """Steps of the past that a forecast is made from."""
     horizon: Count = 1
@@ -92,9 +103,13 @@ class Config:
     """Forecast these quantiles instead of the mean, the median 0.5 among them: 0.1 0.5 0.9 is a band of 80 percent."""
     cell: CellName = "lstm"
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
-    hidden_features: Count = 256
+    gate_slope: Annotated[float, above(0)] = 1.0
+    """Slope of the sigmoid in the gates: steep gates are nearly open or shut, and open ones let errors pass."""
+    learned_slope: bool = False
+    """Learn the slope of each gate, from that on."""
+    hidden_features: Units = 256
     """Cells in each recurrent layer."""
-    num_layers: Count = 2
+    num_layers: Layers = 2
     """Recurrent layers."""
     channels: Annotated[int, at_least(0)] = 0
     """Features of a convolution over time below the recurrent layers (CNN-LSTM); 0 for none."""
@@ -102,7 +117,7 @@ class Config:
     """Steps that the convolution sees at once."""
     dense_features: Count = 64
     """Units of the dense layer before the output."""
-    dropout: Share = 0.4
+    dropout: Dropout = 0.4
     """Share of hidden states zeroed after each recurrent layer while training."""
     relative: bool = True
     """Read windows relative to their last value, so that levels can be forecast that training never saw."""
@@ -143,35 +158,43 @@ class LSTMForecaster(nn.Module):
                 remedy="set relative to false, or forecast every column",
             )
         self.relative, self.shape = config.relative, (config.horizon, forecasts, levels)
+        self.columns, self.knows = columns, config.known_features > 0
+        read = columns + config.known_features + 1 if self.knows else columns
         self.convolution = None
         if config.channels:
-            self.convolution = nn.Sequential(nn.Conv1d(columns, config.channels, config.kernel_size), nn.ReLU())
+            self.convolution = nn.Sequential(nn.Conv1d(read, config.channels, config.kernel_size), nn.ReLU())
         self.recurrent = recurrent_layers(
             config.cell,
-            config.channels or columns,
+            config.channels or read,
             config.hidden_features,
             config.num_layers,
+            gate_slope=config.gate_slope,
+            learned_slope=config.learned_slope,
             dropout=config.dropout,
         )
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
             Linear(config.hidden_features, config.dense_features),
             nn.ReLU(),
-            Linear(config.dense_features, config.horizon * forecasts * levels),
+            Linear(config.dense_features, (1 if self.knows else config.horizon) * forecasts * levels),
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Forecast the values that follow windows (batch, window, in_features): (batch, out_features), or
-        (batch, horizon, out_features, levels) where several steps or levels are asked for."""
-        last = inputs[:, -1]  # (batch, in_features)
-        if self.relative:
+        (batch, horizon, out_features, levels) where several steps or levels are asked for. Where columns are known
+        in advance, inputs are (batch, window + horizon, in_features + known_features)."""
+        horizon = self.shape[0]
+        last = inputs[:, -1 - horizon if self.knows else -1, : self.columns]  # (batch, in_features)
+        if self.knows:
+            inputs = with_known_ahead(inputs, self.columns, horizon, last if self.relative else None)
+        elif self.relative:
             inputs = inputs - last[:, None]
         if self.convolution is not None:
             inputs = self.convolution(inputs.transpose(1, 2)).transpose(1, 2)
-        hidden, _ = self.recurrent(inputs)  # (batch, window, hidden)
-        outputs = self.head(hidden[:, -1]).unflatten(1, self.shape)
+        hidden, _ = self.recurrent(inputs)  # (batch, steps, hidden)
+        outputs = self.head(hidden[:, -horizon:] if self.knows else hidden[:, -1]).flatten(1).unflatten(1, self.shape)
         outputs = outputs + last[:, None, :, None] if self.relative else outputs
-        return outputs[:, 0, :, 0] if self.shape[0] == self.shape[2] == 1 else outputs
+        return outputs[:, 0, :, 0] if horizon == self.shape[2] == 1 else outputs
 
 
 SMALL = Config()
@@ -189,4 +212,5 @@ def build(config: Config) -> LearningRule:
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
     """Return blank inputs of every network, by role."""
-    return {"network": (torch.zeros(1, config.window, config.in_features),)}
+    ahead = config.horizon if config.known_features else 0
+    return {"network": (torch.zeros(1, config.window + ahead, config.in_features + config.known_features),)}

@@ -55,7 +55,7 @@ from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Dropout, Layers, Units, settings
 
 
 @settings
@@ -68,13 +68,13 @@ class Config:
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
     window: Count = 150
     """Steps that a gradient goes back."""
-    embedding_features: Count = 64
+    embedding_features: Units = 64
     """Width of a sign's vector."""
-    hidden_features: Count = 512
+    hidden_features: Units = 512
     """Cells in each recurrent layer."""
-    num_layers: Count = 3
+    num_layers: Layers = 3
     """Recurrent layers."""
-    dropout: Share = 0.5
+    dropout: Dropout = 0.5
     """Share of values zeroed while training, of vectors and between layers, never on the recurrence."""
     descent: Descent = Descent(
         optimizer="rmsprop", learning_rate=2e-3, optimizer_arguments=("alpha=0.95",), clip_value=5.0

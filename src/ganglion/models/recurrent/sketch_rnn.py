@@ -65,12 +65,13 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.nn.linear import Linear
 from ganglion.nn.mixture_density import PARAMETERS
+from ganglion.nn.pen_steps import steps_of
 from ganglion.nn.recurrent import LSTM, States
 from ganglion.nn.recurrent.lstm import LSTMState
 from ganglion.nn.recurrent.sequences import padding
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sketches import PEN_STATES, Annealing, Sketching
-from ganglion.settings import Count, Share, settings
+from ganglion.settings import Count, Share, Units, settings
 
 
 @settings
@@ -83,9 +84,9 @@ class Config:
     """N_max, by which losses are divided: points of the longest drawing of the training part; decided by the data."""
     window: Count = 250
     """Points of a drawing at most; one with more is left out."""
-    encoder_features: Count = 256
+    encoder_features: Units = 256
     """Cells of the encoder in each direction."""
-    decoder_features: Count = 512
+    decoder_features: Units = 512
     """Cells of the decoder."""
     latent_features: Count = 128
     """N_z, numbers that a drawing becomes."""
@@ -175,19 +176,6 @@ class SketchRNN(nn.Module):
             steps = torch.cat([steps, latent[:, None].expand(-1, steps.shape[1], -1)], 2)
         hidden, cells = self.decoder(steps, cells)
         return hidden, (latent, cells)
-
-
-def steps_of(moves: Tensor, lengths: Tensor) -> Tensor:
-    """Return moves (batch, points, 3) as S (batch, points + 1, 5): the pen down, lifted or, from the end on, finished.
-
-    >>> steps_of(torch.tensor([[[3.0, 4.0, 1.0], [0.0, 0.0, 0.0]]]), torch.tensor([1])).tolist()
-    [[[3.0, 4.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0, 1.0]]]
-    """
-    padded = torch.cat([moves, torch.zeros_like(moves[:, :1])], 1)
-    finished = padding(lengths, padded.shape[1]).T
-    lifted = padded[..., 2] > 0.5
-    pen = torch.stack([~lifted & ~finished, lifted & ~finished, finished], 2)
-    return torch.cat([padded[..., :2].masked_fill(finished[..., None], 0), pen.to(moves.dtype)], 2)
 
 
 def begun(steps: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ from ganglion.nn.spectra import Spectrogram
 from ganglion.rules.ctc import ctc_loss
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised, classifier
-from ganglion.settings import Count, Share, above, at_least, between, settings
+from ganglion.settings import Count, Dropout, Search, Share, Units, above, at_least, between, settings
 
 CERTAIN = 1e4
 """Logits past the end of a sound by which the blank is certain."""
@@ -104,11 +104,11 @@ class Config:
     """Kernels of the convolutions before the memory cells, each of which halves pitch; the first halves time, too."""
     cell: CellName = "lstm"
     """What the recurrent layers are made of."""
-    hidden_features: Count = 128
+    hidden_features: Units = 128
     """Cells in each direction."""
-    num_layers: Annotated[int, at_least(0)] = 2
+    num_layers: Annotated[int, at_least(0), Search(low=1, high=3, usual=True)] = 2
     """Recurrent layers; 0 decides on what the convolutions find alone."""
-    dropout: Share = 0.1
+    dropout: Dropout = 0.1
     """Share of values zeroed while training, between layers and before the decision."""
     speed: Share = 0.1
     """Share by which words are spoken faster or slower while training, at most."""

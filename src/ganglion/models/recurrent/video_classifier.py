@@ -58,7 +58,7 @@ from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sequences import steps_accuracy, steps_cross_entropy
 from ganglion.rules.supervised import Supervised, classifier
-from ganglion.settings import Count, Share, at_least, settings
+from ganglion.settings import Count, Dropout, Units, at_least, settings
 
 POOL = 2
 
@@ -79,15 +79,15 @@ class Config:
     """Whether every frame has a class of its own; decided by the data."""
     channels: tuple[Count, ...] = (16, 32)
     """Maps of the convolutions, each of which halves height and width."""
-    features: Count = 128
+    features: Units = 128
     """What is seen in a frame, in so many numbers."""
     memory: CellName | Literal["convlstm"] = "lstm"
     """What remembers: cells of numbers, by name, or maps."""
-    hidden_features: Count = 128
+    hidden_features: Units = 128
     """Cells; with convlstm the maps of its state."""
     answer: Literal["last", "mean"] = "last"
     """What is said of a clip: the answer at its last frame, or the mean of the answers at all."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of what is seen in frames that is dropped while training."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3, clip_norm=1.0)
     """How a gradient becomes an update; clipped, because gradients through time can explode."""

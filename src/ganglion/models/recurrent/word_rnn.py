@@ -62,7 +62,7 @@ from ganglion.nn.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.recurrent.truncated import TruncatedBackpropagation
-from ganglion.settings import Count, Share, above, at_least, settings
+from ganglion.settings import Count, Dropout, Layers, Units, above, at_least, settings
 
 
 @settings
@@ -81,13 +81,13 @@ class Config:
     """What the recurrent layers are made of: the simple cells of Elman, memory cells, or gated recurrent units."""
     window: Count = 20
     """Steps that a gradient goes back."""
-    embedding_features: Count = 200
+    embedding_features: Units = 200
     """Width of a token's vector."""
-    hidden_features: Count = 200
+    hidden_features: Units = 200
     """Cells in each recurrent layer."""
-    num_layers: Count = 2
+    num_layers: Layers = 2
     """Recurrent layers."""
-    dropout: Share = 0.0
+    dropout: Dropout = 0.0
     """Share of values zeroed while training: of vectors, between layers and before the readout."""
     tied: bool = False
     """Read out through the vectors of the tokens, which then are as wide as a layer."""

@@ -2,6 +2,28 @@
 
 from ganglion.models.system import System
 
+MINATAR = {
+    "form": "minatar",
+    "steps": 125_000,
+    "batch_size": 64,
+    "schedule": "constant",
+    "evaluate_every": 2500,
+    "report_every": 2500,
+    "threads": 1,
+}
+ATARI = {
+    "form": "atari",
+    "steps": 500_000,
+    "batch_size": 32,
+    "schedule": "constant",
+    "evaluate_every": 25_000,
+    "report_every": 1000,
+    "threads": 2,
+}
+"""What deep Q-learning from pictures starts from."""
+FAR_GOAL = {"form": "far-goal", "evaluate_every": 3700, "report_every": 3700}
+"""What it starts from where random pushes cancel each other out; `hold` is about half a swing."""
+
 SYSTEMS = (
     System(
         name="mdp",
@@ -30,6 +52,13 @@ SYSTEMS = (
             "evaluate_every": 300,
             "report_every": 300,
             "threads": 1,
+        },
+        defaults_on={
+            "MountainCar-v0": {**FAR_GOAL, "steps": 14_800},
+            "Acrobot-v1": {**FAR_GOAL, "steps": 11_100, "hold": 4.0},
+            "MinAtar/*": MINATAR,
+            "ALE/*": ATARI,
+            "*NoFrameskip-v[04]": ATARI,
         },
         tour={"steps": 3600},
     ),

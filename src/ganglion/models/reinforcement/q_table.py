@@ -49,7 +49,7 @@ from torch import Tensor
 from ganglion.core import LearningRule
 from ganglion.nn.action_table import ActionTable
 from ganglion.rules.reinforcement.tabular import Method, TabularLearning
-from ganglion.settings import Count, Share, above, at_least, between, settings
+from ganglion.settings import Count, Search, Share, above, at_least, between, settings
 
 
 @settings
@@ -64,7 +64,7 @@ class Config:
     """What the value of an action moves towards."""
     discount: Share = 0.99
     """Worth γ of a reward one step later."""
-    rate: Annotated[float, above(0)] = 0.5
+    rate: Annotated[float, above(0), Search(low=0.05, high=1.0, usual=True)] = 0.5
     """How far a value moves towards what it should be, at first."""
     rate_visits: Annotated[int, at_least(0)] = 0
     """Updates of an action's value after which it moves half as far; 0 for always as far."""

@@ -54,7 +54,7 @@ from ganglion.nn.action_values import DenseQNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning
 from ganglion.rules.reinforcement.settings import Exploration, Probability, QLearningSettings, Steps, TargetRate
-from ganglion.settings import Count, above, at_least, between, settings
+from ganglion.settings import Count, Search, Widths, above, at_least, between, settings
 
 
 @settings
@@ -69,7 +69,7 @@ class MarketSettings:
     """Whether it may bet on falling prices."""
     episode_length: Count = 128
     """Steps of a training episode, which begins anywhere in the training part."""
-    hidden_features: tuple[Count, ...] = (64, 64)
+    hidden_features: Widths = (64, 64)
     """Widths of the hidden layers."""
     dueling: bool = True
     """Estimate the value of the state and the advantage of each position separately."""
@@ -83,7 +83,7 @@ class MarketSettings:
 class Config(QLearningSettings, MarketSettings):  # fields of the last base come first
     """What is seen of a market, what trading costs, and how a deep Q-network learns to."""
 
-    discount: Annotated[float, between(0, 1)] = 0.95
+    discount: Annotated[float, between(0, 1), Search(low=0.8, high=0.999, usual=True)] = 0.95
     double: bool = True
     """Let the network choose the next position and the target network judge it."""
     threshold: Annotated[float, above(0)] = 10.0

@@ -1,6 +1,6 @@
 """A recurrent network that reads tokens one by one and says after each what may come next."""
 
-from typing import final
+from typing import Unpack, final
 
 from torch import Tensor, nn
 
@@ -9,6 +9,7 @@ from ganglion.fast.dropout import dropout
 from ganglion.nn.linear import Linear
 from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import States
+from ganglion.nn.recurrent.gates import Slope
 
 
 @final
@@ -24,6 +25,7 @@ class NextToken(nn.Module):
         dropout: share zeroed of vectors, between layers and before the readout, never on the recurrence.
         tied: read out through the vectors of the tokens, which then are as wide as a layer.
         initial_range: draw all weights evenly from -r to r; as each layer does by itself where none is given.
+        steep: slope of the sigmoid in the gates; `LSTMCell` says what it does.
 
     Raises `ConfigurationError` for tied vectors of another width than the layers.
 
@@ -45,11 +47,13 @@ class NextToken(nn.Module):
         dropout: float = 0.0,
         tied: bool = False,
         initial_range: float | None = None,
+        **steep: Unpack[Slope],
     ) -> None:
         super().__init__()
         self.dropout = dropout
         self.embedding = nn.Embedding(vocabulary_size, embedding_features)
-        self.recurrent = recurrent_layers(cell, embedding_features, hidden_features, num_layers, dropout=dropout)
+        sizes = (embedding_features, hidden_features, num_layers)
+        self.recurrent = recurrent_layers(cell, *sizes, dropout=dropout, **steep)
         self.head = Linear(hidden_features, vocabulary_size)
         if tied:
             if embedding_features != hidden_features:

@@ -56,7 +56,8 @@ class ElmanCell(Cell):
         if not fits_torch_kernels(self, inputs, mask, *self.parameters()):
             return super().forward(inputs, state, mask=mask, lengths=lengths)
         kernel = torch.rnn_tanh if self.nonlinearity == "tanh" else torch.rnn_relu
-        outputs, _ = run_torch_kernel(self, kernel, inputs, state[0][None])
+        weights = (self.input_weight, self.recurrent_weight, self.bias)
+        outputs, _ = run_torch_kernel(self, kernel, inputs, state[0][None], weights)
         return outputs, at_the_end((outputs.transpose(0, 1),), lengths)
 
     def activities(self, projected: Tensor, state: State) -> dict[str, Tensor]:

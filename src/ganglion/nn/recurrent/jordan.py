@@ -131,7 +131,7 @@ class JordanRNN(nn.Module):
             inputs = inputs.transpose(0, 1)
             targets = None if targets is None else targets.transpose(0, 1)
         self._check(inputs, targets, state)
-        past_end = None if lengths is None else padding(lengths, len(inputs))
+        past_end = None if lengths is None else padding(lengths, inputs.shape[0])
         inputs = cleared(inputs, past_end)
         first = inputs.new_zeros(inputs.shape[1], self.cell.state_features[0]) if state is None else state
         if targets is None or teacher_forcing < 1:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ganglion.errors import UsageError
 from ganglion.nn.recurrent.cell import Cell
 from ganglion.nn.recurrent.elman import ElmanCell
+from ganglion.nn.recurrent.gates import Slope
 from ganglion.nn.recurrent.gru import GRUCell
 from ganglion.nn.recurrent.lstm import LSTMCell
 from ganglion.nn.recurrent.network import Options, Recurrent, stack_cells
@@ -73,6 +74,8 @@ class LSTM(Recurrent):
         num_layers: layers on top of each other.
         peepholes: let the gates see the cell.
         forget_bias: initial bias of the forget gates.
+        gate_slope: slope of the sigmoid in the gates.
+        learned_slope: learn that of each gate of each layer.
         bidirectional: read each sequence from its end as well.
         options: `Recurrent` says what they mean.
 
@@ -92,11 +95,14 @@ class LSTM(Recurrent):
         *,
         peepholes: bool = False,
         forget_bias: float = 1.0,
+        gate_slope: float = 1.0,
+        learned_slope: bool = False,
         bidirectional: bool = False,
         **options: Unpack[Options],
     ) -> None:
         def make(width: int) -> Cell:
-            return LSTMCell(width, hidden_features, peepholes=peepholes, forget_bias=forget_bias)
+            steep = Slope(gate_slope=gate_slope, learned_slope=learned_slope)
+            return LSTMCell(width, hidden_features, peepholes=peepholes, forget_bias=forget_bias, **steep)
 
         cells = stack_cells(make, in_features, num_layers, bidirectional, options.get("merge"))
         super().__init__(*cells, **options)
@@ -121,6 +127,8 @@ class GRU(Recurrent):
         hidden_features: width of every layer.
         num_layers: layers on top of each other.
         reset_after: apply the reset gate after the recurrent product, as `torch.nn.GRU`, or before it.
+        gate_slope: slope of the sigmoid in the gates.
+        learned_slope: learn that of each gate of each layer.
         bidirectional: read each sequence from its end as well.
         options: `Recurrent` says what they mean.
 
@@ -136,11 +144,14 @@ class GRU(Recurrent):
         num_layers: int = 1,
         *,
         reset_after: bool = True,
+        gate_slope: float = 1.0,
+        learned_slope: bool = False,
         bidirectional: bool = False,
         **options: Unpack[Options],
     ) -> None:
         def make(width: int) -> Cell:
-            return GRUCell(width, hidden_features, reset_after=reset_after)
+            steep = Slope(gate_slope=gate_slope, learned_slope=learned_slope)
+            return GRUCell(width, hidden_features, reset_after=reset_after, **steep)
 
         cells = stack_cells(make, in_features, num_layers, bidirectional, options.get("merge"))
         super().__init__(*cells, **options)
@@ -214,6 +225,7 @@ def _read_out(network: Recurrent, module: Module) -> Module:
         second = torch.zeros_like(theirs[3])
         if isinstance(cell, GRUCell) and cell.recurrent_bias is not None:
             second[-len(cell.recurrent_bias) :] = cell.recurrent_bias
-        for weight, ours in zip(theirs, (*list(cell.parameters())[:3], second), strict=True):
+        acting = cell.weights if isinstance(cell, LSTMCell | GRUCell) else list(cell.parameters())
+        for weight, ours in zip(theirs, (*acting[:3], second), strict=True):
             weight.copy_(ours)
     return module

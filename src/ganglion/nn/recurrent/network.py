@@ -125,7 +125,7 @@ class Recurrent(nn.Module):
 
     def _run(self, inputs: Tensor, states: States, lengths: Tensor | None) -> tuple[Tensor, States]:
         """Run all layers over (time, batch, ...)."""
-        past_end = None if lengths is None else padding(lengths, len(inputs))
+        past_end = None if lengths is None else padding(lengths, inputs.shape[0])
         # What is past the end is cleared and not only ignored: no NaN there shall meet a gradient of zero.
         outputs, remaining = cleared(inputs, past_end), iter(states)
         last: list[State] = []

@@ -5,6 +5,7 @@ from typing import final
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import current
 from ganglion.rules.adversarial.extras import Cycle, Extra, Identity
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.rule import Adversarial
@@ -91,9 +92,10 @@ class CycleRule(LearningRule):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         self._share()  # a step that is recorded for a GPU has tensors of its own
         whole = self.descent.accumulate == 1 and self.descent.optimizer != "lbfgs"
-        there = self.there.generator(batch["inputs"]) if whole else None
-        back = self.back.generator(batch["targets"]) if whole else None
-        measured = self.generators_phase(batch, there, back)
+        alone = current() is None  # of several processes each makes its own part anew
+        there = (self.there.generator(batch["inputs"]) if alone else self.there.made(batch)) if whole else None
+        back = (self.back.generator(batch["targets"]) if alone else self.back.made(batch)) if whole else None
+        measured = self.generators_phase(batch, there if alone else None, back if alone else None)
         first, second = self.judge_of_targets_phase(batch, there), self.judge_of_sources_phase(batch, back)
         known = {"loss", "generator_loss"}
         return measured | {name: (first[name] + second[name]) / 2 for name in first if name not in known}

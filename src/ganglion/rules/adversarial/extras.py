@@ -6,6 +6,7 @@ Each is a callable of generated samples `(batch, ...)` and the batch that they w
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from ganglion.core import Batch
+from ganglion.rules.statistics import mean_of_batch
 
 ExtraLoss = Callable[[Tensor, Batch], Tensor]
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -57,6 +59,11 @@ class Perceptual:
     """Name of y in a batch."""
     distance: Distance = F.mse_loss
 
+    @property
+    def couples(self) -> bool:
+        """Whether samples of a batch matter to each other."""
+        return bool(getattr(self.distance, "couples", False))
+
     def __call__(self, generated: Tensor, batch: Batch) -> Tensor:
         with torch.no_grad():
             wanted = _listed(call_unchanged(self.features, batch[self.field]))
@@ -78,11 +85,14 @@ class FeatureMatching:
     """f, usually all layers of the discriminator but the last."""
     field: str
     """Name of the real samples in a batch."""
+    couples: ClassVar[bool] = True
+    """Samples of a batch matter to each other."""
 
     def __call__(self, generated: Tensor, batch: Batch) -> Tensor:
         with torch.no_grad():
-            wanted = call_unchanged(self.features, batch[self.field]).mean(0)
-        return (call_unchanged(self.features, generated).mean(0) - wanted).square().sum()
+            wanted = mean_of_batch(call_unchanged(self.features, batch[self.field]).mean(0))
+        found = mean_of_batch(call_unchanged(self.features, generated).mean(0))
+        return (found - wanted).square().sum()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent, descend
+from ganglion.rules.statistics import mean_of_batch
 
 LOOKING, PRETRAINING, GAME = "looking", "pre-training", "game"
 COARSENESS, TURNS = (1, 2, 4, 8), 4
@@ -192,7 +193,10 @@ def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
     >>> relative_error(torch.zeros(2, 3), torch.ones(2, 3))
     tensor(1.)
     """
-    return functional.mse_loss(found, wanted) / wanted.square().mean().clamp(min=1e-12)
+    return functional.mse_loss(found, wanted) / mean_of_batch(wanted.square().mean()).clamp(min=1e-12)
+
+
+relative_error.couples = True  # type: ignore[attr-defined]  # samples of a batch, by the mean that it divides by
 
 
 def _phases(looking: float, pretraining: float) -> tuple[Phase, ...]:

@@ -1,6 +1,7 @@
 """Adversarial learning: a generator and a discriminator that learn against each other, one phase each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import final
 
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganglion.core import Batch, LearningRule, Phase
+from ganglion.core.team import coupled, current
 from ganglion.errors import ConfigurationError
 from ganglion.rules.adversarial.extras import Extra, call_unchanged
 from ganglion.rules.adversarial.games import game
-from ganglion.rules.adversarial.inputs import Inputs
+from ganglion.rules.adversarial.inputs import LATENT, Inputs
 from ganglion.rules.adversarial.penalties import PENALTIES, clip_weights
 from ganglion.rules.adversarial.pool import Pool
 from ganglion.rules.adversarial.settings import GameSettings
@@ -51,6 +53,8 @@ class Adversarial(LearningRule):
         others: networks by role that extra losses use, to be moved and saved with the rule.
         phases: stretches of the run, where networks or pictures grow.
         prepare: makes the networks ready for a phase, before it begins.
+        reached: is told before each step after which share of its phase that comes, from 0 to 1.
+        rates: what both learning rates are multiplied by in phases of these names; by 1 in others.
 
     Raises:
         ConfigurationError: a penalty on slopes of a discriminator that has batch normalisation, or a share or weight
@@ -78,6 +82,8 @@ class Adversarial(LearningRule):
         others: Mapping[str, nn.Module] | None = None,
         phases: Sequence[Phase] = (),
         prepare: Callable[[Phase], None] | None = None,
+        reached: Callable[[float], None] | None = None,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         settings = settings or GameSettings()
         self.generator, self.discriminator = generator, discriminator
@@ -104,7 +110,7 @@ class Adversarial(LearningRule):
         if self.pool:
             self.counters[self.pool.counter] = 0
         self.tensors: dict[str, Tensor] = {}
-        self.phases, self.prepare = tuple(phases), prepare
+        self.phases, self.prepare, self.reached, self.rates = tuple(phases), prepare, reached, dict(rates or {})
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         batch = self.inputs.seen(batch)
@@ -112,9 +118,14 @@ class Adversarial(LearningRule):
         generated = None
         if self.share_generated and len(players) == 2:
             batch = self.inputs.with_noise(batch)
-            generated = self.generator(*self.inputs.for_generator(batch))
-        phases = {"discriminator": self.discriminator_phase, "generator": self.generator_phase}
-        measured = {player: phases[player](batch, generated) for player in players}
+            alone = current() is None  # of several processes each then makes its own part anew, of the same noise
+            generated = self.generator(*self.inputs.for_generator(batch)) if alone else self.made(batch)
+        measured = {
+            player: self.discriminator_phase(batch, generated)
+            if player == "discriminator"
+            else self.generator_phase(batch, generated if current() is None else None)
+            for player in players
+        }
         # Of what both measure, what the discriminator says: losses of the two at the same moment, and first in order.
         of_discriminator, of_generator = measured.get("discriminator", {}), measured.get("generator", {})
         return of_discriminator | of_generator | of_discriminator
@@ -136,12 +147,13 @@ class Adversarial(LearningRule):
 
     def generator_phase(self, batch: Batch, generated: Tensor | None = None) -> dict[str, Tensor]:
         """Update the generator on as many samples, in the real ones' shape, as the batch has; measure its losses."""
-        if generated is None:
+        if generated is None and LATENT not in batch:
             batch = self.inputs.with_noise(batch)
         objective = partial(self.generator_objective, generated=generated)
         measured = descend(self.optimizers["generator"], batch, objective, self.descents["generator"])
         return {name: value for name, value in measured.items() if name != "loss"}
 
+    @coupled(lambda rule: rule.compares, shared=lambda rule: False)
     def discriminator_objective(self, samples: Batch) -> dict[str, Tensor]:
         """Return the discriminator's loss on samples that are laid out for it, and what is measured of them."""
 
@@ -172,6 +184,7 @@ class Adversarial(LearningRule):
             measured["loss"] = measured["loss"] + weight * measured["penalty"]
         return measured
 
+    @coupled(lambda rule: rule.couples, shared=lambda rule: not rule.compares)
     def generator_objective(self, batch: Batch, generated: Tensor | None = None) -> dict[str, Tensor]:
         """Return the generator's loss on a batch with its noise, and what is measured of it.
 
@@ -190,12 +203,27 @@ class Adversarial(LearningRule):
             loss = loss + extra.weight * measured[name]
         return measured | {"loss": loss}
 
+    @property
+    def couples(self) -> bool:
+        """Whether samples of a batch matter to each other beyond what layers normalise."""
+        return self.compares or any(getattr(extra.loss, "couples", False) for extra in self.extras.values())
+
+    @property
+    def compares(self) -> bool:
+        """Whether the discriminator compares samples of a batch with each other."""
+        return bool(getattr(self.discriminator, "compares_samples", False))
+
     def begin(self, phase: Phase) -> None:
         if self.prepare:
             self.prepare(phase)
         for role, descent in self.descents.items():
             if not phase.roles or role in phase.roles:
-                self.optimizers[role] = descent.make_optimizer(self.networks[role])
+                rate = descent.learning_rate * self.rates.get(phase.name, 1.0)
+                self.optimizers[role] = replace(descent, learning_rate=rate).make_optimizer(self.networks[role])
+
+    def reach(self, share: float) -> None:
+        if self.reached:
+            self.reached(share)
 
     def real(self, batch: Batch) -> Tensor:
         """Return the real samples, (batch, *shape of a sample), of a batch of the loader."""
@@ -219,7 +247,12 @@ class Adversarial(LearningRule):
 
     @torch.no_grad()
     def _generated(self, batch: Batch) -> Tensor:
-        return call_unchanged(self.generator, *self.inputs.for_generator(self.inputs.with_noise(batch)))
+        return self.made(self.inputs.with_noise(batch))
+
+    @torch.no_grad()
+    def made(self, batch: Batch) -> Tensor:
+        """Return what the generator makes of a batch with its noise, in the real ones' shape. No network changes."""
+        return call_unchanged(self.generator, *self.inputs.for_generator(batch))
 
     def _check(self) -> None:
         if self.penalty and any(isinstance(module, _BatchNorm) for module in self.discriminator.modules()):

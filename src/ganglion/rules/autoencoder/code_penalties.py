@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ganglion.rules.statistics import mean_of_batch
+
 
 def absolute_sum(codes: Tensor) -> Tensor:
     """Return the mean over samples of sum_j |c_j|, a scalar, of codes (batch, features): it makes many of them 0.
@@ -25,7 +27,7 @@ def divergence_from_rate(codes: Tensor, rate: float) -> Tensor:
     >>> divergence_from_rate(torch.full((4, 3), 0.1), rate=0.1).item()
     0.0
     """
-    means = codes.mean(dim=0).clamp(1e-6, 1 - 1e-6)
+    means = mean_of_batch(codes.mean(dim=0)).clamp(1e-6, 1 - 1e-6)
     wanted = torch.full_like(means, rate)
     active, silent = wanted * (wanted / means).log(), (1 - wanted) * ((1 - wanted) / (1 - means)).log()
     return (active + silent).sum()

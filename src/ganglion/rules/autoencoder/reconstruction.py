@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import counted_by, coupled, terms_of
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import Loss, find_loss
@@ -76,6 +77,8 @@ class Reconstruction(LearningRule):
         """Return the loss of outputs that are already there, in a shape that it takes beside the inputs."""
         return {"loss": self.loss(outputs, inputs)}
 
+    @counted_by(lambda rule, batch: terms_of(rule.loss, batch["inputs"]))
+    @coupled(lambda rule: any(getattr(penalty, "couples", False) for _, penalty in rule.penalties.values()))
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         inputs = batch["inputs"]
         seen = self.corrupt(inputs)

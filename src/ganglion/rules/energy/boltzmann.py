@@ -10,6 +10,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.nn.boltzmann import BoltzmannMachine
 from ganglion.nn.energy import binary_states, sample_bernoulli
 from ganglion.rules.descend import Descent, apply_gradients, owned
+from ganglion.rules.slices import summed
 
 SCHEDULE = (2.0, 1.5, 1.2, 1.0)
 """Temperatures that chains cool down through, as 20, 15, 12, 10 in the paper, whose weights live at 10."""
@@ -69,21 +70,26 @@ class BoltzmannLearning(LearningRule):
     @torch.no_grad()
     def step(self, batch: Batch) -> dict[str, Tensor]:
         visible = self.disturbed(batch["inputs"].flatten(1))
-        held, free = self.held(visible), self.free(len(visible))
+        found = summed(lambda rows: self._means(rows["visible"], len(visible)), {"visible": visible})
+        held, free = found["held"], found["free"]
         downhill = (free - held).to(self.machine.bias)
         downhill = downhill.sign() if self.fixed_steps else downhill
         gradient_of = {
             self.machine.pair_weight: downhill[self.machine.first, self.machine.second],
             self.machine.bias: downhill.diagonal(),
         }
-        loss = (
-            self.machine.free_energy(visible).mean() + self.machine.log_partition()
-            if self.exact
-            else (held - free).abs().mean()
-        )
+        loss = found["energy"] + self.machine.log_partition() if self.exact else (held - free).abs().mean()
         optimizer = self.optimizers["machine"]
         apply_gradients(optimizer, [gradient_of[parameter] for parameter in owned(optimizer)], self.descent)
         return {"loss": loss}
+
+    def _means(self, visible: Tensor, count: int) -> dict[str, Tensor]:
+        """Return what rows (rows, units) give to the two means over so many rows, and to that of the free energy."""
+        share = len(visible) / count
+        means = {"held": self.held(visible), "free": self.free(len(visible))}
+        if self.exact:
+            means["energy"] = self.machine.free_energy(visible).mean()
+        return means if share == 1 else {name: share * value for name, value in means.items()}
 
     def disturbed(self, visible: Tensor) -> Tensor:
         """Return rows of visible units, (rows, units), some of whose units were turned over."""

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from ganglion.core import Batch, EnergyModel, LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, apply_gradients, owned
+from ganglion.rules.ratings import filled
+from ganglion.rules.slices import rows_of_batch, summed
 
 FAST = "fast."
 """Before the names of the fast weights among the tensors of the rule."""
@@ -25,6 +27,8 @@ class ContrastiveDivergence(LearningRule):
 
     Each step measures the `loss` mean F(v0) - mean F(v_k), the one whose gradient is followed. It tells how far apart
     data and chains are, not how good the model is: it stays near zero when both drift together.
+
+    A batch has `inputs` (batch, ...), or rows of which most entries are unknown, as `MaskedReconstruction` takes them.
 
     Args:
         machine: the network, an `EnergyModel`.
@@ -87,13 +91,14 @@ class ContrastiveDivergence(LearningRule):
 
     @torch.no_grad()
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        data = batch["inputs"].flatten(1)  # (batch, visible)
+        if "ratings" in batch:
+            data = filled(batch["places"], batch["ratings"], self.machine.num_visible)
+        else:
+            data = batch["inputs"].flatten(1)  # (batch, visible)
         if self.start_from_means and self.counters["updates"] == 0:
             self.machine.match_means(data)
         self.counters["updates"] = 1  # none or some, no more is asked for: so steps stay alike
-        model = self.negative_samples(data)
-        shares = torch.cat([_equal_shares(data), -_equal_shares(model)])
-        loss, gradients = self.machine.free_energy_gradients(torch.cat([data, model]), shares)
+        loss, gradients = self._slopes(data)
         gradient_of = dict(zip(self.networks["machine"].parameters(), gradients, strict=True))
         optimizer = self.optimizers["machine"]
         if self.fast_rate:
@@ -103,18 +108,46 @@ class ContrastiveDivergence(LearningRule):
         apply_gradients(optimizer, [gradient_of[parameter] for parameter in owned(optimizer)], self.descent)
         return {"loss": loss}
 
+    def _slopes(self, data: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the loss and its gradient, and let persistent chains move on."""
+        chains, left = self._chains(data), list[Tensor]()
+
+        def of_slice(rows: Batch) -> dict[str, Tensor]:
+            left.append(self._moved_on(rows["chains"]))
+            own, model = rows["data"], self._of_model(left[-1])
+            dreamt = len(model) * len(chains) // len(rows["chains"])  # by all processes together
+            shares = torch.cat([_equal_shares(own, len(data)), -_equal_shares(model, dreamt)])
+            loss, gradients = self.machine.free_energy_gradients(torch.cat([own, model]), shares)
+            return {"loss": loss, **{str(number): gradient for number, gradient in enumerate(gradients)}}
+
+        found = summed(of_slice, {"data": data, "chains": chains}, whole=self.coldness is not None)
+        if self.persistent:
+            self.tensors["chains"] = rows_of_batch(left)
+        loss, *gradients = found.values()
+        return loss, gradients
+
     def negative_samples(self, data: Tensor) -> Tensor:
         """Return what the model makes of the data, (rows, units), or where its persistent chains have got to."""
-        visible = self.tensors["chains"].to(data.device) if self.persistent else data
+        visible = self._moved_on(self._chains(data))
+        if self.persistent:
+            self.tensors["chains"] = visible
+        return self._of_model(visible)
+
+    def _chains(self, data: Tensor) -> Tensor:
+        return self.tensors["chains"].to(data.device) if self.persistent else data
+
+    def _of_model(self, visible: Tensor) -> Tensor:
+        """Return the chains of coldness 1."""
+        return visible if self.coldness is None else visible[: int((self.coldness == 1).sum())]
+
+    def _moved_on(self, visible: Tensor) -> Tensor:
         if self.fast_rate:
             moved, steady = cast(nn.Module, self._moved), self.networks["machine"]
             for (name, one), own in zip(steady.named_parameters(), moved.parameters(), strict=True):
                 own.data = one.data + self.tensors[FAST + name].to(one.device)
         for _ in range(self.gibbs_steps):
             visible = self._moved.gibbs_step(visible) if self.coldness is None else self._exchange(visible)
-        if self.persistent:
-            self.tensors["chains"] = visible
-        return visible if self.coldness is None else visible[: int((self.coldness == 1).sum())]
+        return visible
 
     def _exchange(self, visible: Tensor) -> Tensor:
         """Move chains of all temperatures a step, (rows, units), and let neighbours exchange their states.
@@ -138,8 +171,8 @@ class ContrastiveDivergence(LearningRule):
         return states.reshape(visible.shape)
 
 
-def _equal_shares(rows: Tensor) -> Tensor:
-    return rows.new_full((len(rows),), 1 / len(rows))
+def _equal_shares(rows: Tensor, count: int) -> Tensor:
+    return rows.new_full((len(rows),), 1 / count)
 
 
 def _check(descent: Descent, gibbs_steps: int, num_chains: int) -> None:

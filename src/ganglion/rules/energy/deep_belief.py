@@ -35,6 +35,8 @@ class DeepBelief(LearningRule):
         fine: which of the two.
         pretraining: share of the run that is spent on single layers, the same on each; 0 fine-tunes random weights.
         gibbs_steps: k.
+        num_chains: of the top pair and the classes that run on from update to update and stand for what it dreams, and
+            from which sleep begins; 0 for steps from the data. Of up-down alone.
 
     Sources: Hinton, Osindero and Teh (2006); Hinton and Salakhutdinov (2006).
     """
@@ -48,6 +50,7 @@ class DeepBelief(LearningRule):
         fine: Fine = "back-propagation",
         pretraining: float = 0.5,
         gibbs_steps: int = 1,
+        num_chains: int = 0,
     ) -> None:
         if not 0 <= pretraining < 1:
             raise ConfigurationError("pretraining must lie from 0 to below 1", found=str(pretraining))
@@ -56,6 +59,9 @@ class DeepBelief(LearningRule):
         self.depth = len(network.layers)
         self.networks = {"network": network}
         self.counters, self.tensors = {"layer": self.depth, "updates": 0}, {}
+        if num_chains and fine == "up-down":
+            width = network.top + network.output.out_features
+            self.tensors["chains"] = network.output.weight.new_zeros(num_chains, width)
         if pretraining:
             share = pretraining / self.depth
             layers = [Phase(name=f"layer {number + 1}", share=share) for number in range(self.depth)]
@@ -142,13 +148,37 @@ class DeepBelief(LearningRule):
     def _contrast_of(self, number: int, below: Tensor, classes: Tensor | None) -> dict[str, Tensor]:
         """Return the mean of F(v) - F(v') of a layer, and how far v' is from v."""
         then, named = self._dreams(number, below, classes)
+        measured = {} if "chains" in self.tensors else {"reconstruction_error": F.mse_loss(then, below)}
+        return {"loss": self._contrast_between(number, (below, classes), (then, named)), **measured}
+
+    def _contrast_between(
+        self, number: int, data: tuple[Tensor, Tensor | None], dreams: tuple[Tensor, Tensor | None]
+    ) -> Tensor:
+        """Return the mean of F over the data less that over dreams, (), both units below a layer and classes."""
         energy = self.network.free_energy
-        loss = (energy(number, below, classes) - energy(number, then, named)).mean()
-        return {"loss": loss, "reconstruction_error": F.mse_loss(then, below)}
+        return energy(number, *data).mean() - energy(number, *dreams).mean()
 
     def _dreams(self, number: int, below: Tensor, classes: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        for _ in range(self.gibbs_steps):
+        if classes is not None and "chains" in self.tensors:
+            return self._run_on()
+        for number_of_step in range(self.gibbs_steps):
+            if number_of_step:
+                below = sample_bernoulli(below)
             below, classes = self.network.gibbs_step(number, below, classes)
+        return below, classes
+
+    @torch.no_grad()
+    def _run_on(self) -> tuple[Tensor, Tensor]:
+        """Move the chains of the top pair on, and return where they are: units (chains, units) and classes."""
+        network = self.network
+        chains = self.tensors["chains"].to(network.output.weight)
+        below, classes = chains[:, : network.top], chains[:, network.top :]
+        for _ in range(self.gibbs_steps):
+            mean, shares = network.gibbs_step(self.depth - 1, below, classes)
+            assert shares is not None
+            below = sample_bernoulli(mean)
+            classes = F.one_hot(shares.multinomial(1)[:, 0], shares.shape[1]).to(shares)
+        self.tensors["chains"] = torch.cat([below, classes], dim=1)
         return below, classes
 
     def _wake_and_sleep(self, batch: Batch) -> dict[str, Tensor]:
@@ -164,8 +194,7 @@ class DeepBelief(LearningRule):
                 reversed(list(network.down.weights)), reversed(list(network.down.biases)[:-1]), strict=True
             ):
                 asleep.insert(0, sample_bernoulli(torch.sigmoid(F.linear(asleep[0], weight, bias))))
-        energy = network.free_energy
-        contrast = (energy(top, awake[-1], classes) - energy(top, above, named)).mean()
+        contrast = self._contrast_between(top, (awake[-1], classes), (above, named))
         wake = sleep = contrast.new_zeros(())
         for number, (low, high) in enumerate(pairwise(awake)):
             expected = F.linear(high, network.down.weights[number], network.down.biases[number])

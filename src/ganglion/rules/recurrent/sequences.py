@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import counted_by
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, descend
 
@@ -25,6 +26,9 @@ def steps_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     0.693...
     """
     return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), ignore_index=UNJUDGED)
+
+
+steps_cross_entropy.terms = lambda targets: (targets != UNJUDGED).sum(1)  # type: ignore[attr-defined]
 
 
 def steps_accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -81,5 +85,6 @@ class TeacherForcing(LearningRule):
         """Return loss and accuracy of outputs that are already there, (batch, time, classes)."""
         return {"loss": steps_cross_entropy(outputs, targets), "accuracy": steps_accuracy(outputs, targets)}
 
+    @counted_by(lambda rule, batch: (batch["targets"] != UNJUDGED).sum(1))
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         return self.judge(self.pupil.led(batch["inputs"], batch["targets"], self.share), batch["targets"])

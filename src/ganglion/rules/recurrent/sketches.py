@@ -7,10 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import coupled
 from ganglion.errors import ConfigurationError
 from ganglion.nn.mixture_density import PlaneMixture
+from ganglion.nn.pen_steps import points_of, steps_of
+from ganglion.nn.recurrent.sequences import padding
 from ganglion.rules.autoencoder.variational import NOISE, divergence_from_normal, drawn
 from ganglion.rules.descend import Descent, descend
+from ganglion.rules.statistics import mean_of_batch
 from ganglion.settings import at_least, between, settings
 
 PEN_STATES = 3
@@ -82,19 +86,27 @@ class Sketching(LearningRule):
         self.tensors["updates"] = self.tensors["updates"].to(inputs.device).add_(1)
         return measured
 
+    def judge(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return L_R of outputs (batch, points + 1, numbers) for moves (batch, points, 3), filled up with nothing."""
+        lengths = points_of(targets)
+        there = ~padding(lengths + 1, outputs.shape[1]).T
+        surprise = surprises(outputs[there], steps_of(targets, lengths)[there]).sum()
+        return {"loss": surprise / (len(targets) * self.longest)}
+
     @property
     def weight(self) -> Tensor:
         """Return w_t, a scalar, for the next update."""
         one = self.annealing
         return one.weight - (one.weight - one.start) * one.rate ** self.tensors["updates"]
 
+    @coupled(lambda rule: bool(rule.network.latent_features and rule.annealing.floor))  # of the mean of the batch
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         moves, lengths, latent = batch["inputs"], batch["inputs_lengths"], None
         measured: dict[str, Tensor] = {}
         if self.network.latent_features:
             mean, log_variance = self.network.posterior(moves, lengths)
             latent = drawn(mean, log_variance, batch[NOISE])
-            measured["divergence"] = divergence_from_normal(mean, log_variance).mean() / mean.shape[1]
+            measured["divergence"] = mean_of_batch(divergence_from_normal(mean, log_variance).mean()) / mean.shape[1]
         surprise = surprises(*self.network.led(moves, lengths, latent)).sum() / (len(moves) * self.longest)
         loss = surprise
         if "divergence" in measured:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule
+from ganglion.core.team import counted_by
 from ganglion.errors import ConfigurationError
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import accuracy
@@ -95,6 +96,7 @@ class SequenceToSequence(LearningRule):
         """Return loss, without smoothing, and accuracy of logits (tokens, known) beside the right tokens (tokens,)."""
         return {"loss": F.cross_entropy(outputs, targets), "accuracy": accuracy(outputs, targets)}
 
+    @counted_by(lambda rule, batch: (batch["targets"][:, 1:] != PADDING).sum(1))
     def _objective(self, batch: Batch) -> dict[str, Tensor]:
         share = self.sampling.share(self.counters["updates"])
         outputs = self.writer.led(batch["inputs"], batch["targets"], share)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import final
 
-import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch, LearningRule, Reader
@@ -11,6 +10,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.nn.recurrent import States, detached
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import Loss, find_loss
+from ganglion.rules.slices import rows_of_batch
 
 
 @final
@@ -65,7 +65,7 @@ class TruncatedBackpropagation(LearningRule):
         measured = descend(self.optimizers["network"], {**batch, **kept}, objective, self.descent)
         rows = len(batch["inputs"])  # the last ones, where an optimizer looks at a batch several times
         self.tensors = {
-            f"cell {cell:02} part {number}": torch.cat([states[cell][number] for states in after])[-rows:].float()
+            f"cell {cell:02} part {number}": rows_of_batch([states[cell][number] for states in after])[-rows:].float()
             for cell, state in enumerate(after[0])
             for number in range(len(state))
         }

@@ -12,6 +12,7 @@ from ganglion.rules import compiled
 from ganglion.rules.compiled import compiled_by
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.reinforcement.settings import QLearningSettings
+from ganglion.rules.slices import rows_of_batch
 
 
 def temporal_difference_targets(
@@ -111,7 +112,7 @@ class QLearning(LearningRule):
     def network_phase(self, batch: Batch) -> dict[str, Tensor]:
         measured = descend(self.optimizers["network"], batch, self.objective, self.descent)
         if "weights" in batch:
-            self.tensors["errors"] = torch.cat(self._errors)[-len(batch["weights"]) :]
+            self.tensors["errors"] = rows_of_batch(self._errors)[-len(batch["weights"]) :]
             self._errors.clear()
         return measured
 

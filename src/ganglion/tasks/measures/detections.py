@@ -30,6 +30,12 @@ MAP_VOC = Measure(
     higher_is_better=True,
     meaning="Average precision at an overlap of one half at eleven recalls, as Pascal VOC counted it until 2009.",
 )
+RATE = Measure(
+    name="detection_rate",
+    higher_is_better=True,
+    meaning="Share of the objects that are found at one false alarm a picture, at an overlap of one half, as a mean "
+    "over classes.",
+)
 LEVELS = np.linspace(0.5, 0.95, 10)
 """Overlaps of COCO."""
 MOST = 100
@@ -107,6 +113,38 @@ def curve(
     return together[order], hit / np.arange(1, len(hit) + 1), hit / max(1, objects), objects
 
 
+def free_response(
+    found: Sequence[Found], truth: Sequence[Boxes], number: int, level: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return false alarms a picture and the share of the objects that are found (scores,), the surest boxes first.
+
+    There is a point for each score from which on boxes count, whatever the order of those that are equally sure.
+
+    Args:
+        found: of each picture.
+        truth: likewise.
+        number: of the class.
+        level: overlap that is enough.
+    """
+    scores, precision, recall, _ = curve(found, truth, number, level)
+    boxes = np.arange(1, len(scores) + 1)
+    last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]
+    return ((1 - precision) * boxes / max(1, len(truth)))[last], recall[last]
+
+
+def detection_rates(found: Sequence[Found], truth: Sequence[Boxes], classes: int, alarms: float = 1.0) -> np.ndarray:
+    """Return the share of the objects of each class (classes,) found at so many false alarms a picture.
+
+    NaN for a class that is in no picture.
+    """
+    rates = np.full(classes, np.nan)
+    for number in range(classes):
+        if any((one.classes == number).any() for one in truth):
+            false, share = free_response(found, truth, number)
+            rates[number] = share[false <= alarms + 1e-9].max(initial=0.0)
+    return rates
+
+
 def average_precision(precision: np.ndarray, recall: np.ndarray, interpolation: Interpolation) -> float:
     """Return the mean precision over recalls, where precision at a recall is the best from there on.
 
@@ -154,6 +192,7 @@ def measured(found: Sequence[Found], truth: Sequence[Boxes], classes: int) -> di
         MAP_50.name: float(np.nanmean(levels[0])),
         MAP.name: float(np.nanmean(levels)),
         MAP_VOC.name: float(np.nanmean(precisions(found, truth, classes, interpolation="11-point"))),
+        RATE.name: float(np.nanmean(detection_rates(found, truth, classes))),
     }
 
 

@@ -1,10 +1,13 @@
 """How near one image is to another: the mean difference, decibels, and likeness of structure."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ganglion.core import Measure
+from ganglion.data.pixels import LUMA
 from ganglion.errors import ShapeError
 
 L1 = Measure(
@@ -40,6 +43,8 @@ WINDOW = 11
 """Side of the window in which structure is compared; in smaller images it is the largest odd one that fits."""
 SIGMA = 1.5
 """Deviation of the Gaussian that weights the pixels of a window."""
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""How much each scale counts in the likeness over several, the finest first."""
 K_1, K_2 = 0.01, 0.03
 """What keeps the likeness of even patches stable, as shares of the range."""
 
@@ -118,13 +123,17 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor:
             expected="two times (samples, channels, height, width)",
             found=f"{tuple(images.shape)} and {tuple(truth.shape)}",
         )
-    side = min(WINDOW, *(length - 1 + length % 2 for length in images.shape[2:]))
-    x, y = images.double(), truth.double()  # variances are small differences of large numbers
+    brightness, structure = _likenesses(images.double(), truth.double())
+    return (brightness * structure).flatten(1).mean(1).to(images.dtype)
+
+
+def _likenesses(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the likeness of brightness, and that of contrast and structure, in every window of images, double."""
+    side = min(WINDOW, *(length - 1 + length % 2 for length in x.shape[2:]))
     m_x, m_y, xx, yy, xy = _smoothed(torch.cat([x, y, x * x, y * y, x * y]), side).chunk(5)
-    v_x, v_y, covariance = xx - m_x * m_x, yy - m_y * m_y, xy - m_x * m_y
-    likeness = (2 * m_x * m_y + K_1**2) * (2 * covariance + K_2**2)
-    likeness = likeness / ((m_x * m_x + m_y * m_y + K_1**2) * (v_x + v_y + K_2**2))
-    return likeness.flatten(1).mean(1).to(images.dtype)
+    v_x, v_y, covariance = xx - m_x * m_x, yy - m_y * m_y, xy - m_x * m_y  # small differences of large numbers
+    brightness = (2 * m_x * m_y + K_1**2) / (m_x * m_x + m_y * m_y + K_1**2)
+    return brightness, (2 * covariance + K_2**2) / (v_x + v_y + K_2**2)
 
 
 def _smoothed(images: Tensor, side: int) -> Tensor:
@@ -135,3 +144,34 @@ def _smoothed(images: Tensor, side: int) -> Tensor:
     planes = images.flatten(0, 1)[:, None]
     smooth = functional.conv2d(functional.conv2d(planes, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))
     return smooth.view(*images.shape[:2], *smooth.shape[2:])
+
+
+def ms_ssim(images: Tensor, truth: Tensor) -> Tensor:
+    """Return the multi-scale structural similarity of each image `(samples,)`, of its brightness.
+
+        l_M^(w_M) product over scales j = 1 ... M of cs_j^(w_j)
+
+    cs is the mean likeness of contrast and structure, l that of brightness, which counts at the coarsest scale only; a
+    scale has half the pixels a side of the one before. Images with a side below 176 have fewer scales than five, whose
+    exponents then sum to one. Both are `(samples, channels, height, width)` in [0, 1].
+
+    Source: Wang, Simoncelli and Bovik, Multi-scale structural similarity for image quality assessment (2003).
+
+    >>> image = torch.rand(1, 3, 32, 32)
+    >>> ms_ssim(image, image)
+    tensor([1.])
+    """
+    weights = torch.tensor(LUMA, dtype=torch.float64, device=images.device)
+    x, y = (
+        torch.einsum("c,nchw->nhw", weights, one.double().expand(-1, 3, -1, -1))[:, None] for one in (images, truth)
+    )
+    scales = max(1, min(len(SCALES), int(math.log2(max(1, min(x.shape[2:]) / WINDOW))) + 1))
+    exponents = torch.tensor(SCALES[:scales], dtype=torch.float64) / sum(SCALES[:scales])
+    found = torch.ones(len(x), dtype=torch.float64, device=x.device)
+    for number, exponent in enumerate(exponents.tolist(), 1):
+        brightness, structure = _likenesses(x, y)
+        likeness = brightness * structure if number == scales else structure
+        found = found * likeness.flatten(1).mean(1).clamp(min=0) ** exponent
+        if number < scales:
+            x, y = (functional.avg_pool2d(one, 2) for one in (x, y))
+    return found.to(images.dtype)

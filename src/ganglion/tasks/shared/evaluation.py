@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Batch, Judge, LearningRule
+from ganglion.data.loaders.windows import Windows
 from ganglion.nn.modes import evaluation_mode
 
 EVALUATION_BATCH = 512
@@ -41,6 +42,10 @@ def evaluating(network: nn.Module) -> Iterator[torch.device]:
         yield next(network.parameters()).device
 
 
+Asked = Tensor | Windows
+"""Inputs `(samples, ...)` in memory, or windows of a long series."""
+
+
 def block_size(network: nn.Module, sample: Tensor) -> int:
     """Return how many samples a network is asked about at once, from the size of one and of its weights alone.
 
@@ -52,7 +57,7 @@ def block_size(network: nn.Module, sample: Tensor) -> int:
     return 1 << max(1, most).bit_length() - 1
 
 
-def in_blocks(call: Call, inputs: Tensor, size: int, device: torch.device, places: Tensor | None = None) -> Tensor:
+def in_blocks(call: Call, inputs: Asked, size: int, device: torch.device, places: Tensor | None = None) -> Tensor:
     """Return the outputs of `call` for inputs, all or those at `places`, on the CPU; it sees `size` of them at a time.
 
     Each sample stands at a row of its block that begins at an address which follows from the sample itself.
@@ -72,7 +77,7 @@ def in_blocks(call: Call, inputs: Tensor, size: int, device: torch.device, place
     return outputs
 
 
-def _arranged(inputs: Tensor, asked: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _arranged(inputs: Asked, asked: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield for each block which of the asked samples are in it, and at which rows (samples of the block,) both.
 
     With n = min(`ALIKE`, size) a sample may stand at every n-th row, from one on that is a digest of its content.
@@ -96,7 +101,7 @@ def _digests(samples: Tensor) -> Tensor:
     return (mixed >> 40) & 0xFFFF
 
 
-def ask(network: nn.Module, inputs: Tensor, by: Call | None = None, places: Tensor | None = None) -> Tensor:
+def ask(network: nn.Module, inputs: Asked, by: Call | None = None, places: Tensor | None = None) -> Tensor:
     """Return the outputs of a network, or of one of its methods, for inputs in memory, on the CPU.
 
     Args:

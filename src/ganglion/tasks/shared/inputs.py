@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ganglion.data.formats.asked_rows import read_rows
@@ -22,6 +23,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, ShapeError
 from ganglion.files import named
 from ganglion.tasks.answers import Rows
+from ganglion.tasks.questions import Said
 
 ARRAYS = (".npz", ".npy")
 TEXT_FILES = (".txt", ".md", ".json", ".jsonl", *SUFFIXES)
@@ -67,6 +69,28 @@ def _title(name: Name) -> str:
     return f"{stem}-{name['row']}" if "row" in name else stem
 
 
+@final
+@dataclass(frozen=True)
+class Read(Sequence):
+    """What a user asks about, read and prepared before a network is asked: `asked` gives it back as it is."""
+
+    found: Asked
+    prepared: Tensor
+    """`(samples, ...)`."""
+
+    def __len__(self) -> int:
+        return len(self.prepared)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.prepared[place]
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Read]") -> "Read":
+        """Return several, whose samples have one shape, as one, without what is known of each as a whole."""
+        names = [name for part in parts for name in part.found.names]
+        return cls(Asked((), names), torch.cat([part.prepared for part in parts]))
+
+
 def asked(
     inputs: Sequence[Any],
     preprocessing: ImagePreprocessing | TabularPreprocessing | ShortSeriesPreprocessing,
@@ -77,6 +101,8 @@ def asked(
     Args:
         settings: What the user said of the training data, by which tables are read.
     """
+    if isinstance(inputs, Read):
+        return inputs.found, inputs.prepared
     if isinstance(preprocessing, TabularPreprocessing | ShortSeriesPreprocessing):
         found = raw(inputs, preprocessing, settings=settings)
         return found, preprocessing(found.samples)
@@ -114,7 +140,7 @@ def raw(
 
     Args:
         table: whose columns rows are wanted in; images are read where there is none.
-        pictures: for which images are decoded one by one, on its scale and no larger than it needs them.
+        pictures: for which images, in files or as bytes, are decoded one by one, on its scale, no larger than needed.
         settings: What the user said of the training data, by which tables are read.
         whole: Pictures keep their size.
     """
@@ -126,6 +152,8 @@ def raw(
                 "there is nothing to answer for", where=str(inputs[0]), expected="at least one sample", found="none"
             )
         return found
+    if pictures is not None and all(isinstance(item, bytes) for item in inputs):
+        return Asked(Pictures(inputs, pictures, whole), [{}] * len(inputs))
     if pictures is not None:
         return Asked([asked_pixels(np.asarray(item), pictures.pixels) for item in inputs], [{}] * len(inputs))
     if isinstance(inputs, np.ndarray):
@@ -173,7 +201,7 @@ def _photographs(inputs: Sequence[Any], raw: bool) -> Asked:
     names: list[Name] = []
     for path in map(existing, inputs):
         if path.suffix.lower() in ARRAYS:
-            arrays = read_array(path)
+            arrays = _pictures_in(path)
             samples += [Photograph(_in_channels(array)) for array in arrays]
             names += [{"input": str(path), "row": row} for row in range(1, len(arrays) + 1)]
         else:
@@ -181,6 +209,15 @@ def _photographs(inputs: Sequence[Any], raw: bool) -> Asked:
             samples += in_threads(partial(read_photograph, raw=raw), files, together=1)
             names += [{"input": str(file)} for file in files]
     return Asked(samples, names)
+
+
+def _pictures_in(path: Path) -> np.ndarray:
+    """Return the pictures of a file of arrays `(count, height, width[, channels])`; raise `ShapeError` for others."""
+    arrays = read_array(path)
+    if arrays.ndim not in (3, 4):
+        expected = "(count, height, width) or (count, height, width, channels)"
+        raise ShapeError("these are no pictures", where=str(path), expected=expected, found=str(arrays.shape))
+    return arrays
 
 
 def _in_channels(image: np.ndarray) -> np.ndarray:
@@ -209,7 +246,7 @@ def named_texts(inputs: Sequence[Any], read: Callable[[Path], Sequence[tuple[int
     """
     found: list[tuple[Name, str]] = []
     for item in inputs:
-        if isinstance(item, Path) or _is_file(str(item)):
+        if isinstance(item, Path) or (not isinstance(item, Said) and _is_file(str(item))):
             numbered = read(existing(item))
             several = len(numbered) > 1
             found += [({"input": str(item), **({"row": row} if several else {})}, text) for row, text in numbered]
@@ -238,9 +275,9 @@ def _is_file(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Pictures(Sequence):
-    """Pictures in files or in memory, decoded one after the other when they are asked for, a few at a time."""
+    """Pictures in files, as bytes of such or as arrays, decoded one by one when they are asked for, a few at a time."""
 
-    sources: Sequence[Path | np.ndarray]
+    sources: Sequence[Path | bytes | np.ndarray]
     preprocessing: ImagePreprocessing
     whole: bool = False
     """Whether they are decoded at their own size, and not only at the size that the network sees."""
@@ -252,13 +289,16 @@ class Pictures(Sequence):
         return self._decoded(self.sources[place])
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        if len(self.sources) == 1:  # threads would take longer
+            return map(self._decoded, self.sources)
         return in_threads(self._decoded, self.sources, together=1)
 
-    def _decoded(self, source: Path | np.ndarray) -> np.ndarray:
+    def _decoded(self, source: Path | bytes | np.ndarray) -> np.ndarray:
         if isinstance(source, np.ndarray):
             return asked_pixels(source, self.preprocessing.pixels)
         image = decode(source, raw=True, shown_at=None if self.whole else self.preprocessing.size)
-        return asked_pixels(image, self.preprocessing.pixels, str(source))
+        where = "" if isinstance(source, bytes) else str(source)
+        return asked_pixels(image, self.preprocessing.pixels, where)
 
 
 def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None, whole: bool = False) -> Asked:
@@ -266,7 +306,7 @@ def _images(paths: Sequence[Path], pictures: ImagePreprocessing | None = None, w
     names: list[Name] = []
     for path in paths:
         if path.suffix.lower() in ARRAYS:
-            arrays = read_array(path)
+            arrays = _pictures_in(path)
             samples += list(arrays)
             names += [{"input": str(path), "row": row} for row in range(1, len(arrays) + 1)]
         else:

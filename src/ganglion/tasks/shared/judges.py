@@ -7,28 +7,23 @@ set, and the judge's digest belongs to the number.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ganglion.data.catalogue import cache_folder
 from ganglion.data.loaders.in_memory import InMemoryLoader
-from ganglion.errors import GanglionError
-from ganglion.files import read_json
 from ganglion.nn.judge import JudgeNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
-from ganglion.settings import from_dict, settings, to_dict
+from ganglion.settings import settings, to_dict
+from ganglion.tasks.shared.kept import digest, keep, kept
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
 
-WEIGHTS, DESCRIPTION = "judge.safetensors", "judge.json"
 LARGEST_SIDE = 32
 """Pictures that are larger are looked at reduced to this side, which keeps training below a minute."""
 LARGEST_ANSWER = 16
@@ -119,13 +114,13 @@ def judge_of(
     description = Description(
         fingerprint=fingerprint, in_channels=images.shape[1], side=side, classes=count, seed=seed, steps=steps
     )
-    kept = (cache_folder().parent / "judges" if cache is None else cache) / description.key
-    places = [place for place in (folder, kept) if place is not None]
+    shared = (cache_folder().parent / "judges" if cache is None else cache) / description.key
+    places = [place for place in (folder, shared) if place is not None]
     found = next(filter(None, (_read(place, description) for place in places)), None)
     judge = found or _trained(images, classes, description)
     for place in places:
         if _read(place, description) is None:
-            _write(judge, place)
+            keep(judge.network, to_dict(description), place, "judge")
     return judge
 
 
@@ -154,40 +149,11 @@ def _resized(images: Tensor, side: int) -> Tensor:
 
 
 def _judge(network: JudgeNetwork, description: Description) -> TrainedJudge:
-    digest = hashlib.sha256(save(_weights(network))).hexdigest()
-    return TrainedJudge(network.eval().requires_grad_(False), description, digest)
-
-
-def _weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.contiguous() for name, value in sorted(network.state_dict().items())}
-
-
-def _write(judge: TrainedJudge, place: Path) -> None:
-    """Keep a judge; a place that cannot be written is no reason to stop."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        description = json.dumps(to_dict(judge.description) | {"digest": judge.digest}, indent=1)
-        for name, content in ((WEIGHTS, save(_weights(judge.network))), (DESCRIPTION, description.encode())):
-            draft = place / f".draft-{os.getpid()}-{name}"
-            draft.write_bytes(content)
-            os.replace(draft, place / name)  # whoever reads meanwhile sees the old or the new
-    except OSError:
-        return
+    return TrainedJudge(network.eval().requires_grad_(False), description, digest(network))
 
 
 def _read(place: Path, description: Description) -> TrainedJudge | None:
     """Return the judge in a folder; None where there is none of these facts, or where it is damaged."""
-    try:
-        told = read_json(place / DESCRIPTION)
-        digest = told.pop("digest")
-        if from_dict(Description, told) != description:
-            return None
-        content = (place / WEIGHTS).read_bytes()
-        if hashlib.sha256(content).hexdigest() != digest:
-            return None
-        with torch.random.fork_rng(devices=()):
-            network = JudgeNetwork(description.in_channels, description.answers)
-        network.load_state_dict(load(content))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, GanglionError):
-        return None
-    return _judge(network, description)
+    with torch.random.fork_rng(devices=()):
+        network = JudgeNetwork(description.in_channels, description.answers)
+    return _judge(network, description) if kept(network, to_dict(description), place, "judge") else None

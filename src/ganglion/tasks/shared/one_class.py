@@ -164,6 +164,7 @@ def _windows(dataset: Dataset, window: int, settings: DataSettings) -> OneClass:
         test_fields=_of_windows(*test, known=target is not None),
         source=dataset.source,
         fingerprint=dataset.fingerprint,
+        first_fingerprint=dataset.first_fingerprint,
         validation=np.arange(len(train[0]), len(train[0]) + len(validation[0])) if len(validation[0]) else None,
         notes=(*dataset.notes, f"samples are windows of {window} steps", note),
         findings=dataset.findings,

@@ -10,13 +10,16 @@ from torch import Tensor
 
 from ganglion.core import Batch
 from ganglion.data.dataset import Dataset
+from ganglion.data.division import divide
 from ganglion.data.fields import Field
 from ganglion.data.formats.images.folders import sizes_of
+from ganglion.data.in_groups import InGroups
 from ganglion.data.loaders.augment import Augment, Windows
 from ganglion.data.loaders.colours import Colours, lights
 from ganglion.data.loaders.columns import Columns, Kinds
 from ganglion.data.loaders.derived import Derived, derive
-from ganglion.data.loaders.epochs import Augmentation, EpochLoader
+from ganglion.data.loaders.epochs import Augmentation, EpochLoader, InTurn
+from ganglion.data.loaders.groups import GroupLoader
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.loaders.pieces import Pieces
 from ganglion.data.loaders.streaming import StreamingLoader
@@ -87,13 +90,18 @@ class Prepared:
             chosen: which field of the data each field of a batch is made of.
             options: what the preprocessing of each field of a batch is told beside its values.
         """
-        samples = split(dataset, settings, seed)
+        said: tuple[str, ...] = ()
+        if isinstance(dataset.main.values, InGroups):
+            divided = divide(dataset, settings, seed)
+            samples, said = divided.samples, divided.notes
+        else:
+            samples = split(dataset, settings, seed)
         training = {name: samples["train"].fields[source] for name, source in chosen.items()}
         preprocessing, notes = fit_fields(training, config, settings, options or {})
         for part, held in samples.items():
             refuse_apart({name: held.fields[source] for name, source in chosen.items()}, preprocessing, part)
-        weights, said = weigh(dataset, samples["train"], preprocessing, settings)
-        known = (*dataset.notes, *notes, *said)
+        weights, weighed = weigh(dataset, samples["train"], preprocessing, settings)
+        known = (*dataset.notes, *said, *notes, *weighed)
         return cls(dataset, samples, chosen, preprocessing, settings, seed, known, weights=weights)
 
     def __getitem__(self, part: Part) -> Samples:
@@ -112,6 +120,14 @@ class Prepared:
         """Return the prepared values of a field at some places `(samples,)` of the nearest part."""
         return self.preprocessing[name](self.raw(part, name).take(places).values[:])  # files are decoded here
 
+    def at(self, part: Part, places: np.ndarray) -> Batch:
+        """Return samples of the nearest part at some places `(samples,)` as a batch, derived fields as in `batches`."""
+        batch: Batch = {"index": torch.from_numpy(self.nearest(part).index[places])}
+        for name in self.chosen:
+            values = self.some(part, places, name)
+            batch[name] = values.padded(torch.arange(len(values)))[0] if isinstance(values, Ragged) else values
+        return derive(batch, self.derived, self.seed, NO_EPOCH)
+
     def spread(self, part: Part, most: int) -> np.ndarray:
         """Return the places of at most `most` samples, (samples,), evenly spread over the nearest part."""
         return evenly(len(self.nearest(part)), most)
@@ -119,17 +135,26 @@ class Prepared:
     def columns(self, part: Part) -> Columns:
         """Return the prepared fields of the nearest part that are in memory, and the places `index` in the whole."""
         if part not in self._columns:
+            if isinstance(self.nearest(part).index, InGroups):
+                raise DataError(
+                    "this system looks at all samples at once, and these are read a few at a time",
+                    where=self.dataset.source,
+                    expected="one that learns from batches, such as mlp",
+                    found=f"{len(self.nearest(part)):,} samples on disk",
+                    remedy="choose such a system, or say --stream no if the memory suffices",
+                )
             held = {name: one for name in self.chosen if not (one := self.raw(part, name)).in_files}
             prepared = apply({name: self.preprocessing[name] for name in held}, held)
             self._columns[part] = {"index": torch.from_numpy(self.nearest(part).index), **prepared}
         return self._columns[part]
 
     def loader(self, seed: int, changes: Augmentation | None = None) -> EpochLoader:
-        """Return the shuffled batches of the training part, augmented as images are, or by changes of another kind."""
+        """Return the shuffled batches of the training part, augmented as images are, and then by further changes."""
         kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
         colours = self._colours(kinds)
         changed = self.settings.augment != "none" or self.windows is not None or colours is not None
-        augment = Augment(self.settings.augment, kinds, self.windows, colours) if changed else changes
+        moved = Augment(self.settings.augment, kinds, self.windows, colours) if changed else None
+        augment = InTurn((moved, changes)) if moved and changes else moved or changes
         more: dict[str, Any] = {"derived": self.derived, "kinds": kinds, "pieces": self.pieces}
         beside = {} if self.weights is None else {"weights": self.weights}
         return self._batches("train", self.settings.batch_size, seed, augment, beside, shuffle=True, **more)
@@ -218,6 +243,10 @@ class Prepared:
     ) -> EpochLoader:
         fields = {name: self.raw(part, name) for name in self.chosen}
         unpaired = tuple(name for name, one in fields.items() if not one.paired)
+        if isinstance(self.nearest(part).index, InGroups):
+            chosen = self.nearest(part).index.chosen
+            prepared = {name: (source, self.preprocessing[name]) for name, source in self.chosen.items()}
+            return GroupLoader(chosen, prepared, batch_size, seed, augment, shuffle, derived=more.get("derived"))
         together = {"index"} if len(unpaired) < len(fields) else set()  # of nothing that is paired there is no order
         files: dict[str, Any] = {name: one.values for name, one in fields.items() if one.in_files or pieces}
         own = {"index": torch.from_numpy(self.nearest(part).index)} if pieces else self.columns(part)

@@ -9,12 +9,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ganglion.data.preprocessing import Ragged
+from ganglion.data.preprocessing import Ragged, RatingPreprocessing
 from ganglion.errors import CheckpointError
 
 OF_USERS, OF_ITEMS = 5.0, 3.0
 """Ratings of 0 that a user and an item are given on top of their own, so that few of them say little."""
 ROUNDS = 10
+MOST_LEVELS = 21
+"""Levels that networks tell apart which see levels and not numbers."""
 
 
 @dataclass(frozen=True)
@@ -169,3 +171,24 @@ def like_the_known(answers: np.ndarray, places: np.ndarray, ratings: np.ndarray,
     within = with_all[places] + noise * np.eye(len(places))
     found: np.ndarray = mean + with_all @ np.linalg.solve(within, ratings - mean[places])
     return found
+
+
+def levels_of_scale(ratings: np.ndarray, scale: RatingPreprocessing) -> int:
+    """Return how many levels a scale has on which the closest two of some ratings (ratings,) are neighbours.
+
+    >>> levels_of_scale(np.array([0.5, 3.0, 3.5, 5.0]), RatingPreprocessing(lowest=0.5, highest=5.0, mean=3.0))
+    10
+    """
+    width = scale.highest - scale.lowest
+    closest = float(np.diff(np.unique(ratings)).min(initial=width))
+    return min(MOST_LEVELS, 1 + round(width / closest))
+
+
+def nearest_levels(ratings: np.ndarray, scale: RatingPreprocessing, levels: int) -> np.ndarray:
+    """Return the nearest of the levels 1, 2, ... of a scale to each of some ratings, (ratings,) both.
+
+    >>> nearest_levels(np.array([0.5, 3.1, 5.0]), RatingPreprocessing(lowest=0.5, highest=5.0, mean=3.0), 10).tolist()
+    [1.0, 6.0, 10.0]
+    """
+    places = (ratings - scale.lowest) / (scale.highest - scale.lowest)
+    return np.asarray((places.clip(0, 1) * (levels - 1)).round() + 1)

@@ -19,7 +19,7 @@ from ganglion.files import named
 from ganglion.inspect.representation import representation
 from ganglion.settings import at_least, settings, to_dict
 from ganglion.tasks.answers import Binary, Images, Rows
-from ganglion.tasks.questions import Given
+from ganglion.tasks.questions import FileName, Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.inputs import raw
 from ganglion.tasks.shared.picture_index import ENDING, PictureIndex, directions, nearest
@@ -41,11 +41,11 @@ class Search:
 
     inputs: Given
     """Image files that are asked about, or folders of them."""
-    among: str = "."
+    among: FileName = "."
     """Folder of pictures to search, with all folders in it."""
     count: Annotated[int, at_least(1)] = 9
     """Pictures to find for each."""
-    index: str | None = None
+    index: FileName | None = None
     """Folder that the codes are kept in, so that only pictures that changed are looked at again; the name of the folder
     of pictures with `.index` behind it when not given."""
 

@@ -37,7 +37,11 @@ def choose_device(name: str) -> torch.device:
     device(type='cpu')
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name == "cpu":
+            return torch.device(name)
+    if name == "cuda" and int(os.environ.get("LOCAL_WORLD_SIZE", 1)) > 1:
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # one for each process of this host
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganglion.core.team import Team
 from ganglion.errors import CheckpointError
 
 _TRAINING = threading.RLock()
@@ -60,9 +61,10 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def guarantees(device: torch.device, threads: int | None) -> dict[str, Any]:
+def guarantees(device: torch.device, threads: int | None, team: Team | None = None) -> dict[str, Any]:
     """Return what must be the same for the bits to be the same. How many workers load the data is not among it."""
-    return {
+    several = {} if team is None or team.exact else {"processes": team.size}
+    return several | {
         "torch": torch.__version__,
         "device": device.type,
         "processor": torch.cuda.get_device_name(device)
@@ -78,19 +80,20 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     >>> differences({"threads": 1}, {"threads": 2})
     ['not bit for bit: threads was 1 and is 2']
     """
+    then, now = ({"processes": 1, **one} for one in (then, now))
     changed = [name for name, value in then.items() if now.get(name) != value]
     return [f"not bit for bit: {name} was {then[name]} and is {now.get(name)}" for name in changed]
 
 
-def doubts(then: Any, device: torch.device, threads: int | None) -> list[str]:
+def doubts(then: Any, device: torch.device, threads: int | None, team: Team | None = None) -> list[str]:
     """Return what rules out that the bits of a run go on here, given what a checkpoint says of where it was made."""
-    now = guarantees(device, threads)
+    now = guarantees(device, threads, team)
     return differences(then if isinstance(then, dict) else dict.fromkeys(now), now)
 
 
-def require_same(then: Any, device: torch.device, threads: int | None, where: str) -> None:
+def require_same(then: Any, device: torch.device, threads: int | None, where: str, team: Team | None = None) -> None:
     """Raise `CheckpointError` if anything rules out that the bits of the checkpoint at `where` go on here."""
-    if found := doubts(then, device, threads):
+    if found := doubts(then, device, threads, team):
         raise CheckpointError(
             "the run cannot be continued bit for bit",
             where=where,

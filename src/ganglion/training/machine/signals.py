@@ -1,14 +1,23 @@
 """Signals that ask a process to stop: SIGINT (Ctrl-C), SIGTERM (job systems), SIGHUP (a closed terminal)."""
 
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+ECHO = 10.0
+"""Seconds within which a second signal is the first one again: a launcher passes on what the terminal has sent to all
+of its processes. It ends those that do not stop by itself."""
+_heard = -math.inf
+"""When the latest signal came."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -48,8 +57,14 @@ def stop_requests(raises: bool = False) -> Iterator[StopRequest]:
     request, owner = StopRequest(raises), os.getpid()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        for other in before:
-            signal.signal(other, _impatient(other))
+        global _heard
+        now, before_that, _heard = time.monotonic(), _heard, time.monotonic()
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            if now - before_that < ECHO:
+                return
+        else:
+            for other in before:
+                signal.signal(other, _impatient(other))
         if os.getpid() != owner:
             os.kill(os.getpid(), number)
             return

@@ -10,6 +10,7 @@ from ganglion.data.formats.abc.tunes import Tune, read_tune, split_tunes
 from ganglion.data.formats.text import read_text
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.files import files_below
 
 ENDING = ".abc"
 SAID = 3
@@ -23,7 +24,7 @@ def read_abc(path: Path, settings: DataSettings) -> Dataset:
 
 def read_abc_folder(folder: Path, settings: DataSettings) -> Dataset:
     """Read the tunes of all ABC files of a folder and of those in it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() == ENDING)
+    files = sorted(path for path in files_below(folder) if path.is_file() and path.suffix.lower() == ENDING)
     if not files:
         raise DataError("there are no tunes in this folder", where=str(folder), expected=f"files ending in {ENDING}")
     return _dataset(folder, files, settings)

@@ -1,6 +1,5 @@
 """Folders of films: files that move or folders of frames, a folder for each class or none, maybe in parts."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ganglion.data.formats.folder_layout import parts_of, readable
 from ganglion.data.formats.images.files import in_threads, is_image
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
+from ganglion.files import walked
 
 MOST_BYTES = 4 << 30
 """Of all frames together, which are held in memory."""
@@ -80,12 +80,11 @@ def find_clips(folder: Path) -> list[Path]:
     Whether the pictures of a folder are its frames or clips of their own, its first one says.
     """
     found: list[Path] = []
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        pictures = frame_files(Path(root))
-        videos = [Path(root, name) for name in names if name.lower().endswith(VIDEOS) and not name.startswith(".")]
+    for root, names in walked(folder):
+        pictures = frame_files(root)
+        videos = [root / name for name in names if name.lower().endswith(VIDEOS) and not name.startswith(".")]
         if pictures and not videos and not moves(pictures[0]):
-            found.append(Path(root))
+            found.append(root)
         else:
             found += [path for path in (*pictures, *videos) if not is_image(path.name) or moves(path)]
     return sorted(found, key=lambda path: (path.parent, in_order(path)))

@@ -16,7 +16,8 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Boxes, Field
 from ganglion.data.formats.files_together import read_together
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses, walk
-from ganglion.data.formats.images.files import in_threads, read_header
+from ganglion.data.formats.images.files import Header, in_threads, read_header
+from ganglion.data.formats.images.proposals import STEM, Proposals, find_proposals
 from ganglion.data.formats.text import read_text
 from ganglion.data.pixels import Range
 from ganglion.data.settings import DataSettings
@@ -54,7 +55,8 @@ def find_boxed(folder: Path) -> list[Path]:
         xml = sorted(path for path in place.glob("*.xml") if path.is_file())
         if xml and _holds(xml[0], b"<annotation"):
             return xml
-        coco = [path for path in sorted(place.glob("*.json")) if path.is_file() and _holds(path, b'"annotations"')]
+        files = (path for path in sorted(place.glob("*.json")) if path.is_file() and path.stem != STEM)
+        coco = [path for path in files if _holds(path, b'"annotations"')]
         if coco:
             return coco
     return []
@@ -104,12 +106,33 @@ def read_boxed(folder: Path, files: Sequence[Path], settings: DataSettings) -> D
         np.concatenate([one.classes for one in boxes.values()]).astype(int), minlength=len(names)
     ).tolist()
     notes.append("objects: " + ", ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True)))
-    made = partial(_field, boxes, names)
+    made = partial(_fields, boxes, names, _proposed(folder, sizes, notes))
     return in_parts(folder, found, paths, settings, notes, "boxes", made)
 
 
-def _field(boxes: Mapping[Path, Boxes], names: tuple[str, ...], paths: Sequence[Path], images: Any) -> Field:
-    return Field(kind="boxes", values=[boxes[path] for path in paths], names=names)
+def _proposed(folder: Path, sizes: Mapping[Path, Header], notes: list[str]) -> tuple[Mapping[Path, Boxes], str]:
+    """Return the proposals of each picture and the name of their file, if there is one in the folder."""
+    path = find_proposals(folder)
+    if path is None:
+        return {}, ""
+    field, said = Proposals(path).field(list(sizes), [(one.height, one.width) for one in sizes.values()])
+    notes += said
+    return dict(zip(sizes, field.values, strict=True)), path.name
+
+
+def _fields(
+    boxes: Mapping[Path, Boxes],
+    names: tuple[str, ...],
+    proposals: tuple[Mapping[Path, Boxes], str],
+    paths: Sequence[Path],
+    images: Any,
+) -> dict[str, Field]:
+    fields = {"boxes": Field(kind="boxes", values=[boxes[path] for path in paths], names=names)}
+    proposed, called = proposals
+    if proposed:
+        values = [proposed[path] for path in paths]
+        fields["proposals"] = Field(kind="boxes", values=values, names=("proposal",), called=called)
+    return fields
 
 
 def in_parts(
@@ -119,16 +142,16 @@ def in_parts(
     settings: DataSettings,
     notes: list[str],
     name: str,
-    make: Callable[[Sequence[Path], Any], Field],
+    make: Callable[[Sequence[Path], Any], Mapping[str, Field]],
 ) -> Dataset:
-    """Read pictures in the parts that the files say, with a field of what is known of each.
+    """Read pictures in the parts that the files say, with fields of what is known of each.
 
     Args:
         found: what the files say; its parts are by picture.
         paths: the file of each picture.
         notes: are added to.
-        name: of the field.
-        make: makes it of the files of pictures, in order, and of the images as they were read.
+        name: of the first of these fields.
+        make: makes them of the files of pictures, in order, and of the images as they were read.
 
     Raises `DataError` for a picture that is damaged.
     """
@@ -140,7 +163,7 @@ def in_parts(
     fields = [
         {
             "inputs": Field(kind="images", values=read["inputs"], pixels=ranges["inputs"]),
-            name: make([Path(path) for path in read[name]], read["inputs"]),
+            **make([Path(path) for path in read[name]], read["inputs"]),
         }
         if read
         else {}

@@ -13,14 +13,16 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
+from ganglion.data.formats.images.members import Member
 from ganglion.errors import DataError, GanglionError
-from ganglion.files import named, regular
+from ganglion.files import files_below, named, regular
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """Formats that are opened at all; other decoders of Pillow are never run on a user's files."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 UNREAD = {
     ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".jp2": "JPEG 2000", ".svg": "SVG",
+    ".ico": "icons", ".tga": "Targa", ".exr": "OpenEXR",
     ".psd": "Photoshop", ".cr2": "raw", ".nef": "raw", ".arw": "raw", ".dng": "raw",
 }  # fmt: skip
 """Endings of pictures that are not read, and what they are; any viewer saves them as PNG or JPEG."""
@@ -48,19 +50,22 @@ class Header:
     grey: bool
     deep: bool = False
     """Whether pixels are more than bytes: 16 bits, signed numbers or fractions."""
+    moves: bool = False
+    """Whether it has several frames, of which the first is the picture."""
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path | Member) -> Header:
     """Return upright size and colour of an image file without decoding it."""
     with opened(path) as image:
         width, height = image.size
         if _orientation(image) >= 5:
             width, height = height, width
-        return Header(height, width, _is_grey(image), _is_deep(image))
+        moves = bool(getattr(image, "is_animated", False))
+        return Header(height, width, _is_grey(image), _is_deep(image), moves)
 
 
 def decode(
-    source: Path | bytes,
+    source: Path | bytes | Member,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     *,
@@ -133,7 +138,7 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
     """Return paths with the image files of a folder, by name, in its place; raises `DataError` where it has none."""
     files: list[Path] = []
     for path in paths:
-        found = [child for child in named(path).rglob("*") if is_image(child.name)] if path.is_dir() else [path]
+        found = [child for child in files_below(named(path)) if is_image(child.name)] if path.is_dir() else [path]
         files += sorted(found)
         if not found:
             raise DataError(
@@ -172,11 +177,15 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 class opened:
     """An image file that is safe to decode, with every complaint of Pillow as one error that names the file."""
 
-    def __init__(self, source: Path | bytes) -> None:
+    def __init__(self, source: Path | bytes | Member) -> None:
         self.source = source
 
     def __enter__(self) -> Image.Image:
-        content = io.BytesIO(self.source) if isinstance(self.source, bytes) else regular(self.source)
+        content: io.BytesIO | Path
+        if isinstance(self.source, Path):
+            content = regular(self.source)
+        else:
+            content = io.BytesIO(self.source if isinstance(self.source, bytes) else self.source.read_bytes())
         try:
             self.image = Image.open(content, formats=FORMATS)
             pages = getattr(self.image, "n_frames", 1) if self.image.format == "TIFF" else 1
@@ -206,7 +215,7 @@ class opened:
 
     @property
     def _name(self) -> str:
-        return str(self.source) if isinstance(self.source, Path) else "image in memory"
+        return "image in memory" if isinstance(self.source, bytes) else str(self.source)
 
     def _too_large(self, found: str) -> DataError:
         return DataError(

@@ -15,6 +15,7 @@ from ganglion.data.digests import fingerprint
 from ganglion.data.fields import Boxes
 from ganglion.data.formats.folder_layout import Folder, readable, scan
 from ganglion.data.formats.images.files import Header, decode, in_threads, read_header
+from ganglion.data.formats.images.members import Member
 from ganglion.data.leaks import picture_leaks
 from ganglion.data.pixels import BYTES, WHITES, Range, find_range, said, to_pixels
 from ganglion.data.settings import DataSettings
@@ -76,7 +77,17 @@ class ImageFiles(Sequence):
         """Yield what tells each file apart from the others: its length and its beginning."""
         for path in self.paths:
             with path.open("rb") as file:
-                yield os.fstat(file.fileno()).st_size.to_bytes(8, "little") + file.read(DIGEST_BYTES)
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                yield size.to_bytes(8, "little") + file.read(DIGEST_BYTES)
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The number of the archive that each image lies in `(images,)`; None for files of their own."""
+        if not self.paths or not isinstance(self.paths[0], Member):
+            return None
+        numbers: dict[Path, int] = {}
+        return np.array([numbers.setdefault(one.archive, len(numbers)) for one in self.paths])
 
 
 def read_images(folder: Path, settings: DataSettings) -> Dataset:
@@ -105,6 +116,8 @@ def read_found(found: Folder, folder: Path, settings: DataSettings, answers: Ans
         if len(damaged) >= ENOUGH and not settings.allow_problems:
             break  # The error would name no more of them.
     _leave_out(found, damaged, settings)
+    if moving := sum(header.moves for header in headers):
+        found.notes.append(f"{moving} pictures move: their first frame is the picture")
     own_sizes = keep_sizes(headers, settings)
     size, channels = common_shape(headers, found.notes, own_sizes)
     deep = any(header.deep for header in headers)
@@ -123,7 +136,7 @@ def read_found(found: Folder, folder: Path, settings: DataSettings, answers: Ans
     else:
         inputs, test_inputs, pixels = _decoded(found, size, channels, deep, settings, str(folder))
     told = answers(found)
-    told.setdefault("findings", tuple(_leaks(found, headers, told)))
+    told["findings"] = (*_unread(found), *told.get("findings", _leaks(found, headers, told)))
     targets, *others = (told.get(name) for name in ("targets", "test_targets", "weights"))
     return Dataset.of(
         name=readable(folder.name),
@@ -137,6 +150,20 @@ def read_found(found: Folder, folder: Path, settings: DataSettings, answers: Ans
         validation=np.flatnonzero([path in found.validation for path in found.train]) if found.validation else None,
         **{**told, "test_targets": told.get("test_targets") if found.test else None},
     )
+
+
+def _unread(found: Folder) -> Iterator[Finding]:
+    """Say which pictures are left out since their format is not read."""
+    if found.unread:
+        yield Finding(
+            name="unread-pictures",
+            level="stop",
+            message=f"{len(found.unread)} pictures are of a format that is not read, and are left out",
+            measure="pictures",
+            value=float(len(found.unread)),
+            where=tuple(readable(str(path)) for path in found.unread[:3]),
+            remedy="save them as JPEG or PNG, or take them away; --allow-problems goes on without them",
+        )
 
 
 def _leaks(found: Folder, headers: Sequence[Header], told: dict[str, Any]) -> Iterator[Finding]:

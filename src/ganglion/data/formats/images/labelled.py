@@ -15,7 +15,7 @@ from ganglion.data.formats.images.label_tables import LabelTable, find_label_tab
 from ganglion.data.formats.roles import TARGET_NAMES, names_rows, only_counts
 from ganglion.data.formats.tables import Table, is_numeric, missing_in, read_table
 from ganglion.data.formats.tabular import types_of
-from ganglion.data.formats.targets import Targets, read_targets
+from ganglion.data.formats.targets import read_targets
 from ganglion.data.formats.weights import weights_in
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
@@ -257,8 +257,7 @@ def _told(found: Folder, every: list[Labels], names: list[str], settings: DataSe
     parts = [_cells([known[path] for path in paths], names) for paths in (found.train, found.test)]
     read = read_targets(parts[0], parts[1] if found.test else None, where=where, called=_few(names), task=settings.task)
     hot = len(names) > 1 and bool(read.labels)
-    flags = parts[0].ndim == 2 and not hot and bool(np.isin(parts[0], (0, 1)).all())
-    found.notes.append(_said(read, names, flags))
+    found.notes.append(read.note)
     weights = None
     if settings.weights is not None:
         cells = [table[settings.weights][row] for table, row in (known[path] for path in found.train)]
@@ -270,12 +269,6 @@ def _told(found: Folder, every: list[Labels], names: list[str], settings: DataSe
         "target_names": ("label",) if hot else tuple(names),
         "weights": weights,
     }
-
-
-def _said(read: Targets, names: list[str], flags: bool) -> str:
-    if not flags:
-        return read.note
-    return f"{_few(names)} are {len(names)} quantities of 0 and 1, several of which may be 1 at once (regression)"
 
 
 def _cells(rows: Sequence[tuple[Table, int]], names: list[str]) -> np.ndarray:

@@ -187,8 +187,10 @@ def _outlined(found: Found, picture: str, numbers: Mapping[str, int]) -> Drawn:
     )
 
 
-def _masks(objects: Mapping[Path, Drawn], names: tuple[str, ...], paths: Sequence[Path], images: Any) -> Field:
+def _masks(
+    objects: Mapping[Path, Drawn], names: tuple[str, ...], paths: Sequence[Path], images: Any
+) -> dict[str, Field]:
     own_sizes = isinstance(images, list) or (isinstance(images, ImageFiles) and images.size is None)
     size = None if own_sizes else sizes_of(images)[0]
     masks = DrawnMasks(tuple(paths), tuple(objects[path] for path in paths), size)
-    return Field(kind="masks", values=masks if isinstance(images, ImageFiles) else masks[:], names=names)
+    return {"masks": Field(kind="masks", values=masks if isinstance(images, ImageFiles) else masks[:], names=names)}

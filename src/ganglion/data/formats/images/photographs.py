@@ -34,6 +34,9 @@ class Photograph:
     exif: bytes = b""
     """When, where and how it was taken; what is upright now does not say that it lies on its side."""
 
+    deep: bool = False
+    """Whether its file has more than 8 bits a channel."""
+
     def kept(self, size: tuple[int, int] | None = None) -> dict[str, bytes]:
         """Return what a file made of this one keeps, as Pillow takes it.
 
@@ -56,9 +59,9 @@ def read_photograph(path: Path, raw: bool = False) -> Photograph:
     with opened(path) as image:
         upright = ImageOps.exif_transpose(image)
         exif = upright.info.get("exif", b"")
-        profile = image.info.get("icc_profile") or b""
+        profile, deep = image.info.get("icc_profile") or b"", image.mode.startswith(DEEP_MODES)
         clear = image.mode in CLEAR_MODES or "transparency" in image.info
-        if clear and not image.mode.startswith(DEEP_MODES):
+        if clear and not deep:
             rgba = np.array(upright.convert("RGBA"))
             pixels, alpha = rgba[..., :3], rgba[..., 3:]
             if image.mode in ("L", "LA", "La"):
@@ -68,7 +71,7 @@ def read_photograph(path: Path, raw: bool = False) -> Photograph:
             pixels, alpha = decode(path, raw=raw), None
     if profile[SPACE] != SPACES[pixels.shape[2]] or image.mode == "CMYK":
         profile = b""  # of other colours than these
-    return Photograph(pixels, alpha, profile, exif if isinstance(exif, bytes) else b"")
+    return Photograph(pixels, alpha, profile, exif if isinstance(exif, bytes) else b"", deep)
 
 
 def _opaque(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from ganglion.data.formats.folder_layout import PART_NAMES, folders_in, readable, uses
 from ganglion.data.formats.images.files import is_image
 from ganglion.errors import DataError
+from ganglion.files import files_below
 from ganglion.settings import unknown_name
 
 PAIRS = (("source", "target"), ("input", "output"), ("inputs", "outputs"), ("noisy", "clean"), ("low", "high"))
@@ -128,7 +129,7 @@ def _in_parts(found: dict[str, tuple[Path, Path]]) -> TwoFolders | None:
 
 def images_in(folders: Sequence[Path]) -> list[Path]:
     """Return the image files in folders and below them, in the order of their names. Raises `DataError` for none."""
-    found = [path for folder in folders for path in sorted(folder.rglob("*")) if is_image(path.name) and path.is_file()]
+    found = [path for folder in folders for path in files_below(folder) if is_image(path.name) and path.is_file()]
     if not found:
         raise DataError(
             "there are no images in this folder",

@@ -27,13 +27,13 @@ NAMES = re.compile(
 BUDDHIST = 543
 """Years that the Thai calendar is ahead."""
 MONTHS = (
-    "january jan januar jänner janvier enero ene gennaio gen janeiro januari",
+    "january jan januar jänner janvier enero ene gennaio janv gen janeiro januari",
     "february feb februar février fevrier fev févr febrero febbraio fevereiro februari",
     "march mar märz mrz mars marzo março maart mrt",
     "april apr avril avr abril aprile abr",
     "may mai mayo maggio maio mei",
     "june jun juni juin junio giugno junho",
-    "july jul juli juillet juil julio luglio julho",
+    "july jul juli juillet juil juill julio luglio julho",
     "august aug août aout agosto ago augustus",
     "september sep sept septembre septiembre settembre setembro set",
     "october oct oktober okt octobre octubre ottobre ott outubro out",

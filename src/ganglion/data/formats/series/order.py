@@ -10,12 +10,30 @@ from typing import final
 import numpy as np
 
 from ganglion.data.clock import Clock
-from ganglion.data.formats.series.dates import DAY, NAMES, Dates, read_clock, read_dates, read_numbers
+from ganglion.data.formats.series.dates import (
+    DAY,
+    MONTH_NUMBERS,
+    NAMES,
+    Dates,
+    plain,
+    read_clock,
+    read_dates,
+    read_numbers,
+)
 from ganglion.data.formats.tables import Table, is_numeric
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 
-DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
+DATE_PARTS = {
+    "year": "year yr yyyy jahr année annee an año ano anno jaar год 年",
+    "month": "month mon monat mois mes mês mese maand месяц 月",
+    "day": "day tag jour día dia giorno dag день 日",
+    "hour": "hour hr stunde heure hora ora uur час 时",
+    "minute": "minute minuto минута 分",
+    "second": "second sekunde seconde segundo secondo секунда 秒",
+}
+"""What columns of parts of a date are called, in small letters."""
+RANGES = {"year": (1000, 3000), "month": (1, 12), "day": (1, 31), "hour": (0, 24), "minute": (0, 60), "second": (0, 61)}
 COUNTERS = re.compile(r"^(id|no\.?|nr\.?|index|row|step|unnamed: 0|column 1|#|n|number|rownames?)$")
 HOURS = re.compile(r"^(hours?|hr|hrs|h|stunde|heure|hora|ora|时|時)$")
 """What columns of whole hours are called, in small letters."""
@@ -45,11 +63,10 @@ def find_times(table: Table, settings: DataSettings, notes: list[str]) -> Timed:
         DataError: some cells are no dates, they can be read in two ways, or rows without dates run backwards.
     """
     wanted = {*settings.columns, settings.target}
-    parts = [name for name in table.names if name.lower() in DATE_PARTS and is_numeric(_cells(table, name))]
-    if len(parts) > 1 and "year" in (name.lower() for name in parts) and not wanted & set(parts):
-        notes.append(f"dates from the columns {', '.join(parts)}")
-        seconds = _from_parts({name.lower(): _cells(table, name) for name in parts})
-        return Timed(_without_counters(table.without(parts), wanted, notes), ", ".join(parts), seconds)
+    names, parts = _date_parts(table)
+    if len(parts) > 1 and "year" in parts and not wanted & set(names):
+        notes.append(f"dates from the columns {', '.join(names)}")
+        return Timed(_without_counters(table.without(names), wanted, notes), ", ".join(names), _from_parts(parts))
     unread: list[str] = []
     for name in sorted(table.names, key=lambda name: NAMES.search(name.lower()) is None):
         if name in wanted:
@@ -68,6 +85,26 @@ def find_times(table: Table, settings: DataSettings, notes: list[str]) -> Timed:
         if called and not is_numeric(column):
             unread.append(name)
     return _without_calendar(table, unread, wanted, settings, notes)
+
+
+def _date_parts(table: Table) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return columns that each hold one part of the dates, by name and by what may stand in them, and their numbers."""
+    names: list[str] = []
+    parts: dict[str, np.ndarray] = {}
+    for name in table.names:
+        part = next((part for part, called in DATE_PARTS.items() if name.strip().lower() in called.split()), None)
+        if part is None or part in parts:
+            continue
+        column = _cells(table, name)
+        if not is_numeric(column):
+            months = MONTH_NUMBERS if part == "month" else {}
+            texts = [plain(str(cell)).rstrip(".") for cell in column]  # digits with zeros in front are texts, too
+            column = np.array([float(text) if text.isdecimal() else months.get(text, np.nan) for text in texts])
+        low, high = RANGES[part]
+        if ((column >= low) & (column <= high) & (column == np.round(column))).all():
+            names.append(name)
+            parts[part] = column
+    return names, parts
 
 
 def _without_calendar(
@@ -91,7 +128,8 @@ def _without_calendar(
         _refuse_backwards(table, name, [_digits(cell) for cell in _cells(table, name).tolist()], settings)
     kept = table.without(unread) if len(unread) < len(table.names) else table
     for name in kept.names:
-        if is_numeric(_cells(kept, name)) and name not in wanted and COUNTERS.match(name.lower()):
+        others = any(is_numeric(_cells(kept, other)) for other in kept.names if other != name)
+        if others and name not in wanted and _counts(kept, name, down=True):
             _refuse_backwards(kept, name, _cells(kept, name).tolist(), settings)
     return Timed(_without_counters(kept, wanted, notes), None, None)
 
@@ -206,19 +244,24 @@ def _from_parts(parts: dict[str, np.ndarray]) -> np.ndarray:
 
 def _without_counters(table: Table, wanted: set[str | None], notes: list[str]) -> Table:
     """Return the table without columns that only count its rows, whatever they are called."""
-    running = []
-    for name in table.names:
-        column = _cells(table, name)
-        if name not in wanted and is_numeric(column) and len(column) > 2:
-            steps = np.diff(column)
-            named = COUNTERS.match(name.lower()) is not None
-            if (np.abs(steps) == 1).all() and (steps == steps[0]).all() and (named or len(column) >= 20):
-                running.append(name)
+    running = [name for name in table.names if name not in wanted and _counts(table, name)]
     numeric = [name for name in table.names if is_numeric(_cells(table, name))]
     if not running or len(running) == len(numeric):
         return table
     notes.append(f"left out as counting the rows: {', '.join(running)}")
     return table.without(running)
+
+
+def _counts(table: Table, name: str, down: bool = False) -> bool:
+    """Whether a column counts the rows, in steps of one; or whether it counts them down, in any steps if called so."""
+    column = _cells(table, name)
+    if not is_numeric(column) or len(column) <= 2:
+        return False
+    steps, named = np.diff(column), COUNTERS.match(name.lower()) is not None
+    if down and named:
+        return bool((steps <= 0).all())
+    in_ones = bool((np.abs(steps) == 1).all() and (steps == steps[0]).all()) and (named or len(column) >= 20)
+    return in_ones and (not down or steps[0] < 0)
 
 
 def choose_series(table: Table, settings: DataSettings) -> Table:
@@ -286,12 +329,14 @@ def refuse_several(timed: Timed, seconds: np.ndarray, settings: DataSettings, no
             where=f"{timed.table.source}, column {' and '.join(keys)}",
             expected="one row for each time",
             found=f"{count} series: " + "; ".join(", ".join(options) for options in values),
-            remedy=f"choose one of them with --series {quote(example)}",
+            remedy=f"learn all with --key {quote(','.join(keys))}, or choose one with --series {quote(example)}",
         )
     times, counts = np.unique(seconds, return_counts=True)
     first = Clock.of(times).spelt(float(times[counts > 1][0])) if timed.on_calendar else f"{times[counts > 1][0]:g}"
     said = f"{again} dates occur more than once, {first} at first"
-    if again > max(1, FEW * len(seconds)) and not settings.allow_problems:
+    steps = np.diff(times)
+    is_clock = timed.on_calendar and len(steps) and steps.min() < DAY  # whose hours occur again once a year
+    if again > (max(1, FEW * len(seconds)) if is_clock else 0) and not settings.allow_problems:
         raise DataError(
             "the rows of this series are not one for each date",
             where=f"{timed.table.source}, {timed.dates}",

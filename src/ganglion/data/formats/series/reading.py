@@ -7,11 +7,16 @@ import numpy as np
 from ganglion.data.clock import Clock
 from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
+from ganglion.data.formats.series.dates import read_dates, read_numbers
 from ganglion.data.formats.series.order import choose_series, find_times, refuse_several
-from ganglion.data.formats.tables import Table, is_numeric, read_table
+from ganglion.data.formats.series.panel import is_panel, read_panel
+from ganglion.data.formats.series.rows import chosen_columns, filled, known_rows
+from ganglion.data.formats.tables import read_table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
+FEWEST_TIMES = 3
+"""Columns called as times follow each other that are taken for times."""
 COARSE = 1e-3
 """Share of a column's spread that single precision may cost before a series is told apart in double precision."""
 
@@ -21,12 +26,17 @@ def read_series(path: Path, settings: DataSettings) -> Dataset:
 
     A missing value stays missing, so that nobody takes it for a measurement; rows before the first complete one are
     left out, and rows at the end whose target is still missing are what is to be forecast. Columns are those asked
-    for, or all numeric ones that are no dates and do not count the rows.
+    for, or all numeric ones that are no dates and do not count the rows. Where several series, or columns known in
+    advance, are asked for, they are a panel.
     """
+    if is_panel(settings):
+        return read_panel(path, settings)
     table = read_table(path, settings)
     notes = list(table.notes)
     timed = find_times(choose_series(table, settings), settings, notes)
-    names = _chosen(timed.table, settings, notes)
+    names = chosen_columns(timed.table, settings, notes)
+    if timed.seconds is None and not settings.columns:
+        _refuse_wide(names, path)
     values = np.stack([timed.table[name] for name in names], axis=1)  # (time, columns)
     seconds = timed.seconds
     if seconds is not None:
@@ -57,28 +67,18 @@ def read_series(path: Path, settings: DataSettings) -> Dataset:
     )
 
 
-def _chosen(table: Table, settings: DataSettings, notes: list[str]) -> list[str]:
-    """Return the columns of the series; the one to forecast is among them."""
-    if settings.columns:
-        names = list(dict.fromkeys([*settings.columns, *([settings.target] if settings.target else [])]))
-        for name in names:
-            table[name]
-    else:
-        names = [name for name in table.names if is_numeric(table[name])]
-        words = [name for name in table.names if name not in names]
-        if words:
-            notes.append(f"left out as text: {', '.join(words)}")
-        if settings.target:
-            table[settings.target]
-    text = [name for name in names if not is_numeric(table[name])]
-    if text or not names:
+def _refuse_wide(names: list[str], path: Path) -> None:
+    """Raise where the names of the columns are times, so that each row holds a series."""
+    years = np.array([float(name) if name.isdigit() else np.nan for name in names])
+    found = read_numbers(years, True) if np.isfinite(years).all() else read_dates(names)
+    if len(names) >= FEWEST_TIMES and found is not None and (np.diff(found.seconds) > 0).all():
         raise DataError(
-            "a series must be numbers",
-            where=table.source,
-            found=f"text in {', '.join(text)}" if text else f"only text: {', '.join(table.names)}",
-            remedy="choose numeric columns with --columns",
+            "the columns of this table are times, and its rows are series",
+            where=str(path),
+            expected="a row for each time, and a column for each series",
+            found=f"columns from {names[0]!r} to {names[-1]!r}",
+            remedy="turn the table round, or choose columns with --columns if each of them is a series all the same",
         )
-    return names
 
 
 def _note_order(order: np.ndarray, notes: list[str]) -> None:
@@ -109,17 +109,15 @@ def _known_rows(
             where=f"{path}, column {', '.join(empty)}",
             remedy="leave it out with columns",
         )
-    judged = ~missing[:, names.index(target) if target in names else 0]
-    ahead = int(judged[::-1].argmax())
-    values, missing = values[: len(values) - ahead], missing[: len(missing) - ahead]
-    seen = np.maximum.accumulate(~missing, axis=0).all(axis=1)
-    if not seen.any():
+    span = known_rows(values, names, target)
+    if span is None:
         raise DataError(
             "no row of this series comes after a value of every column",
             where=str(path),
             remedy="choose fewer --columns",
         )
-    start = int(seen.argmax())
+    start, ahead = span
+    values, missing = values[: len(values) - ahead], missing[: len(missing) - ahead]
     if start:
         values[start] = filled(values)[start]  # what was known by then
         notes.append(f"{start} rows before the first complete one left out")
@@ -136,9 +134,3 @@ def _fingerprint(values: np.ndarray) -> str:
     single = whole.astype(np.float32)
     lost = np.abs(single - whole).max(axis=0, initial=0)
     return fingerprint(single if (lost <= COARSE * whole.std(axis=0)).all() else whole)
-
-
-def filled(values: np.ndarray) -> np.ndarray:
-    """Return `(time, columns)` with the last known value where one is missing."""
-    latest = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))[:, None]), axis=0)
-    return np.take_along_axis(values, latest, axis=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ganglion.errors import DataError
-from ganglion.files import named, read_bytes
+from ganglion.files import files_below, named, read_bytes
 
 WAVES = (".wav", ".wave")
 PACKED = {
@@ -50,7 +50,7 @@ def sound_files(path: Path) -> list[Path]:
     """Return a file, or all files of sound in a folder by name; raises `DataError` where it has none."""
     if not named(path).is_dir():
         return [path]
-    found = sorted(child for child in path.rglob("*") if is_sound(child.name))
+    found = sorted(child for child in files_below(path) if is_sound(child.name))
     if not found:
         raise DataError("there are no sounds in this folder", where=str(path), expected="files that end in .wav")
     return found

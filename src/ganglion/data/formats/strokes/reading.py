@@ -16,6 +16,7 @@ from ganglion.data.formats.strokes.svg import read_svg
 from ganglion.data.settings import DataSettings
 from ganglion.data.strokes import moves_of
 from ganglion.errors import DataError
+from ganglion.files import files_below
 
 ARRAYS, OBJECTS, SVG = (".npz", ".npy"), (".ndjson", ".jsonl", ".json"), ".svg"
 ENDINGS = (*ARRAYS, *OBJECTS, SVG)
@@ -60,7 +61,7 @@ def read_drawing_folder(folder: Path, settings: DataSettings) -> Dataset:
 
     Of files of drawings, the words within are taken, or where there are none the names of the files.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*OBJECTS, SVG) and path.is_file())
+    files = sorted(path for path in files_below(folder) if path.suffix.lower() in (*OBJECTS, SVG) and path.is_file())
     if not files:
         raise DataError(
             "this folder holds no drawings",

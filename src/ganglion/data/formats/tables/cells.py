@@ -1,117 +1,36 @@
 """The cells of a file, column by column and block by block, so that a large file does not fill the memory as text."""
 
 import csv
-import re
+import io
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
+from ganglion.data.formats.tables.column import Column
+from ganglion.data.formats.tables.cutting import PRINTED, cut
 from ganglion.data.formats.tables.dialect import Dialect
 from ganglion.errors import DataError
 
 ROWS_PER_BLOCK = 1 << 15
+FIRST_BLOCK, BLOCK = 1 << 16, 1 << 21
+"""Bytes that are cut into cells together."""
 LONGEST_LINE = 4 << 20
 LONGEST_CELL = 1 << 17
-LONGEST_PACKED = 24
-"""Characters of the longest cell of a block that is kept as an array of bytes."""
 MOST_COLUMNS = 10_000
-MOST_KNOWN = 200_000
-"""Different cells of a column that are remembered, so that each is kept once."""
-VARIETY = 10_000
-"""Cells by which it is judged whether a column has few different ones."""
-MANY = 1_000
-PLAIN = np.zeros(256, dtype=bool)
-"""Bytes that plain numbers are made of."""
-PLAIN[[0, *b"0123456789.-"]] = True
-LARGEST_EXACT = 2.0**53
-"""Up to here a number tells every whole one from the next."""
-GROUPED = re.compile(rb"-?[1-9]\d{0,2}\.\d{3}")
-"""A number whose point may group its digits as well as part them from a fraction."""
 
 
-class Column:
-    """The cells of one column."""
+def lines_of(file: TextIO, path: Path, before: int = 0) -> Iterator[str]:
+    """Yield the lines of a file, none of which may fill the memory.
 
-    def __init__(self) -> None:
-        self._blocks: list[np.ndarray | list[str]] = []
-        self._known: dict[str, str] = {}
-
-    def add(self, cells: Sequence[str]) -> None:
-        """Add some rows, as bytes where they are short and ASCII, otherwise with equal cells kept once."""
-        if max(map(len, cells)) <= LONGEST_PACKED and all(map(str.isascii, cells)):
-            self._blocks.append(np.array(cells, dtype=np.bytes_))
-        else:
-            self._blocks.append([self._known.setdefault(cell, cell) for cell in cells])
-
-    def texts(self) -> list[str]:
-        """Return all cells without spaces around them; of those that recur only one is kept."""
-        known: dict[str | bytes, str] = {}
-        texts: list[str] = []
-        for block in self._blocks:
-            if len(known) > MOST_KNOWN:
-                known = {}
-            for cell in block if isinstance(block, list) else block.tolist():
-                if cell not in known:
-                    known[cell] = (cell if isinstance(cell, str) else cell.decode()).strip()
-                texts.append(known[cell])
-        return texts
-
-    def plain(self, missing: Collection[str] = (), points: bool = True) -> np.ndarray | None:
-        """Return numbers `(rows,)` if all cells are digits with points and minus signs that nothing else could mean.
-
-        Zeros in front, points that may group digits, more digits than a number holds, words for missing
-        values, or few different cells of which some may be codes, are left to a closer look.
-
-        Args:
-            missing: Words that stand for a missing value.
-            points: Whether points may part numbers from their fractions.
-        """
-        blocks = [block for block in self._blocks if not isinstance(block, list)]
-        if not blocks or len(blocks) < len(self._blocks) or len(set(blocks[0][:VARIETY].tolist())) < MANY:
-            return None
-        numbers = [word.encode() for word in missing if word.isascii() and any(map(str.isdigit, word))]
-        if numbers and any(np.isin(block, numbers).any() for block in blocks):
-            return None
-        if any(b"." in block.tobytes() for block in blocks) and not (points and _have_fractions(blocks)):
-            return None
-        found = []
-        for block in blocks:
-            values = _plain(block)
-            if values is None:
-                return None
-            found.append(values)
-        return np.concatenate(found)
-
-
-def _have_fractions(blocks: Sequence[np.ndarray]) -> bool:
-    """Whether a point in some cell can part a number from nothing but its fraction."""
-    return any(b"." in cell and not GROUPED.fullmatch(cell) for block in blocks for cell in block.tolist())
-
-
-def _plain(block: np.ndarray) -> np.ndarray | None:
-    cells = block.view(np.uint8).reshape(len(block), -1)
-    if not PLAIN[cells].all():
-        return None
-    padded = np.pad(cells, ((0, 0), (0, 3)))
-    minus = padded[:, 0] == ord("-")
-    first, second = (np.where(minus, padded[:, place + 1], padded[:, place]) for place in (0, 1))
-    if ((first == ord("0")) & (second >= ord("0")) & (second <= ord("9"))).any():
-        return None
-    try:
-        values: np.ndarray = block.astype(np.float64)
-    except ValueError:
-        return None
-    return None if (np.abs(values) > LARGEST_EXACT).any() else values
-
-
-def lines_of(file: TextIO, path: Path) -> Iterator[str]:
-    """Yield the lines of a file, none of which may fill the memory."""
-    number = 0
-    while line := file.readline(LONGEST_LINE):
-        number += 1
+    Args:
+        before: Lines that stand before these.
+    """
+    for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), ""), start=before + 1):
         if len(line) == LONGEST_LINE:
             raise DataError(
                 "this table has a line that is too long",
@@ -134,10 +53,18 @@ class Rows:
 
     def __iter__(self) -> Iterator[tuple[list[str], int]]:
         for row in self._reader:
-            if len(row) > MOST_COLUMNS or sum(map(len, row)) > LONGEST_CELL:
-                _refuse_monsters(row, f"{self._path}, line {self.line}")
-            if row and (row[0].strip() or any(cell.strip() for cell in row)):
+            if len(row) > MOST_COLUMNS:
+                raise _monster(row, f"{self._path}, line {self.line}")
+            if row and (row[0].strip() or any(map(str.strip, row))):
                 yield row, self.line
+
+    def blocks(self) -> Iterator[tuple[list[list[str]], np.ndarray]]:
+        """Yield many rows at a time, and the lines that they end at `(rows,)`."""
+        reader = self._reader
+        while numbered := [(row, reader.line_num) for row in islice(reader, ROWS_PER_BLOCK)]:
+            kept = [one for one in numbered if one[0] and (one[0][0].strip() or any(map(str.strip, one[0])))]
+            lines = np.fromiter((line for _, line in kept), dtype=np.int32, count=len(kept))
+            yield [row for row, _ in kept], lines + np.int32(self._skipped)
 
     @property
     def line(self) -> int:
@@ -145,35 +72,85 @@ class Rows:
         return int(self._reader.line_num) + self._skipped
 
 
-def columns_of(
-    rows: Iterator[tuple[list[str], int]], names: Sequence[str], path: Path
-) -> tuple[list[Column], np.ndarray]:
-    """Return the columns of all rows, and the line each row ends at `(rows,)`.
+class Columns:
+    """The columns of a file, as its rows are read."""
 
-    Raises `DataError` for a row that has not as many cells as there are names.
+    def __init__(self, names: Sequence[str], header: int, path: Path) -> None:
+        self.columns = [Column() for _ in names]
+        self._names, self._header, self._path = names, header, path
+        self._lines: list[np.ndarray] = []
+
+    @property
+    def lines(self) -> np.ndarray:
+        """The line that each row ends at `(rows,)`."""
+        return np.concatenate([np.empty(0, dtype=np.int32), *self._lines])
+
+    def read(self, rows: Rows) -> None:
+        """Read rows that the dialect cuts. Raises `DataError` for one that has not as many cells as there are names."""
+        width = len(self._names)
+        for block, lines in rows.blocks():
+            skipped, self._header = min(self._header, len(block)), max(0, self._header - len(block))
+            block, lines = block[skipped:], lines[skipped:]
+            if not block:
+                continue
+            if set(map(len, block)) != {width}:
+                block = [row if len(row) == width else _without_ends(row, width) for row in block]
+                for row, line in zip(block, lines.tolist(), strict=True):
+                    if len(row) != width:
+                        raise _ragged(row, line, self._names, self._path)
+            for column, cells in zip(self.columns, zip(*block, strict=True), strict=True):
+                column.add(cells)
+            self._lines.append(lines)
+
+    def read_plain(self, encoding: str, dialect: Dialect, skipped: int) -> bool:
+        """Read a file without quotation marks block by block; return whether that was possible.
+
+        Lines of plain letters are cut at once. All others are cut as the dialect has it.
+        """
+        line = 0
+        with self._path.open("rb") as file:
+            while block := file.read(BLOCK if line else FIRST_BLOCK):
+                block += file.readline(LONGEST_LINE)
+                if not block.endswith(b"\n") and file.read(1):
+                    return False  # a line that is too long, or lines that end in another way
+                cells = cut(block, dialect.delimiter, len(self._names)) if line else None
+                if cells is None:
+                    lines = io.StringIO(
+                        block.decode(encoding if not line else encoding.removesuffix("-sig")), newline=""
+                    )
+                    rows = Rows(
+                        islice(lines_of(lines, self._path, line), 0 if line else skipped, None),
+                        dialect,
+                        self._path,
+                        line or skipped,
+                    )
+                    self.read(rows)
+                    line = rows.line
+                else:
+                    count = len(cells[0])
+                    self._lines.append(np.arange(line + 1, line + 1 + count, dtype=np.int32))
+                    for column, part in zip(self.columns, cells, strict=True):
+                        column.add(part)
+                    line += count
+        return True
+
+
+def is_plain(encoding: str, dialect: Dialect) -> bool:
+    """Whether lines of plain letters may be cut at the bytes of an encoding: ASCII is a part of it, and never else.
+
+    >>> is_plain("cp1252", Dialect(",")), is_plain("utf-16", Dialect(",")), is_plain("utf-8", Dialect(" "))
+    (True, False, False)
+    >>> is_plain("iso2022_jp", Dialect(","))  # whose bytes mean other letters behind a sign that switches
+    False
     """
-    width = len(names)
-    columns = [Column() for _ in names]
-    numbers: list[int] = []
-    block: list[list[str]] = []
-    for row, line in rows:
-        if len(row) != width:
-            row = _without_ends(row, width)
-        if len(row) != width:
-            raise _ragged(row, line, names, path)
-        block.append(row)
-        numbers.append(line)
-        if len(block) == ROWS_PER_BLOCK:
-            _add(columns, block)
-            block = []
-    if block:
-        _add(columns, block)
-    return columns, np.array(numbers, dtype=np.int64)
-
-
-def _add(columns: list[Column], block: list[list[str]]) -> None:
-    for column, cells in zip(columns, zip(*block, strict=True), strict=True):
-        column.add(cells)
+    printed = PRINTED + b"\r\n\t"
+    return (
+        dialect.delimiter.isascii()
+        and dialect.delimiter != " "
+        and not dialect.escaped
+        and not encoding.startswith("iso2022")
+        and (printed.decode(encoding, "replace") == printed.decode())
+    )
 
 
 def width_of(rows: Sequence[list[str]]) -> int:
@@ -188,27 +165,20 @@ def _without_ends(row: list[str], width: int) -> list[str]:
     return row[:-1] if len(row) == width + 1 and not row[-1].strip() else row
 
 
-def _refuse_monsters(row: list[str], where: str) -> None:
-    if len(row) > MOST_COLUMNS:
-        raise DataError(
-            "this table has too many columns",
-            where=where,
-            expected=f"at most {MOST_COLUMNS:,}",
-            found=f"{len(row):,}",
-            remedy="save numbers as a plain array with numpy.save",
-        )
-    if sum(map(len, row)) > LONGEST_CELL and (longest := max(map(len, row))) > LONGEST_CELL:
-        raise DataError(
-            "this table has a cell that is too long",
-            where=f"{where}, column {max(range(len(row)), key=lambda place: len(row[place])) + 1}",
-            expected=f"at most {LONGEST_CELL:,} characters",
-            found=f"{longest:,}",
-            remedy="look for a quotation mark that is not closed",
-        )
+def _monster(row: list[str], where: str) -> DataError:
+    return DataError(
+        "this table has too many columns",
+        where=where,
+        expected=f"at most {MOST_COLUMNS:,}",
+        found=f"{len(row):,}",
+        remedy="save numbers as a plain array with numpy.save",
+    )
 
 
 def _ragged(row: list[str], line: int, names: Sequence[str], path: Path) -> DataError:
     width = len(names)
+    if len(row) > MOST_COLUMNS:
+        return _monster(row, f"{path}, line {line}")
     column = min(len(row), width) + 1
     name = f" ({names[column - 1]!r:.60})" if column <= width and names[column - 1] else ""
     return DataError(

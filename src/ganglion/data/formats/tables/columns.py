@@ -1,16 +1,18 @@
 """Columns of cells as numbers or texts: one reading where the evidence leaves one, a doubt where it leaves two."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import Literal
 
 import numpy as np
 
+from ganglion.data.formats.tables.column import Plain
 from ganglion.data.formats.tables.evidence import Evidence
 from ganglion.data.formats.tables.spelling import Style, is_currency
 from ganglion.data.formats.tables.table import few
-from ganglion.data.formats.tables.words import OFTEN, OFTEN_SHARE
+from ganglion.data.formats.tables.words import OFTEN, OFTEN_SHARE, named_for_missing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
@@ -30,6 +32,10 @@ class Read:
     doubt: DataError | None = None
     words: frozenset[str] = frozenset()
     """Words among texts that stand for a missing value, unless they are labels."""
+    proven: str = ""
+    """The decimal sign, where plain numbers leave no doubt of it."""
+    measures: bool = False
+    """Its numbers are written as quantities are, in a unit or in groups of digits, and so name nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Place:
 
     name: str
     source: str
-    lines: Sequence[int]
+    lines: np.ndarray
+    """The line of the file that each row ends at `(rows,)`."""
     delimiter: str
     proven: frozenset[str]
     """Decimal signs that the columns of the file prove."""
@@ -51,11 +58,19 @@ class Place:
         return f"{self.source}, column {self.name!r}"
 
 
-def read_column(cells: Sequence[str], evidence: Evidence, place: Place) -> Read:
+def plain_numbers(plain: Plain, place: Place) -> Read:
+    """Return a column of numbers that nothing else could mean."""
+    said = _said_missing(Evidence(Counter(), plain.missing), place, plain.first.__getitem__)
+    if plain.decimal == ",":
+        said = (*said, f"column {place.name!r}: {Style(',')}")
+    return Read(plain.values, said, proven=plain.decimal if np.nan_to_num(plain.values % 1).any() else "")
+
+
+def read_column(cells: np.ndarray, evidence: Evidence, place: Place) -> Read:
     """Return a column as numbers or texts.
 
     Args:
-        cells: All cells without spaces around them.
+        cells: All cells `(rows,)`, as objects, without spaces around them.
         evidence: What they say about themselves.
     """
     if place.wanted == "text":
@@ -63,7 +78,7 @@ def read_column(cells: Sequence[str], evidence: Evidence, place: Place) -> Read:
     if not evidence.numbers and (not evidence.strange or place.wanted == "number") and not evidence.infinite:
         if evidence.strange:
             return _doubtful(cells, evidence, place, evidence.strange)
-        return Read(np.full(len(cells), np.nan), _said_missing(cells, evidence, place))
+        return Read(np.full(len(cells), np.nan), _said_missing(evidence, place, _first_in(cells)))
     if not evidence.numbers:
         return _texts(cells, evidence, place)
     if evidence.strange:
@@ -74,17 +89,17 @@ def read_column(cells: Sequence[str], evidence: Evidence, place: Place) -> Read:
     return _texts(cells, evidence, place, reason) if reason else _numbers(cells, evidence, place)
 
 
-def _numbers(cells: Sequence[str], evidence: Evidence, place: Place) -> Read:
+def _numbers(cells: np.ndarray, evidence: Evidence, place: Place) -> Read:
     units = evidence.units
     if len(units) > 1 and not (len(units - {""}) == 1 and is_currency(*(units - {""}))):
         return _doubtful(cells, evidence, place, [_first_of(unit, evidence) for unit in sorted(units)], units=True)
     style = _style(evidence, place)
     if isinstance(style, DataError):
-        return Read(np.array([cell or None for cell in cells], dtype=object), doubt=style)
+        return Read(_or_none(cells), doubt=style)
     values = {text: number.value(style) for text, number in evidence.numbers.items()}
     values |= {text: float(text) for text in evidence.infinite}
     values |= dict.fromkeys(evidence.missing, float("nan"))
-    notes = list(_said_missing(cells, evidence, place))
+    notes = list(_said_missing(evidence, place, _first_in(cells)))
     if (
         any(style.thousands and not number.core.isdigit() for number in evidence.numbers.values())
         or style.decimal == ","
@@ -95,7 +110,9 @@ def _numbers(cells: Sequence[str], evidence: Evidence, place: Place) -> Read:
     owed = next((text for text in evidence.numbers if text.startswith("(")), None)
     if owed:
         notes.append(f"column {place.name!r}: brackets mean minus, as in {owed!r}")
-    return Read(np.array([values[cell] for cell in cells], dtype=np.float64), tuple(notes))
+    read = np.fromiter(map(values.__getitem__, cells), dtype=np.float64, count=len(cells))
+    grouped = style.thousands and any(not number.core.isdigit() for number in evidence.numbers.values())
+    return Read(read, tuple(notes), measures=bool(grouped or units - {""} or owed))
 
 
 def _first_of(unit: str, evidence: Evidence) -> str:
@@ -178,51 +195,62 @@ def _written_as(decimal: str, evidence: Evidence) -> str:
     return next(own, "")
 
 
-def _texts(cells: Sequence[str], evidence: Evidence, place: Place, reason: str = "") -> Read:
+def _texts(cells: np.ndarray, evidence: Evidence, place: Place, reason: str = "") -> Read:
     """Return a column as texts; blank cells are missing, and so are words for that unless they occur often."""
     notes = [f"column {place.name!r} is text: {reason}"] if reason else []
     present = {text.lower() for text in evidence.counts}
     if place.wanted is None and present and present <= BOOLEANS:
         spelt = {text: text.capitalize() for text in evidence.counts}
-        cells = [spelt.get(cell, cell) for cell in cells]
-    values = np.array([cell or None for cell in cells], dtype=object)
+        cells = np.array([spelt.get(cell, cell) for cell in cells], dtype=object)
+    values = _or_none(cells)
+    asked = named_for_missing(place.settings)
     if place.wanted == "text":
-        return Read(values, tuple(notes))
+        return Read(values, tuple(notes), words=frozenset(text for text in evidence.missing if text.lower() in asked))
     often = max(OFTEN, OFTEN_SHARE * len(cells))
-    asked = place.settings.missing is not None
-    named = {text: count for text, count in evidence.missing.items() if text}
-    words = frozenset(text for text, count in named.items() if count < often or asked)
-    kept = [text for text in named if text not in words]
+    usual = {text: count for text, count in evidence.missing.items() if text}
+    words = frozenset(text for text, count in usual.items() if count < often or text.lower() in asked)
+    kept = [text for text in usual if text not in words]
     if kept:
         notes.append(
             f"column {place.name!r}: {few(kept)} occurs often enough to be one of its texts; "
             f"--missing {quote(kept[0])} makes it a missing value"
         )
-    return Read(values, (*notes, *_said_missing(cells, evidence, place, words)), words=words)
+    return Read(values, (*notes, *_said_missing(evidence, place, _first_in(cells), words)), words=words)
 
 
 def _said_missing(
-    cells: Sequence[str], evidence: Evidence, place: Place, words: frozenset[str] | None = None
+    evidence: Evidence, place: Place, first: Callable[[str], int], words: frozenset[str] | None = None
 ) -> tuple[str, ...]:
     """Return a note on the words, not the blank cells, that count as missing."""
     texts = [text for text in evidence.missing if text and (words is None or text in words)]
     if not texts:
         return ()
-    return (f"column {place.name!r}: missing where it says {evidence.said(texts, cells, place.lines)}",)
+    return (f"column {place.name!r}: missing where it says {evidence.said(texts, first, place.lines)}",)
 
 
-def _doubtful(
-    cells: Sequence[str], evidence: Evidence, place: Place, texts: Sequence[str], units: bool = False
-) -> Read:
+def _or_none(cells: np.ndarray) -> np.ndarray:
+    """Return texts `(rows,)` with None where they are blank."""
+    blank = cells == ""
+    if blank.any():
+        cells = cells.copy()
+        cells[blank] = None
+    return cells
+
+
+def _first_in(cells: np.ndarray) -> Callable[[str], int]:
+    """Return what says in which row a text stands first."""
+    return lambda text: int(np.argmax(cells == text))
+
+
+def _doubtful(cells: np.ndarray, evidence: Evidence, place: Place, texts: Sequence[str], units: bool = False) -> Read:
     """Return a column that nobody can use until the user says what it is."""
     count, total = sum(evidence.counts[text] for text in texts), sum(evidence.counts.values())
-    rare = min(texts, key=lambda text: evidence.counts[text])
     usual, name = max(texts, key=lambda text: evidence.counts[text]), quote(place.name)
     doubt = DataError(
         "a column of numbers has several units" if units else "a column of numbers has cells that are none",
         where=place.where,
         expected="numbers of one unit" if units else f"numbers, as in {total - count} of {total} cells",
-        found=evidence.said(texts, cells, place.lines) if not units else few([usual, rare]),
+        found=evidence.said(texts, _first_in(cells), place.lines) if not units else few(texts),
         remedy="give numbers, or nothing where one is missing"
         if place.wanted == "number"
         else (
@@ -230,4 +258,4 @@ def _doubtful(
             f"or leave the column out with --drop {name}"
         ),
     )
-    return Read(np.array([cell or None for cell in cells], dtype=object), doubt=doubt)
+    return Read(_or_none(cells), doubt=doubt)

@@ -1,22 +1,27 @@
 """Tables of text, with whatever separates their cells: the evidence of the whole file decides how they are read."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from ganglion.data.formats.tables.cells import (
+    BLOCK,
     LONGEST_CELL,
-    Column,
+    Columns,
     Rows,
-    columns_of,
+    is_plain,
     lines_of,
     unreadable_row,
     width_of,
 )
-from ganglion.data.formats.tables.columns import ColumnType, Place, Read, read_column
+from ganglion.data.formats.tables.column import Column
+from ganglion.data.formats.tables.columns import ColumnType, Place, Read, plain_numbers, read_column
 from ganglion.data.formats.tables.dialect import (
     DELIMITERS,
     Dialect,
@@ -38,6 +43,8 @@ MOST_BYTES = 2 << 30
 """Largest file of text that is read as a table."""
 FIRST_LINES = 1000
 """Lines by which the dialect and the header are found; all others must fit to them."""
+JSON_START = re.compile(r'[\[{]\s*[\[{"]')
+MARKUP = ("<!doctype", "<html", "<?xml", "<table")
 csv.field_size_limit(LONGEST_CELL)
 
 
@@ -53,21 +60,21 @@ def read_csv(path: Path, settings: DataSettings, types: Mapping[str, ColumnType]
     try:
         with path.open(encoding=encoding, newline="") as file:
             first = list(islice(lines_of(file, path), FIRST_LINES))
+        _refuse_markup(first, path)
         skipped, dialect, commented = _dialect(first, path, settings)
-        whole = _fitting(path, encoding, skipped, dialect, settings)
+        marked = _has_marks(path, encoding, skipped)
+        whole = _fitting(path, encoding, skipped, dialect, settings) if marked else dialect
         names, header, notes = _names(first[skipped:], whole, commented, path, settings)
-        with path.open(encoding=encoding, newline="") as file:
-            rows = iter(Rows(_after(lines_of(file, path), skipped), whole, path, skipped))
-            columns, lines = _columns(islice(rows, header, None), names, path)
+        columns, lines = _columns(path, encoding, skipped, whole, header, names, marked and whole.quoted)
     except OSError as error:
         raise unreadable(path, error) from error
     kind = f"{DELIMITERS.get(whole.delimiter, repr(whole.delimiter))}-separated {found.said} text"
-    if not whole.quoted:
+    if not whole.quoted or settings.quoting == "no":
         notes.append("quotation marks are taken as they stand")
     notes += filter(None, [found.reason])
     if as_text:
         types = dict.fromkeys(names, "text")
-    read = _typed(columns, names, Place("", str(path), lines.tolist(), whole.delimiter, frozenset(), settings), types)
+    read = _typed(columns, names, Place("", str(path), lines, whole.delimiter, frozenset(), settings), types)
     return Table(
         names=tuple(names),
         columns=tuple(one.values for one in read),
@@ -76,8 +83,25 @@ def read_csv(path: Path, settings: DataSettings, types: Mapping[str, ColumnType]
         notes=(f"{kind} {notes[0]}", *notes[1:], *chain.from_iterable(one.notes for one in read)),
         doubts={name: one.doubt for name, one in zip(names, read, strict=True) if one.doubt is not None},
         words={name: one.words for name, one in zip(names, read, strict=True) if one.words},
+        measures=frozenset(name for name, one in zip(names, read, strict=True) if one.measures),
         lines=lines,
     )
+
+
+def _refuse_markup(first: Sequence[str], path: Path) -> None:
+    """Raise where the lines are a web page, XML or JSON, which cutting would make a table of nonsense."""
+    start = next((line.strip().lstrip("\ufeff").lower() for line in first if line.strip()), "")
+    is_json = JSON_START.match(start) or (start in ("[", "{") and len(first) > 1)
+    if is_json or start.startswith(MARKUP):
+        raise DataError(
+            "this is JSON, and no table of cells" if is_json else "this is a web page or XML, and no table of cells",
+            where=str(path),
+            expected="lines of cells with a sign between them",
+            found=f"{start:.60}",
+            remedy="save its records as CSV, as pandas.DataFrame(records).to_csv does"
+            if is_json
+            else "look at it with an editor: a download that failed leaves such a page",
+        )
 
 
 def _dialect(first: Sequence[str], path: Path, settings: DataSettings) -> tuple[int, Dialect, str]:
@@ -91,8 +115,16 @@ def _dialect(first: Sequence[str], path: Path, settings: DataSettings) -> tuple[
     return skipped, find_dialect(first[skipped:], path, asked), comment
 
 
+def _has_marks(path: Path, encoding: str, skipped: int) -> bool:
+    """Whether a quotation mark stands in a table."""
+    with path.open(encoding=encoding, newline="") as file:
+        for _ in islice(lines_of(file, path), skipped):
+            pass
+        return any('"' in part for part in iter(partial(file.read, BLOCK), ""))
+
+
 def _fitting(path: Path, encoding: str, skipped: int, dialect: Dialect, settings: DataSettings) -> Dialect:
-    """Return the dialect with the use of quotation marks that fits to all lines of the file.
+    """Return the dialect with the use of quotation marks that fits to all lines of a file in which there are some.
 
     Quoted cells may hold line ends, so a mark that opens by chance swallows lines without a trace. Marks are therefore
     believed only where each of them fits; where they do not, they are taken as they stand if all lines are then of
@@ -104,9 +136,6 @@ def _fitting(path: Path, encoding: str, skipped: int, dialect: Dialect, settings
     plain = Dialect(dialect.delimiter, quoted=False)
     if settings.quoting == "no":
         return plain
-    with path.open(encoding=encoding, newline="") as file:
-        if not any('"' in line for line in _after(lines_of(file, path), skipped)):
-            return dialect
     quoted, trouble = _shape(path, encoding, skipped, dialect)
     if trouble is None and quoted.rows == quoted.lines:
         return dialect
@@ -142,11 +171,11 @@ class _Shape:
     def even(self) -> bool:
         return len(self.widths) == 1
 
-    def add(self, row: Sequence[str]) -> None:
-        self.rows += 1
-        self.widths.add(len(row))
-        for cell in row:
-            if cell.startswith('"'):
+    def add(self, rows: Sequence[Sequence[str]]) -> None:
+        self.rows += len(rows)
+        self.widths |= set(map(len, rows))
+        for cell in chain.from_iterable(rows):
+            if cell[:1] == '"':
                 closed = len(cell) > 1 and cell.rstrip().endswith('"')
                 self.whole, self.open = self.whole + closed, self.open + (not closed)
 
@@ -169,8 +198,8 @@ def _shape(
     with path.open(encoding=encoding, newline="") as file:
         rows = Rows(counted(_after(lines_of(file, path), skipped)), dialect, path, skipped)
         try:
-            for row, _ in rows:
-                shape.add(row)
+            for block, _ in rows.blocks():
+                shape.add(block)
                 if even and not shape.even:
                     break
         except csv.Error as error:
@@ -239,43 +268,53 @@ def _first_rows(lines: Sequence[str], dialect: Dialect, path: Path) -> list[list
 
 
 def _columns(
-    rows: Iterator[tuple[list[str], int]], names: Sequence[str], path: Path
+    path: Path, encoding: str, skipped: int, dialect: Dialect, header: int, names: Sequence[str], marked: bool
 ) -> tuple[list[Column], np.ndarray]:
+    """Return the cells of all columns, and the line that each row ends at `(rows,)`.
+
+    Args:
+        marked: Whether quotation marks hold cells together.
+    """
+    columns = Columns(names, header, path)
+    rows = None
     try:
-        return columns_of(rows, names, path)
+        if not marked and is_plain(encoding, dialect) and columns.read_plain(encoding, dialect, skipped):
+            return columns.columns, columns.lines
+        columns = Columns(names, header, path)
+        with path.open(encoding=encoding, newline="") as file:
+            rows = Rows(_after(lines_of(file, path), skipped), dialect, path, skipped)
+            columns.read(rows)
     except csv.Error as error:
-        raise unreadable_row(error, 0, path) from error
+        raise unreadable_row(error, rows.line if rows else 0, path) from error
+    return columns.columns, columns.lines
 
 
-def _typed(
-    columns: Sequence[Column], names: Sequence[str], place: Place, types: Mapping[str, ColumnType]
-) -> list[Read]:
+def _typed(columns: list[Column], names: Sequence[str], place: Place, types: Mapping[str, ColumnType]) -> list[Read]:
     """Return all columns as numbers or texts, the decimal sign of each by the evidence of all."""
     settings = place.settings
-    words = words_for_missing(settings.missing)
+    words = words_for_missing(settings)
     wanted: dict[str, ColumnType] = {
         **types,
         **dict.fromkeys(settings.text, "text"),
         **dict.fromkeys(settings.numbers, "number"),
     }
-    points = settings.decimal != "," and settings.thousands != "."
-    found: list[Read | tuple[list[str], Evidence]] = []
-    for name, column in zip(names, columns, strict=True):
-        values = column.plain(words, points) if wanted.get(name) != "text" else None
-        if values is not None:
-            found.append(Read(values))
+    decimals = "".join(sign for sign in ".," if settings.decimal in ("auto", sign) and settings.thousands != sign)
+    found: list[Read | tuple[np.ndarray, Evidence]] = []
+    for name in names:
+        column = columns.pop(0)  # what was read of a column is not needed as text any more
+        plain = column.plain(words, decimals) if wanted.get(name) != "text" else None
+        if plain is not None:
+            found.append(plain_numbers(plain, replace(place, name=name)))
         else:
             cells = column.texts()
             found.append((cells, Evidence.of(cells, words)))
     proven = {one[1].proven for one in found if not isinstance(one, Read)} - {""}
-    proven |= {"."} if any(isinstance(one, Read) and (one.values % 1).any() for one in found) else set()
+    proven |= {one.proven for one in found if isinstance(one, Read)} - {""}
     read = []
     for name, one in zip(names, found, strict=True):
         if isinstance(one, Read):
             read.append(one)
         else:
-            here = Place(
-                name, place.source, place.lines, place.delimiter, frozenset(proven), settings, wanted.get(name)
-            )
+            here = replace(place, name=name, proven=frozenset(proven), wanted=wanted.get(name))
             read.append(read_column(*one, here))
     return read

@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from ganglion.data.formats.tables.spelling import WORDS, Spelt, Style, is_common, spelt, styles_of
 
@@ -43,7 +45,7 @@ class Evidence:
     """Styles that all numbers can be of, from the plainest on."""
 
     @classmethod
-    def of(cls, cells: Sequence[str], words: frozenset[str]) -> "Evidence":
+    def of(cls, cells: Iterable[str], words: frozenset[str]) -> "Evidence":
         """Sort the cells of a column.
 
         >>> found = Evidence.of(["1,5", "NA", "many"], frozenset({"", "na"}))
@@ -116,13 +118,18 @@ class Evidence:
             return False
         return len(self.strange) <= max(EXAMPLES, 0.1 * len(self.numbers)) or strange < 0.1 * numbers
 
-    def said(self, texts: Sequence[str], cells: Sequence[str], lines: Sequence[int]) -> str:
-        """Return some texts with how often each occurs and where first."""
+    def said(self, texts: Sequence[str], first: Callable[[str], int], lines: np.ndarray) -> str:
+        """Return some texts with how often each occurs and where first.
+
+        Args:
+            first: Which row a text stands in first.
+            lines: The line that each row ends at `(rows,)`.
+        """
         ordered = sorted(texts, key=lambda text: -(self.counts[text] + self.missing[text]))[:EXAMPLES]
         parts = []
         for text in ordered:
             count = self.counts[text] + self.missing[text]
-            line = f" from line {lines[cells.index(text)]} on" if count > 1 else f" in line {lines[cells.index(text)]}"
+            line = f" from line {lines[first(text)]} on" if count > 1 else f" in line {lines[first(text)]}"
             parts.append(f"{text!r:.60}{f' {count} times' if count > 1 else ''}{line}")
         return ", ".join(parts) + (", ..." if len(texts) > EXAMPLES else "")
 

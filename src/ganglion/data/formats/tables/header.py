@@ -1,5 +1,6 @@
 """Whether the first rows of a table name its columns, by what stands below them."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,6 +15,8 @@ FEWEST_TO_RECUR = 10
 FEWEST_IN_STEPS = 4
 """Numbers in constant steps that make a first row a header by themselves."""
 YEARS = range(1800, 2101)
+RULE = re.compile(r"(?::?[-=]{3,}:?)?")
+"""A cell of the line that parts a header from its table."""
 
 
 def header_rows(rows: Sequence[Sequence[str]], where: str) -> int:
@@ -32,6 +35,8 @@ def header_rows(rows: Sequence[Sequence[str]], where: str) -> int:
     >>> header_rows([["1.5", "cat"], ["2", "dog"], ["3", "cat"]], "pets.csv")
     0
     """
+    if len(rows) > 2 and _is_rule(rows[1]):
+        return 2
     columns = [[cell.strip() for cell in column] for column in zip(*rows, strict=True)]
     names = _rows_above_numbers(columns)
     if names:
@@ -40,6 +45,11 @@ def header_rows(rows: Sequence[Sequence[str]], where: str) -> int:
     if not any(first):
         return 0
     return int(_is_header_of_numbers(columns, first, where) if any(map(is_number, first)) else _names_texts(columns))
+
+
+def _is_rule(row: Sequence[str]) -> bool:
+    """Whether a row is the line between a header and its table, as Markdown draws one."""
+    return any(map(str.strip, row)) and all(RULE.fullmatch(cell.strip()) for cell in row)
 
 
 def _rows_above_numbers(columns: Sequence[Sequence[str]]) -> int:
@@ -134,7 +144,10 @@ def joined(rows: Sequence[Sequence[str]]) -> list[str]:
 
     >>> joined([["lake", "", "shore"], ["depth", "heat", "heat"]])
     ['lake depth', 'lake heat', 'shore heat']
+    >>> joined([["", "size", "kind"], ["", "---", ":---:"]])
+    ['', 'size', 'kind']
     """
+    rows = [row for row in rows if not _is_rule(row)] or rows
     if len(rows) == 1:
         return [cell.strip() for cell in rows[0]]
     filled = []

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ganglion.data.formats.shards.layout import is_pattern
 from ganglion.data.formats.tables.columns import ColumnType
 from ganglion.data.formats.tables.csv_files import read_csv
 from ganglion.data.formats.tables.excel import read_excel
@@ -11,7 +12,7 @@ from ganglion.data.formats.tables.table import Table
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 
-SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".parquet", ".xlsx", ".xlsm")
+SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".data", ".dat", ".parquet", ".xlsx", ".xlsm")
 """Endings of the names of tables."""
 
 
@@ -29,7 +30,7 @@ def read_table(
         as_text: All columns are wanted as they stand.
     """
     settings = settings or DataSettings()
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() == ".parquet" or path.is_dir() or is_pattern(path):
         table = read_parquet(path, as_text)
     elif path.suffix.lower() in (".xlsx", ".xlsm"):
         table = read_excel(path, settings, types or {}, as_text)

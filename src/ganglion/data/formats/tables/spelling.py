@@ -64,6 +64,8 @@ STYLES = tuple(
 )
 """From the plainest on."""
 FORMS = {style: _form(style) for style in STYLES}
+SHAPE = str.maketrans("23456789", "1" * 8)
+"""What makes numbers alike that can be of the same styles: only a zero in front is another digit than the others."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def spelt(cell: str) -> Spelt | None:
     after, last = _without_sign(after)
     if (before and not _is_money(before)) or (after and not (_is_money(after) or UNIT.fullmatch(after))):
         return None
-    styles = _styles(core)
+    styles = _styles(core.translate(SHAPE))
     if not styles or (before and after) or (owed + bool(first) + bool(last) > 1) or last == "+":
         return None
     return Spelt(core, owed or bool({first, last} & set(MINUS)), before or after, styles)

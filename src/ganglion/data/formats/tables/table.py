@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ganglion.data.mixed_rows import MixedRows
 from ganglion.errors import DataError
 from ganglion.findings import Finding
 from ganglion.settings import unknown_name
@@ -27,6 +28,8 @@ class Table:
     """Why some columns cannot be read as one thing; raised when such a column is used."""
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Words of text columns that stand for a missing value, unless the column holds labels."""
+    measures: frozenset[str] = frozenset()
+    """Columns whose numbers are written as quantities are, in a unit or in groups of digits."""
     lines: np.ndarray | None = None
     """The line of the file that each row ends at `(rows,)`; None where there are no lines."""
 
@@ -58,15 +61,12 @@ class Table:
             return column
         return np.array([None if cell in words else cell for cell in column], dtype=object)
 
-    def rows(self) -> np.ndarray:
-        """Return `(rows, columns)`: float64, or objects where some columns are text."""
+    def rows(self) -> np.ndarray | MixedRows:
+        """Return `(rows, columns)`: float64, or those of numbers and texts where some columns are text."""
         columns = [self.inputs(name) for name in self.names]
         if all(is_numeric(column) for column in columns):
             return np.stack(columns, axis=1)
-        rows = np.empty((len(self), len(columns)), dtype=object)
-        for number, column in enumerate(columns):
-            rows[:, number] = column
-        return rows
+        return MixedRows(columns)
 
     def line(self, row: int) -> int:
         """Return the line of the file that a row ends at, or its number where there are no lines."""

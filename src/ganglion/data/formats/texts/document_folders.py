@@ -11,10 +11,11 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.formats.folder_layout import PART_NAMES, describes, readable
 from ganglion.data.formats.roles import NO_TARGET
 from ganglion.data.formats.tables import SUFFIXES
-from ganglion.data.formats.text import read_text
 from ganglion.data.formats.texts.documents import by_number, dataset_of, labelled_lines, read_documents, unlabelled
+from ganglion.data.formats.texts.many_files import read_files
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
+from ganglion.files import files_below
 
 Rows = list[tuple[str, str]]
 """Texts and their labels."""
@@ -52,15 +53,10 @@ def read_document_folder(folder: Path, settings: DataSettings) -> Dataset:
 
 def _unlabelled(folder: Path, encoding: str | None) -> Dataset:
     """Read each file of a folder and of those below as one text of no class."""
-    paths = [
-        Path(root, name)
-        for root, folders, names in os.walk(folder)
-        if folders.sort() is None  # in this order they are walked through
-        for name in sorted(names)
-        if not name.startswith(".") and not describes(name)
-    ]
-    texts = [text for path in paths if (text := read_text(path, encoding).strip())]
-    return unlabelled(folder, texts, [f"a text from each of {len(texts)} files, without labels"])
+    paths = [path for path in files_below(folder) if not path.name.startswith(".") and not describes(path.name)]
+    notes: list[str] = []
+    texts = [text for read in read_files(paths, encoding, notes) if (text := read.strip())]
+    return unlabelled(folder, texts, [f"a text from each of {len(texts)} files, without labels", *notes])
 
 
 def _checked(folder: Path, rows: Rows, test: Rows, notes: list[str]) -> Dataset:
@@ -115,13 +111,9 @@ def _labelled(folder: Path, notes: list[str], encoding: str | None) -> list[tupl
     """Return the texts of a folder with their classes."""
     classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
     if classes:
-        rows = [
-            (read_text(Path(root, name), encoding).strip(), readable(label.name))
-            for label in classes
-            for root, _, names in sorted(os.walk(label))
-            for name in sorted(names)
-            if not name.startswith(".")
-        ]
+        inside = [(path, label) for label in classes for path in files_below(label) if not path.name.startswith(".")]
+        read = read_files([path for path, _ in inside], encoding, notes)
+        rows = [(text.strip(), readable(label.name)) for text, (_, label) in zip(read, inside, strict=True)]
     else:
         files = sorted(
             entry
@@ -130,8 +122,8 @@ def _labelled(folder: Path, notes: list[str], encoding: str | None) -> list[tupl
         )
         rows = [
             (line.strip(), label)
-            for path, label in zip(files, _labels_of(files), strict=True)
-            for line in read_text(path, encoding).split("\n")
+            for text, label in zip(read_files(files, encoding, notes), _labels_of(files), strict=True)
+            for line in text.split("\n")
         ]
         notes.append(f"one text a line in {', '.join(readable(path.name) for path in files[:5])}")
     kept = [(text, label) for text, label in rows if text]

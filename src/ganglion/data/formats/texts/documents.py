@@ -1,5 +1,6 @@
 """Texts with labels: tables and JSON lines with a column of each, folders of classes, files of classes."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.digests import fingerprint
 from ganglion.data.formats.roles import NO_TARGET, TARGET_NAMES
 from ganglion.data.formats.tables import SUFFIXES, read_table
-from ganglion.data.formats.targets import MOST_CLASSES
+from ganglion.data.formats.targets import BETWEEN_LABELS, MOST_CLASSES
 from ganglion.data.formats.text import MOST_BYTES, read_text
 from ganglion.data.formats.texts.encodings import decode_text
 from ganglion.data.formats.weights import array_of_weights
@@ -18,11 +19,15 @@ from ganglion.data.leaks import leak_findings
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError, UsageError
 from ganglion.files import parse_json
+from ganglion.findings import Finding
 from ganglion.settings import unknown_name
 
 TEXT_NAMES = ("text", "sentence", "review", "comment", "content", "body", "message", "document", "description", "title")
 LABEL_NAMES = (*TARGET_NAMES, "sentiment", "polarity", "category", "topic", "labels")
 JSON_LINES = (".jsonl", ".ndjson")
+JSON = (*JSON_LINES, ".json")
+EXAMPLES = 3
+"""Places and labels that are named of many."""
 Columns = dict[str, list[str | None]]
 """The cells of every column as text, None where one is missing."""
 
@@ -40,14 +45,15 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
     label = _label_column(columns, settings, str(path))
     text = _text_column(columns, label, settings, str(path))
     notes = [f"texts from the column {text!r}, labels from {label!r}", *said]
+    if others := [name for name in columns if name not in (text, label, settings.weights)]:
+        notes.append(f"left out, for texts come from one column: {', '.join(others[:10])}; --columns chooses another")
     kept = [
         place
         for place, (words, name) in enumerate(zip(columns[text], columns[label], strict=True))
         if (words or "").strip() and name
     ]
     rows = [(str(columns[text][place]).strip(), str(columns[label][place])) for place in kept]
-    if left_out := len(columns[text]) - len(rows):
-        notes.append(f"{left_out} rows without a text or a label left out")
+    findings = _left_out(kept, len(columns[text]))
     if not rows:
         raise DataError("no row has a text and a label", where=str(path), remedy="name other columns")
     names = sorted({name for _, name in rows}, key=by_number)
@@ -60,12 +66,43 @@ def read_documents(path: Path, settings: DataSettings) -> Dataset:
         )
     weights = None if settings.weights is None else array_of_weights(columns, settings.weights, path)[kept]
     dataset = dataset_of(path, names, rows, [], notes, (text,), weights)
-    return replace(dataset, findings=tuple(leak_findings({}, np.asarray(dataset.targets), order=True)))
+    findings += [*_shared_cells(names), *leak_findings({}, np.asarray(dataset.targets), order=True)]
+    return replace(dataset, findings=tuple(findings))
+
+
+def _left_out(kept: Sequence[int], count: int) -> list[Finding]:
+    """Return the finding that rows lack a text or a label, as that of a table is."""
+    lacking = sorted(set(range(count)) - set(kept))
+    if not lacking:
+        return []
+    return [
+        Finding(
+            name="rows-without-target",
+            level="stop",
+            message=f"{len(lacking)} rows without a text or a label are left out",
+            measure="rows",
+            value=float(len(lacking)),
+            where=tuple(f"row {place + 1}" for place in lacking[:EXAMPLES]),
+            remedy="complete them or remove them; --allow-problems goes on without them",
+        )
+    ]
+
+
+def _shared_cells(names: Sequence[str]) -> list[Finding]:
+    """Return the finding that labels share a cell, each combination of which is a class of its own."""
+    for sign in BETWEEN_LABELS:
+        parts = Counter(part.strip() for name in names for part in name.split(sign))
+        together = [name for name in names if sign in name]
+        if together and "" not in parts and len(parts) < len(names):
+            message = f"labels that share a cell are classes of their own: {len(together)}"
+            where, remedy = tuple(together[:EXAMPLES]), "texts are of one class each: keep one label in each cell"
+            return [Finding(name="shared-cells", level="warn", message=message, where=where, remedy=remedy)]
+    return []
 
 
 def read_unlabelled(path: Path, settings: DataSettings) -> Dataset:
     """Read texts that belong to no class: from a column of a table or of JSON lines, or one from each line of text."""
-    if path.suffix.lower() not in (*SUFFIXES, *JSON_LINES):
+    if path.suffix.lower() not in (*SUFFIXES, *JSON):
         called, texts = "", [text.strip() for text in read_text(path, settings.encoding).split("\n")]
     else:
         columns, _ = _columns(path, settings)
@@ -98,7 +135,7 @@ def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple
 
     They are those of a column of a table or of JSON lines, or the lines of a text file.
     """
-    if path.suffix.lower() not in (*SUFFIXES, *JSON_LINES):
+    if path.suffix.lower() not in (*SUFFIXES, *JSON):
         texts: Sequence[str | None] = read_text(path, settings.encoding).split("\n")
     else:
         columns, _ = _columns(path, settings)
@@ -113,13 +150,13 @@ def read_texts_of(path: Path, column: str, settings: DataSettings) -> list[tuple
 
 def _columns(path: Path, settings: DataSettings) -> tuple[Columns, list[str]]:
     """Return the cells of a file of texts, and what is to be said of how they were read."""
-    if path.suffix.lower() in JSON_LINES:
+    if path.suffix.lower() in JSON:
         return _json_columns(path, settings.encoding), []
     if path.suffix.lower() not in SUFFIXES:
         lines = labelled_lines(path, settings.encoding)
         return {"text": [text for text, _ in lines], "label": [label for _, label in lines]}, []
     table = read_table(path, settings, as_text=True)
-    return {name: [cell_text(cell) for cell in table[name].tolist()] for name in table.names}, list(table.notes)
+    return {name: [cell_text(cell) for cell in table.inputs(name).tolist()] for name in table.names}, list(table.notes)
 
 
 def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, str]]:
@@ -135,7 +172,7 @@ def labelled_lines(path: Path, encoding: str | None = None) -> list[tuple[str, s
         raise DataError(
             "labelled texts cannot be read from a file of this kind",
             where=str(path),
-            expected=f"a file ending in {', '.join((*SUFFIXES, *JSON_LINES))}, lines that begin with their label, or a "
+            expected=f"a file ending in {', '.join((*SUFFIXES, *JSON))}, lines that begin with their label, or a "
             "folder of classes",
             found=f"{len(parts)} lines that begin with {len(labels)} different words",
         )
@@ -157,7 +194,9 @@ def _json_columns(path: Path, encoding: str | None) -> Columns:
 
 
 def json_rows(text: str, path: Path) -> list[dict]:
-    """Return the JSON objects that stand one a line. Raises `DataError` naming the line that is none."""
+    """Return the JSON objects of which one stands in a line, or all in a list. Raises `DataError` for others."""
+    if text.lstrip().startswith("["):
+        return _listed(text, path)
     rows = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -176,6 +215,16 @@ def json_rows(text: str, path: Path) -> list[dict]:
     if not rows:
         raise DataError("this file is empty", where=str(path), expected="one JSON object a line")
     return rows
+
+
+def _listed(text: str, path: Path) -> list[dict]:
+    try:
+        rows = parse_json(text)
+    except ValueError as error:
+        raise DataError("this is no JSON", where=str(path), found=str(error), expected="a list of objects") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError("this is no list of objects", where=str(path), expected='[{"text": ..., "label": ...}, ...]')
+    return list(rows)
 
 
 def _json_cell(value: object) -> str | None:

@@ -11,6 +11,8 @@ import codecs
 import io
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -63,6 +65,8 @@ class Encoding:
     """As Python knows it."""
     reason: str = ""
     """What was guessed, for the user; empty where nothing was."""
+    others: tuple[str, ...] = ()
+    """What else it could be that would read it otherwise."""
 
     @property
     def said(self) -> str:
@@ -71,6 +75,23 @@ class Encoding:
 
 
 SAID = {"utf-8-sig": "utf-8"}
+
+
+@contextmanager
+def guesses() -> Iterator[list[str]]:
+    """Collect what is guessed of the encodings of files meanwhile, whoever reads them, for the user to see.
+
+    What is collected within another collection is not part of that.
+    """
+    said: list[str] = []
+    token = _SAID.set(said)
+    try:
+        yield said
+    finally:
+        _SAID.reset(token)
+
+
+_SAID: ContextVar[list[str] | None] = ContextVar("said", default=None)
 
 
 def find_encoding(path: Path, most: int = MOST_BYTES, asked: str | None = None) -> Encoding:
@@ -110,7 +131,7 @@ def decode_bytes(raw: bytes, path: Path, asked: str | None = None) -> tuple[str,
 def _find(file: IO[bytes], path: Path, asked: str | None) -> Encoding:
     if asked is not None:
         name = _known(asked)
-        if not _reads(file, name):
+        if not reads(file, name):
             raise DataError(
                 f"this file is not {asked}",
                 where=f"{path}, {_broken(file, name)}",
@@ -121,7 +142,7 @@ def _find(file: IO[bytes], path: Path, asked: str | None) -> Encoding:
     start = file.read(BLOCK)
     marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
     for name in [marked] if marked else [*_switching(start), "utf-8", *_wide(start)]:
-        if _reads(file, name):
+        if reads(file, name):
             _refuse_rubbish(file, name, path)
             return Encoding(name)
     if marked:
@@ -134,7 +155,7 @@ def _find(file: IO[bytes], path: Path, asked: str | None) -> Encoding:
 
 def _guessed(file: IO[bytes], path: Path) -> Encoding:
     """Return the likeliest encoding of bytes that are no UTF-8."""
-    sample = _telling(file)
+    sample = telling(file)
     ranked = [] if 0 in sample else ranking(sample)
     if not ranked or ranked[0][1] < NOISE * len(sample):
         raise DataError(
@@ -144,13 +165,16 @@ def _guessed(file: IO[bytes], path: Path) -> Encoding:
         )  # fmt: skip
     _refuse_damaged(sample, file, path)
     for place, (name, score) in enumerate(ranked):
-        if _reads(file, name):
+        if reads(file, name):
             _refuse_rubbish(file, name, path)
             text = _read_as(sample, name)
             others = [other for other, less in ranked[place + 1 :] if score - less < CLEAR]
             others = [other for other in others if _read_as(sample, other) != text]
             doubt = f", though it could be {' or '.join(others[:2])}" if others else ""
-            return Encoding(name, f"read as {name}{doubt}: {_example(text)!r}; --encoding decides")
+            reason = f"read as {name}{doubt}: {example(text)!r}; --encoding decides"
+            if (said := _SAID.get()) is not None:
+                said.append(reason)
+            return Encoding(name, reason, tuple(others))
     raise DataError(
         "this is text of no encoding that is known",
         where=f"{path}, {_broken(file, 'utf-8')}",
@@ -216,7 +240,7 @@ def _costs(name: str) -> dict[str, float]:
     return costs
 
 
-def _telling(file: IO[bytes]) -> bytes:
+def telling(file: IO[bytes]) -> bytes:
     """Return the lines with bytes beyond ASCII, as many as a guess needs."""
     file.seek(0)
     lines: list[bytes] = []
@@ -232,7 +256,7 @@ def _read_as(sample: bytes, name: str) -> str:
     return sample.decode(name, "replace")
 
 
-def _example(text: str) -> str:
+def example(text: str) -> str:
     """Return a word of a text that shows how it was read."""
     words = text.replace(",", " ").replace(";", " ").split()
     return next((word for word in words if not word.isascii()), text)[:20]
@@ -277,7 +301,7 @@ def _refuse_rubbish(file: IO[bytes], name: str, path: Path) -> None:
             )  # fmt: skip
 
 
-def _reads(file: IO[bytes], name: str) -> bool:
+def reads(file: IO[bytes], name: str) -> bool:
     """Whether all bytes of a file can be read in an encoding, and those of UTF-16 hold no zeros."""
     try:
         return all("\0" not in text or not name.startswith("utf-") for text in _decoded(file, name))

@@ -1,0 +1,107 @@
+"""A file that was exported, asked beside its network: by another program, about samples of many sizes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganglion.errors import ExportError
+from ganglion.runs.export.interface import BATCH, HEIGHT, TIME, WIDTH, Input, Sizes
+
+TOLERANCE = 1e-5
+BATCHES = (1, 3, 17)
+Asks = Callable[[Sequence[Tensor]], list[Tensor]]
+"""From inputs to outputs, in their order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What a file was tried on, and how far it is from its network."""
+
+    difference: float
+    """Largest |a - b| / max(1, max |b|) of outputs a of the file and b of the network."""
+    batches: tuple[int, ...]
+    lengths: tuple[int, ...] = ()
+    """Steps of the sequences; none where the network reads none."""
+    sides: tuple[int, ...] = ()
+    """Heights of the pictures; none where they have one size."""
+
+
+def proven(file: Asks, network: nn.Module, inputs: Sequence[Input], tolerance: float = TOLERANCE) -> Proof:
+    """Return how near a file is to its network.
+
+    Raises:
+        ExportError: it is further away than the tolerance, or answers with another shape.
+    """
+    generator = torch.Generator().manual_seed(1)
+    lengths, sides = _lengths(network, inputs), _sides(inputs)
+    tried = [{BATCH: batch} for batch in BATCHES]
+    tried += [{BATCH: 3, **_all_of(inputs, TIME, length)} for length in lengths]
+    tried += [{BATCH: 2, HEIGHT: side, WIDTH: 2 * side} for side in sides]
+    worst = 0.0
+    for sizes in tried:
+        given = [one.drawn(sizes, generator) for one in inputs]
+        with torch.inference_mode():
+            expected = network(*given)
+        worst = max(worst, *_differences(file(given), expected, sizes))
+        if not worst <= tolerance:
+            raise ExportError(
+                "the exported file does not answer as its network does, and is not kept",
+                where=", ".join(f"{name} {size}" for name, size in sizes.items()),
+                expected=f"a difference of at most {tolerance:g}",
+                found=f"{worst:.2g}",
+                remedy="ganglion export RUN safetensors takes the weights out",
+            )
+    return Proof(difference=worst, batches=BATCHES, lengths=lengths, sides=sides)
+
+
+def _differences(found: Sequence[Tensor], expected: Sequence[Tensor], sizes: Sizes) -> list[float]:
+    differences = []
+    for one, other in zip(found, expected, strict=True):
+        if one.shape != other.shape:
+            raise ExportError(
+                "the exported file answers with another shape than its network, and is not kept",
+                where=", ".join(f"{name} {size}" for name, size in sizes.items()),
+                expected=str(tuple(other.shape)),
+                found=str(tuple(one.shape)),
+                remedy="ganglion export RUN safetensors takes the weights out",
+            )
+        a, b = one.double().numpy(), other.double().numpy()
+        same = np.isclose(a, b, rtol=0, atol=0, equal_nan=True)  # infinities of one sign, too
+        apart = np.where(same, 0.0, np.abs(a - b))
+        largest = np.abs(b[np.isfinite(b)]).max(initial=1.0)
+        differences.append(float(apart.max(initial=0.0) / largest))
+    return differences
+
+
+def _all_of(inputs: Sequence[Input], kind: str, size: int) -> Sizes:
+    return {name: size for one in inputs for name in one.axes.values() if name.startswith(kind)}
+
+
+def _lengths(network: nn.Module, inputs: Sequence[Input]) -> tuple[int, ...]:
+    """Return three lengths of sequences to try: the shortest that the network takes, the usual one, and twice that."""
+    timed = [(one.example, axis) for one in inputs for axis, name in one.axes.items() if name.startswith(TIME)]
+    if not timed:
+        return ()
+    (example, axis), *_ = timed
+    usual = example.shape[axis]
+    if example.dim() == 2 and example.is_floating_point():
+        return usual // 2, usual, 2 * usual  # of a sound that is over at once nothing but rounding is heard
+    generator = torch.Generator().manual_seed(2)
+    for shortest in (*range(1, min(usual, 8)), *range(8, usual, 8)):
+        given = [one.drawn(_all_of(inputs, TIME, shortest), generator) for one in inputs]
+        try:
+            with torch.inference_mode():
+                network(*given)
+        except Exception:
+            continue
+        return shortest, usual, 2 * usual
+    return usual, 2 * usual, 3 * usual
+
+
+def _sides(inputs: Sequence[Input]) -> tuple[int, ...]:
+    """Return heights of pictures to try, of those that may have any; they are twice as wide."""
+    usual = next((one.example.shape[2] for one in inputs if HEIGHT in one.axes.values()), 0)
+    return (usual, 2 * usual) if usual else ()
