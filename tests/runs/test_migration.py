@@ -29,6 +29,20 @@ def test_what_is_in_the_present_format_is_left_alone() -> None:
     assert migrated(other)["config"] == other["config"] and migrated(other)["state"] == {"seed": 0}
 
 
+def test_boxes_of_format_3_stand_on_the_plain_convolutions_that_there_were_then() -> None:
+    module = find("fast-rcnn").load()
+    config = {"num_classes": 3, "channels": [8, 16, 32], "depths": [1, 1, 1], "normalised": True, "hidden_features": 4}
+    found = migrated({"format": 3, "system": "fast-rcnn", "config": config, "task": "detection", "state": {}})
+    network = module.build(from_dict(module.Config, found["config"])).networks["network"]
+    assert [name for name in network.state_dict() if name.endswith("weight")][:5] == [
+        f"convolutions.{layer}.weight" for layer in (0, 1, 4, 5, 8)
+    ]
+    assert network.convolutions.stride == 4 and network.dense[0].in_features == 32 * 7**2
+    chosen = {"backbone": "resnet", "stride": 8}
+    kept = migrated({"format": 4, "system": "fast-rcnn", "config": chosen, "task": "detection", "state": {}})
+    assert kept["config"] == chosen
+
+
 def test_a_regression_of_format_2_answers_in_the_units_of_its_data() -> None:
     scale = {"means": [5.0], "deviations": [2.0]}
     rows = {"means": [1.0, 2.0], "deviations": [1.0, 1.0], "categories": [], "columns": ["x", "y"]}

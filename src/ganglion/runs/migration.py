@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 """Of what is written now."""
 State = dict[str, Any]
 Fields = dict[str, tuple[str, State]]
 """Kind and settings of the preprocessing of each field."""
-ONCE_FIXED = {
-    "gan": {
-        "generator_activation": "leaky-relu",
-        "discriminator_activation": "leaky-relu",
-        "discriminator_dropout": [0.0, 0.0],
-        "small_weights": False,
+ONCE_FIXED: dict[int, dict[str, State]] = {
+    3: {
+        "gan": {
+            "generator_activation": "leaky-relu",
+            "discriminator_activation": "leaky-relu",
+            "discriminator_dropout": [0.0, 0.0],
+            "small_weights": False,
+        },
     },
+    4: {"fast-rcnn": {"backbone": "plain", "stride": 256}},
 }
-"""Fields that became a choice with other defaults, and what runs without them were made with."""
+"""By format, fields of a system that became a choice with other defaults, and what earlier runs were made with."""
 
 
 def migrated(description: State) -> State:
@@ -26,18 +29,21 @@ def migrated(description: State) -> State:
     >>> description["config"] |= {"image_size": 8, "in_channels": 1}
     >>> now = migrated(description)
     >>> now["format"], now["config"]["game"], now["state"]["fields"]["inputs"]["settings"]["image_size"]
-    (3, {'real_label': 0.9}, 8)
+    (4, {'real_label': 0.9}, 8)
     """
     if description["format"] == FORMAT:
         return description
     if description["format"] < 2:
         description = description | {"config": _with_game(description)}
     if description["format"] < 3:
-        chosen = ONCE_FIXED.get(description["system"], {}) | description["config"]
         # No sheets were drawn then, and none are when such a run goes on.
         trainer = {"sample_every": "off"} | description.get("trainer", {})
-        description = description | {"config": chosen, "state": _with_fields(description), "trainer": trainer}
-    return description | {"format": FORMAT}
+        description = description | {"state": _with_fields(description), "trainer": trainer}
+    chosen = description["config"]
+    for later, fixed in ONCE_FIXED.items():
+        if description["format"] < later:
+            chosen = fixed.get(description["system"], {}) | chosen
+    return description | {"config": chosen, "format": FORMAT}
 
 
 def _with_game(description: State) -> State:
