@@ -106,11 +106,6 @@ def growing(role: str, by: float) -> Attack:
     return attack
 
 
-def asleep(role: str) -> Attack:
-    """Stop a player from learning."""
-    return lambda rule, _: [group.update(lr=0.0) for group in rule.optimizers[role].param_groups]  # type: ignore[return-value]
-
-
 def forgetful(rule: Any, _: Tensor) -> None:
     """Let the discriminator see next to nothing of its samples."""
     on_output(rule.discriminator, lambda output: output * 0 + 1e-3 * torch.randn_like(output))
@@ -157,7 +152,6 @@ DIGITS, POINTS = "digits", "8-gaussians"
 DENSE = {"generator_features": (128, 256), "discriminator_features": (256, 128), "image_size": 8}
 CONVOLUTIONAL, ROWS = {"image_size": 8}, {"form": "points"}
 FAST, STOPPED = {"discriminator_descent.learning_rate": 4e-3}, {"generator_descent.learning_rate": 1e-7}
-MINIMAX = {"game.loss": "minimax", "game.real_label": 1.0}
 UNBOUND = {"game.loss": "wasserstein", "game.penalty": "none", "game.real_label": 1.0}
 TOO_FAST = {"discriminator_descent.learning_rate": 0.2}
 IN_ONE_PLACE = {"discriminator_descent.learning_rate": 0.0, "generator_descent.learning_rate": 0.01}
