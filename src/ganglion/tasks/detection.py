@@ -29,6 +29,7 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.detections import (
     MAP,
     MAP_50,
+    MAP_ALL,
     MAP_VOC,
     RATE,
     Found,
@@ -94,7 +95,7 @@ class Detection(Task):
     reads = ("image-boxes",)
     takes = "pictures with boxes around objects"
     fields: ClassVar = {"inputs": ("images",), "targets": ("boxes",), "proposals": ("boxes",)}
-    measures = (MAP_50, MAP, MAP_VOC, RATE)
+    measures = (MAP_50, MAP, MAP_VOC, MAP_ALL, RATE)
     verbs: ClassVar = {"predict": Predict}
     captions: ClassVar = {
         "found": "Test pictures: green boxes are right, blue ones show no object of that class, red ones were missed",

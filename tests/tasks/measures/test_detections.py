@@ -7,6 +7,7 @@ from ganglion.data.fields import Boxes
 from ganglion.tasks.measures.detections import (
     MAP,
     MAP_50,
+    MAP_ALL,
     MAP_VOC,
     Found,
     average_precision,
@@ -105,7 +106,8 @@ def test_precision_is_that_of_pascal_voc(seed: int) -> None:
     expected = np.array([step_by_step(found, truth, number) for number in range(3)])
     np.testing.assert_allclose(precisions(found, truth, 3, interpolation="all-point"), expected[:, 0])
     np.testing.assert_allclose(precisions(found, truth, 3, interpolation="11-point"), expected[:, 1])
-    assert measured(found, truth, 3)[MAP_VOC.name] == pytest.approx(expected[:, 1].mean())
+    together = measured(found, truth, 3)
+    assert (together[MAP_ALL.name], together[MAP_VOC.name]) == pytest.approx(tuple(expected.mean(axis=0)))
 
 
 def test_what_is_perfect_and_what_is_nothing() -> None:

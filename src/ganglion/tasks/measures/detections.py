@@ -30,6 +30,11 @@ MAP_VOC = Measure(
     higher_is_better=True,
     meaning="Average precision at an overlap of one half at eleven recalls, as Pascal VOC counted it until 2009.",
 )
+MAP_ALL = Measure(
+    name="map_voc_all",
+    higher_is_better=True,
+    meaning="Average precision at an overlap of one half over all recalls, as Pascal VOC has counted it since 2010.",
+)
 RATE = Measure(
     name="detection_rate",
     higher_is_better=True,
@@ -188,10 +193,13 @@ def measured(found: Sequence[Found], truth: Sequence[Boxes], classes: int) -> di
     if not any(len(one.classes) for one in truth):
         return {}
     levels = np.stack([precisions(found, truth, classes, level) for level in LEVELS.tolist()])
+    eleven = precisions(found, truth, classes, interpolation="11-point")
+    everywhere = precisions(found, truth, classes, interpolation="all-point")
     return {
         MAP_50.name: float(np.nanmean(levels[0])),
         MAP.name: float(np.nanmean(levels)),
-        MAP_VOC.name: float(np.nanmean(precisions(found, truth, classes, interpolation="11-point"))),
+        MAP_VOC.name: float(np.nanmean(eleven)),
+        MAP_ALL.name: float(np.nanmean(everywhere)),
         RATE.name: float(np.nanmean(detection_rates(found, truth, classes))),
     }
 
