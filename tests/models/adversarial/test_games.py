@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from ganglion.errors import ConfigurationError
+from ganglion.models import find
 from ganglion.models.adversarial import dcgan, gan
 from ganglion.rules.adversarial.rule import Adversarial
 from ganglion.rules.adversarial.settings import GameSettings
+from ganglion.runs.options import settle
 
 GAMES = ("non-saturating", "minimax", "wasserstein", "hinge", "least-squares")
 PENALTIES = ("none", "gradient", "one-sided-gradient", "r1", "r2")
@@ -57,3 +59,12 @@ def test_a_convolutional_discriminator_is_normalised_as_asked(normalisation: Any
 def test_a_penalty_refuses_batch_normalisation() -> None:
     with pytest.raises(ConfigurationError, match="batch normalisation"):
         built(dcgan, "batch", penalty="gradient")
+
+
+@pytest.mark.parametrize("name", ["gan", "wgan"])
+def test_rows_of_few_numbers_are_learnt_by_the_form_made_for_them(name: str) -> None:
+    system = find(name)
+    for rows in ("8-gaussians", "25-gaussians", "measured.csv"):
+        assert settle(system, {}, rows)[0] == system.form("points")
+    assert settle(system, {}, "digits")[0] == system.form("small")
+    assert settle(system, {"form": "published"}, "8-gaussians")[0] == system.form("published")

@@ -2,6 +2,9 @@
 
 from ganglion.models.system import System
 
+POINTS = dict.fromkeys(("*-gaussians", "two-moons", "spirals", "*.csv", "*.tsv", "*.parquet"), {"form": "points"})
+"""Data whose samples are rows of few numbers, and what training on it starts from."""
+
 SYSTEMS = (
     System(
         name="gan",
@@ -9,6 +12,7 @@ SYSTEMS = (
         tasks=("generation", "points"),
         data="digits",
         defaults={"epochs": 125, "batch_size": 64, "ema_decay": 0.99},
+        defaults_on=POINTS,
     ),
     System(
         name="dcgan",
@@ -92,5 +96,6 @@ SYSTEMS = (
         tasks=("generation", "points"),
         data="digits",
         defaults={"epochs": 100, "batch_size": 64, "ema_decay": 0.99},
+        defaults_on=POINTS,
     ),
 )

@@ -41,7 +41,7 @@ Departures from the paper:
     4. Leaky ReLU in both networks, no dropout in the discriminator, and larger weights to begin with.
     5. Adam instead of stochastic gradient descent with momentum.
     6. One-sided label smoothing (`game.real_label`), which came two years later.
-    The form `points`, for rows of few numbers, has the penalty R1 on slopes instead of 6.
+    The form `points`, which rows of few numbers start from, has the penalty R1 on slopes instead of 6.
 
 References:
     Goodfellow et al., Generative Adversarial Nets, 2014, https://arxiv.org/abs/1406.2661

@@ -35,7 +35,8 @@ Departures from the paper:
     1. Weights are cut after each step of the critic instead of before it, so its very first step is taken uncut.
     2. The penalised networks are those of the authors' script for MNIST, which fixes 28 x 28; other sides have as many
        halvings as lead to at most 4, with channels doubled each time.
-    3. The form `points`, for rows of few numbers, has lambda 0.1, as in the authors' script, and a higher rate.
+    3. The form `points`, which rows of few numbers start from, has lambda 0.1, as in the authors' script, and a higher
+       rate.
     4. `ganglion train wgan` without flags takes the penalty, fewer channels and a higher rate.
 
 References:
