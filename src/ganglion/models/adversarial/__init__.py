@@ -2,7 +2,8 @@
 
 from ganglion.models.system import System
 
-POINTS = dict.fromkeys(("*-gaussians", "two-moons", "spirals", "*.csv", "*.tsv", "*.parquet"), {"form": "points"})
+ROWS = "*-gaussians", "two-moons", "spirals", "*.csv", "*.tsv", "*.parquet"
+POINTS: dict[str, dict[str, object]] = {name: {"form": "points"} for name in ROWS}
 """Data whose samples are rows of few numbers, and what training on it starts from."""
 
 SYSTEMS = (
