@@ -12,8 +12,8 @@ from ganglion.files import regular, walked
 
 PARQUET, TAR = ".parquet", ".tar"
 ENDINGS = (PARQUET, TAR)
-MAGIC = "*?["
-"""What makes a path a pattern."""
+MAGIC = re.compile(r"[*?]|\[[^]/]+\]")
+"""What makes a path a pattern; a bracket that nothing closes is part of a name."""
 MOST_LOOKED_AT = 200
 """Files of a folder by which it is judged whether it holds shards."""
 BESIDE = (".json", ".txt", ".md", ".crc", ".sha256", ".md5", ".yaml", ".yml")
@@ -38,10 +38,10 @@ class Shards:
 def is_pattern(path: Path) -> bool:
     """Whether a path that does not exist is a pattern of names.
 
-    >>> is_pattern(Path("parts/*.parquet")), is_pattern(Path("parts"))
-    (True, False)
+    >>> [is_pattern(Path(name)) for name in ("parts/*.parquet", "part-[01].tar", "parts", "part [1.tar")]
+    [True, True, False, False]
     """
-    return any(sign in str(path) for sign in MAGIC) and not path.exists()
+    return MAGIC.search(str(path)) is not None and not path.exists()
 
 
 def is_shard(name: str, ending: str) -> bool:
@@ -110,7 +110,7 @@ def find_shards(path: Path, ending: str) -> Shards:
 
 def _before_magic(path: Path) -> Iterator[str]:
     for step in path.parts:
-        if any(sign in step for sign in MAGIC):
+        if MAGIC.search(step):
             return
         yield step
 
