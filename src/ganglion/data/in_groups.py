@@ -96,7 +96,13 @@ class InGroups(Sequence):
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, int | np.integer):
             return self.take(np.array([place]) % len(self))[0]
-        places = np.arange(len(self))[place]
+        if not isinstance(place, slice):
+            places = np.arange(len(self))[place]
+        elif place.indices(len(self)) == (0, len(self), 1) and len(self):  # all, for which no places are needed
+            self._refuse_much(len(self))
+            return joined(list(self._chunks()))
+        else:
+            places = np.arange(*place.indices(len(self)))
         self._refuse_much(len(places))
         return self.take(places)
 
@@ -105,9 +111,12 @@ class InGroups(Sequence):
         return values if dtype is None else values.astype(dtype)
 
     def __iter__(self) -> Iterator[Any]:
+        for values in self._chunks():
+            yield from values
+
+    def _chunks(self) -> Iterator[Any]:
         for group in range(len(self.chosen.counts)):
-            for chunk in self.chosen.chunks(group, [self.name]):
-                yield from chunk[self.name]
+            yield from (chunk[self.name] for chunk in self.chosen.chunks(group, [self.name]))
 
     def take(self, places: np.ndarray) -> Any:
         """Return the values at some places `(samples,)`, read from the groups that they lie in."""
