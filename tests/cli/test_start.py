@@ -76,3 +76,16 @@ def test_nothing_is_drawn_with_before_the_training_is_over() -> None:
         assert all(hasattr(figures, name) for name in figures.__all__)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
+
+
+def test_what_takes_as_long_as_torch_is_imported_by_who_needs_it() -> None:
+    """Every run loads `ganglion.runs.session`, and of the kinds of task one."""
+    script = """
+        import importlib, pkgutil, sys
+        import ganglion.runs.session, ganglion.tasks
+        for module in pkgutil.iter_modules(ganglion.tasks.__path__):
+            importlib.import_module(f"ganglion.tasks.{module.name}")
+        slow = ("sklearn", "scipy.stats", "pandas", "torch.distributed.fsdp", "torch.distributed.tensor", "sympy")
+        assert not [name for name in slow if name in sys.modules]
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=120)

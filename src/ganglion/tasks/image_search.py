@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from ganglion import figures
@@ -88,6 +87,8 @@ class ImageSearch(Task):
 
     def _beside(self, samples: Tensor, classes: np.ndarray) -> dict[str, float]:
         """Return the precision by raw pixels and by principal components."""
+        from sklearn.decomposition import PCA
+
         train: Tensor = self.data.some("train", self.data.spread("train", LEARNT))
         raw = samples.flatten(1).numpy()
         linear = PCA(min(self.config.code_size, *train.flatten(1).shape), random_state=0).fit(train.flatten(1).numpy())

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score
 from torch import nn
 
 from ganglion import figures
@@ -110,6 +109,8 @@ class Labelling(Task):
         )
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
+        from sklearn.metrics import f1_score
+
         outputs, targets = answers(rule.home, self.data.batches("test"))
         scores = f1_score(targets.numpy(), outputs.numpy() > 0, average=None, zero_division=0)
         by_label = dict(zip(self.label_names, map(float, np.atleast_1d(scores)), strict=True))
@@ -119,6 +120,8 @@ class Labelling(Task):
 
 def _measured(truth: np.ndarray, likely: np.ndarray) -> dict[str, float]:
     """Return the measures of probabilities (samples, labels) that labels hold."""
+    from sklearn.metrics import average_precision_score, f1_score
+
     said = likely >= 0.5
     judged = truth.any(axis=0)  # a label that no sample has is found at no recall
     precision = average_precision_score(truth[:, judged], likely[:, judged], average="macro") if judged.any() else 0.0

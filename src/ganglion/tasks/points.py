@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -178,6 +177,8 @@ def _density(numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return the density of numbers (samples,) at places (places,), smoothed; nothing where all are the same."""
     if np.ptp(numbers) < 1e-9:
         return np.zeros_like(places)
+    from scipy.stats import gaussian_kde
+
     density: np.ndarray = gaussian_kde(numbers)(places)
     return density
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -160,6 +159,8 @@ class Reconstruction(Task):
 
     def _linear_error(self) -> float:
         """Return the error on the test part of as many principal components as the code has numbers."""
+        from sklearn.decomposition import PCA
+
         training, test = (self._some(part, FITTED).flatten(1).numpy() for part in ("train", "test"))
         linear = PCA(min(self.config.code_size, *training.shape), random_state=0).fit(training)
         return float(((linear.inverse_transform(linear.transform(test)) - test) ** 2).mean())

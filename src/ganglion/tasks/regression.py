@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 import torch
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -121,6 +120,8 @@ class Regression(Task):
 
     def _by_size(self, network: SideBySide) -> "dict[str, Figure]":
         """Draw the errors of networks of all sizes and, of one input, what they make of the function."""
+        from sklearn.metrics import root_mean_squared_error
+
         device = next(network.parameters()).device  # type: ignore[attr-defined]
         test = self.data.columns("test")
         inputs, targets = test["inputs"], test["targets"]
@@ -179,6 +180,8 @@ class Regression(Task):
 
 
 def _errors(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
     return {
         "r2": float(r2_score(truth, said)),
         "rmse": float(root_mean_squared_error(truth, said)),

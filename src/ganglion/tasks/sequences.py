@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from ganglion import figures
@@ -164,6 +163,8 @@ class Sequences(Task):
         """Return what stands beside the score on the test part."""
         measures = {}
         if not self.of_texts:
+            from sklearn.decomposition import PCA
+
             train, test = (self._some(part, PROBED).flatten(1).numpy() for part in ("train", "test"))
             linear = PCA(min(self.config.code_size, *train.shape), random_state=0).fit(train)
             lost = np.square(linear.inverse_transform(linear.transform(test)) - test).sum()

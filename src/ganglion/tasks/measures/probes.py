@@ -1,14 +1,12 @@
-"""What codes are worth: how well the simplest of classifiers tells classes apart by them, beside plainer features."""
+"""What codes are worth: how well the simplest of classifiers tells classes apart by them, beside plainer features.
+
+What is needed of scikit-learn is imported where it is used: it takes half as long as torch, and every run loads this.
+"""
 
 import math
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ganglion.core import Measure
 from ganglion.data.places import evenly
@@ -70,6 +68,10 @@ def probe(features: np.ndarray, classes: np.ndarray, asked: np.ndarray, truth: n
     >>> probe(features, np.array([0, 0, 1, 1]), np.array([[2.0], [9.0]]), np.array([0, 1]))
     1.0
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=STEPS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one that has not quite converged is a probe, too
@@ -78,6 +80,8 @@ def probe(features: np.ndarray, classes: np.ndarray, asked: np.ndarray, truth: n
 
 def components(values: np.ndarray, count: int, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the first principal components of values (samples, values), and of others (others, values), by these."""
+    from sklearn.decomposition import PCA
+
     model = PCA(min(count, *values.shape), random_state=0).fit(values)
     return model.transform(values), model.transform(asked)
 
@@ -97,6 +101,8 @@ def probed(codes: np.ndarray, raw: np.ndarray, classes: np.ndarray) -> dict[str,
         raw: (samples, ...).
         classes: numbers (samples,).
     """
+    from sklearn.model_selection import StratifiedKFold
+
     counts = np.bincount(classes)
     kept = np.flatnonzero(counts[classes] >= FEWEST)
     if len(np.unique(classes[kept])) < 2:

@@ -1,13 +1,18 @@
-"""How much generated samples resemble real ones, measured without any pretrained network."""
+"""How much generated samples resemble real ones, measured without any pretrained network.
+
+What is needed of scipy and scikit-learn is imported where it is used: both take as long as torch, and every run loads
+this.
+"""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import chi2
-from sklearn.decomposition import PCA
-from sklearn.metrics import pairwise_distances
 
 from ganglion.core import Measure
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 FRECHET_DISTANCE = Measure(
     name="frechet_distance",
@@ -83,8 +88,8 @@ def density_and_coverage(real: np.ndarray, generated: np.ndarray, neighbours: in
         neighbours: k.
     """
     k = min(neighbours, len(real) - 1)
-    radii = np.partition(pairwise_distances(real), k, axis=1)[:, k, None]  # the 0-th neighbour is the sample itself
-    inside = pairwise_distances(real, generated) < radii  # (real, generated)
+    radii = np.partition(_distances(real), k, axis=1)[:, k, None]  # the 0-th neighbour is the sample itself
+    inside = _distances(real, generated) < radii  # (real, generated)
     return float(inside.sum(axis=0).mean() / k), float(inside.any(axis=1).mean())
 
 
@@ -122,12 +127,11 @@ def precision_and_recall(real: np.ndarray, generated: np.ndarray, neighbours: in
         real, generated: (samples, features).
         neighbours: k.
     """
-    between = pairwise_distances(real, generated)
+    between = _distances(real, generated)
 
     def radii(samples: np.ndarray) -> np.ndarray:
         k = min(neighbours, len(samples) - 1)
-        distances: np.ndarray = np.partition(pairwise_distances(samples), k, axis=1)[:, k]
-        return distances
+        return np.partition(_distances(samples), k, axis=1)[:, k]
 
     precision = (between <= radii(real)[:, None]).any(axis=0).mean()
     return float(precision), float((between <= radii(generated)[None]).any(axis=1).mean())
@@ -171,7 +175,9 @@ def modes_and_quality(samples: np.ndarray, classes: np.ndarray, generated: np.nd
     numbers, counts = np.unique(classes, return_counts=True)
     means = np.stack([samples[classes == number].mean(axis=0) for number in numbers])
     deviations = np.array([np.sqrt(samples[classes == number].var(axis=0).mean()) for number in numbers])
-    distances = pairwise_distances(generated, means)
+    from scipy.stats import chi2
+
+    distances = _distances(generated, means)
     nearest = distances.argmin(axis=1)
     reach = np.sqrt(chi2.ppf(chi2.cdf(9.0, 2), samples.shape[1]))
     inside = distances.min(axis=1) <= reach * deviations[nearest]
@@ -183,11 +189,13 @@ def modes_and_quality(samples: np.ndarray, classes: np.ndarray, generated: np.nd
 class SampleQuality:
     """Compares samples in the principal components of a training set."""
 
-    components: PCA
+    components: "PCA"
 
     @classmethod
     def fit(cls, samples: np.ndarray) -> "SampleQuality":
         """Find the components of samples, (samples, ...), whose axes after the first are flattened."""
+        from sklearn.decomposition import PCA
+
         flat = samples.reshape(len(samples), -1)
         return cls(PCA(min(COMPONENTS, *flat.shape), random_state=0).fit(flat))
 
@@ -196,3 +204,11 @@ class SampleQuality:
         real, generated = (self.components.transform(part.reshape(len(part), -1)) for part in (real, generated))
         density, coverage = density_and_coverage(real, generated[: len(real)])
         return {"frechet_distance": frechet_distance(real, generated), "density": density, "coverage": coverage}
+
+
+def _distances(samples: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Return the distance of each of samples (samples, features) from each of others, or from each of themselves."""
+    from sklearn.metrics import pairwise_distances
+
+    found: np.ndarray = pairwise_distances(samples, others)
+    return found

@@ -1,15 +1,13 @@
 """Weights, gradients and moments spread over processes (FSDP2), for a network that does not fit into one of them.
 
 Checkpoints hold whole tensors, as those of one process do, so that a run may go on spread otherwise, or not at all.
+What is needed of `torch.distributed` is imported where it is used: it takes nearly as long as torch itself.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ganglion.core import LearningRule
 from ganglion.core.team import Team
@@ -44,6 +42,9 @@ def _is_elementwise(optimizer: torch.optim.Optimizer) -> bool:
 
 def spread(rule: LearningRule, device: torch.device, team: Team) -> None:
     """Leave each process its part of the weights of a rule that was just built; its optimizers then make moments so."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     mesh, new = init_device_mesh(device.type, (team.size,)), dict[int, Tensor]()
     for network in rule.networks.values():
         before = dict(network.named_parameters())
@@ -63,6 +64,8 @@ def _nothing(*arguments: Any) -> None: ...
 
 def whole(state: Any) -> Any:
     """Return a state with whole tensors, which all processes must ask for at once."""
+    from torch.distributed.tensor import DTensor
+
     if isinstance(state, DTensor):
         return state.full_tensor()
     if isinstance(state, dict):
@@ -88,6 +91,8 @@ def parts_of(state: dict[str, Any], rule: LearningRule) -> dict[str, Any]:
 
 
 def _like(value: Any, parameter: Tensor) -> Any:
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
     if not isinstance(parameter, DTensor) or not isinstance(value, Tensor) or value.shape != parameter.shape:
         return value
     return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)

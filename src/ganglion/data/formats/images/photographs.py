@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from scipy.ndimage import distance_transform_edt
 
 from ganglion.data.formats.images.files import decode, opened
 
@@ -79,6 +78,8 @@ def _opaque(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     hidden = alpha[..., 0] == 0
     if not hidden.any() or hidden.all():
         return pixels
+    from scipy.ndimage import distance_transform_edt
+
     rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
     return pixels[rows, columns]
 
