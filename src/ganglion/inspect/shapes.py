@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import Parameter, signature
 from itertools import chain
 from typing import Any
 
@@ -34,7 +35,9 @@ def with_clear_shapes(network: nn.Module, *usual: Tensor) -> nn.Module:
       found: (5, 6) there
       try: give inputs of shape (batch, 4)
     """
-    network.register_forward_pre_hook(partial(_examine, usual=tuple(map(_kind, usual)), accepted=set()))
+    needed = sum(one.default is Parameter.empty for one in signature(network.forward).parameters.values())
+    kinds = tuple(map(_kind, usual))
+    network.register_forward_pre_hook(partial(_examine, usual=kinds, least=min(needed, len(kinds)), accepted=set()))
     return network
 
 
@@ -42,18 +45,19 @@ def _kind(tensor: Tensor) -> tuple[tuple[int, ...], torch.dtype]:
     return tuple(tensor.shape), tensor.dtype
 
 
-def _examine(network: nn.Module, arguments: tuple[Any, ...], *, usual: Kinds, accepted: set[Kinds]) -> None:
+def _examine(network: nn.Module, arguments: tuple[Any, ...], *, usual: Kinds, least: int, accepted: set[Kinds]) -> None:
     """Raise `ShapeError` where the network would fail on inputs of these shapes and types but not on the usual ones."""
     floating = next((weight.dtype for weight in network.parameters()), torch.float32)
     usual = tuple((shape, floating if kind.is_floating_point else kind) for shape, kind in usual)
     inputs = arguments[: len(usual)]
-    if len(inputs) < len(usual) or not all(isinstance(one, Tensor) for one in inputs):
+    if len(inputs) < least or not all(isinstance(one, Tensor) for one in inputs):
         raise ShapeError(
             "a network takes tensors" if len(usual) > 1 else "a network takes a tensor",
             expected="; ".join(f"{kind} of shape {_batch_of(shape)}" for shape, kind in usual),
             found=", ".join(type(one).__name__ for one in inputs) or "NoneType",
             remedy="convert arrays with torch.as_tensor, or let Run.predict convert raw inputs",
         )
+    usual = usual[: len(inputs)]
     given = tuple(map(_kind, inputs))
     known = tuple((shape[1:], kind) for shape, kind in given)
     if torch.compiler.is_compiling() or any(one.is_meta for one in inputs) or known in accepted:

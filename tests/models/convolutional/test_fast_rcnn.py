@@ -165,3 +165,9 @@ def test_settings_that_a_backbone_has_not_are_refused() -> None:
             FastRCNN(Config(backbone="resnet", backbone_settings=settings))
     with pytest.raises(ConfigurationError, match="so few pixels"):
         FastRCNN(Config(backbone="alexnet", stride=2))
+
+
+def test_without_boxes_it_looks_at_the_whole_picture() -> None:
+    network, images = build(TINY).home.eval(), torch.rand(2, 3, 32, 24)
+    around = torch.tensor([[[0.0, 0.0, 24.0, 32.0]]]).expand(2, 1, 4)
+    assert torch.equal(network(images), network(images, around))

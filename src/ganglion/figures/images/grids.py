@@ -124,7 +124,8 @@ def map_rows(rows: Mapping[str, np.ndarray], title: str = "") -> Figure:
         title: one line.
     """
     columns = max(map(len, rows.values()))
-    sheet = Tiles(columns, len(rows), next(iter(rows.values())).shape[1:], title, left=1.3)
+    left = max(1.3, 0.075 * max(map(len, rows)) + 0.2)  # inches for the longest name
+    sheet = Tiles(columns, len(rows), next(iter(rows.values())).shape[1:], title, left=left)
     for row, (name, maps) in enumerate(rows.items()):
         sheet.name_row(row, f"{name}\n{maps.shape[1]} x {maps.shape[2]}")
         for column, pixels in enumerate(to_pixels(maps)):

@@ -40,7 +40,7 @@ class Tiles:
         if self.sharp and (times := int(self.width * DOTS_PER_INCH / width + 1e-6)):
             self.width, self.height = times * width / DOTS_PER_INCH, times * height / DOTS_PER_INCH
         self.top = 0.42 if self.title else 0.12
-        page_width = max(self.left + self.columns * (self.width + 0.06) + 0.1, 0.085 * len(self.title) + 0.3)
+        page_width = max(self.left + self.columns * (self.width + 0.06) + 0.1, 0.095 * len(self.title) + 0.3)
         page_height = self.top + self.rows * (self.height + self.caption + 0.06) + 0.08
         self.figure = Figure(figsize=(page_width, page_height))
         self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, page_width), ylim=(page_height, 0))

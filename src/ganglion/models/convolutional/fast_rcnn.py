@@ -153,13 +153,16 @@ class FastRCNN(nn.Module):
             nn.init.normal_(last.weight, std=deviation)
             nn.init.zeros_(last.bias)
 
-    def forward(self, images: Tensor, boxes: Tensor) -> Tensor:
+    def forward(self, images: Tensor, boxes: Tensor | None = None) -> Tensor:
         """Return the logit of each class, background first, and its four offsets (batch, boxes, classes + 1, 5).
 
         Args:
             images: `(batch, channels, height, width)`.
-            boxes: left, top, right, bottom `(batch, boxes, 4)` in pixels.
+            boxes: left, top, right, bottom `(batch, boxes, 4)` in pixels; one around the whole image when not given.
         """
+        if boxes is None:
+            height, width = images.shape[2:]
+            boxes = images.new_tensor([0, 0, width, height]).expand(len(images), 1, 4)
         features = self.dense(self.pooling(self.convolutions(images), boxes).flatten(2))
         logits, offsets = self.classes(features).unsqueeze(3), self.offsets(features).unflatten(2, (-1, 4))
         return torch.cat([logits, offsets], dim=3)
