@@ -64,7 +64,12 @@ def test_a_penalty_refuses_batch_normalisation() -> None:
 @pytest.mark.parametrize("name", ["gan", "wgan"])
 def test_rows_of_few_numbers_are_learnt_by_the_form_made_for_them(name: str) -> None:
     system = find(name)
-    for rows in ("8-gaussians", "25-gaussians", "measured.csv"):
-        assert settle(system, {}, rows)[0] == system.form("points")
+    points = system.form("points")
+    for rows in ("8-gaussians", "measured.csv"):
+        assert settle(system, {}, rows)[0] == points
+    many, trainer, _ = settle(system, {}, "25-gaussians")
+    widths = {field: value for field, value in vars(points).items() if field.endswith("_features")}
+    assert many != points and replace(many, **widths) == points
+    assert trainer.epochs and settle(system, {"steps": 5}, "25-gaussians")[1].epochs is None
     assert settle(system, {}, "digits")[0] == system.form("small")
     assert settle(system, {"form": "published"}, "8-gaussians")[0] == system.form("published")

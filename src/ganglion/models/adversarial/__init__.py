@@ -1,10 +1,15 @@
 """Generators that learn to draw from an opponent who judges them."""
 
+from typing import Any
+
 from ganglion.models.system import System
 
 ROWS = "*-gaussians", "two-moons", "spirals", "*.csv", "*.tsv", "*.parquet"
-POINTS: dict[str, dict[str, object]] = {name: {"form": "points"} for name in ROWS}
+POINTS: dict[str, dict[str, Any]] = {name: {"form": "points"} for name in ROWS}
 """Data whose samples are rows of few numbers, and what training on it starts from."""
+WIDE = (256, 256, 256)
+MANY_CLOUDS = {"form": "points", "batch_size": 256, "schedule": "linear", "evaluate_every": 500}
+"""What training on five by five narrow clouds starts from."""
 
 SYSTEMS = (
     System(
@@ -13,7 +18,15 @@ SYSTEMS = (
         tasks=("generation", "points"),
         data="digits",
         defaults={"epochs": 125, "batch_size": 64, "ema_decay": 0.99},
-        defaults_on=POINTS,
+        defaults_on={
+            "25-gaussians": {
+                **MANY_CLOUDS,
+                "epochs": 860,
+                "generator_features": WIDE,
+                "discriminator_features": WIDE,
+            },
+            **POINTS,
+        },
     ),
     System(
         name="dcgan",
@@ -97,6 +110,6 @@ SYSTEMS = (
         tasks=("generation", "points"),
         data="digits",
         defaults={"epochs": 100, "batch_size": 64, "ema_decay": 0.99},
-        defaults_on=POINTS,
+        defaults_on={"25-gaussians": {**MANY_CLOUDS, "epochs": 640, "hidden_features": WIDE}, **POINTS},
     ),
 )
