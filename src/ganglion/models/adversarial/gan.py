@@ -29,7 +29,7 @@ Data it expects:
 What to expect:
     On scikit-learn's digits, without any flags, clean digits of all classes within a minute on two cores. On
     8-gaussians all eight modes with each of the seeds 0 to 9, and 74 to 82 % of the points within three deviations;
-    on 25-gaussians, with wider networks and longer, all 25 and 70 % (seed 0).
+    on 25-gaussians, with wider networks and longer, all 25 and 66 % (seed 0).
     The losses do not fall as in other networks, for the opponent improves too: healthy is a `real_score` somewhat above
     the `generated_score`, both away from 0 and 1. A coverage near zero means collapse: always one and the same image.
 
