@@ -21,7 +21,19 @@ from typing import Any, Self, final
 from ganglion import tasks
 
 ROOT = Path(__file__).parents[1]
-SHARED = ("ganglion.runs.session", "ganglion.runs.tour", "torch.export", "matplotlib.pyplot", "sklearn.decomposition")
+SHARED = (
+    "ganglion.runs.session",
+    "ganglion.runs.tour",
+    "torch.export",
+    "matplotlib.pyplot",
+    "scipy.ndimage",
+    "scipy.stats",
+    "sklearn.decomposition",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "sklearn.pipeline",
+)
 """Modules that many tests need."""
 LIMIT = 300.0
 """Seconds after which a child is killed."""

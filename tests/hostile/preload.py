@@ -1,6 +1,7 @@
 """Imported once by the process that every bounded attempt is forked from, so that an attempt costs milliseconds."""
 
 import io
+from importlib import import_module
 
 import matplotlib.backends.backend_agg as backend
 import pyarrow.parquet as parquet
@@ -17,7 +18,10 @@ from ganglion.models import find
 from ganglion.runs import opening as description
 from ganglion.runs import session
 from ganglion.tasks import authenticity, classification, compression, detection, driving, forecasting, text_to_image
+from tests.warm import SHARED
 
+for name in SHARED:  # what is imported where it is used
+    import_module(name)
 Image.init()
 torch.set_num_threads(1)
 description.build(find("mlp"), find("mlp").load().Config())  # imports much that torch puts off
