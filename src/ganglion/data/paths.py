@@ -40,9 +40,10 @@ def _by_content(folder: Path, settings: DataSettings, kind: Kind | None) -> Data
     if find_idx(folder):
         known = PUBLISHED.get(folder.name)
         return read_idx_folder(folder, known.label_names if known else ())
-    if kind in (None, *OF_TABLES) and ending_of(folder) == PARQUET:
+    shards = ending_of(folder)
+    if kind in (None, *OF_TABLES) and shards == PARQUET:
         return _table(folder, settings, kind)
-    if kind in (None, "image") and ending_of(folder) == TAR:
+    if kind in (None, "image") and shards == TAR:
         return _archives(folder, settings, kind)
     beside = any(content.values()) or any(name.lower().endswith((".xml", ".json")) for name in content)
     together = _images_together(folder, settings, kind) if beside or kind in TOGETHER else None
@@ -98,7 +99,7 @@ def _holds_sounds(folder: Path) -> bool:
     from ganglion.data.formats.sounds.files import is_sound
 
     for _, names in islice(walked(folder), FIRST_FOLDERS):
-        for name in sorted(names):
+        for name in names:
             if is_image(name) or is_sound(name):
                 return is_sound(name)
     return False
