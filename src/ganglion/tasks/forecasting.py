@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganglion import figures
 from ganglion.core import LearningRule
@@ -14,26 +13,16 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import SeriesPreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.data.splits import split_series
+from ganglion.data.splits import Part, split_series
 from ganglion.errors import ConfigurationError, DataError
-from ganglion.rules.losses import LOSS
 from ganglion.settings import at_least, from_dict, settings, to_dict
 from ganglion.tasks.answers import Rows
-from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.bands import (
-    COVERAGE,
-    UNCALIBRATED_COVERAGE,
     bands,
     least_count,
-    margins,
     promised,
-    widened,
 )
 from ganglion.tasks.measures.series import (
-    MAE,
-    MASE,
-    NAIVE_MASE,
-    RMSE,
     errors,
     estimate_season,
     fill_gaps,
@@ -43,15 +32,14 @@ from ganglion.tasks.measures.series import (
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.forecasts import STEPS, Forecasts
 from ganglion.tasks.shared.inputs import asked_series
-from ganglion.tasks.shared.onward import Onward, kept_errors, named_levels
+from ganglion.tasks.shared.onward import named_levels
 from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STEPS = 10
-"""Steps that are forecast where neither the user nor the data says how many."""
 DRAWN = 120
 """Steps of the test part drawn at most, and as many of the past."""
 
@@ -78,7 +66,7 @@ class Forecast:
 
 
 @final
-class Forecasting(Task):
+class Forecasting(Forecasts):
     """Forecasts the next values of every column from a window of past ones, and judges the target column.
 
     Windows are views into one scaled series; a batch gathers the few it needs. Judging walks forward: from every place
@@ -97,7 +85,6 @@ class Forecasting(Task):
     reads = ("series",)
     fields: ClassVar = {"inputs": ("series",)}
     takes = "a series: a table of numbers in the order of time"
-    measures = (MASE, MAE, RMSE, LOSS, COVERAGE, UNCALIBRATED_COVERAGE, *NAIVE_MASE)
     captions: ClassVar = {
         "forecast": "The end of the series: truth, forecast, and what naive methods say",
         "continuation": "The end of the series, continued from the forecasts alone",
@@ -105,24 +92,13 @@ class Forecasting(Task):
         "residuals": "How far the forecasts of one step are off, in the order of time and by size",
     }
     verbs: ClassVar = {"predict": Predict, "forecast": Forecast}
-    next_step = "ganglion forecast {run}"
 
-    target: int
-    """Place of the column that is judged."""
-    season: int
-    """Steps of a season; 1 where there is none."""
     last_window: np.ndarray
     """The end of the series `(window, columns)`, in its own units."""
     clock: Clock | None = None
     """When the series was measured; None where that is unknown."""
     ahead: int = 0
     """Rows after its end that the data lists without values."""
-    judged: dict[str, np.ndarray]
-    """First rows `(rows,)` of each part from which the target is known over a whole horizon; none once restored."""
-    margins: Tensor | None = None
-    """By how much bands are widened `(horizon, columns, bands)`, scaled; None until calibrated."""
-    errors: Tensor | None = None
-    """Errors of some places of the validation part `(places, horizon, columns)`, scaled."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -130,8 +106,8 @@ class Forecasting(Task):
         raw = np.asarray(dataset.main.values, dtype=np.float64)  # (time, columns)
         columns = dataset.main.names or tuple(f"column {number + 1}" for number in range(raw.shape[1]))
         stretches = split_series(dataset, settings)
-        parts: dict[str, np.ndarray] = {name: samples.index for name, samples in stretches.items()}
-        targets: dict[str, np.ndarray] = {**parts, "train": parts["train"][config.window :]}
+        parts: dict[Part, np.ndarray] = {name: samples.index for name, samples in stretches.items()}
+        targets: dict[Part, np.ndarray] = {**parts, "train": parts["train"][config.window :]}
         refuse_short_parts(parts, config)
         refuse_leak(parts["train"], targets)
 
@@ -157,24 +133,16 @@ class Forecasting(Task):
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         task = super().restore(state, config)
-        task.target, task.season = state["target"], state["season"]
         task.last_window = np.array(state["last_window"], dtype=np.float64)
         task.clock = from_dict(Clock, state["clock"], where="clock of the run") if state.get("clock") else None
         task.ahead = state.get("ahead", 0)
-        for name in ("margins", "errors"):
-            if state.get(name) is not None:
-                setattr(task, name, torch.tensor(state[name], dtype=torch.float32))
         return task
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
-            "target": self.target,
-            "season": self.season,
             "last_window": self.last_window.tolist(),
             "clock": None if self.clock is None else to_dict(self.clock),
             "ahead": self.ahead,
-            "margins": None if self.margins is None else self.margins.tolist(),
-            "errors": None if self.errors is None else self.errors.tolist(),
         }
 
     @property
@@ -182,12 +150,7 @@ class Forecasting(Task):
         scale: SeriesPreprocessing = self.preprocessing["inputs"]
         return scale
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What the columns are called."""
-        return self.scale.names
-
-    def _describe(self, raw: np.ndarray, targets: dict[str, np.ndarray], estimated: bool) -> list[str]:
+    def _describe(self, raw: np.ndarray, targets: dict[Part, np.ndarray], estimated: bool) -> list[str]:
         """Return what the user should know about columns, parts, gaps and the season."""
         counts = ", ".join(f"{name} {len(rows)}" for name, rows in targets.items())
         notes = [f"target column {self.columns[self.target]}; steps to forecast in the order of time: {counts}"]
@@ -205,7 +168,7 @@ class Forecasting(Task):
         return notes
 
     def _hold(
-        self, raw: np.ndarray, series: np.ndarray, targets: dict[str, np.ndarray], settings: DataSettings
+        self, raw: np.ndarray, series: np.ndarray, targets: dict[Part, np.ndarray], settings: DataSettings
     ) -> None:
         """Keep the data, and the windows as views into it."""
         self._series, self._targets, self._batch_size = series, targets, settings.batch_size
@@ -243,57 +206,18 @@ class Forecasting(Task):
         }
         return InMemoryLoader(tensors, self._batch_size, seed)
 
-    def calibrate(self, rule: LearningRule) -> None:
-        rows = self.judged["validation"]
-        if not len(rows):
-            return
-        places = rows[:, None] + np.arange(self.config.horizon)
-        truth = np.where(self._known[places], self._scaled[places].numpy(), np.nan)  # (rows, horizon, columns)
-        levels = self.forecasts(rule.home, rows)
-        self.errors = kept_errors(levels[..., self.point], torch.from_numpy(truth))
-        if bands(self.config.quantiles):
-            found = margins(levels.numpy(), truth, self.config.quantiles)
-            self.margins = torch.from_numpy(found).float()
-
-    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        """Walk forward through a part and judge the forecasts; on the test part beside those of the naive methods."""
-        rows = self.judged[part]
-        forecasts = self.forecasts(rule.home, rows)
-        truth = self._scaled[rows[:, None] + np.arange(self.config.horizon)]  # (rows, horizon, columns)
-        loss = float(functional.mse_loss(forecasts[..., self.point], truth))
-        measures = {"loss": loss, **self._errors(self.in_units(forecasts)[..., self.point], rows)}
-        if self.config.quantiles:
-            measures["coverage"] = self._coverage(self._calibrated(forecasts), rows)
-        if self.margins is not None:
-            measures["uncalibrated_coverage"] = self._coverage(forecasts, rows)
-        if part == "test":
-            naive = self._naive(rows)
-            measures |= {f"{name.replace(' ', '_')}_mase": self._errors(it, rows)["mase"] for name, it in naive.items()}
-        return measures
-
-    def _coverage(self, forecasts: Tensor, rows: np.ndarray) -> float:
-        """Return how often the truth lies between the outer quantiles."""
-        levels, truth = self.in_units(forecasts), self.truth(rows)
-        return float(np.mean((levels[..., 0] <= truth) & (truth <= levels[..., -1])))
-
-    def baseline(self) -> dict[str, float]:
-        """Return the errors of the best of the naive methods."""
-        rows = self.judged["test"]
-        judged = (self._errors(values, rows) for values in self._naive(rows).values())
-        return min(judged, key=lambda measures: measures[self.score])
-
-    def _naive(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return naive_forecasts(self._series[:, self.target], rows, self.season, self.config.horizon)
+    def naive(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        return naive_forecasts(self._series[:, self.target], places, self.season, self.config.horizon)
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         series, name = self._series[:, self.target], self.columns[self.target]
         rows = self._targets["test"][:DRAWN]
         start, steps = int(rows[0]), len(rows)
-        first = self.in_units(self._calibrated(self.forecasts(rule.home, rows)))[:, 0]  # (rows, levels)
+        first = self.in_units(self.calibrated(self.forecasts(rule.home, rows)))[:, 0]  # (rows, levels)
         ahead = {"network": first[:, self.point]}
         ahead |= {name: values[:, 0] for name, values in naive_forecasts(series, rows, self.season).items()}
         before = self._scaled[None, start - self.config.window : start]
-        (continued,) = self._onward(rule.home).steps(before, before.new_zeros(1, before.shape[1] + steps, 0), steps)
+        (continued,) = self.onward(rule.home).steps(before, before.new_zeros(1, before.shape[1] + steps, 0), steps)
         onward = {"network": self.in_units(continued)[..., self.point]}
         onward |= {name: values[0] for name, values in naive_forecasts(series, rows[:1], self.season, steps).items()}
         past = series[:start][-DRAWN:]
@@ -308,7 +232,7 @@ class Forecasting(Task):
         judged = self.judged["test"]
         predicted = self.in_units(self.forecasts(rule.home, judged))[..., self.point]
         if self.config.horizon > 1:
-            methods = {"network": predicted, **self._naive(judged)}
+            methods = {"network": predicted, **self.naive(judged)}
             off = {name: np.abs(values - self.truth(judged)).mean(axis=0) for name, values in methods.items()}
             drawn["error_by_step"] = figures.errors_by_step({name: one / self._scale for name, one in off.items()})
         return drawn | {"residuals": figures.residuals(predicted[:, 0], series[judged], name)}
@@ -319,7 +243,7 @@ class Forecasting(Task):
         if len(raw) < window:
             raise DataError("the series is shorter than the window", expected=f"{window} rows", found=str(len(raw)))
         scaled = self.scale(fill_gaps(raw))
-        forecasts = self._calibrated(self._shaped(ask(network, _windows(scaled, window))))
+        forecasts = self.calibrated(self.levels(ask(network, _windows(scaled, window))))
         answers = self.in_units(forecasts)[:, 0]  # (rows, levels)
         observed = [float(value) if np.isfinite(value) else None for value in raw[window:, self.target]]
         rows = enumerate(zip(answers, [*observed, None], strict=True), start=window + 1)
@@ -342,7 +266,7 @@ class Forecasting(Task):
         """
         steps, end = question.steps or self.ahead or STEPS, self.scale(self.last_window)[None]
         nothing = end.new_zeros(1, end.shape[1] + steps, 0)  # is known in advance
-        onward = self._onward(network)
+        onward = self.onward(network)
         (scaled,), quantiles = onward.answer(end, nothing, steps, question.samples, question.seed)
         dates = self.clock.following(steps) if self.clock else []
         values = np.stack([self.scale.inverse(level) for level in scaled.unbind(-1)], axis=-1)
@@ -354,41 +278,30 @@ class Forecasting(Task):
             rows.append(named)
         return Rows(rows)
 
-    @property
-    def point(self) -> int:
-        """The place of the forecast proper among the levels: the median's, or that of the only one."""
-        quantiles = self.config.quantiles
-        return quantiles.index(0.5) if quantiles else 0
+    def forecasts(self, network: nn.Module, places: np.ndarray) -> Tensor:
+        return self.levels(ask(network, self._windows, places=torch.from_numpy(places) - self.config.window))
 
-    def _shaped(self, outputs: Tensor) -> Tensor:
-        """Return outputs of the network as (rows, horizon, columns, levels)."""
-        return outputs.reshape(len(outputs), self.config.horizon, len(self.columns), -1)
-
-    def forecasts(self, network: nn.Module, rows: np.ndarray) -> Tensor:
-        """Return scaled forecasts (rows, horizon, columns, levels), each from the true values before its row."""
-        return self._shaped(ask(network, self._windows, places=torch.from_numpy(rows) - self.config.window))
-
-    def _calibrated(self, forecasts: Tensor) -> Tensor:
-        """Return forecasts (..., horizon, columns, levels) with the bands widened, if they have been calibrated."""
-        return forecasts if self.margins is None else widened(forecasts, self.margins, self.config.quantiles)
-
-    def _onward(self, network: nn.Module) -> Onward:
-        def shaped(outputs: Tensor) -> Tensor:
-            return self._calibrated(self._shaped(outputs))
-
-        return Onward(network, self.config.horizon, shaped, self.config.quantiles, self.errors)
-
-    def in_units(self, scaled: Tensor) -> np.ndarray:
-        """Return the target column of (..., columns, levels) in the units of the data (..., levels)."""
+    def in_units(self, scaled: Tensor, places: np.ndarray | None = None) -> np.ndarray:
+        """Return the target column of (..., columns, levels) in the units of the data (..., levels), of any places."""
         values = self.scale.inverse(scaled.transpose(-1, -2))  # (..., levels, columns)
         return values[..., self.target]
 
-    def truth(self, rows: np.ndarray) -> np.ndarray:
-        """Return the true values (rows, horizon) from each row on."""
-        return self._series[rows[:, None] + np.arange(self.config.horizon), self.target]
+    def truth(self, places: np.ndarray) -> np.ndarray:
+        return self._series[self._following(places), self.target]
 
-    def _errors(self, predicted: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        return errors(predicted, self.truth(rows), self._scale)
+    def scaled_truth(self, places: np.ndarray) -> Tensor:
+        return self._scaled[self._following(places)]
+
+    def scaled_where_known(self, places: np.ndarray) -> Tensor:
+        known = torch.from_numpy(self._known[self._following(places)])
+        return self.scaled_truth(places).masked_fill(~known, np.nan)
+
+    def measured(self, predicted: np.ndarray, places: np.ndarray) -> dict[str, float]:
+        return errors(predicted, self.truth(places), self._scale)
+
+    def _following(self, places: np.ndarray) -> np.ndarray:
+        """Return the rows (places, horizon) that are forecast from each place."""
+        return places[:, None] + np.arange(self.config.horizon)
 
 
 def _windows(scaled: Tensor, window: int) -> Tensor:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganglion import figures
 from ganglion.core import LearningRule
@@ -15,25 +14,20 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import PanelPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
-from ganglion.rules.losses import LOSS
 from ganglion.settings import at_least, from_dict, settings, to_dict
 from ganglion.tasks.answers import Rows
-from ganglion.tasks.base import Part, Task
-from ganglion.tasks.measures.bands import COVERAGE, UNCALIBRATED_COVERAGE, bands, margins, widened
-from ganglion.tasks.measures.series import MAE, MASE, NAIVE_MASE, RMSE
+from ganglion.tasks.base import Part
 from ganglion.tasks.questions import FileName, Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt
-from ganglion.tasks.shared.onward import Onward, kept_errors, named_levels
+from ganglion.tasks.shared.forecasts import STEPS, Forecasts
+from ganglion.tasks.shared.onward import named_levels
 from ganglion.tasks.shared.panel_ends import End, asked_panel, ends_called, ends_of, told_for, with_future
 from ganglion.tasks.shared.panels import Flat, SeriesData, Told, series_of, stretches, told_of, usual_season
 from ganglion.tasks.shared.series_parts import target_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-STEPS = 10
-"""Steps that are forecast where neither the user nor the data says how many."""
 
 
 @settings
@@ -63,7 +57,7 @@ class Forecast:
 
 
 @final
-class PanelForecasting(Task):
+class PanelForecasting(Forecasts):
     """Forecasts the next values of many series with one network, from a window of each and what is known in advance.
 
     Each series is cut in time into training, validation and test part, and standardised by its own training part; no
@@ -77,28 +71,16 @@ class PanelForecasting(Task):
     reads = ("panel",)
     fields: ClassVar = {"inputs": ("panel",)}
     takes = "several series in one table, told apart by --key, or one with columns known in advance (--known)"
-    measures = (MASE, MAE, RMSE, LOSS, COVERAGE, UNCALIBRATED_COVERAGE, *NAIVE_MASE)
     captions: ClassVar = {
         "forecast": "Some series, from the one forecast best to the worst, each horizon from the true past",
         "errors_by_series": "Mean absolute scaled error of each series, beside that of the last value",
         "error_by_step": "Mean absolute scaled error at each step ahead, over all series",
     }
     verbs: ClassVar = {"predict": Predict, "forecast": Forecast}
-    next_step = "ganglion forecast {run}"
 
-    target: int
-    """Place of the column that is judged."""
-    season: int
-    """Steps of a season; 1 where there is none."""
     told: Told
     ends: tuple[End, ...]
     """The end of each series, from which it is continued."""
-    judged: dict[Part, np.ndarray]
-    """Rows of each part from which the target is known over a whole horizon; none once restored."""
-    margins: Tensor | None = None
-    """By how much bands are widened `(horizon, columns, bands)`, scaled; None until calibrated."""
-    errors: Tensor | None = None
-    """Errors of some places of the validation part `(places, horizon, columns)`, scaled."""
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
@@ -168,33 +150,20 @@ class PanelForecasting(Task):
     @classmethod
     def restore(cls, state: dict[str, Any], config: Any) -> Self:
         task = super().restore(state, config)
-        task.target, task.season = state["target"], state["season"]
         task.told = Told(task.preprocessing.get("known"), tuple(state["cycles"]))
         task.ends = tuple(from_dict(End, one, where="ends of the run") for one in state["ends"])
-        for name in ("margins", "errors"):
-            if state.get(name) is not None:
-                setattr(task, name, torch.tensor(state[name], dtype=torch.float32))
         return task
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
-            "target": self.target,
-            "season": self.season,
             "cycles": list(self.told.cycles),
             "ends": [to_dict(one) for one in self.ends],
-            "margins": None if self.margins is None else self.margins.tolist(),
-            "errors": None if self.errors is None else self.errors.tolist(),
         }
 
     @property
     def scale(self) -> PanelPreprocessing:
         scale: PanelPreprocessing = self.preprocessing["inputs"]
         return scale
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What the columns are called."""
-        return self.scale.names
 
     @property
     def told_names(self) -> tuple[str, ...]:
@@ -211,58 +180,23 @@ class PanelForecasting(Task):
         return InMemoryLoader(tensors, self.settings.batch_size, seed)
 
     def forecasts(self, network: nn.Module, places: np.ndarray) -> Tensor:
-        """Return scaled forecasts (places, horizon, columns, levels), each from the true values before its row."""
-        return self._levels(ask(network, self._flat.windows(places)))
+        return self.levels(ask(network, self._flat.windows(places)))
 
-    def _levels(self, outputs: Tensor) -> Tensor:
-        return outputs.reshape(len(outputs), self.config.horizon, len(self.columns), -1)
+    def scaled_truth(self, places: np.ndarray) -> Tensor:
+        return self._flat.following(places)[torch.arange(len(places))]
 
-    @property
-    def point(self) -> int:
-        """The place of the forecast proper among the levels: the median's, or that of the only one."""
-        quantiles = self.config.quantiles
-        return quantiles.index(0.5) if quantiles else 0
-
-    def calibrate(self, rule: LearningRule) -> None:
-        places = self.judged["validation"]
-        if not len(places):
-            return
-        levels, truth = self.forecasts(rule.home, places), self._flat.following(places)[torch.arange(len(places))]
-        self.errors = kept_errors(levels[..., self.point], truth)
-        if bands(self.config.quantiles):
-            found = margins(levels.numpy(), truth.numpy(), self.config.quantiles)
-            self.margins = torch.from_numpy(found).float()
-
-    def _calibrated(self, forecasts: Tensor) -> Tensor:
-        """Return forecasts (..., horizon, columns, levels) with the bands widened, if they have been calibrated."""
-        return forecasts if self.margins is None else widened(forecasts, self.margins, self.config.quantiles)
+    def truth(self, places: np.ndarray) -> np.ndarray:
+        return self._flat.truth(places, self.target)
 
     def in_units(self, scaled: Tensor, places: np.ndarray) -> np.ndarray:
-        """Return the target column of (places, horizon, columns, levels) in the units of its series."""
         owners = self._flat.owner[places]
         return self.scale.inverse(scaled[..., self.target, :], owners, self.target)
-
-    def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
-        """Walk forward through a part of every series; on the test part judge naive methods as well."""
-        places = self.judged[part]
-        forecasts = self.forecasts(rule.home, places)
-        scaled = self._flat.following(places)[torch.arange(len(places))]
-        loss = float(functional.mse_loss(forecasts[..., self.point], scaled))
-        measures = {"loss": loss, **self._errors(self.in_units(forecasts, places)[..., self.point], places)}
-        if self.config.quantiles:
-            measures["coverage"] = self._coverage(self._calibrated(forecasts), places)
-        if self.margins is not None:
-            measures["uncalibrated_coverage"] = self._coverage(forecasts, places)
-        if part == "test":
-            naive = {name: self._errors(it, places)["mase"] for name, it in self._naive(places).items()}
-            measures |= {f"{name.replace(' ', '_')}_mase": error for name, error in naive.items()}
-        return measures
 
     def groups(self, rule: LearningRule, part: Part) -> Rows:
         """Return the errors of every series on a part, the worst first."""
         places = self.judged[part]
         predicted = self.in_units(self.forecasts(rule.home, places), places)[..., self.point]
-        naive = {name: self._by_series(values, places) for name, values in self._naive(places).items()}
+        naive = {name: self._by_series(values, places) for name, values in self.naive(places).items()}
         rows = [
             {"series": name, "mase": error, **{f"{method} mase": found[name] for method, found in naive.items()}}
             for name, error in self._by_series(predicted, places).items()
@@ -272,43 +206,32 @@ class PanelForecasting(Task):
     def _by_series(self, predicted: np.ndarray, places: np.ndarray) -> dict[str, float]:
         """Return the scaled error of each series by its name."""
         owners = self._flat.owner[places]
-        off = np.abs(predicted - self._flat.truth(places, self.target)).mean(axis=1) / self._changes[owners]
+        off = np.abs(predicted - self.truth(places)).mean(axis=1) / self._changes[owners]
         totals, counts = np.bincount(owners, off), np.bincount(owners)
         return {self._flat.names[number]: float(totals[number] / counts[number]) for number in np.unique(owners)}
 
-    def _errors(self, predicted: np.ndarray, places: np.ndarray) -> dict[str, float]:
-        off = np.abs(predicted - self._flat.truth(places, self.target))
+    def measured(self, predicted: np.ndarray, places: np.ndarray) -> dict[str, float]:
+        off = np.abs(predicted - self.truth(places))
         scaled = list(self._by_series(predicted, places).values())
         if not scaled:
             return {"rmse": float("nan"), "mae": float("nan"), "mase": float("nan")}
         return {"rmse": float(np.sqrt((off**2).mean())), "mae": float(off.mean()), "mase": float(np.mean(scaled))}
 
-    def _coverage(self, forecasts: Tensor, places: np.ndarray) -> float:
-        """Return how often the truth lies between the outer quantiles."""
-        levels, truth = self.in_units(forecasts, places), self._flat.truth(places, self.target)
-        return float(np.mean((levels[..., 0] <= truth) & (truth <= levels[..., -1])))
-
-    def _naive(self, places: np.ndarray) -> dict[str, np.ndarray]:
+    def naive(self, places: np.ndarray) -> dict[str, np.ndarray]:
         return self._flat.naive(places, self.season, self.target)
-
-    def baseline(self) -> dict[str, float]:
-        """Return the errors of the best of the naive methods."""
-        places = self.judged["test"]
-        judged = (self._errors(values, places) for values in self._naive(places).values())
-        return min(judged, key=lambda measures: measures[self.score])
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         places = self.judged["test"]
         predicted = self.in_units(self.forecasts(rule.home, places), places)[..., self.point]
-        by_series, last = self._by_series(predicted, places), self._by_series(self._naive(places)["last value"], places)
+        by_series, last = self._by_series(predicted, places), self._by_series(self.naive(places)["last value"], places)
         named = {name: (error, last[name]) for name, error in by_series.items()}
         drawn = {
             "forecast": figures.several_forecasts(self._flat.drawn(predicted, places, by_series, self.target)),
             "errors_by_series": figures.errors_by_series(named, "the last value"),
         }
         if self.config.horizon > 1:
-            methods = {"network": predicted, **self._naive(places)}
-            scale, truth = self._changes[self._flat.owner[places]][:, None], self._flat.truth(places, self.target)
+            methods = {"network": predicted, **self.naive(places)}
+            scale, truth = self._changes[self._flat.owner[places]][:, None], self.truth(places)
             steps = {name: (np.abs(values - truth) / scale).mean(axis=0) for name, values in methods.items()}
             drawn["error_by_step"] = figures.errors_by_step(steps)
         return drawn
@@ -333,7 +256,7 @@ class PanelForecasting(Task):
         if count <= self.config.window:
             return []
         places = np.arange(self.config.window, count)
-        outputs = self._shaped(ask(network, flat.windows(places)))
+        outputs = self.calibrated(self.levels(ask(network, flat.windows(places))))
         levels = scale.inverse(outputs[:, 0, self.target], np.zeros(len(places), int), self.target)
         observed = [*one.raw[self.config.window :, self.target], np.nan][: len(places)]
         return [
@@ -355,7 +278,7 @@ class PanelForecasting(Task):
         if question.future:
             ends = with_future(ends, question.future, self.told, self.settings)
         counts = [question.steps or end.ahead or STEPS for end in ends]
-        onward = Onward(network, self.config.horizon, self._shaped, self.config.quantiles, self.errors)
+        onward = self.onward(network)
         rows: list[dict[str, Any]] = []
         for steps in dict.fromkeys(counts):
             together = [end for end, count in zip(ends, counts, strict=True) if count == steps]
@@ -366,9 +289,6 @@ class PanelForecasting(Task):
                 rows += self._named(end, scaled, quantiles)
         order = {end.name: place for place, end in enumerate(ends)}
         return Rows(sorted(rows, key=lambda row: order[row["series"]]))
-
-    def _shaped(self, outputs: Tensor) -> Tensor:
-        return self._calibrated(self._levels(outputs))
 
     def _named(self, end: End, scaled: Tensor, quantiles: tuple[float, ...]) -> list[dict[str, Any]]:
         """Return a row for each step of a forecast (steps, columns, levels), in the units of its series."""

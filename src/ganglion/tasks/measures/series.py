@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ganglion.core import Measure
+from ganglion.data.splits import Part
 from ganglion.errors import DataError
 
 MASE = Measure(
@@ -36,7 +37,7 @@ def fill_gaps(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(filled), filled, np.nan)
 
 
-def refuse_leak(fitted: np.ndarray, targets: Mapping[str, np.ndarray]) -> None:
+def refuse_leak(fitted: np.ndarray, targets: Mapping[Part, np.ndarray]) -> None:
     """Verify that nothing of a later part reaches an earlier one.
 
     Args:

@@ -1,12 +1,13 @@
 """Which column of a series is judged, and whether its parts are long enough to forecast in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ganglion.data.dataset import Dataset
 from ganglion.data.settings import DataSettings
+from ganglion.data.splits import Part
 from ganglion.errors import DataError
 from ganglion.settings import unknown_name
 
@@ -19,7 +20,7 @@ def target_column(columns: Sequence[str], dataset: Dataset, settings: DataSettin
     return list(columns).index(wanted)
 
 
-def refuse_short_parts(parts: dict[str, np.ndarray], config: Any) -> None:
+def refuse_short_parts(parts: Mapping[Part, np.ndarray], config: Any) -> None:
     """Raise `DataError` where a part, given by its rows `(steps,)`, cannot hold a window and a horizon."""
     least = config.window + config.horizon + 1
     if len(parts["train"]) < least:
