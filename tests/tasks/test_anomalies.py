@@ -22,6 +22,7 @@ from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.anomalies import Anomalies
 from ganglion.tasks.measures.anomalies import auroc, shares_as_odd, threshold, with_foreign_parts
 from tests.tasks.asking import ask
+from tests.tasks.training import trained
 
 CONFIG = Config(hidden_features=(16,), code_size=3, channels=(8,), window=16, descent=Descent(learning_rate=3e-3))
 
@@ -30,13 +31,8 @@ def prepared(data: str | Dataset, config: Config = CONFIG, **settings: Any) -> A
     return Anomalies.prepare(data, config, DataSettings(**settings), seed=0)
 
 
-def trained(task: Anomalies, epochs: int) -> LearningRule:
-    torch.manual_seed(0)
-    rule = build(task.config)
-    loader = task.loader(rule, seed=0)
-    for _ in range(epochs):
-        for batch in loader:
-            rule.step(batch)
+def calibrated(task: Anomalies, epochs: int) -> LearningRule:
+    rule = trained(task, build, epochs)
     task.calibrate(rule)
     return rule
 
@@ -92,7 +88,7 @@ def test_foreign_parts_come_from_other_samples(shape: tuple[int, ...]) -> None:
 
 def test_rows_are_marked_and_said_why(tmp_path: Path) -> None:
     task = prepared("breast-cancer")
-    rule = trained(task, 60)
+    rule = calibrated(task, 60)
     measures = task.evaluate(rule, "test")
     assert measures["auroc"] > 0.9 and measures["isolation_forest_auroc"] > 0.9
     assert measures["false_alarm_rate"] < 0.2 < measures["detection_rate"]
@@ -112,7 +108,7 @@ def test_rows_are_marked_and_said_why(tmp_path: Path) -> None:
 def test_pictures_are_marked_where_they_are_odd(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(90, 110, (80, 12, 14, 3)).astype(np.uint8)
     task = prepared(Dataset.of(name="grey", kind="image", inputs=images))
-    rule = trained(task, 40)
+    rule = calibrated(task, 40)
     spot = images[0].copy()
     spot[2:5, 9:12] = 255
     Image.fromarray(spot).save(tmp_path / "spot.png")
@@ -138,7 +134,7 @@ def test_steps_of_one_long_series_are_marked(tmp_path: Path) -> None:
     names = ("up", "across", "fault")
     task = prepared(Dataset.of(name="wheel", kind="series", inputs=table, column_names=names))
     assert task.columns == ("up", "across") and task.odd_steps["test"].sum() == 10
-    rule = trained(task, 30)
+    rule = calibrated(task, 30)
     measures = task.evaluate(rule, "test")
     assert measures["auroc"] > 0.9 > measures["false_alarm_rate"]
     assert set(task.figures(rule)) == {"errors", "found", "series"}
@@ -153,13 +149,13 @@ def test_steps_of_one_long_series_are_marked(tmp_path: Path) -> None:
 
 def test_short_series_and_data_without_classes_are_judged() -> None:
     task = prepared(generate("waves", count=200), Config(normal=("sine",), code_size=3, hidden_features=(16,)))
-    rule = trained(task, 5)
+    rule = calibrated(task, 5)
     assert {"auroc", "isolation_forest_auroc"} <= set(task.evaluate(rule, "test"))
     assert "oddest step" in ask(task, rule.home, "predict", inputs=generate("waves", count=4).inputs)[0]
     waves = generate("sine")
     task = prepared(waves, CONFIG)
     assert any("made-up" in note for note in task.notes)
-    assert task.evaluate(trained(task, 3), "validation")["auroc"] > 0.5
+    assert task.evaluate(calibrated(task, 3), "validation")["auroc"] > 0.5
 
 
 def test_what_is_refused() -> None:

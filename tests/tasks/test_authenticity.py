@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 import ganglion
-from ganglion.core import LearningRule
 from ganglion.data.catalogue import read
 from ganglion.data.dataset import Dataset
 from ganglion.data.loaders.distortions import Distortions, blurred, compressed, rescaled
@@ -24,6 +23,7 @@ from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.authenticity import Authenticity
 from ganglion.tasks.measures.authenticity import average_precision, platt, reliability
 from tests.tasks.asking import ask
+from tests.tasks.training import trained
 
 FEW = generate("redrawn-photographs", count=300)
 QUICK = replace(SMALL, image_size=16, window=16)
@@ -101,20 +101,10 @@ def test_distortions_are_what_they_say() -> None:
     assert torch.equal(Distortions("inputs", 0.0, (-1.0,) * 3, (1.0,) * 3)(batch, 0, 0)["inputs"], batch["inputs"])
 
 
-def trained(task: Authenticity, epochs: int) -> LearningRule:
-    torch.manual_seed(0)
-    rule = build(task.config)
-    loader = task.loader(rule, seed=0)
-    for _ in range(epochs):
-        for batch in loader:
-            rule.step(batch)
-    return rule
-
-
 def test_it_learns_from_a_folder_and_says_where(tmp_path: Path) -> None:
     task = prepared(str(folder(tmp_path / "data", **{"0_real": 60, "1_fake": 60})), replace(SMALL, distorted=0.1))
     assert task.config.window == 12
-    rule = trained(task, 8)
+    rule = trained(task, build, 8)
     task.calibrate(rule)
     measures = task.evaluate(rule, "test")
     assert measures["average_precision"] > 0.95 and measures["balanced_accuracy"] > 0.85

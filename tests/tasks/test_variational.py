@@ -19,6 +19,7 @@ from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.answers import Film, Rows
 from ganglion.tasks.variational import Variational
 from tests.tasks.asking import ask
+from tests.tasks.training import trained
 
 PLANE = replace(TINY, latent_features=2, binarised=False)
 
@@ -27,14 +28,8 @@ def prepared(config: Config = TINY, data: str = "digits") -> Variational:
     return Variational.prepare(data, config, DataSettings(batch_size=64), seed=0)
 
 
-def trained(task: Variational, epochs: int = 3) -> torch.nn.Module:
-    torch.manual_seed(0)
-    rule = build(task.config)
-    loader = task.loader(rule, seed=0)
-    for _ in range(epochs):
-        for batch in loader:
-            rule.step(batch)
-    return rule.home.eval()
+def network_of(task: Variational, epochs: int) -> torch.nn.Module:
+    return trained(task, build, epochs).home.eval()
 
 
 def digits(count: int) -> np.ndarray:
@@ -89,7 +84,7 @@ def test_baselines_by_hand() -> None:
 
 def test_a_restored_task_answers_the_same(tmp_path: Path) -> None:
     task = prepared(replace(PLANE, conditional=True))
-    network = trained(task, epochs=1)
+    network = network_of(task, epochs=1)
     again = Variational.restore(json.loads(json.dumps(task.state())), from_dict(Config, to_dict(task.config)))
     assert again.state() == task.state()
     for verb, question in (
@@ -102,7 +97,7 @@ def test_a_restored_task_answers_the_same(tmp_path: Path) -> None:
 
 def test_draws_by_class_and_sees_classes_in_what_it_is_asked_about() -> None:
     task = prepared(replace(TINY, conditional=True, binarised=False, hidden_features=(128,)))
-    network = trained(task, epochs=25)
+    network = network_of(task, epochs=25)
     images, labels = task.data["test"].inputs[:100], task.data["test"].targets[:100]
     answer = task.ask("predict", network, from_dict(task.verbs["predict"], {"inputs": images}, where="predict"))
     said = [row["label"] for row in answer.rows]
@@ -127,7 +122,7 @@ def test_figures_of_a_plane_and_of_more_latents(tmp_path: Path) -> None:
 
 def test_a_way_begins_and_ends_with_the_images_that_were_asked_about() -> None:
     task = prepared(PLANE)
-    network = trained(task, epochs=1)
+    network = network_of(task, epochs=1)
     rebuilt = ask(task, network, "predict", inputs=digits(3))
     question = from_dict(task.verbs["interpolate"], {"inputs": digits(3), "count": 5}, where="interpolate")
     answer = task.ask("interpolate", network, question)
@@ -140,7 +135,7 @@ def test_a_way_begins_and_ends_with_the_images_that_were_asked_about() -> None:
 def test_rows_are_explained_and_drawn_in_their_own_units() -> None:
     task = prepared(data="wine")
     assert task.config.likelihood == "gaussian" and task.config.in_features == 13
-    network = trained(task, epochs=60)
+    network = network_of(task, epochs=60)
     rows = ask(task, network, "predict", inputs=task.data["test"].inputs[:4])
     assert len(rows) == 4 and len(rows[0]["code"]) == TINY.latent_features
     answer = task.ask("generate", network, from_dict(task.verbs["generate"], {"count": 200}, where="generate"))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ganglion.nn.energy import binary_states, sample_bernoulli
+from ganglion.nn.energy import GibbsSampled, binary_states, sample_bernoulli
 
 MOST_COUNTED = 16
 """Units, visible and hidden together, whose joint states are still counted one by one."""
@@ -20,7 +20,7 @@ MEAN_FIELD_ROUNDS = 30
 ANNEALING_STEPS = 300
 
 
-class BoltzmannMachine(nn.Module):
+class BoltzmannMachine(GibbsSampled):
     """Binary units joined in pairs, whose states have the probability p(s) = exp(-E(s) / T) / Z at temperature T.
 
     E(s) = -sum_i b_i s_i - sum_{i<j} w_ij s_i s_j, where s holds the visible units first. As a network it maps visible
@@ -144,15 +144,6 @@ class BoltzmannMachine(nn.Module):
         states = torch.cat([visible, self.sample_hidden(visible, generator, temperature)], -1)
         drawn = self.sweep(states, temperature, last=self.num_visible, generator=generator)
         return drawn[:, : self.num_visible]
-
-    @torch.no_grad()
-    def wander(
-        self, visible: Tensor, steps: int, generator: Generator | None = None, temperature: float = 1.0
-    ) -> Tensor:
-        """Return what v is expected to be, (rows, visible units), after steps of Gibbs sampling from `visible`."""
-        for _ in range(steps):
-            visible = self.gibbs_step(visible, generator, temperature)
-        return self.reconstruct(visible)
 
     def sample_hidden(self, visible: Tensor, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Draw h, (rows, hidden units): from p(h | v) where that is counted, by a sweep from mean field elsewhere."""

@@ -18,7 +18,28 @@ MOST_ENUMERABLE_UNITS = 24
 """Units of the smaller layer whose states are still counted one by one."""
 
 
-class RestrictedBoltzmannMachine(nn.Module, ABC):
+class GibbsSampled(nn.Module, ABC):
+    """Binary or other units of which each is drawn given the others."""
+
+    @abstractmethod
+    def gibbs_step(self, visible: Tensor, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """Draw all hidden units given the visible ones, (rows, visible units), then all visible ones given those."""
+
+    @abstractmethod
+    def reconstruct(self, visible: Tensor) -> Tensor:
+        """Return the means of v, (rows, visible units), for h at its mean given `visible`: there and back."""
+
+    @torch.no_grad()
+    def wander(
+        self, visible: Tensor, steps: int, generator: Generator | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """Return what v is expected to be, (rows, visible units), after steps of Gibbs sampling from `visible`."""
+        for _ in range(steps):
+            visible = self.gibbs_step(visible, generator, temperature)
+        return self.reconstruct(visible)
+
+
+class RestrictedBoltzmannMachine(GibbsSampled):
     """Visible units of some kind and binary hidden units, each of which is joined to all of the other layer.
 
     Units of one layer are independent given the other, so that a layer is drawn at once. As a network it maps visible
@@ -41,10 +62,6 @@ class RestrictedBoltzmannMachine(nn.Module, ABC):
     @abstractmethod
     def log_partition(self) -> Tensor:
         """Return log Z, a single number in nats, exactly: by counting through all states of a small layer."""
-
-    @abstractmethod
-    def reconstruct(self, visible: Tensor) -> Tensor:
-        """Return the means of v, (rows, visible units), for h at its mean given `visible`: there and back."""
 
     @abstractmethod
     def _independent_energy(self, visible: Tensor, bias: Tensor) -> Tensor:
@@ -101,18 +118,8 @@ class RestrictedBoltzmannMachine(nn.Module, ABC):
         return self._draw_visible(self._visible_input(hidden), generator, coldness)
 
     def gibbs_step(self, visible: Tensor, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
-        """Draw all hidden units given the visible ones, (rows, visible units), then all visible ones given those."""
         coldness = None if temperature == 1 else visible.new_full((len(visible), 1), 1 / temperature)
         return self.sample_visible(self.sample_hidden(visible, generator, coldness), generator, coldness)
-
-    @torch.no_grad()
-    def wander(
-        self, visible: Tensor, steps: int, generator: Generator | None = None, temperature: float = 1.0
-    ) -> Tensor:
-        """Return what v is expected to be, (rows, visible units), after steps of Gibbs sampling from `visible`."""
-        for _ in range(steps):
-            visible = self.gibbs_step(visible, generator, temperature)
-        return self.reconstruct(visible)
 
     def tempered_step(
         self, visible: Tensor, coldness: Tensor, generator: Generator | None = None
