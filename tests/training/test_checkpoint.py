@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 
 from ganglion.errors import CheckpointError
 from ganglion.training import checkpoint
+from tests.training.full_disk import FullDisk
 
 STATE = {
     "networks": {"line": {"weight": torch.arange(6.0).view(2, 3), "steps": torch.tensor(3)}},
@@ -104,27 +105,16 @@ def test_a_failure_at_any_file_operation_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint.save(tmp_path, 1, STATE)
-    calls = 0
-    for name in ("fsync", "rename", "open"):
-        original = getattr(os, name)
-
-        def counted(*arguments: Any, original: Any = original, **named: Any) -> Any:
-            nonlocal calls  # `failing` is the loop variable below
-            calls += 1
-            if calls == failing:
-                raise OSError(28, "No space left on device")
-            return original(*arguments, **named)
-
-        monkeypatch.setattr(os, name, counted)
+    disk = FullDisk(monkeypatch, ("fsync", "rename", "open"))
     failures = 0
-    for failing in range(1, 40):  # noqa: B007
-        calls = 0
+    for number in range(1, 40):
+        disk.fail_at(number)
         try:
             checkpoint.save(tmp_path, 2, STATE)
         except CheckpointError as error:
             failures += 1
             assert "No space left on device" in error.found and "bytes free" in error.found
-            calls = -1000
+            disk.fail_at(0)
             newest, state, complaints = checkpoint.load_newest(tmp_path)
             assert newest.name in ("step-000001", "step-000002") and not complaints
             assert checkpoint.digest(state) == checkpoint.digest(STATE)

@@ -1,6 +1,5 @@
 """Segments of checkpoints: written once, found again, missed and mistrusted where they are not what they were."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from ganglion.core import Segment
 from ganglion.errors import CheckpointError
 from ganglion.training import checkpoint
+from tests.training.full_disk import FullDisk
 
 ROWS = [{"frames": torch.full((4, 3), number, dtype=torch.uint8)} for number in range(6)]
 
@@ -107,27 +107,16 @@ def test_a_failure_at_any_file_operation_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint.save(tmp_path, 1, state(0, 1))
-    calls = 0
-    for name in ("fsync", "rename", "replace", "open"):
-        original = getattr(os, name)
-
-        def counted(*arguments: Any, original: Any = original, **named: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == failing:
-                raise OSError(28, "No space left on device")
-            return original(*arguments, **named)
-
-        monkeypatch.setattr(os, name, counted)
+    disk = FullDisk(monkeypatch, ("fsync", "rename", "replace", "open"))
     failures = 0
-    for failing in range(1, 60):  # noqa: B007
-        calls = 0
+    for number in range(1, 60):
+        disk.fail_at(number)
         try:
             checkpoint.save(tmp_path, 2, state(1, 2))
         except CheckpointError as error:
             failures += 1
             assert "No space left on device" in error.found
-            calls = -1000
+            disk.fail_at(0)
             newest, found, complaints = checkpoint.load_newest(tmp_path)
             assert not complaints
             numbers = (0, 1) if newest.name == "step-000001" else (1, 2)
