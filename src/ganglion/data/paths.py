@@ -137,10 +137,10 @@ def read_pattern(path: Path, settings: DataSettings, kind: Kind | None) -> Datas
     if ending is not None:
         return (_table if ending == PARQUET else _archives)(path, settings, kind)
     raise DataError(
-        "this pattern fits no shards of one kind",
+        "there is no such file, and as a pattern it fits no shards of one kind",
         where=str(path),
-        expected=f"names of files that end in {PARQUET} or {TAR}",
-        remedy="look at the pattern, and put it in quotes",
+        expected=f"a file that exists, or a pattern of names that end in {PARQUET} or {TAR}",
+        remedy="look at the name; put a pattern in quotes",
     )
 
 

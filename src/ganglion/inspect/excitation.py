@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.inspect.receptive import seen_by
 from ganglion.inspect.untouched import untouched
-from ganglion.inspect.watched import chosen_units, watched
+from ganglion.inspect.watched import chosen_units, units_of, watched
 from ganglion.settings import at_least, bounded
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def excite(
             """Return what the layer puts out, `(batch, units)` or maps `(batch, units, height, width)`."""
             with watched(network, layer) as found:
                 call(black + (white - black) * images)
-            return found[-1]
+            return units_of(found[-1])
 
         blank = answers(torch.full((1, *shape), 0.5))
         asked = chosen_units(units, blank.shape[1], layer)[: None if units else most]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganglion import figures
 from ganglion.inspect.receptive import Box, seen_by
 from ganglion.inspect.untouched import untouched
-from ganglion.inspect.watched import chosen_units, refuse_no_images, watched
+from ganglion.inspect.watched import chosen_units, refuse_no_images, units_of, watched
 from ganglion.settings import at_least, bounded
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def strongest_patches(
         for images in batches:
             with watched(network, layer) as found:
                 call(images)
-            maps = found[-1]
+            maps = units_of(found[-1])
             strongest = (maps.flatten(2) if maps.dim() > 2 else maps[..., None]).float().cpu().max(dim=2)
             answers.append(strongest.values)
             places.append(strongest.indices)

@@ -48,6 +48,17 @@ def watched(network: nn.Module, layer: str) -> Iterator[list[Tensor]]:
         )
 
 
+def units_of(output: Tensor) -> Tensor:
+    """Return what a layer puts out as units `(batch, units)` or maps `(batch, units, height, width)`.
+
+    Of a layer that is shown several places of an image, `(batch, places, units)`, each unit answers with its largest.
+
+    >>> units_of(torch.tensor([[[1.0, 5.0], [3.0, 2.0]]]))
+    tensor([[3., 5.]])
+    """
+    return output.amax(dim=1) if output.dim() == 3 else output
+
+
 def chosen_units(units: Sequence[int], count: int, layer: str) -> list[int]:
     """Return the units of a layer that has `count` of them that are asked for; all when none are named.
 

@@ -15,6 +15,7 @@ from ganglion.data.preprocessing import BoxPreprocessing, ImagePreprocessing
 from ganglion.data.proposals import proposed
 from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
+from ganglion.inspect import excite, strongest_patches
 from ganglion.models import find
 from ganglion.models.backbones import BackboneName
 from ganglion.models.convolutional.fast_rcnn import TINY, Config, FastRCNN, build
@@ -171,3 +172,12 @@ def test_without_boxes_it_looks_at_the_whole_picture() -> None:
     network, images = build(TINY).home.eval(), torch.rand(2, 3, 32, 24)
     around = torch.tensor([[[0.0, 0.0, 24.0, 32.0]]]).expand(2, 1, 4)
     assert torch.equal(network(images), network(images, around))
+
+
+def test_units_of_its_dense_layers_are_excited() -> None:
+    network = build(TINY).home.eval()
+    hidden = network.dense[3]
+    found = excite(network, (3, 32, 32), "dense.3", units=(hidden.out_features - 1,), steps=20)
+    assert found.after[0] > found.before[0]
+    patches = strongest_patches(network, [torch.rand(4, 3, 32, 32)], "dense.3", count=2)
+    assert len(patches.units) == hidden.out_features
