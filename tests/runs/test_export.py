@@ -160,6 +160,19 @@ def test_a_file_that_answers_otherwise_is_not_kept(
     assert path.read_bytes() == b"what was there before"
 
 
+@pytest.mark.parametrize("strange", [float("nan"), float("inf")])
+def test_a_file_that_answers_with_no_numbers_is_no_proof(strange: float) -> None:
+    class Twice(nn.Module):
+        def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+            return (2 * inputs,)
+
+    def broken(given: Sequence[Tensor]) -> list[Tensor]:
+        return [torch.where(inputs > 0, strange, 2 * inputs) for inputs in given]
+
+    with pytest.raises(ExportError, match="does not answer as its network"):
+        proofs.proven(broken, Twice(), [THREE])
+
+
 def test_values_of_a_table_go_in_and_come_out_in_their_own_units(tmp_path: Path) -> None:
     rows, values = load_diabetes(return_X_y=True, scaled=False)
     rows[:, 0] += 1e6  # single precision would know no ages any more
