@@ -107,6 +107,7 @@ WRONG_USAGE = (
     "tune mlp --warm-up 2",
     "tune mlp --search",
     "tune mlp --search nothing",
+    "tune mlp --search=nothing",
     "tune mlp --search learning_rate=1e-1..1e-4",
     "tune mlp --search learning_rate=nan..inf",
     "tune mlp --search activation=relu,os.system",

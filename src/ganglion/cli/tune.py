@@ -105,8 +105,11 @@ def _search_of(rest: list[str]) -> tuple[list[str], list[str]]:
     searching = False
     for word in rest:
         if word.startswith("-"):
-            searching = word == "--search"
-            if not searching:
+            flag, equals, value = word.partition("=")
+            searching = flag == "--search"
+            if searching and equals:
+                found.append(value)
+            elif not searching:
                 others.append(word)
         elif searching:
             found.append(word)
