@@ -1,5 +1,7 @@
 """Who may ask: every route by every method refuses other hosts, pages of others, and whoever lacks the token."""
 
+import subprocess
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -87,13 +89,15 @@ def test_where_the_token_comes_from(tmp_path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GANGLION_TOKEN", "short")
     with pytest.raises(UsageError, match="no safe token"):
         token_of(None, False)
-    path = tmp_path / "token"
+    path = tmp_path / "my token"
     path.write_text(f"{TOKEN}\n")
     path.chmod(0o644)
-    with pytest.raises(UsageError, match="others can read"):
+    with pytest.raises(UsageError, match="others can read") as refused:
         token_of(path, False)
-    path.chmod(0o600)
-    assert token_of(path, False).value == TOKEN
+    subprocess.run(str(refused.value.remedy), shell=True, check=True)
+    found = token_of(path, False)
+    said = subprocess.run(f'printf %s "{found.shell}"', shell=True, capture_output=True, text=True)
+    assert found.value == said.stdout == TOKEN
 
 
 def test_addresses_that_others_reach() -> None:

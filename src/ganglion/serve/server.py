@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import final
 
@@ -48,9 +49,9 @@ def token_of(path: Path | None, without: bool) -> Token:
     if path is not None:
         content = read_bytes(path, LONGEST_TOKEN_FILE).decode("utf-8", "replace").strip()
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            remedy = f"chmod 600 {path}"
+            remedy = f"chmod 600 {quote(str(path))}"
             raise UsageError("others can read the file of the token", where=str(path), remedy=remedy)
-        return Token(_checked(content, str(path)), f"$(cat {path})")
+        return Token(_checked(content, str(path)), f"$(cat {quote(str(path))})")
     if VARIABLE in os.environ:
         return Token(_checked(os.environ[VARIABLE], VARIABLE), f"${VARIABLE}")
     drawn = secrets.token_urlsafe(24)
