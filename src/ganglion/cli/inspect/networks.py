@@ -227,18 +227,16 @@ def rule_and_batch(folder: str, samples: int = 1) -> "tuple[LearningRule, Batch]
     rule: LearningRule = run.system.load().build(run.config)
     loss_of(rule)
     rule.home.load_state_dict(run.network.state_dict())
-    batches = iter(run.prepared_task().loader(rule, seed=0))
-    found = [next(batches)]
-    first = found[0]["inputs"]
-    wanted = min(samples, len(run.prepared_task().data["train"])) if samples > 1 else 1
-    while sum(len(batch["inputs"]) for batch in found) < wanted:
+    task = run.prepared_task()
+    batches = iter(task.loader(rule, seed=0))
+    joined = next(batches)
+    wanted = min(samples, len(task.data["train"])) if samples > 1 else 1
+    while len(joined["inputs"]) < wanted:
         batch = next(batches)
-        if batch["inputs"].shape[1:] != first.shape[1:]:
+        if batch["inputs"].shape[1:] != joined["inputs"].shape[1:]:
             break
-        found.append(batch)
-    return rule, {name: torch.cat([batch[name] for batch in found]) for name in found[0]} if len(found) > 1 else found[
-        0
-    ]
+        joined = {name: torch.cat([values, batch[name]]) for name, values in joined.items()}
+    return rule, joined
 
 
 def loss_of(rule: "LearningRule") -> "Callable[[Tensor, Tensor], Tensor]":
