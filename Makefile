@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 
 BENCH := benchmarks/.venv
 
+# Kept on disk even where the surroundings forbid it: many tests start processes, each of which would compile anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-full facts bench bench-check clean
 
 demo: $(VENV)/.installed

@@ -11,6 +11,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ def fixed_work() -> float:
     for _ in range(4):
         np.tanh(numbers)
     return time.process_time() - begun
+
+
+@cache
+def slowness() -> float:
+    """Return how many times as long as usual this machine takes for a fixed piece of work, at least 1."""
+    return max(1.0, min(fixed_work() for _ in range(3)) / REFERENCE)
 
 
 class Budgets:

@@ -11,14 +11,27 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ganglion.fast import applies, matrix_library
+from ganglion.figures import style
 from tests.budgets import Budgets
-from tests.warm import WarmProcess
+from tests.warm import WarmProcess, draw_drafts
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Budgets())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drafts() -> None:
+    draw_drafts()
+
+
+@pytest.fixture
+def laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw pictures as they are for users."""
+    monkeypatch.setattr(style, "FigureCanvasAgg", FigureCanvasAgg)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+from tests.budgets import slowness
+
 INSTANT = [
     ["--help"],
     ["--version"],
@@ -30,7 +32,7 @@ assert code == 0, code
 
 @pytest.mark.parametrize("words", INSTANT, ids=" ".join)
 def test_answers_at_once_and_without_torch(words: list[str]) -> None:
-    """Three times the promised 0.3 s, in time of the processor, which other processes do not change."""
+    """Three times the promised 0.3 s, of the processor, and of a machine of the usual pace."""
     spent = []
     for _ in range(3):
         before = sum(os.times()[2:4])
@@ -38,7 +40,7 @@ def test_answers_at_once_and_without_torch(words: list[str]) -> None:
         spent.append(sum(os.times()[2:4]) - before)
         assert done.returncode == 0, done.stderr
         assert done.stdout or words[0] == "runs"  # there are none here
-    assert min(spent) < 0.9
+    assert min(spent) < 0.9 * slowness()
 
 
 def test_a_closed_pipe_is_quiet() -> None:

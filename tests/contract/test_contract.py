@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,27 @@ from tests.contract.rows import Row, row_of, tiny_fields
 from tests.warm import WarmProcess, run_fresh
 
 STEPS, KILLED_AT = 40, 20
+FIRST_OF_FAMILY = {system.family: system for system in reversed(INDEX)}
 # One worker has all tests of a system, which share what they make.
-systems = pytest.mark.parametrize(
-    "system", [pytest.param(system, id=system.name, marks=pytest.mark.xdist_group(system.name)) for system in INDEX]
+
+ALIKE = (
+    *("mlp", "face-pose", "lenet5", "convnet", "tiled-convnet", "alexnet", "vgg", "googlenet", "resnet", "xception"),
+    *("efficientnet", "lstm-forecaster", "word-rnn", "document-classifier", "conv-autoencoder", "dcgan", "cgan"),
+    *("pix2pix", "stylegan", "wgan", "rbm-recommender"),
 )
+"""Systems that learn by the rule and on the task of others: whole runs of theirs are made by `make test-full`."""
+
+
+def each(of_full: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """Put every system to a test, some of them in `make test-full` only."""
+    every = []
+    for system in INDEX:
+        marks = [pytest.mark.xdist_group(system.name), *[pytest.mark.full] * (system.name in of_full)]
+        every.append(pytest.param(system, id=system.name, marks=marks))
+    return pytest.mark.parametrize("system", every)
+
+
+systems, whole_runs = each(), each(ALIKE)
 
 
 def build(system: System, seed: int = 0) -> LearningRule:
@@ -133,13 +149,13 @@ def test_exports_what_it_computes(system: System, row: Row) -> None:
                 torch.testing.assert_close(exported(*inputs), network(*inputs))
 
 
-@systems
+@whole_runs
 def test_a_killed_run_resumes_bit_for_bit(
     system: System, row: Row, whole: Path, tmp_path: Path, warm: WarmProcess
 ) -> None:
-    """In a child of a warm process; once for every learning rule in a fresh one, which remembers nothing."""
+    """In a child of a warm process; once for every family in a fresh one, which remembers nothing."""
     assert warm.run("tests.contract.test_contract:start", system.name, tmp_path / "run").status == -signal.SIGKILL
-    if system.name in first_of_each_rule():
+    if system is FIRST_OF_FAMILY[system.family]:
         run_fresh("tests.contract.killed:go_on", tmp_path / "run")
     else:
         continued = warm.run("tests.contract.killed:go_on", tmp_path / "run")
@@ -147,16 +163,7 @@ def test_a_killed_run_resumes_bit_for_bit(
     assert final_digests(tmp_path / "run") == final_digests(whole)
 
 
-@cache
-def first_of_each_rule() -> frozenset[str]:
-    """Return the first system of every learning rule."""
-    kinds: dict[type, str] = {}
-    for system in INDEX:
-        kinds.setdefault(type(without_numbers(system, system.load().TINY)[0]), system.name)
-    return frozenset(kinds.values())
-
-
-@systems
+@whole_runs
 def test_a_run_gives_its_network_back(system: System, row: Row, whole: Path) -> None:
     run = open_run(whole)
     network = run.network
@@ -174,7 +181,7 @@ def test_a_run_gives_its_network_back(system: System, row: Row, whole: Path) -> 
     assert run.history[-1]["step"] == STEPS
 
 
-@systems
+@whole_runs
 def test_a_run_measures_only_what_its_task_declares(system: System, row: Row, whole: Path) -> None:
     run = open_run(whole)
     declared = {measure.name for measure in run.task.measures}
@@ -183,7 +190,7 @@ def test_a_run_measures_only_what_its_task_declares(system: System, row: Row, wh
     assert set(run.metrics) | set(run.result["baseline_metrics"]) | judged <= declared
 
 
-@systems
+@whole_runs
 def test_answers_depend_on_nothing_else_that_is_asked(system: System, row: Row, whole: Path) -> None:
     """Of pictures, and of what is drawn; of rows, texts and series in `tests/tasks/test_alone.py`."""
     run = open_run(whole)
@@ -195,6 +202,15 @@ def test_answers_depend_on_nothing_else_that_is_asked(system: System, row: Row, 
             alone = [said(run.answer(verb, inputs=[picture])) for picture in pictures]
             assert sorted(said(run.answer(verb, inputs=pictures))) == sorted(chain(*alone))
             assert sorted(said(run.answer(verb, inputs=pictures[1:3]))) == sorted(alone[1] + alone[2])
+
+
+@pytest.mark.full
+def test_systems_said_to_be_alike_are() -> None:
+    known: set[Any] = set()
+    for system in INDEX:
+        rule = type(without_numbers(system, system.load().TINY)[0])
+        assert system.name not in ALIKE or {rule, system.task} <= known, system.name
+        known |= {rule, system.task} if system.name not in ALIKE else set()
 
 
 def pictures_of(run: Run) -> list[np.ndarray]:

@@ -87,7 +87,7 @@ def _drawn(name: str) -> tuple[Cell, Tensor, State]:
     return cell, inputs, tuple(torch.randn(20, width, requires_grad=True) for width in cell.state_features)
 
 
-@pytest.mark.parametrize("masked", [False, True], ids=["plain", "masked"])
+@pytest.mark.parametrize("masked", [False, pytest.param(True, marks=pytest.mark.full)], ids=["plain", "masked"])
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_steps_equal_the_equations(name: str, masked: bool, always: None) -> None:
     cell, inputs, state = _drawn(name)

@@ -1,14 +1,9 @@
-"""A warm process that forks children to be killed: a run of a second would else cost three of imports.
+"""Runs that are killed at random moments, in children of a process that has imported all that they need."""
 
-`python -m tests.faults.nursery FOLDER KILLS SEED [VARIANT ...]` prints a JSON line for each variant.
-"""
-
-import json
 import os
 import random
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +14,7 @@ from ganglion.runs.session import Session, prepare, prepare_resume
 from ganglion.training import checkpoint
 from ganglion.training.run_folder import RunFolder
 from tests.faults.children import fork, wait
-from tests.faults.families import STEPS, VARIANTS, request
+from tests.faults.families import STEPS, request
 
 torch.set_num_threads(1)  # no pool of threads, so that forks work
 
@@ -52,11 +47,12 @@ def leftovers(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in folder.rglob(".*") if not path.name.startswith(".lock")]
 
 
-def kill_at_random(variant: str, kills: int, seed: int, root: Path) -> dict[str, Any]:
+def kill_at_random(variant: str, kills: int, seed: int, place: str) -> dict[str, Any]:
     """Kill a run at random moments, again and again until it comes to its end, and compare it with one left alone.
 
     `begun` counts the kills after a first checkpoint, `in_save` those that left a half-written one behind.
     """
+    root = Path(place)
     train(variant, root / "whole")  # in this process, which is warm from here on
     started = time.monotonic()
     assert wait(fork(lambda: train(variant, root / "timed"))) == 0
@@ -95,15 +91,3 @@ def _killed_after(seconds: float, variant: str, folder: Path) -> int:
         time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     return wait(child)
-
-
-def main(root: str, kills: str, seed: str, *variants: str) -> None:
-    for variant in variants or VARIANTS:
-        folder = Path(root) / variant.replace(", ", "-").replace(" ", "-")
-        folder.mkdir()
-        print(json.dumps(kill_at_random(variant, int(kills), int(seed), folder)), flush=True)
-        shutil.rmtree(folder)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

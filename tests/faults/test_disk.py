@@ -33,7 +33,8 @@ def message_of(action: object) -> tuple[int, str]:
         return status, file.read()
 
 
-def test_a_full_disk(place: Path, survived: Record) -> None:
+@pytest.mark.parametrize("limits", [25, pytest.param(100, marks=pytest.mark.full)])
+def test_a_full_disk(limits: int, place: Path, survived: Record) -> None:
     whole, begun, full = place / "whole", place / "begun", place / "full"
     finish(whole)
     assert wait(fork(lambda: toy(begun, (At(15, lambda: os._exit(7)),)).fit())) == 7
@@ -45,9 +46,9 @@ def test_a_full_disk(place: Path, survived: Record) -> None:
         trainer.fit()
 
     good = 0
-    for part in range(100):
+    for part in range(limits):
         shutil.copytree(begun, full)
-        limit = largest * part // 100
+        limit = largest * part // limits
         status, message = message_of(lambda limit=limit: train(limit))
         newest, _, complaints = checkpoint.load_newest(full / "checkpoints")
         assert status == 1 and newest.name >= "step-000014" and not complaints
@@ -58,7 +59,7 @@ def test_a_full_disk(place: Path, survived: Record) -> None:
         hidden = [path for path in full.rglob(".*") if not path.name.startswith(".lock")]
         good += outcome(full) == outcome(whole) and not hidden
         shutil.rmtree(full)
-    survived("disk full during a save", "RLIMIT_FSIZE, 100 limits below the largest file", 100, good)
+    survived("disk full during a save", f"RLIMIT_FSIZE, {limits} limits below the largest file", limits, good)
 
 
 def test_a_disk_without_room_is_refused_before_the_first_step(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

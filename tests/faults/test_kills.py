@@ -1,10 +1,8 @@
 """Processes that die without a word, at any moment, continue bit for bit."""
 
-import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -17,30 +15,21 @@ from tests.faults.children import fork, wait
 from tests.faults.conftest import Record
 from tests.faults.families import VARIANTS
 from tests.faults.toy import At, finish, outcome, toy
-
-
-def nursery(place: Path, variant: str, kills: int, seed: int) -> dict[str, Any]:
-    """Let a warm process do the killing; it starts without the threads that this one may have."""
-    place = place / str(seed)
-    place.mkdir()
-    command = [sys.executable, "-m", "tests.faults.nursery", str(place), str(kills), str(seed), variant]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=7200)
-    assert done.returncode == 0, done.stderr
-    return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
-
+from tests.warm import WarmProcess
 
 FAMILIES = Counter(name for name, _, _ in VARIANTS.values())
-SHORT = [(variant, -(-6 // FAMILIES[name])) for variant, (name, _, _) in VARIANTS.items()]
-"""At least 6 kills for each family, shared among its variants."""
+SHORT = [(variant, -(-3 // FAMILIES[name])) for variant, (name, _, _) in VARIANTS.items()]
+"""At least 3 kills for each family, shared among its variants."""
 FULL = [pytest.param(variant, 200, marks=pytest.mark.full) for variant in VARIANTS]
 
 
 @pytest.mark.parametrize(("variant", "kills"), [*SHORT, *FULL])
-def test_kills_at_random_moments(variant: str, kills: int, place: Path, survived: Record) -> None:
+def test_kills_at_random_moments(variant: str, kills: int, place: Path, warm: WarmProcess, survived: Record) -> None:
     for seed in range(4):
-        result = nursery(place, variant, kills, seed)
+        (place / str(seed)).mkdir()
+        killed = warm.run("tests.faults.nursery:kill_at_random", variant, kills, seed, place / str(seed), limit=7200)
+        assert killed.status == 0, killed.errors
+        result = killed.value
         assert not result["failures"], result["failures"]
         if result["begun"]:  # moments that all lie before the first checkpoint would prove nothing
             break

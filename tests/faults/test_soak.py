@@ -26,7 +26,7 @@ class Watch(Callback):
             self.rows.append((os.times().elapsed / 3600, resident, len(os.listdir("/proc/self/fd")), threads))
 
 
-@pytest.mark.parametrize("steps", [20_000, pytest.param(1_000_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("steps", [5_000, pytest.param(1_000_000, marks=pytest.mark.full)])
 def test_soak(steps: int, place: Path, survived: Record) -> None:
     watch = Watch(steps // 100)
     often = {"checkpoint_every": steps // 50, "report_every": steps // 200, "evaluate_every": steps // 100}

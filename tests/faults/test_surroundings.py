@@ -37,7 +37,11 @@ def ganglion(*words: str, changes: dict[str, str | None] | None = None, **option
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
-@pytest.mark.parametrize("case", CASES)
+OF_FULL = ("spaces in the path", "emoji in the path")
+"""Others are harder in the same way."""
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.full] * (case in OF_FULL)) for case in CASES])
 def test_odd_surroundings(case: str, place: Path, survived: Record) -> None:
     name, changes = CASES[case]
     status, output = ganglion(*TRAIN, str(place / name), changes=changes)

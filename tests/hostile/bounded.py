@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ganglion.errors import GanglionError
-from tests.budgets import REFERENCE, fixed_work
+from tests.budgets import slowness
 
 MOST_SECONDS = 2.0
 """Seconds of the processor, on a machine of the usual pace; slower ones are allowed more."""
@@ -47,12 +47,6 @@ class Outcome:
 
     def is_bounded(self, attempts: int = 1) -> bool:
         return self.seconds < attempts * MOST_SECONDS * slowness() and self.bytes < MOST_BYTES
-
-
-@cache
-def slowness() -> float:
-    """Return how many times as long as usual this machine takes for a fixed piece of work, at least 1."""
-    return max(1.0, min(fixed_work() for _ in range(3)) / REFERENCE)
 
 
 def attempt(function: Callable[..., Any], *arguments: Any, patience: float = PATIENCE) -> Outcome:
@@ -96,7 +90,7 @@ def _run(sending: Connection, function: Callable[..., Any], arguments: tuple[Any
         except BaseException:
             defect = traceback.format_exc()
     seconds = time.process_time() - start
-    sending.send(Outcome(seconds, meter.extra, error, defect, value, printed.getvalue()[:20_000]))
+    sending.send(Outcome(seconds, meter.extra, error, defect, value, printed.getvalue()[-20_000:]))
 
 
 class _Meter(threading.Thread):

@@ -22,6 +22,13 @@ def read_and_judge(source: Path | str, wanted: Kind | None = None) -> tuple[str,
     return (*dataset.notes, *(finding.message for finding in findings))
 
 
+def tell_and_judge(source: Path | str, wanted: Kind | None = None) -> tuple[str, ...]:
+    """Look at data through the command line, whose exit code is the last line printed, then as training does."""
+    status = command("data", "check", str(source), *(("--as", wanted) if wanted else ()))
+    print(f"exit code {status}")
+    return read_and_judge(source, wanted)
+
+
 def command(*words: str) -> int:
     """Run a command line and return its exit code; what it says is printed."""
     return main(list(words))

@@ -1,5 +1,6 @@
 """Imported once by the process that every bounded attempt is forked from, so that an attempt costs milliseconds."""
 
+import contextlib
 import io
 from importlib import import_module
 
@@ -8,7 +9,7 @@ import pyarrow.parquet as parquet
 import torch
 from PIL import Image
 
-from ganglion import figures
+from ganglion import cli, figures
 from ganglion.cli import answer, data, train
 from ganglion.data import check
 from ganglion.data.formats import arrays as memory
@@ -18,14 +19,17 @@ from ganglion.models import find
 from ganglion.runs import opening as description
 from ganglion.runs import session
 from ganglion.tasks import authenticity, classification, compression, detection, driving, forecasting, text_to_image
-from tests.warm import SHARED
+from tests.warm import SHARED, draw_drafts
 
 for name in SHARED:  # what is imported where it is used
     import_module(name)
+draw_drafts()
 Image.init()
 torch.set_num_threads(1)
 description.build(find("mlp"), find("mlp").load().Config())  # imports much that torch puts off
 figures.curves([{"step": 1, "loss": 1.0}]).savefig(io.BytesIO(), format="png")
+with contextlib.redirect_stdout(io.StringIO()):
+    cli.main(["data", "check", "iris"])  # what reads the command line
 
 __all__ = (
     "answer",

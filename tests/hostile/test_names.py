@@ -52,7 +52,7 @@ def test_labels_of_any_text_train_draw_and_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name)[:30])
-def test_figures_and_tables_show_any_name(name: str, tmp_path: Path) -> None:
+def test_figures_and_tables_show_any_name(name: str, tmp_path: Path, laid_out: None) -> None:
     values = np.arange(12.0).reshape(3, 4)
     drawn = [
         figures.confusion_matrix(np.eye(2), [name, "other"]),

@@ -19,24 +19,27 @@ from ganglion.models import INDEX, System
 from ganglion.runs.run import open_run
 from ganglion.runs.session import prepare
 from tests.contract.rows import row_of
-from tests.contract.test_contract import options
+from tests.contract.test_contract import FIRST_OF_FAMILY, options
 from tests.routes.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 3000
 """Seconds after which a route is stopped."""
-FIRST_OF_FAMILY = {system.family: system for system in reversed(INDEX)}
 CHOSEN = FIRST_OF_FAMILY | {system.family: system for system in INDEX if system.name in ("convnet", "lstm-forecaster")}
 """One system of every family: the first, or one of layers that depend most on the processor."""
 each_route = pytest.mark.parametrize("name", ROUTES)
+COMPILED_ANEW = "256-bit vectors"
+"""The route whose kernels are of another width: compiling them takes a minute."""
 
 
-@each_route
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name == COMPILED_ANEW)) for name in ROUTES]
+)
 def test_layers_rules_and_a_system_of_each_family(name: str) -> None:
     promises = " or ".join(f"(finite_loss and {system.name})" for system in CHOSEN.values())
     invariance = "methods_subset_invariance and Regressor"
     layers = ["tests/nn/test_linear.py", "tests/nn/test_recurrent.py", "tests/rules/test_supervised.py"]
-    if name == "256-bit vectors":  # Kernels of another width are compiled anew, which takes a minute.
+    if name == COMPILED_ANEW:
         layers = ["tests/nn/test_linear.py", "tests/fast/test_convolution_stages.py"]
         promises = "finite_loss and convnet"
     others = "not contract and not estimator and not threads and not import_costs"

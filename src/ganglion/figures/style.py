@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -102,7 +103,8 @@ def save(figure: Figure, path: str | Path) -> Path:
     with warnings.catch_warnings():
         # Label names may be in scripts that the bundled font cannot draw; boxes are better than no figure.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
+        figure.set_dpi(DOTS_PER_INCH)
+        FigureCanvasAgg(figure).print_png(path)  # `savefig` would draw everything twice, once only to lay it out
     if isinstance(figure, Turnable):
         path.with_suffix(SPACE).write_text(json.dumps(figure.space, separators=(",", ":")), encoding="utf-8")
     return path
