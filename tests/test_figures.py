@@ -19,6 +19,8 @@ from ganglion.figures.images.pixels import to_pixels
 from ganglion.figures.style import BLUE, DOTS_PER_INCH, PALETTE, RED
 from ganglion.figures.words import text
 
+pytestmark = pytest.mark.usefixtures("laid_out")
+
 RANDOM = np.random.default_rng(0)
 ROWS = [
     {"step": 10 * i, "epoch": i, "seconds": 0.5 * i, "samples_per_second": 9, "loss": 2 / i, "validation_loss": 3 / i}
