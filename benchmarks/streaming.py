@@ -1,7 +1,8 @@
-"""A table that is larger than the memory that training takes: python -m benchmarks.streaming [rows].
+"""Tables that are larger than the memory that training takes: `python -m benchmarks.streaming [ROWS ...]|write`.
 
 Writes rows of 20 numbers and a class as Parquet, learns from them with `ganglion.train` in a process of its own, and
-prints the time, the rows a second and the most memory that it took.
+notes the time, the rows a second and the most memory that it held, files that it mapped included. From
+`benchmarks/results/streaming.json` docs/scale.md is written.
 """
 
 import json
@@ -9,12 +10,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow
-from pyarrow import parquet
 
-COLUMNS, CLASSES, SHARD = 20, 3, 500_000
+RESULTS = Path(__file__).parent / "results" / "streaming.json"
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- streaming: written by benchmarks/streaming.py -->", "<!-- end of streaming -->"
+ROWS = (1_000, 1_000_000, 10_000_000)
+COLUMNS, CLASSES, FILE, GROUP = 20, 3, 500_000, 100_000
 TRAIN = """
 import json, resource, sys, time
 import ganglion
@@ -30,30 +34,62 @@ print(json.dumps({
 
 def write(folder: Path, rows: int) -> None:
     """Write so many rows: the class is that of the largest of three noisy sums."""
+    import pyarrow
+    from pyarrow import parquet
+
     draw = np.random.default_rng(0)
     weights = draw.normal(size=(COLUMNS, CLASSES))
-    for number, first in enumerate(range(0, rows, SHARD)):
-        x = draw.standard_normal((min(SHARD, rows - first), COLUMNS), dtype=np.float32)
+    for number, first in enumerate(range(0, rows, FILE)):
+        x = draw.standard_normal((min(FILE, rows - first), COLUMNS), dtype=np.float32)
         classes = (x @ weights + draw.gumbel(size=(len(x), CLASSES))).argmax(axis=1)
         columns = {f"x{column}": x[:, column] for column in range(COLUMNS)} | {"class": classes}
-        parquet.write_table(pyarrow.table(columns), folder / f"part-{number:05d}.parquet", row_group_size=100_000)
+        parquet.write_table(pyarrow.table(columns), folder / f"part-{number:05d}.parquet", row_group_size=GROUP)
 
 
-def main() -> None:
-    rows = int(float(sys.argv[1])) if len(sys.argv) > 1 else 1_000_000
+def measured(rows: int) -> dict[str, Any]:
+    """Return what learning from so many rows took."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "rows")
         folder.mkdir()
         write(folder, rows)
         size = sum(path.stat().st_size for path in folder.iterdir())
-        done = subprocess.run(
-            [sys.executable, "-c", TRAIN, str(folder), str(Path(place, "run"))],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        command = [sys.executable, "-c", TRAIN, str(folder), str(Path(place, "run"))]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         found = json.loads(done.stdout.strip().split("\n")[-1])
-        print(json.dumps({"rows": rows, "file_mib": size / 2**20, "rows_a_second": rows / found["seconds"], **found}))
+        return {"rows": rows, "file_mib": size / 2**20, "rows_a_second": rows / found["seconds"], **found}
+
+
+def known() -> dict[str, dict[str, Any]]:
+    """Return what was found so far, by the number of rows."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def page() -> str:
+    """Return the page of documentation with its table anew."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.split(END)[1]}"
+
+
+def table() -> str:
+    """Return what was measured as a table of Markdown."""
+    lines = [
+        "| rows of 20 numbers | files | seconds | rows a second | most memory | accuracy |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in sorted(known().values(), key=lambda found: found["rows"]):
+        sizes = f"{one['file_mib']:,.0f} MiB | {one['seconds']:.1f} | {one['rows_a_second']:,.0f}"
+        lines.append(f"| {one['rows']:,} | {sizes} | {one['most_memory_mib']:,.0f} MiB | {one['accuracy']:.3f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    words = sys.argv[1:] or list(map(str, ROWS))
+    for rows in [] if words == ["write"] else [int(float(word)) for word in words]:
+        found = measured(rows)
+        print(json.dumps(found), flush=True)
+        kept = known() | {str(rows): found}
+        RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -99,3 +99,7 @@ class Script(gymnasium.Env):
         over = self.time >= self.end
         ends = (False, over) if self.truncates else (over, False)
         return self._show(), self.rewards.get(self.time, 0.0), *ends, self._info()
+
+
+for _name, _game in (("Catch", Catch), ("Maps", Maps)):
+    gymnasium.register(f"ganglion-test/{_name}-v0", _game)

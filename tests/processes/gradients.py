@@ -103,7 +103,7 @@ def without_chance(rule: LearningRule) -> None:
     """Switch off what a network draws by chance, which differs from slice to slice."""
     for network in rule.networks.values():
         for layer in network.modules():
-            for name in ("p", "dropout", "probability", "word_dropout"):
+            for name in ("p", "dropout", "probability", "word_dropout", "mixing"):
                 if isinstance(getattr(layer, name, None), float):
                     with suppress(AttributeError):
                         setattr(layer, name, 0.0)

@@ -9,8 +9,10 @@ from ganglion.runs.run import Run
 from ganglion.runs.session import Session, begin, prepare_resume
 from ganglion.training import checkpoint
 from ganglion.training.callback import Callback, Training
-from tests.processes.worlds import ended
+from tests.processes.worlds import LIMIT, ended
 
+PARTS = ("networks", "optimizers", "rule", "loader")
+"""Of a state, those that are the same however many processes made it."""
 SETTINGS: dict[str, Any] = {"epochs": 2, "batch_size": 32, "threads": 1, "checkpoint_every": 2}
 
 
@@ -25,7 +27,7 @@ class Kill(Callback):
             os.kill(os.getpid(), self.number)
 
 
-def learn(folder: str, system: str, data: str, options: dict[str, Any], at: dict[str, list[int]]) -> None:
+def learn(folder: str, system: str, data: str | None, options: dict[str, Any], at: dict[str, list[int]]) -> None:
     """Train, or go on where the same was begun; some processes send themselves a signal after a step."""
     session = begin(system, data, out=folder, **{**SETTINGS, **options})
     _go(session, at)
@@ -48,24 +50,34 @@ def _go(session: Session | Run, at: dict[str, list[int]]) -> None:
         session.files.unlock()
 
 
-def in_world(size: int, call: str, *arguments: Any) -> list[dict[str, Any]]:
-    """Do one of the above in so many processes, in this one where it is one, and return how they ended."""
+def differ(folder: str) -> list[dict[str, Any]]:
+    """Let two processes be asked for runs of different lengths, and return how they ended."""
+    return ended(2, lambda: learn(folder, "mlp", "iris", {"epochs": 2 + int(os.environ["RANK"])}, {}))
+
+
+def in_world(size: int, call: str, *arguments: Any, limit: float = LIMIT) -> list[dict[str, Any]]:
+    """Do one of the above in so many processes, in this one where it is one, and return how they ended.
+
+    Args:
+        limit: seconds after which those that are left are killed.
+    """
     action = {"learn": learn, "go_on": go_on}[call]
     if size == 1:
         action(*arguments)
         return [{"status": 0, "errors": ""}]
-    found: list[dict[str, Any]] = ended(size, lambda: action(*arguments))
+    found: list[dict[str, Any]] = ended(size, lambda: action(*arguments), limit)
     return found
 
 
 def state_of(folder: str | Path) -> dict[str, str]:
-    """Return the digests of what the newest checkpoint of a run holds."""
-    newest, _, _ = checkpoint.load_newest(Path(folder) / "checkpoints")
-    state = checkpoint.load(newest, ("networks", "optimizers"))
+    """Return the digests of what the newest checkpoint of a run holds: of an agent, its memory and games too."""
+    newest, state, _ = checkpoint.load_newest(Path(folder) / "checkpoints", PARTS)
     return {"step": newest.name} | {name: checkpoint.digest(part) for name, part in state.items()}
 
 
-def alike(folder: str, sizes: list[int], system: str, data: str, options: dict[str, Any]) -> list[dict[str, str]]:
+def alike(
+    folder: str, sizes: list[int], system: str, data: str | None, options: dict[str, Any]
+) -> list[dict[str, str]]:
     """Return what the same run leaves in different numbers of processes."""
     found = []
     for size in sizes:
@@ -87,10 +99,12 @@ def killed_and_resumed(
     return {"ends": ends, "left": left, "later": later, **state_of(folder)}
 
 
-def dies(folder: str, system: str, data: str, rank: int, step: int) -> dict[str, Any]:
-    """Let one of two processes be killed after a step, begin the same again, and return how all ended."""
+def dies(
+    folder: str, system: str, data: str, rank: int, step: int, number: int = int(signal.SIGKILL), limit: float = LIMIT
+) -> dict[str, Any]:
+    """Let one of two processes be sent a signal after a step, begin the same again, and return how all ended."""
     options = {"epochs": 3}
-    ends = in_world(2, "learn", folder, system, data, options, {str(rank): [step, int(signal.SIGKILL)]})
+    ends = in_world(2, "learn", folder, system, data, options, {str(rank): [step, number]}, limit=limit)
     later = in_world(2, "learn", folder, system, data, options, {})
     return {"ends": ends, "later": later, **state_of(folder)}
 

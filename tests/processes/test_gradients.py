@@ -3,6 +3,7 @@
 import pytest
 
 from ganglion.models import INDEX
+from tests.processes.conftest import Record
 from tests.warm import WarmProcess
 
 TOLERANCE = 1e-6
@@ -26,11 +27,16 @@ def test_processes_find_the_gradient_of_one(warm: WarmProcess, size: int, sample
 
 SINGLE = ("stackgan", "lenet5")
 """Systems some of whose numbers are always of single precision."""
-EXEMPT = {"stylegan": "its generator draws noise within the objective, which one process shares with the discriminator"}
+RAGGED = 11
+"""Samples of a batch that four processes share unevenly: slices of 2 and of 3."""
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("system", [system.name for system in INDEX if system.name not in EXEMPT])
-def test_processes_find_the_gradient_of_one_for_every_system(warm: WarmProcess, system: str) -> None:
-    kinds = worst(warm, 2, [system], None, None, system not in SINGLE)[system]
+@pytest.mark.parametrize(("size", "samples"), [(2, None), (4, RAGGED)], ids=["two", "four, ragged"])
+@pytest.mark.parametrize("system", [system.name for system in INDEX])
+def test_processes_find_the_gradient_of_one_for_every_system(
+    warm: WarmProcess, seen: Record, system: str, size: int, samples: int | None
+) -> None:
+    kinds = worst(warm, size, [system], None, samples, system not in SINGLE)[system]
+    seen("gradients", system=system, processes=size, **kinds)
     assert max(kinds.values()) < TOLERANCE, kinds

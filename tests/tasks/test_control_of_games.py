@@ -26,11 +26,8 @@ from ganglion.rules.reinforcement.settings import FrameSettings
 from ganglion.runs.options import settle
 from ganglion.tasks.control import Control
 from ganglion.training import checkpoint
-from tests.games import Catch, Maps, Script
+from tests.games import Script
 from tests.tasks.asking import ask
-
-for name, game in (("Catch", Catch), ("Maps", Maps)):
-    gymnasium.register(f"ganglion-test/{name}-v0", game)
 
 QUICK = Config(
     network="nature",
