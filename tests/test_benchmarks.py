@@ -1,6 +1,5 @@
 """The benchmarks are run by hand; here they are at least what they import of the package."""
 
-import json
 import statistics
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import exports, serving, sharing, streaming, tuning
+from benchmarks import streaming, tuning
 from ganglion.models import INDEX
 from ganglion.runs.tuning.trial import Assignment
 from tests.processes import table
@@ -26,26 +25,13 @@ def test_a_trial_of_tuning_is_trained_without_a_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("script", [exports, serving, sharing, streaming, table, tuning], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("script", [streaming, table, tuning], ids=lambda one: one.__name__)
 def test_a_page_says_what_was_found(script: Any) -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.page()
 
 
-def test_what_was_found_of_exports_is_of_every_system() -> None:
-    assert set(exports.known()) == {system.name for system in INDEX}
-    assert {name for name, one in exports.known().items() if "refused" in one} == set(exports.WHY)
-
-
-def test_joining_requests_and_streaming_rows_keep_what_they_promise() -> None:
-    found = json.loads(serving.RESULTS.read_text(encoding="utf-8"))
-    joined, alone = ([one["per second"] for one in found["rounds"][side]] for side in ("joined", "alone"))
-    assert statistics.median(joined) > serving.LIMITS["times"] * statistics.median(alone)
-    spreads = [one["p99"] / one["p50"] for one in found["rounds"]["joined"]]
-    assert statistics.median(spreads) < serving.LIMITS["p99 through p50"]
-    assert not sum(one["wrong"] for one in found["rounds"]["joined"])
-    held = [one["memory"] for one in found["overload"]]
-    assert held[-1] < 1.1 * held[0] and not sum(one["failed"] for one in found["overload"])
-    assert streaming.known()[str(streaming.ROWS[-1])]["most_memory_mib"] < 1e9 / 2**20
+def test_ten_million_rows_are_streamed_in_less_than_a_gigabyte() -> None:
+    assert streaming.known()["10000000"]["most_memory_mib"] < 1e9 / 2**20
 
 
 def test_what_was_seen_of_several_processes_is_of_every_system() -> None:

@@ -25,7 +25,7 @@ def test_processes_find_the_gradient_of_one(warm: WarmProcess, size: int, sample
         assert max(kinds.values()) < TOLERANCE, (name, kinds)
 
 
-SINGLE = ("stackgan", "lenet5")
+SINGLE = ("lenet5", "dqn", "trader")
 """Systems some of whose numbers are always of single precision."""
 RAGGED = 11
 """Samples of a batch that four processes share unevenly: slices of 2 and of 3."""

@@ -19,12 +19,14 @@ BEAT, SILENCE = 0.01, 0.2
 class Store(Counter[str]):
     """What a store of torch is asked, in this process; it can be reached for so many calls."""
 
-    def __init__(self, calls: float = float("inf")) -> None:
+    def __init__(self, calls: float = float("inf"), hangs: bool = False) -> None:
         super().__init__()
-        self.calls = calls
+        self.calls, self.hangs = calls, hangs
 
     def add(self, name: str, number: int) -> int:
         self.calls -= 1
+        if self.calls < 0 and self.hangs:
+            time.sleep(4 * SILENCE)
         if self.calls < 0:
             raise RuntimeError("connection closed")
         self[name] += number
@@ -56,6 +58,7 @@ def test_one_that_beats_or_has_left_is_not() -> None:
 
 def test_a_store_that_does_not_answer_went_with_the_launcher() -> None:
     assert set(heard(Store(calls=9), beats=True)) == {None}
+    assert set(heard(Store(calls=9, hangs=True), beats=True)) == {None}
 
 
 def test_a_heart_says_when_it_leaves() -> None:

@@ -73,7 +73,8 @@ def test_the_same_line_goes_on_where_a_process_was_killed(
     _, errors = launcher.communicate(timeout=300)
     took = time.monotonic() - then
     assert launcher.returncode == 1 and took < 30
-    assert errors.count("another process of this training has ended") + errors.count(f"process {rank} of 2") == 1
+    assert f"local_rank: {rank}" in errors  # says the launcher, which may end the other one before it can say so itself
+    assert errors.count("another process of this training has ended") + errors.count(f"process {rank} of 2") <= 1
     again = started(place / "run")
     _, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors

@@ -93,7 +93,7 @@ class TextReader(nn.Module):
         """Return what is found in characters (batch, steps): (batch, width)."""
         assert self.cells is not None
         filled = functional.pad(tokens, (0, max(0, self.fewest_steps - tokens.shape[1])))[:, : self.fewest_steps]
-        maps = functional.one_hot(filled, self.kinds).transpose(1, 2).float()
+        maps = functional.one_hot(filled, self.kinds).transpose(1, 2).to(torch.get_default_dtype())
         maps = maps * (filled != 0)[:, None]  # past the end stands nothing
         for place, convolution in enumerate(self.convolutions):
             maps = torch.relu(convolution(maps))
@@ -131,7 +131,8 @@ class PictureReader(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         if pictures.shape[2] != self.side:
-            pictures = resized(pictures.float(), self.side, self.side)  # which sixteen bits are not enough for
+            # Sixteen bits are not enough to resize in.
+            pictures = resized(pictures.to(torch.get_default_dtype()), self.side, self.side)
         return _of_length(self.output(self.layers(pictures)))
 
     def likeness(self, pictures: Tensor, texts: Tensor) -> Tensor:

@@ -108,18 +108,23 @@ def join() -> Member:
     if _member is not None:
         return _member
     rank, size = int(os.environ["RANK"]), size_of_world()
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    run, again = (os.environ.get(f"TORCHELASTIC_{name}", "0") for name in ("RUN_ID", "RESTART_COUNT"))
+    hosts = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE)
-        store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=timedelta(seconds=10))
+        patient = dist.TCPStore(address, port, is_master=hosts, wait_for_workers=False, timeout=PATIENCE)
+        # A launcher may keep its store when it starts processes again: addresses of those that failed are still there.
+        meeting = dist.PrefixStore(f"ganglion {run} {again} group", patient)
+        dist.init_process_group(backend, store=meeting, rank=rank, world_size=size, timeout=PATIENCE)
+        store = dist.TCPStore(address, port, timeout=timedelta(seconds=10))
     except RuntimeError as error:
         raise ProcessError(
             "the processes of this training do not find each other",
-            where=f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}",
+            where=f"{address}:{port}",
             found=str(error).partition("\n")[0],
             remedy="start them by torchrun, all with the same --rdzv-endpoint",
         ) from error
-    run, again = (os.environ.get(f"TORCHELASTIC_{name}", "0") for name in ("RUN_ID", "RESTART_COUNT"))
     named, launch = dist.PrefixStore(f"ganglion {run} {again}", store), dist.PrefixStore(f"ganglion {run}", store)
     heart = Heart(named, rank, size, _gone)
     _member = Member(rank, size, named, launch, heart)
@@ -131,7 +136,7 @@ def join() -> Member:
 def _gone(rank: int | None) -> None:
     """End this process, whatever it is doing, since another one does not answer."""
     assert _member is not None
-    if _member.may_speak():
+    if rank is None or _member.may_speak():  # a store that does not answer cannot be asked who may
         who = "the launcher" if rank is None else f"process {rank} of {_member.size}"
         error = ProcessError(f"{who} has not answered for {SILENCE:g} seconds", remedy=REMEDY)
         print(f"error: {error}", file=sys.__stderr__, flush=True)
@@ -141,6 +146,8 @@ def _gone(rank: int | None) -> None:
 @final
 class Heart(threading.Thread):
     """Counts aloud in a store, listens to the process before this one, and tells when it is silent.
+
+    A store whose host hangs or is cut off answers nothing, not even that it cannot: a second thread looks for that.
 
     Args:
         store: shared by all.
@@ -164,27 +171,38 @@ class Heart(threading.Thread):
         self.store, self.rank, self.before, self.gone = store, rank, (rank - 1) % size, gone
         self.beat, self.silence = beat, silence
         self._stopped = threading.Event()
+        self._answered = time.monotonic()
+        """When the store was last heard of."""
 
     def run(self) -> None:
+        threading.Thread(target=self._watch_store, name="store", daemon=True).start()
         heard, since, now = -1, time.monotonic(), time.monotonic()
-        answered = now
         while not self._stopped.wait(self.beat):
             slept, now = time.monotonic() - now, time.monotonic()
             if slept > 5 * self.beat:  # this process itself was halted: nothing is known of others
-                since = answered = now
+                since = self._answered = now
             try:
                 self.store.add(f"beat {self.rank}", 1)
                 count = self.store.add(f"beat {self.before}", 0)
                 left = self.store.add(f"left {self.before}", 0)
-                answered = time.monotonic()
+                self._answered = time.monotonic()
             except RuntimeError:
-                if time.monotonic() - answered > self.silence / 4 and not self._stopped.is_set():
+                if time.monotonic() - self._answered > self.silence / 4 and not self._stopped.is_set():
                     self.gone(None)
                 continue
             if count != heard or left:
                 heard, since = count, now
             elif now - since > self.silence and not self._stopped.is_set():
                 self.gone(self.before)
+
+    def _watch_store(self) -> None:
+        now = self._answered = time.monotonic()
+        while not self._stopped.wait(self.beat):
+            slept, now = time.monotonic() - now, time.monotonic()
+            if slept > 5 * self.beat:
+                self._answered = now
+            elif now - self._answered > self.silence and not self._stopped.is_set():
+                self.gone(None)
 
     def stop(self) -> None:
         """Say that this process leaves as it should, and beat no more."""
