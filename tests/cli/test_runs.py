@@ -173,7 +173,7 @@ def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp
     attacked = drawn("attack", run, "--epsilon", "0.1", "--steps", "2", "--count", "20")
     assert [row["epsilon"] for row in attacked["accuracy"]] == [0, 0.1] and attacked["samples"] == 20
     for refused, words in (
-        (("saliency", run, image, "--label", "twelve"), "no output for that class"),
+        (("saliency", run, image, "--label", "twelve"), "no output of that name"),
         (("attack", runs("perceptron")), "does not look at images"),
         (("features", runs("gan"), image), "does not look at images"),
         (("saliency", runs("denoiser"), image), "no single output"),

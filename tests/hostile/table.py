@@ -22,6 +22,7 @@ from tests.hostile import (
     films,
     fresh,
     images,
+    seen,
     shards,
     sounds,
     systems,
@@ -67,6 +68,11 @@ KINDS = {
     "roads": "Roads with directions, for steering",
     "drawn texts": "Pictures with texts to draw from, for StackGAN",
     "forgeries": "Real pictures beside generated ones",
+    "masks": "Pictures with masks, for unet",
+    "boxes": "Pictures with boxes, for fast-rcnn",
+    "answers": "Pictures with quantities or labels, for networks that look at pictures",
+    "asked": "Odd pictures that such runs are asked about",
+    "weights": "Weights that training starts from",
 }
 REGISTERED = (
     archives,
@@ -77,6 +83,7 @@ REGISTERED = (
     films,
     fresh,
     images,
+    seen,
     shards,
     sounds,
     systems,

@@ -11,7 +11,7 @@ from PIL import Image
 import ganglion
 from ganglion.data.catalogue import read
 from ganglion.data.settings import DataSettings
-from ganglion.errors import DataError, GanglionError
+from ganglion.errors import ConfigurationError, DataError, GanglionError
 from ganglion.models import INDEX, find
 from ganglion.rules.losses import accuracy, binary_cross_entropy, cross_entropy
 from ganglion.tasks.labelling import _measured
@@ -171,7 +171,7 @@ def test_every_system_that_offers_it_trains_goes_on_evaluates_and_answers(name: 
 
 def test_another_loss_and_systems_without_labels_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=X, y=HELD)
-    with pytest.raises(DataError, match="binary cross-entropy"):
+    with pytest.raises(ConfigurationError, match="binary cross-entropy"):
         ganglion.train("mlp", data=str(tmp_path / "t.npz"), loss="squared-error", steps=1, out=tmp_path / "run")
     with pytest.raises(DataError, match="needs values"):
         ganglion.train("approximator", data=str(tmp_path / "t.npz"), steps=1, out=tmp_path / "run")

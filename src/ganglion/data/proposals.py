@@ -39,9 +39,10 @@ def _in_picture(image: np.ndarray, propose: Callable[[np.ndarray], np.ndarray], 
     height, width = image.shape[:2]
     step = max(1, round(max(height, width) / LARGEST))
     pixels = image.reshape(height, width, -1).astype(np.float32) / (255 if image.dtype.kind in "ui" else 1)
-    rows, columns = height // step * step, width // step * step
-    small = pixels[:rows, :columns].reshape(rows // step, step, columns // step, step, -1).mean(axis=(1, 3))
-    corners = propose(small)[:most] * step
+    down, across = min(step, height), min(step, width)  # of a picture of a few lines none is left out
+    rows, columns = height // down * down, width // across * across
+    small = pixels[:rows, :columns].reshape(rows // down, down, columns // across, across, -1).mean(axis=(1, 3))
+    corners = propose(small)[:most] * np.array([across, down, across, down])
     corners = corners.clip(0, [width, height, width, height])
     corners = corners[(corners[:, :2] + 1 <= corners[:, 2:]).all(axis=1)]
     return Boxes(corners.astype(np.float32), np.zeros(len(corners), np.int64), (height, width))
@@ -132,8 +133,9 @@ def selective_search(image: np.ndarray) -> np.ndarray:
             "selective search needs scikit-image", expected="the extra `images`", remedy="or choose --proposals blobs"
         ) from error
     boxes: list[tuple[int, ...]] = []
+    pixels = image[..., 0] if image.shape[2] == 1 else image
     for scale in (0.3, 1.0):
-        labels = felzenszwalb(image.squeeze(), scale=100 * scale, sigma=0.8, min_size=20)
+        labels = felzenszwalb(pixels, scale=100 * scale, sigma=0.8, min_size=20)
         boxes += _merged(image, labels)
     return np.array(list(dict.fromkeys(reversed(boxes))), np.float32).reshape(-1, 4)
 

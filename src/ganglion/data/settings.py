@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from ganglion.errors import ConfigurationError
 from ganglion.settings import SHARE, Search, above, at_least, between, settings
 
+AugmentName = Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"]
 WRITTEN = (
     "delimiter",
     "quoting",
@@ -99,11 +100,10 @@ class DataSettings:
     """Amplitudes a second that sounds are brought to; that of most files, and at most 16000, when not given."""
     titles: str | None = None
     """Table of what rated items are called; in a folder it is found."""
-    augment: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"] = (
-        "none"
-    )
+    augment: Literal[AugmentName, "auto"] = "none"
     """Random changes to training images, a function of (seed, epoch, sample): shifted, mirrored left to right, in both
-    directions (`flips`), bent like rubber."""
+    directions (`flips`), bent like rubber. With `auto` they are shifted where classes or labels are told apart, and not
+    where quantities are learnt, which may say where something is."""
     colour_jitter: Annotated[float, SHARE] = 0.0
     """How much brightness, contrast and saturation of training images vary: by factors from 1 - x to 1 + x."""
     lighting: Annotated[float, at_least(0)] = 0.0

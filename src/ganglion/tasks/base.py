@@ -21,7 +21,7 @@ from ganglion.data.preprocessing import (
     to_state,
 )
 from ganglion.data.preprocessing.placement import Resize
-from ganglion.data.settings import DataSettings
+from ganglion.data.settings import AugmentName, DataSettings
 from ganglion.data.splits import Part as Part
 from ganglion.errors import CheckpointError, ConfigurationError, DataError, UsageError
 from ganglion.findings import Finding
@@ -109,6 +109,8 @@ class Task(ABC):
     """What each figure shows, by its name."""
     resize: ClassVar[Resize | None] = None
     """How images come to the size that the network sees where the user does not say; stretched if this does not."""
+    augment: ClassVar[AugmentName] = "none"
+    """How training images change at random where the user leaves it to the kind of task."""
     remembers: ClassVar[tuple[str, ...]] = ()
     """Attributes, JSON values, that a run keeps beside how its data was prepared."""
     next_step: ClassVar[str]
@@ -165,7 +167,8 @@ class Task(ABC):
     @classmethod
     def settled(cls, settings: DataSettings) -> DataSettings:
         """Return the user's settings with what this kind of task decides where they are silent."""
-        return settings if settings.resize or not cls.resize else replace(settings, resize=cls.resize)
+        augment = cls.augment if settings.augment == "auto" else settings.augment
+        return replace(settings, resize=settings.resize or cls.resize, augment=augment)
 
     @classmethod
     def source_name(cls, source: str | Dataset, problem: str, remedy: str = "") -> str:

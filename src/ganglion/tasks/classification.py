@@ -13,7 +13,6 @@ from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
 from ganglion.errors import UsageError
 from ganglion.nn import probabilities
 from ganglion.nn.attacks import adversarial_examples
-from ganglion.nn.convolution import LocallyConnected2d, TiledConvolution2d
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Images, Rows
@@ -26,6 +25,7 @@ from ganglion.tasks.shared.dreams import MOST_COLUMNS, classes_asked_for, dreams
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.picture_figures import FILTERS, SHOWN, filters, under_titles
 from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 COLUMNS, DREAMT = 10, 10
 """Pictures that are made up of each class, and classes."""
-SHOWN = 40
-"""Misclassified images, filters and samples of a picture are cut to a number that can be looked at."""
 
 
 @settings
@@ -72,12 +70,12 @@ class Classification(Task):
         **VERDICTS,
         "decision_regions": "What the network answers over two inputs, and the samples",
         "misclassified": "Test samples that the network gets wrong",
-        "filters": "Weights of the first layer; blue is positive, orange negative",
+        **FILTERS,
         "dreams": "What the network makes up of each class, a row for each",
-        "centres": "The centres around which units answer, the widest first",
     }
     verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search, "generate": Generate}
     joined = frozenset({"predict"})
+    augment = "shift"
     next_step = "ganglion predict {run} INPUT"
 
     @property
@@ -150,7 +148,7 @@ class Classification(Task):
         drawn = verdicts(outputs, targets, self.label_names)
         preprocessing = self.preprocessing["inputs"]
         if isinstance(preprocessing, ImagePreprocessing):
-            drawn |= self._misclassified(preprocessing, truth, said) | _filters(preprocessing, rule.home)
+            drawn |= self._misclassified(truth, said) | filters(preprocessing, rule.home)
             drawn |= self._dreams(preprocessing, rule.home)
         elif len(preprocessing.means) in (2, 3) and not preprocessing.categories:
             drawn["decision_regions"] = self._decision_regions(preprocessing, rule.home)
@@ -167,15 +165,12 @@ class Classification(Task):
         ]
         return {"dreams": figures.image_grid(images, titles, columns=COLUMNS, title="Dreams of each class")}
 
-    def _misclassified(
-        self, preprocessing: ImagePreprocessing, truth: np.ndarray, said: np.ndarray
-    ) -> "dict[str, Figure]":
+    def _misclassified(self, truth: np.ndarray, said: np.ndarray) -> "dict[str, Figure]":
         wrong = np.flatnonzero(truth != said)[:SHOWN]
         if not len(wrong):
             return {}
-        images = preprocessing.inverse(self.data.some("test", wrong))
         titles = [f"{self.label_names[truth[place]]} → {self.label_names[said[place]]}" for place in wrong]
-        return {"misclassified": figures.image_grid(images, titles, title="Misclassified: truth → answer")}
+        return {"misclassified": under_titles(self.data, wrong, titles, "Misclassified: truth → answer")}
 
     def _decision_regions(self, preprocessing: TabularPreprocessing, network: nn.Module) -> "Figure":
         """Draw the answers over the two inputs that the first layer weighs most; what is missing stands at the mean."""
@@ -200,23 +195,6 @@ class Classification(Task):
             radii = np.abs(widths)[:, None] * deviations
             figures.add_circles(figure.axes[0], centres[:, heaviest] * deviations + means, radii)
         return figure
-
-
-def _filters(preprocessing: ImagePreprocessing, network: nn.Module) -> "dict[str, Figure]":
-    """Draw the weights that look at pixels: the first convolution, whoever shares its kernels, or dense layer; or the
-    centres of units that have some.
-    """
-    shape = (-1, preprocessing.channels, *preprocessing.size)
-    if isinstance(network, CentredUnits):
-        order = network.widths.detach().abs().argsort(descending=True)[:SHOWN]
-        images = preprocessing.inverse(network.centres.detach()[order].cpu().reshape(shape))
-        return {"centres": figures.image_grid(images, title="Centres of the widest units")}
-    kinds = nn.Conv2d | TiledConvolution2d | LocallyConnected2d | nn.Linear
-    first = next((layer for layer in network.modules() if isinstance(layer, kinds)), None)
-    if first is None:
-        return {}
-    weights = first.weight.reshape(shape) if isinstance(first, nn.Linear) else first.weight.flatten(0, -4)
-    return {"filters": figures.filters(weights[:SHOWN].detach().cpu().numpy(), "Filters of the first layer")}
 
 
 TASK = Classification

@@ -40,7 +40,14 @@ from ganglion.tasks.measures.detections import (
     proposal_recall,
 )
 from ganglion.tasks.questions import FileName, Given
-from ganglion.tasks.shared.boxes import as_coco, described, given_proposals, with_proposals
+from ganglion.tasks.shared.boxes import (
+    as_coco,
+    described,
+    given_proposals,
+    never_shown,
+    refuse_without_proposals,
+    with_proposals,
+)
 from ganglion.tasks.shared.classes import class_names, known_names
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
@@ -138,7 +145,8 @@ class Detection(Task):
         task.label_names = names
         held = data.nearest("train").fields
         shown = side / int(np.max(sizes_of(dataset.main.values)))
-        notes = [described(held["boxes"].values, shown)]  # type: ignore[arg-type]
+        refuse_without_proposals(held, dataset.source or dataset.name)
+        notes = [described(held["boxes"].values, shown), *never_shown(held, names)]  # type: ignore[arg-type]
         if "proposals" not in data.preprocessing:
             return task.holding(data, *notes)
         recalls = proposal_recall(held["proposals"].values, held["boxes"].values, classes)  # type: ignore[arg-type]
@@ -215,11 +223,14 @@ class Detection(Task):
         known: list[dict[str, Any]] = []
         files: list[tuple[str, tuple[int, int]]] = []
         of: list[int] = []
+        blank = 0
         owns = [own_size(name, one.shape[:2]) for name, one in zip(found.names, found.samples, strict=True)]
         given, said = given_proposals(found.names, owns, question.proposals, self.config)
         for place, (name, title, picture) in enumerate(zip(found.names, found.titles, found.samples, strict=True)):
             own = owns[place]
-            answer = self._in_picture(network, picture, question.least, given[place] if given else None)
+            boxes = self._proposed(picture, given[place] if given else None)
+            blank += boxes is not None and not len(boxes.corners)
+            answer = self._in_picture(network, picture, question.least, boxes)
             objects = self._told(answer, np.divide(own, picture.shape[:2]))
             of += [len(drawn)] * len(objects)
             rows += [{**name, **one} for one in objects]
@@ -233,24 +244,33 @@ class Detection(Task):
             drawn.append(with_boxes(shown.inverse(shown([picture]))[0], marks))
             files.append((Path(name["input"]).name if "input" in name else title, own))
         notes = (*found.notes, *said, *far_from_training(images(found.samples), images))
-        if not rows:
+        if blank:
+            notes = (*notes, f"no box is proposed in {blank} of {len(drawn)} pictures: nothing can be found there")
+        elif not rows:
             notes = (*notes, f"no object is found with a probability of {question.least:g} or more; --least lowers it")
         pictures = Images(drawn, found.titles, rows=known)
         if question.coco:
             return Binary(as_coco(files, rows, of, self.label_names), ".json", notes=notes, also=(pictures,))
         return Rows(rows, totals={"pictures": len(drawn), "objects": len(rows)}, notes=notes, also=(pictures,))
 
-    def _in_picture(self, network: nn.Module, picture: np.ndarray, least: float, given: Boxes | None) -> Found:
+    def _proposed(self, picture: np.ndarray, given: Boxes | None) -> Boxes | None:
+        """Return the boxes proposed in a raw picture (height, width, channels), where the network needs some.
+
+        Args:
+            given: those of a file; made of the picture where there are none.
+        """
+        if "proposals" not in self.preprocessing or given is not None:
+            return given
+        boxes: Boxes = proposed([picture], self.config.proposals, self.config.most_proposals).values[0]
+        return boxes
+
+    def _in_picture(self, network: nn.Module, picture: np.ndarray, least: float, boxes: Boxes | None) -> Found:
         """Return what is found in a raw picture (height, width, channels) with so much probability or more.
 
         Args:
-            given: proposals; made of the picture where there are none.
+            boxes: proposals, for a network that needs some.
         """
-        boxes, column = self.preprocessing.get("proposals"), None
-        if boxes is not None:
-            most = self.config.most_proposals
-            made = [given] if given else proposed([picture], self.config.proposals, most).values
-            column = boxes(made)[0]
+        column = None if boxes is None else self.preprocessing["proposals"]([boxes])[0]
         size = int(picture.shape[0]), int(picture.shape[1])
         answer = self._found(network, self.preprocessing["inputs"]([picture])[0], column, size)
         sure = answer.scores >= least

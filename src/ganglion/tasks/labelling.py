@@ -8,8 +8,8 @@ from torch import nn
 from ganglion import figures
 from ganglion.core import LearningRule, Measure
 from ganglion.data.dataset import Dataset
+from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
-from ganglion.errors import DataError
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
@@ -17,13 +17,17 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
-from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.fitting import adapt, refuse_other_loss, sizes
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.picture_figures import FILTERS, SHOWN, filters, under_titles
 from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NAMED = 5
+"""Labels that a note names."""
+LOSS_OF_LABELS = "binary-cross-entropy"
 SIGN = "|"
 """Stands between the labels of an answer, as it may in the cells that they are read from."""
 F1 = Measure(
@@ -57,27 +61,28 @@ class Labelling(Task):
     takes = "images or rows of a table, with columns of 0 and 1 of which any number may be 1"
     fields: ClassVar = {"inputs": ("images", "rows"), "targets": ("labels",)}
     measures = (F1, LOSS, MACRO_F1, PRECISION, EXACT)
-    captions: ClassVar = {"labels": "F1 of each label on the test part, the best first"}
+    captions: ClassVar = {
+        "labels": "F1 of each label on the test part, the best first",
+        "mistakes": "Test pictures with wrong labels, most of them first: + was said and does not hold, − was not said",
+        **FILTERS,
+    }
     verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search}
     joined = frozenset({"predict"})
+    augment = "shift"
     next_step = "ganglion predict {run} INPUT"
 
     @classmethod
     def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        what = "labels of which any number may hold"
+        refuse_other_loss(config, LOSS_OF_LABELS, what, "--task regression for quantities")
         data = cls.prepared(source, config, settings, seed)
-        count = data.preprocessing["targets"].num_labels
-        found: dict[str, Any] = {"num_samples": len(data["train"]), "num_classes": count}
-        if hasattr(config, "out_features"):
-            found |= {"num_classes": None, "out_features": count}
-            if getattr(config, "loss", "auto") not in ("auto", "binary-cross-entropy"):
-                raise DataError(
-                    "labels of which any number may hold are learnt by binary cross-entropy",
-                    where="loss",
-                    found=config.loss,
-                    remedy="leave it at auto, or --task regression for quantities",
-                )
-            found["loss"] = "binary-cross-entropy"
-        return cls(adapt(config, **{**sizes(data.preprocessing), **found}), data.preprocessing).holding(data)
+        targets = data.preprocessing["targets"]
+        found = {"num_samples": len(data["train"]), "num_classes": None, "out_features": targets.num_labels}
+        config = adapt(config, **{**sizes(data.preprocessing), **found}, loss=LOSS_OF_LABELS)
+        held = np.asarray(data.raw("train", "targets").values, dtype=bool).any(axis=0)
+        never = [name for name, holds in zip(targets.labels, held, strict=True) if not holds]
+        said = [f"no sample that is learnt from has {', '.join(never[:NAMED])}: it will not be found"] if never else []
+        return cls(config, data.preprocessing).holding(data, *said)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -115,7 +120,25 @@ class Labelling(Task):
         scores = f1_score(targets.numpy(), outputs.numpy() > 0, average=None, zero_division=0)
         by_label = dict(zip(self.label_names, map(float, np.atleast_1d(scores)), strict=True))
         ordered = dict(sorted(by_label.items(), key=lambda one: -one[1]))
-        return {"labels": figures.bars(ordered, "F1 of each label", next(iter(ordered)))}
+        drawn = {"labels": figures.bars(ordered, "F1 of each label", next(iter(ordered)))}
+        preprocessing = self.preprocessing["inputs"]
+        if isinstance(preprocessing, ImagePreprocessing):
+            drawn |= self._mistakes(targets.numpy(), outputs.numpy() > 0) | filters(preprocessing, rule.home)
+        return drawn
+
+    def _mistakes(self, truth: np.ndarray, said: np.ndarray) -> "dict[str, Figure]":
+        """Draw pictures with labels that are wrong, of truth values `(samples, labels)`."""
+        wrong = truth != said
+        places = np.argsort(-wrong.sum(axis=1), kind="stable")[: min(SHOWN, int(wrong.any(axis=1).sum()))]
+        if not len(places):
+            return {}
+        titles = [
+            "\n".join(
+                f"{'+' if said[place, label] else '−'} {self.label_names[label]}" for label in np.flatnonzero(row)
+            )
+            for place, row in zip(places.tolist(), wrong[places], strict=True)
+        ]
+        return {"mistakes": under_titles(self.data, places, titles, "Wrong labels: + said, − missed")}
 
 
 def _measured(truth: np.ndarray, likely: np.ndarray) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Regression: predict one or several values of a sample."""
 
-from typing import TYPE_CHECKING, ClassVar, final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 import torch
@@ -8,7 +9,11 @@ from torch import Tensor, nn
 
 from ganglion import figures
 from ganglion.core import CentredUnits, LearningRule, Measure, SideBySide
-from ganglion.data.preprocessing import TabularPreprocessing
+from ganglion.data.dataset import Dataset
+from ganglion.data.preprocessing import ImagePreprocessing, TabularPreprocessing
+from ganglion.data.settings import DataSettings
+from ganglion.errors import NonFiniteError
+from ganglion.figures.words import number
 from ganglion.rules.losses import LOSS
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows
@@ -16,7 +21,10 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
+from ganglion.tasks.shared.fitting import refuse_other_loss
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.picture_figures import FILTERS, filters, under_titles
+from ganglion.tasks.shared.searching import Search
 from ganglion.tasks.shared.sizes import answers_by_size, steps_by_width
 
 if TYPE_CHECKING:
@@ -24,6 +32,10 @@ if TYPE_CHECKING:
 
 DRAWN = 500
 """Points of a drawn curve."""
+CLIP_NORM = 1.0
+"""Of gradients of networks for pictures whose learning rates were chosen for classes."""
+EXTREMES = 24
+"""Pictures that are drawn of those with the smallest errors, and of those with the largest."""
 
 R2 = Measure(
     name="r2",
@@ -56,13 +68,28 @@ class Regression(Task):
     measures = (R2, RMSE, MAE, LOSS)
     captions: ClassVar = {
         "predictions": "Predicted against true values of the test samples",
+        "best": "Test pictures with the smallest errors, and the value of each that is furthest off: truth → answer",
+        "worst": "Test pictures with the largest errors, and the value of each that is furthest off: truth → answer",
+        **FILTERS,
         "fit": "The values over the one input, and what each unit adds where the output is a sum of units",
         "sizes": "Error of networks by their width and depth on the test part, beside steps that nobody learnt",
         "fits": "The function as networks of each width have it, of the fewest hidden layers, and as many steps",
     }
-    verbs: ClassVar = {"predict": Predict, "features": Features}
+    verbs: ClassVar = {"predict": Predict, "features": Features, "search": Search}
     joined = frozenset({"predict"})
     next_step = "ganglion predict {run} INPUT"
+
+    @classmethod
+    def prepare(cls, source: str | Dataset, config: Any, settings: DataSettings, seed: int) -> Self:
+        refuse_other_loss(config, "squared-error", "quantities", "--task classification for classes")
+        task = super().prepare(source, config, settings, seed)
+        descent = getattr(task.config, "descent", None)
+        pictures = isinstance(task.preprocessing["inputs"], ImagePreprocessing)
+        if not pictures or descent is None or descent.optimizer != "sgd" or descent.clip_norm is not None:
+            return task
+        task.config = replace(task.config, descent=replace(descent, clip_norm=CLIP_NORM))
+        said = f"gradients are cut to a norm of {CLIP_NORM:g}, since errors of quantities have no bound: --clip-norm"
+        return task.holding(task.data, said)
 
     def evaluate(self, rule: LearningRule, part: Part = "validation") -> dict[str, float]:
         outputs, targets = answers(rule.home, self.data.batches(part))
@@ -82,11 +109,34 @@ class Regression(Task):
 
     def figures(self, rule: LearningRule) -> "dict[str, Figure]":
         outputs, targets = answers(rule.home, self.data.batches("test"))
-        drawn = {"predictions": figures.scatter(self._in_units(targets), self._in_units(outputs), self.target_names)}
+        truth, said = self._in_units(targets), self._in_units(outputs)
+        drawn = {"predictions": figures.scatter(truth, said, self.target_names)}
+        if isinstance(pictures := self.preprocessing["inputs"], ImagePreprocessing):
+            drawn |= self._best_and_worst(truth, said) | filters(pictures, rule.home)
         if (preprocessing := self._of_one_input()) is not None:
             drawn["fit"] = self._fit(preprocessing, rule.home)
         if isinstance(rule.home, SideBySide):
             drawn |= self._by_size(rule.home)
+        return drawn
+
+    def _best_and_worst(self, truth: np.ndarray, said: np.ndarray) -> "dict[str, Figure]":
+        """Draw the pictures with the smallest and the largest errors, of values `(samples, outputs)`.
+
+        Errors are in deviations of the training part, so that values of several units count alike.
+        """
+        errors = np.abs(said - truth) / np.asarray(self.preprocessing["targets"].deviations)
+        order = np.argsort(errors.mean(axis=1), kind="stable")
+        few = min(EXTREMES, (len(order) + 1) // 2)
+        drawn = {}
+        for name, places in (("best", order[:few]), ("worst", order[::-1][:few])):
+            furthest = errors[places].argmax(axis=1)
+            titles = [
+                (f"{self.target_names[column]}\n" if truth.shape[1] > 1 else "")
+                + f"{number(truth[place, column])} → {number(said[place, column])}"
+                for place, column in zip(places, furthest, strict=True)
+            ]
+            words = {"best": "Smallest", "worst": "Largest"}[name]
+            drawn[name] = under_titles(self.data, places, titles, f"{words} errors: truth → answer")
         return drawn
 
     def sheet(self, home: nn.Module) -> np.ndarray | None:
@@ -180,8 +230,16 @@ class Regression(Task):
 
 
 def _errors(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
+    """Return the measures of values `(samples, outputs)`; raise `NonFiniteError` where some said are no numbers."""
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
+    if not np.isfinite(said).all():
+        raise NonFiniteError(
+            "the values that the network says are not finite",
+            expected="numbers",
+            found=f"{np.isfinite(said).all(axis=1).sum()} of {len(said)} samples have some",
+            remedy="lower the learning rate, or set clip_norm",
+        )
     return {
         "r2": float(r2_score(truth, said)),
         "rmse": float(root_mean_squared_error(truth, said)),

@@ -335,6 +335,14 @@ def _refuse_unknown_classes(data: Prepared, counts: np.ndarray) -> None:
         raise DataError(
             "no pixel of the training part has a class", where=where, expected="masks of classes", found="none"
         )
+    if np.count_nonzero(counts) < 2:
+        raise DataError(
+            "all pixels that are learnt from are of one class",
+            where=where,
+            expected="two classes or more in the training masks, such as objects and what surrounds them",
+            found=class_names(data)[int(counts.argmax())],
+            remedy="mark the objects in the masks, or give pictures in which there are some",
+        )
     for part in ("validation", "test"):
         strange = np.flatnonzero((counts == 0) & (_pixels_by_class(data, part) > 0))
         if len(strange):

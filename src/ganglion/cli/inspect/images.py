@@ -162,7 +162,7 @@ def saliency(
         image: Image file; none for an agent.
         moments: Moments of the episode that an agent plays.
         seed: How that episode starts.
-        label: The class to ask about; the answer of the network when not given.
+        label: The class, label or value to ask about; the answer of the network when not given.
         layer: Dotted name of the layer whose maps Grad-CAM weighs; one with enough places when not given.
         window: Side of the covering windows, in pixels of the network's input; a fifth of it when not given.
         out: Picture to write.
@@ -181,7 +181,7 @@ def saliency(
     names = _output_names(run, preprocessing)
     if label is not None and label not in names:
         raise ConfigurationError(
-            "this network has no output for that class",
+            "this network has no output of that name",
             expected=", ".join(names),
             found=label,
             remedy="choose one of these",
@@ -239,11 +239,11 @@ def attack(
         json: Print one JSON object.
     """
     from ganglion import figures, inspect
+    from ganglion.data.preprocessing import ClassPreprocessing
 
     refuse_unwritable(out)
     run, preprocessing, _ = _looking_at_images(folder)
-    names = _class_names(run)
-    if not names:
+    if not isinstance(run.task.preprocessing.get("targets"), ClassPreprocessing):
         raise UsageError("only classifiers can be misled", where=folder, remedy="choose a run of classification")
     data = run.prepared_task().data
     places = data.spread("test", count)
@@ -253,7 +253,7 @@ def attack(
         run.network, inputs, targets, epsilon or EPSILONS[norm], norm=norm, steps=steps,
         black=black, white=white, seed=seed,
     )  # fmt: skip
-    figures.save(found.figure(names), out)
+    figures.save(found.figure(_names(run)), out)
     answer({"out": str(out), **found.to_dict()}, json, lambda: print(found, out, sep="\n"))
 
 
@@ -278,18 +278,18 @@ def _looking_at_images(folder: str) -> "tuple[Run, ImagePreprocessing, str]":
     return run, preprocessing, list(layers)[-1]
 
 
-def _class_names(run: "Run") -> tuple[str, ...]:
-    """Return what a classifier's classes are called; nothing for other networks."""
-    names: tuple[str, ...] = getattr(run.task, "label_names", ())
+def _names(run: "Run") -> tuple[str, ...]:
+    """Return what the classes, labels or values are called that a network answers with; nothing for other networks."""
+    names: tuple[str, ...] = getattr(run.task, "label_names", ()) or getattr(run.task, "target_names", ())
     return names
 
 
 def _output_names(run: "Run", preprocessing: "ImagePreprocessing") -> tuple[str, ...]:
-    """Return what the outputs of a classifier stand for: its classes, and a single logit for the second of two."""
+    """Return what outputs stand for: classes, a single logit for the second of two; labels, or values."""
     import torch
 
     from ganglion.inspect.untouched import untouched
 
     with untouched(run.network, evaluating=True) as call, torch.no_grad():
         count = call(preprocessing.blank).shape[-1]
-    return _class_names(run)[-count:]
+    return _names(run)[-count:]

@@ -171,14 +171,22 @@ def answers_in(table: Table, names: tuple[str, ...], labels: Labels | None) -> n
         labels: those that share the cells of a single column in the training part.
     """
     if len(names) > 1:
-        return np.stack([_truth(table[name]) for name in names], axis=1)
+        return np.stack([truth_in(table[name]) for name in names], axis=1)
     if labels is None:
         return table[names[0]]
-    cells = _parted(table[names[0]], labels.sign)
+    return held_in(table[names[0]], labels, f"{table.source}, column {names[0]!r}")
+
+
+def held_in(column: np.ndarray, labels: Labels, where: str) -> np.ndarray:
+    """Return which labels each cell of a column (rows,) holds, `(rows, labels)`.
+
+    Raises `DataError` for one that the training part, which the labels are from, does not have.
+    """
+    cells = _parted(column, labels.sign)
     if unknown := sorted({part for parts in cells for part in parts} - set(labels.names)):
         raise DataError(
             "the test part has labels that the training part lacks",
-            where=f"{table.source}, column {names[0]!r}",
+            where=where,
             expected=", ".join(labels.names[:10]),
             found=", ".join(unknown[:10]),
             remedy="put some of them into the training part, or leave those rows out",
@@ -195,7 +203,7 @@ def _parts(cell: object, sign: str) -> tuple[str, ...]:
     return () if cell is None else tuple(part.strip() for part in str(cell).split(sign))
 
 
-def _truth(column: np.ndarray) -> np.ndarray:
+def truth_in(column: np.ndarray) -> np.ndarray:
     """Return a column as truth values where it says True or False, else as it is."""
     said = set() if is_numeric(column) else set(column.tolist())
     return np.array([cell == "True" for cell in column]) if said and said <= {"True", "False"} else column

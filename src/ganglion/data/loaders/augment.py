@@ -5,7 +5,6 @@ Each is a function of (seed, epoch, sample): what is drawn for a sample moves al
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from ganglion.data.loaders.colours import Colours
 from ganglion.data.loaders.columns import IMAGES, Kinds
 from ganglion.data.loaders.noise import named_stream, uniforms
 from ganglion.data.preprocessing.placement import Size
+from ganglion.data.settings import AugmentName
 from ganglion.errors import ConfigurationError
 
 LARGEST_SHIFT = 1 / 8
@@ -113,7 +113,7 @@ class Augment:
     True
     """
 
-    kind: Literal["none", "shift", "flip", "shift-flip", "flips", "elastic", "flip-elastic", "flips-elastic"]
+    kind: AugmentName
     kinds: Kinds = field(default_factory=lambda: IMAGES)
     """Which fields of a batch are images, masks and boxes; others stay as they are."""
     windows: Windows | None = None

@@ -6,20 +6,23 @@ from ganglion.models.system import System
 
 RECIPE: dict[str, Any] = {
     "batch_size": 32,
-    "augment": "shift",
+    "augment": "auto",
     "schedule": "cosine",
     "monitor": "loss",
     "standardise": True,
 }
 """What the networks for photographs start from, but for the number of passes."""
 
+PICTURES = ("classification", "regression", "labelling")
+"""What networks do that look at a picture as a whole."""
+
 
 def classifier(name: str, epochs: int) -> System:
-    """Return the row of a network that says what an image shows."""
+    """Return the row of a network that says what a photograph shows."""
     return System(
         name=name,
         module=f"convolutional.{name.replace('-', '_')}",
-        tasks=("classification", "labelling"),
+        tasks=PICTURES,
         data="digits",
         defaults={"epochs": epochs, **RECIPE},
     )
@@ -29,12 +32,12 @@ SYSTEMS = (
     System(
         name="lenet5",
         module="convolutional.lenet5",
-        tasks=("classification",),
+        tasks=PICTURES,
         data="digits",
         defaults={
             "epochs": 25,
             "batch_size": 8,
-            "augment": "shift",
+            "augment": "auto",
             "schedule": "cosine",
             "monitor": "loss",
             "threads": 1,
@@ -43,17 +46,17 @@ SYSTEMS = (
     System(
         name="convnet",
         module="convolutional.convnet",
-        tasks=("classification", "labelling"),
+        tasks=PICTURES,
         data="digits",
-        defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+        defaults={"epochs": 20, "batch_size": 32, "augment": "auto", "schedule": "cosine", "monitor": "loss"},
         tour={"epochs": 8},
     ),
     System(
         name="tiled-convnet",
         module="convolutional.tiled_convnet",
-        tasks=("classification",),
+        tasks=PICTURES,
         data="digits",
-        defaults={"epochs": 20, "batch_size": 32, "augment": "shift", "schedule": "cosine", "monitor": "loss"},
+        defaults={"epochs": 20, "batch_size": 32, "augment": "auto", "schedule": "cosine", "monitor": "loss"},
     ),
     classifier("alexnet", epochs=20),
     classifier("vgg", epochs=20),

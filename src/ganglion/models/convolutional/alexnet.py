@@ -20,7 +20,8 @@ Networks:
     With small images the first convolution has a stride of 1, and the first poolings are left out where needed.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay.
+    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay. Labels are learnt by
+    binary cross-entropy, values by squared error.
 
 Data it expects:
     Square images, grey or colour; 1,000 classes of photographs of 224 x 224 in the paper.
@@ -53,8 +54,8 @@ from ganglion.nn.convolution import LocalResponseNormalisation, check_images, fi
 from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Dropout, Share, Units, settings
+from ganglion.rules.outputs import OutputSettings, supervised
+from ganglion.settings import Count, Dropout, Units, settings
 
 LEAST_SIDE = 4
 """Quotient of the side of an image and all strides; the last maps, which lose their borders, are a little smaller."""
@@ -67,7 +68,7 @@ PLACES = (0, 3, 6, 8, 10)
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """AlexNet."""
 
     variant: Literal["2012", "2014"] = "2012"
@@ -78,8 +79,6 @@ class Config:
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 224
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 1000
-    """Classes to tell apart."""
     channels: tuple[Count, ...] = ()
     """Maps of the five convolutions, divisible by the towers; those of the variant when not given."""
     hidden_features: Units = 4096
@@ -88,8 +87,6 @@ class Config:
     """Share of the features of those two that is dropped while training."""
     initialiser: Literal["published", "he-normal"] = "published"
     """Initial weights: normal with deviation 0.01, and biases of 1 where the paper has them; or variance 2 / fan-in."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(
         optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, optimizer_arguments=("momentum=0.9",)
     )
@@ -115,7 +112,7 @@ class Config:
 
 
 class AlexNet(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> with torch.device("meta"):
     ...     network = AlexNet(Config())
@@ -141,7 +138,7 @@ class AlexNet(nn.Module):
             size = output_size(size, 3, step) if step > 1 else size
         self.hidden1 = Linear(fifth * size * size, config.hidden_features)
         self.hidden2 = Linear(config.hidden_features, config.hidden_features)
-        self.output = Linear(config.hidden_features, config.num_classes)
+        self.output = Linear(config.hidden_features, config.outputs)
         self.activation = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(config.dropout)
         self.reset_parameters(config.initialiser)
@@ -198,7 +195,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(AlexNet(config), config.descent, config.label_smoothing)
+    return supervised(AlexNet(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -14,7 +14,7 @@ Networks:
     `ConvNet`: convolution, pooling, convolution, pooling, convolution, dense, dense; logits of the classes.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax.
+    Supervised, cross-entropy of the softmax; of labels binary cross-entropy, of values squared error.
 
 Data it expects:
     Square images, grey or colour, scaled to [0, 1]. The size is that of the data, within limits: images too small for
@@ -43,23 +43,22 @@ from ganglion.nn.convolution import Padding, check_images, output_size
 from ganglion.nn.linear import Linear
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Dropout, Share, Units, settings
+from ganglion.rules.outputs import OutputSettings, supervised
+from ganglion.settings import Count, Dropout, Units, settings
 
 KERNEL = 3
 POOL = 2
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """The small convolutional network."""
 
     in_channels: Count = 1
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 28
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 10
-    """Classes to tell apart."""
+    num_classes: Count | None = 10
     channels: tuple[Count, Count, Count] = (32, 64, 64)
     """Maps of the three convolutions."""
     hidden_features: Units = 64
@@ -68,8 +67,6 @@ class Config:
     """`same` keeps the size of maps under convolution."""
     dropout: Dropout = 0.0
     """Share of the features before the dense layers that is dropped while training."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
     """How the gradient becomes an update."""
 
@@ -80,7 +77,7 @@ class Config:
 
 
 class ConvNet(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> import torch
     >>> network = ConvNet(Config())
@@ -106,7 +103,7 @@ class ConvNet(nn.Module):
         self.flatten = nn.Flatten()
         self.dropout = nn.Dropout(config.dropout)
         self.dense = Linear(third * size * size, config.hidden_features)
-        self.output = Linear(config.hidden_features, config.num_classes)
+        self.output = Linear(config.hidden_features, config.outputs)
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -124,7 +121,7 @@ TINY = Config(image_size=18, num_classes=3, channels=(4, 8, 8), hidden_features=
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(ConvNet(config), config.descent, config.label_smoothing)
+    return supervised(ConvNet(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -20,7 +20,8 @@ Networks:
     left at the end.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax; RMSProp with momentum and weight decay.
+    Supervised, cross-entropy of the softmax; RMSProp with momentum and weight decay. Labels are learnt by
+    binary cross-entropy, values by squared error.
 
 Data it expects:
     Square images, grey or colour; 1,000 classes of photographs in the paper, of 224 x 224 (b0) to 600 x 600 (b7).
@@ -51,7 +52,7 @@ from ganglion.core import LearningRule
 from ganglion.nn.convolution import NormalisedConvolution, check_images, fitting_strides, scaled_channels
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
+from ganglion.rules.outputs import OutputSettings, supervised
 from ganglion.settings import SHARE, Count, Share, above, settings
 
 STAGES = (
@@ -92,7 +93,7 @@ def compound_scaling(phi: float) -> tuple[float, float, float]:
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """EfficientNet."""
 
     variant: Literal["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"] = "b0"
@@ -106,8 +107,6 @@ class Config:
     image_size: Count = 224
     """Side of the images; a size given by hand is what the data is resized to. Published are 224, 240, 260, 300, 380,
     456, 528 and 600."""
-    num_classes: Count = 1000
-    """Classes to tell apart."""
     dropout: Annotated[float, SHARE] | None = None
     """Share of the features before the logits that is dropped while training; that of the variant when not given."""
     left_out: Share = 0.2
@@ -117,7 +116,6 @@ class Config:
     momentum: Annotated[float, SHARE] = 0.01
     """Share of the newest batch in running means and variances."""
     label_smoothing: Share = 0.1
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(
         optimizer="rmsprop",
         learning_rate=0.016,
@@ -222,7 +220,7 @@ class Block(nn.Module):
 
 
 class EfficientNet(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> with torch.device("meta"):
     ...     network = EfficientNet(Config(variant="b0"))
@@ -255,7 +253,7 @@ class EfficientNet(nn.Module):
         self.last = NormalisedConvolution(channels, last, 1, detector="swish", norm=norm)
         self.mean = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout if config.dropout is None else config.dropout)
-        self.output = Linear(last, config.num_classes)
+        self.output = Linear(last, config.outputs)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 fan_out = layer.weight[:, 0].numel() // layer.groups
@@ -307,7 +305,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(EfficientNet(config), config.descent, config.label_smoothing)
+    return supervised(EfficientNet(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -19,7 +19,8 @@ Networks:
     small images the first strides become 1, so that 4 x 4 positions are left at the end.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax; gradient descent with momentum.
+    Supervised, cross-entropy of the softmax; gradient descent with momentum. Labels are learnt by
+    binary cross-entropy, values by squared error.
 
 Data it expects:
     Square images, grey or colour; 1,000 classes of photographs of 224 x 224 in the paper.
@@ -56,7 +57,7 @@ from ganglion.nn.convolution import (
 from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
+from ganglion.rules.outputs import OutputSettings, supervised
 from ganglion.settings import Count, Dropout, Share, above, at_least, settings
 
 STAGES = (
@@ -79,7 +80,7 @@ Variant = Literal["2014", "batch-normalised"]
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """GoogLeNet."""
 
     variant: Variant = "2014"
@@ -92,16 +93,12 @@ class Config:
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 224
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 1000
-    """Classes to tell apart."""
     width: Annotated[float, above(0)] = 1.0
     """Factor of all numbers of maps."""
     dropout: Dropout = 0.4
     """Share of the features before the logits that is dropped while training."""
     auxiliary_dropout: Share = 0.7
     """The same of the further heads."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(optimizer="sgd", learning_rate=1e-2, optimizer_arguments=("momentum=0.9",))
     """How the gradient becomes an update."""
 
@@ -161,7 +158,7 @@ class Inception(Parallel):
 
 
 class Head(nn.Module):
-    """Logits `(batch, classes)` from maps of half the depth, `(batch, in_channels, side, side)`."""
+    """Logits or values `(batch, outputs)` from maps of half the depth, `(batch, in_channels, side, side)`."""
 
     def __init__(self, in_channels: int, side: int, config: Config) -> None:
         super().__init__()
@@ -173,7 +170,7 @@ class Head(nn.Module):
         self.hidden = Linear(maps * side * side, features)
         self.activation = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(config.auxiliary_dropout)
-        self.output = Linear(features, config.num_classes)
+        self.output = Linear(features, config.outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         maps = self.convolution(self.pool(inputs))  # (batch, 128, 4, 4) at the published size
@@ -181,7 +178,7 @@ class Head(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`; `heads` returns those of all heads.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`; `heads` those of all heads.
 
     >>> with torch.device("meta"):
     ...     network = GoogLeNet(Config(auxiliary=True))
@@ -227,7 +224,7 @@ class GoogLeNet(nn.Module):
         self.auxiliary = nn.ModuleList(Head(width, side, config) for width in beside)
         self.mean = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(config.dropout)
-        self.output = Linear(channels, config.num_classes)
+        self.output = Linear(channels, config.outputs)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 initialise(layer, "he-normal")
@@ -236,12 +233,12 @@ class GoogLeNet(nn.Module):
         return self._logits(images)[0]
 
     def heads(self, images: Tensor) -> list[Tensor]:
-        """Return the logits `(batch, classes)` of images, and then those of the further heads."""
+        """Return the outputs `(batch, outputs)` of images, and then those of the further heads."""
         logits, halfway = self._logits(images)
         return [logits, *(head(maps) for head, maps in zip(self.auxiliary, halfway, strict=False))]
 
     def _logits(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits, and the maps of half the depth that the further heads look at."""
+        """Return the outputs, and the maps of half the depth that the further heads look at."""
         check_images(images, self.in_channels, self.image_size)
         # Shapes at the published size.
         maps = self.pool3(self.stage3(self.stem(images)))  # (batch, 480, 14, 14)
@@ -300,7 +297,7 @@ TINY = Config(
 
 def build(config: Config) -> LearningRule:
     weight = config.auxiliary_weight if config.auxiliary else 0.0
-    return classifier(GoogLeNet(config), config.descent, config.label_smoothing, auxiliary=weight)
+    return supervised(GoogLeNet(config), config, config.descent, auxiliary=weight)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -18,7 +18,8 @@ Networks:
 
 Learning rule:
     Supervised. The loss pulls F6 to the drawing of the right class and pushes it from the others, as long as these
-    are not further away than j, the distance of an imagined class of rubbish.
+    are not further away than j, the distance of an imagined class of rubbish. Labels and values have no drawings: they
+    are put out by a dense layer, and learnt by binary cross-entropy and by squared error.
 
 Data it expects:
     Grey images of side 32 with background -0.1 and ink 1.175, which makes their mean about 0 and variance about 1;
@@ -61,8 +62,7 @@ from ganglion.nn.lenet import (
 from ganglion.nn.linear import Linear
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
-from ganglion.rules.losses import accuracy
-from ganglion.rules.supervised import Supervised
+from ganglion.rules.outputs import OutputSettings, supervised
 from ganglion.settings import Count, settings
 
 SIDE = 32
@@ -79,6 +79,10 @@ C3_TABLE = (
 class LeNet5(nn.Module):
     """The network of 1998: negative squared distances `(batch, classes)` for images `(batch, 1, 32, 32)`.
 
+    Args:
+        num_classes: classes to tell apart, each of which has a code.
+        out_features: numbers of a dense output in place of the codes, where there are no classes.
+
     >>> network = LeNet5()
     >>> network(torch.zeros(2, 1, 32, 32)).shape
     torch.Size([2, 10])
@@ -86,7 +90,7 @@ class LeNet5(nn.Module):
     60000
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int | None = 10, out_features: int = 1) -> None:
         super().__init__()
         self.c1 = nn.Conv2d(1, 6, kernel_size=5)
         self.s2 = Subsampling(6)
@@ -94,7 +98,8 @@ class LeNet5(nn.Module):
         self.s4 = Subsampling(16)
         self.c5 = nn.Conv2d(16, 120, kernel_size=5)
         self.f6 = Linear(120, CODE_LENGTH)
-        self.output = RadialBasisOutput(character_codes(num_classes))
+        codes = None if num_classes is None else character_codes(num_classes)
+        self.output = Linear(CODE_LENGTH, out_features) if codes is None else RadialBasisOutput(codes)
         self.squash = ScaledTanh()
         self.reset_parameters()
 
@@ -120,19 +125,19 @@ class LeNet5(nn.Module):
 
 
 class ModernLeNet5(nn.Module):
-    """The sizes of LeNet-5 with today's parts: logits `(batch, classes)` for images `(batch, 1, 32, 32)`.
+    """The sizes of LeNet-5 with today's parts: logits or values `(batch, outputs)` for images `(batch, 1, 32, 32)`.
 
     >>> sum(parameter.numel() for parameter in ModernLeNet5().parameters())
     61706
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, outputs: int = 10) -> None:
         super().__init__()
         self.c1 = nn.Conv2d(1, 6, kernel_size=5)
         self.c3 = nn.Conv2d(6, 16, kernel_size=5)
         self.c5 = nn.Conv2d(16, 120, kernel_size=5)
         self.f6 = Linear(120, CODE_LENGTH)
-        self.output = Linear(CODE_LENGTH, num_classes)
+        self.output = Linear(CODE_LENGTH, outputs)
         self.pool = nn.MaxPool2d(2)
         self.activation = nn.ReLU()
 
@@ -162,13 +167,12 @@ def maximum_a_posteriori(rubbish_distance: float) -> Callable[[Tensor, Tensor], 
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """LeNet-5."""
 
     variant: Literal["1998", "modern"] = "1998"
     """The published network, or the same sizes with ReLU, max pooling and a dense output."""
-    num_classes: Count = 10
-    """Classes to tell apart."""
+    num_classes: Count | None = 10
     rubbish_distance: float = 1.0
     """The j of the loss of 1998: wrong classes further away than this are no longer pushed."""
     descent: Descent = Descent(
@@ -186,11 +190,11 @@ TINY = Config(num_classes=3)
 
 
 def build(config: Config) -> LearningRule:
-    measures = {"accuracy": accuracy}
     if config.variant == "modern":
-        return Supervised(ModernLeNet5(config.num_classes), config.descent, measures=measures)
-    loss = maximum_a_posteriori(config.rubbish_distance)
-    return Supervised(LeNet5(config.num_classes), config.descent, loss=loss, measures=measures)
+        return supervised(ModernLeNet5(config.outputs), config, config.descent)
+    has_codes = config.num_classes is not None and config.loss == "auto" and not config.label_smoothing
+    loss = maximum_a_posteriori(config.rubbish_distance) if has_codes else None
+    return supervised(LeNet5(config.num_classes, config.out_features), config, config.descent, loss=loss)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

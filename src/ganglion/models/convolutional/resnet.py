@@ -20,7 +20,8 @@ Networks:
     at the end.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay.
+    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay. Labels are learnt by
+    binary cross-entropy, values by squared error.
 
 Data it expects:
     Square images, grey or colour; 1,000 classes of photographs in the paper, or the ten of CIFAR-10.
@@ -53,8 +54,8 @@ from ganglion.nn.convolution.residual import Block, residual_stages
 from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, settings
+from ganglion.rules.outputs import OutputSettings, supervised
+from ganglion.settings import Count, settings
 
 BLOCKS: dict[int, tuple[int, ...]] = {
     18: (2, 2, 2, 2),
@@ -71,7 +72,7 @@ LEAST_SIDE = 4
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """Residual network."""
 
     depth: Literal[18, 34, 50, 101, 152, 8, 14, 20, 32, 44, 56, 110] = 50
@@ -84,10 +85,6 @@ class Config:
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 224
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 1000
-    """Classes to tell apart."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(
         optimizer="sgd", learning_rate=0.1, weight_decay=1e-4, optimizer_arguments=("momentum=0.9",)
     )
@@ -107,7 +104,7 @@ class Config:
 
 
 class ResNet(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> network = ResNet(Config(depth=20, image_size=32, num_classes=10))
     >>> network(torch.zeros(2, 3, 32, 32)).shape
@@ -131,7 +128,7 @@ class ResNet(nn.Module):
         self.pool = nn.Identity() if small else nn.MaxPool2d(3, pool, padding=1)
         self.stages, channels = residual_stages(widths[0], widths, blocks, strides, **options)
         self.mean = nn.AdaptiveAvgPool2d(1)
-        self.output = Linear(channels, config.num_classes)
+        self.output = Linear(channels, config.outputs)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 initialise(layer, "he-normal")
@@ -169,7 +166,7 @@ TINY = Config(depth=8, in_channels=1, image_size=8, num_classes=3, descent=Desce
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(ResNet(config), config.descent, config.label_smoothing)
+    return supervised(ResNet(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

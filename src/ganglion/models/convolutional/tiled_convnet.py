@@ -18,7 +18,7 @@ Networks:
     tile is the shared form, as many tiles as there are places the local one.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax.
+    Supervised, cross-entropy of the softmax; of labels binary cross-entropy, of values squared error.
 
 Data it expects:
     Square images, grey or colour, scaled to [0, 1]; the local form takes those of one size only.
@@ -53,14 +53,14 @@ from ganglion.nn.convolution import (
 )
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Share, settings
+from ganglion.rules.outputs import OutputSettings, supervised
+from ganglion.settings import Count, settings
 
 KERNEL, POOL = 5, 2
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """Small network with shared, tiled or local kernels."""
 
     sharing: Literal["shared", "tiled", "local"] = "tiled"
@@ -71,14 +71,11 @@ class Config:
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 28
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 10
-    """Classes to tell apart."""
+    num_classes: Count | None = 10
     channels: tuple[Count, Count] = (16, 32)
     """Maps of the two layers."""
     pooling: PoolingName = "max"
     """What is kept of a window: the largest, the mean, or the length."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(optimizer="adam", learning_rate=4e-3)
     """How the gradient becomes an update."""
 
@@ -87,7 +84,7 @@ class Config:
 
 
 class TiledConvNet(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> for sharing in ("shared", "tiled", "local"):
     ...     print(sum(parameter.numel() for parameter in TiledConvNet(Config(sharing=sharing)).parameters()))
@@ -108,7 +105,7 @@ class TiledConvNet(nn.Module):
         self.layer2 = layer(config, first, second, sides[1])
         self.pool2 = pooling(config.pooling, POOL)
         self.activation = nn.ReLU()
-        self.output = Linear(second * sides[2] ** 2, config.num_classes)
+        self.output = Linear(second * sides[2] ** 2, config.outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         check_images(images, self.in_channels, self.image_size)
@@ -134,7 +131,7 @@ TINY = Config(image_size=16, num_classes=3, channels=(4, 8), descent=Descent(lea
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(TiledConvNet(config), config.descent, config.label_smoothing)
+    return supervised(TiledConvNet(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

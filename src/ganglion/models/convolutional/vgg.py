@@ -16,7 +16,8 @@ Networks:
     dropout, and the logits. With small images the first poolings are left out, so that at least 2 x 2 positions remain.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay.
+    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay. Labels are learnt by
+    binary cross-entropy, values by squared error.
 
 Data it expects:
     Square images, grey or colour; 1,000 classes of photographs of 224 x 224 in the paper.
@@ -47,8 +48,8 @@ from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.nn.stages import Stages
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
-from ganglion.settings import Count, Dropout, Share, Units, settings
+from ganglion.rules.outputs import OutputSettings, supervised
+from ganglion.settings import Count, Dropout, Units, settings
 
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """Convolutions of each stage, by the number of layers with weights."""
@@ -57,7 +58,7 @@ LEAST_SIDE = 2
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """VGG."""
 
     depth: Literal[11, 13, 16, 19] = 16
@@ -66,16 +67,12 @@ class Config:
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 224
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 1000
-    """Classes to tell apart."""
     channels: tuple[Count, Count, Count, Count, Count] = (64, 128, 256, 512, 512)
     """Maps of the convolutions in each of the five stages."""
     hidden_features: Units = 4096
     """Width of the two dense layers before the last."""
     dropout: Dropout = 0.5
     """Share of the features of those two that is dropped while training."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(
         optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, optimizer_arguments=("momentum=0.9",)
     )
@@ -86,7 +83,7 @@ class Config:
 
 
 class VGG(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> with torch.device("meta"):
     ...     network = VGG(Config(depth=11))
@@ -110,7 +107,7 @@ class VGG(nn.Module):
         self.features = Stages(*layers)
         self.hidden1 = Linear(channels * size * size, config.hidden_features)
         self.hidden2 = Linear(config.hidden_features, config.hidden_features)
-        self.output = Linear(config.hidden_features, config.num_classes)
+        self.output = Linear(config.hidden_features, config.outputs)
         self.activation = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(config.dropout)
         for layer in self.modules():
@@ -156,7 +153,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(VGG(config), config.descent, config.label_smoothing)
+    return supervised(VGG(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -17,7 +17,8 @@ Networks:
     the first strides become 1, so that 4 x 4 positions are left at the end.
 
 Learning rule:
-    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay.
+    Supervised, cross-entropy of the softmax; gradient descent with momentum and weight decay. Labels are learnt by
+    binary cross-entropy, values by squared error.
 
 Data it expects:
     Square images, grey or colour; 1,000 classes of photographs of 299 x 299 in the paper.
@@ -51,23 +52,21 @@ from ganglion.nn.convolution import (
 from ganglion.nn.initialisers import initialise
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.supervised import classifier
-from ganglion.settings import SHARE, Count, Dropout, Share, above, settings
+from ganglion.rules.outputs import OutputSettings, supervised
+from ganglion.settings import SHARE, Count, Dropout, above, settings
 
 LEAST_SIDE = 4
 """Quotient of the side of an image and all strides."""
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """Xception."""
 
     in_channels: Count = 3
     """Channels of an image: 1 grey, 3 colour."""
     image_size: Count = 299
     """Side of the images; a size given by hand is what the data is resized to."""
-    num_classes: Count = 1000
-    """Classes to tell apart."""
     width: Annotated[float, above(0)] = 1.0
     """Factor of all numbers of maps."""
     middle_blocks: Count = 8
@@ -78,8 +77,6 @@ class Config:
     """Added to variances; 1e-5 with the weights that timm has."""
     momentum: Annotated[float, SHARE] = 0.01
     """Share of the newest batch in running means and variances."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(
         optimizer="sgd", learning_rate=0.045, weight_decay=1e-5, optimizer_arguments=("momentum=0.9",)
     )
@@ -148,7 +145,7 @@ class Block(nn.Module):
 
 
 class Xception(nn.Module):
-    """Logits `(batch, classes)` for images `(batch, channels, size, size)`.
+    """Logits or values `(batch, outputs)` for images `(batch, channels, size, size)`.
 
     >>> with torch.device("meta"):
     ...     network = Xception(Config())
@@ -187,7 +184,7 @@ class Xception(nn.Module):
         )
         self.mean = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(config.dropout)
-        self.output = Linear(maps(2048), config.num_classes)
+        self.output = Linear(maps(2048), config.outputs)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 initialise(layer, "he-normal")
@@ -240,7 +237,7 @@ TINY = Config(
 
 
 def build(config: Config) -> LearningRule:
-    return classifier(Xception(config), config.descent, config.label_smoothing)
+    return supervised(Xception(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -37,7 +37,7 @@ SYSTEMS = (
     System(
         name="face-pose",
         module="feedforward.face_pose",
-        tasks=("classification",),
+        tasks=("classification", "regression", "labelling"),
         data="faces",
         defaults={"epochs": 40, "batch_size": 1, "monitor": "loss", "threads": 1},
     ),

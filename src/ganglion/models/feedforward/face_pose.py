@@ -16,7 +16,8 @@ Networks:
 
 Learning rule:
     Supervised, one picture after the other. Targets of 0.1 and 0.9 can be reached; 0 and 1 would let weights grow
-    for ever.
+    for ever. Values, such as the angle of a face, are o = W2 h + b2 without the last s, learnt by the same error;
+    labels are learnt by binary cross-entropy.
 
 Data it expects:
     Grey images with classes; they become 30 x 32 pixels from 0 to 1, each the mean of those that it covers. `faces`
@@ -44,8 +45,8 @@ from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
-from ganglion.rules.losses import accuracy, half_squared_error
-from ganglion.rules.supervised import Supervised
+from ganglion.rules.losses import Loss, half_squared_error
+from ganglion.rules.outputs import OutputSettings, supervised
 from ganglion.settings import Count, Share, Units, settings
 
 HEIGHT, WIDTH = 30, 32
@@ -54,14 +55,14 @@ OUTPUT_RANGE = 0.5
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """The network that tells the pose of a face."""
 
     image_size: ClassVar[tuple[int, int]] = (HEIGHT, WIDTH)
     in_channels: ClassVar[int] = 1
 
-    num_classes: Count = 4
-    """Classes to tell apart, one output each."""
+    num_classes: Count | None = 4
+    """Classes to tell apart, one output each; none where labels or values are predicted."""
     hidden_features: Units = 3
     """Hidden units, each of which has a picture of weights."""
     low_target: Share = 0.1
@@ -79,21 +80,29 @@ class Config:
                 found=f"{self.low_target} and {self.high_target}",
                 remedy="leave them at 0.1 and 0.9",
             )
+        if self.label_smoothing and self.loss == "auto":
+            raise ConfigurationError(
+                "the error of this network has its own targets in place of smoothed ones",
+                where="label_smoothing",
+                expected="low_target and high_target",
+                found=str(self.label_smoothing),
+                remedy="leave label_smoothing out, or choose the loss cross-entropy",
+            )
 
 
 class FacePose(nn.Module):
-    """Outputs before the last sigmoid, `(batch, classes)`, for images `(batch, 1, 30, 32)`.
+    """Outputs before the last sigmoid, or values, `(batch, outputs)`, for images `(batch, 1, 30, 32)`.
 
-    >>> FacePose(hidden_features=3, num_classes=4)(torch.zeros(2, 1, 30, 32)).shape
+    >>> FacePose(hidden_features=3, outputs=4)(torch.zeros(2, 1, 30, 32)).shape
     torch.Size([2, 4])
     """
 
-    def __init__(self, hidden_features: int, num_classes: int) -> None:
+    def __init__(self, hidden_features: int, outputs: int) -> None:
         super().__init__()
         self.flatten = nn.Flatten()
         self.hidden = Linear(HEIGHT * WIDTH, hidden_features)
         self.squash = nn.Sigmoid()
-        self.output = Linear(hidden_features, num_classes)
+        self.output = Linear(hidden_features, outputs)
         # Units that start alike become different, because the outputs weigh them differently.
         for start in (self.hidden.weight, self.hidden.bias, self.output.bias):
             nn.init.zeros_(start)
@@ -122,12 +131,12 @@ TINY = Config(num_classes=3)
 
 
 def build(config: Config) -> LearningRule:
-    return Supervised(
-        FacePose(config.hidden_features, config.num_classes),
-        config.descent,
-        loss=partial(pose_error, low=config.low_target, high=config.high_target),
-        measures={"accuracy": accuracy},
-    )
+    loss: Loss | None = None
+    if config.loss == "auto" and config.num_classes is None:
+        loss = half_squared_error
+    elif config.loss == "auto":
+        loss = partial(pose_error, low=config.low_target, high=config.high_target)
+    return supervised(FacePose(config.hidden_features, config.outputs), config, config.descent, loss=loss)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -40,9 +40,7 @@ References:
     Srivastava et al.: Dropout: a simple way to prevent neural networks from overfitting. JMLR 15 (2014).
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -53,21 +51,18 @@ from ganglion.nn.activations import ActivationName, SearchedActivation
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.initialisers import InitialiserName
 from ganglion.rules.descend import Descent
-from ganglion.rules.losses import accuracy, binary_cross_entropy, cross_entropy, find_loss
-from ganglion.rules.supervised import Supervised
+from ganglion.rules.outputs import OutputSettings, supervised
 from ganglion.settings import Count, Dropout, Share, Widths, at_least, settings
 
 
 @settings
-class Config:
+class Config(OutputSettings):
     """The multi-layer perceptron."""
 
     in_features: Count = 784
     """Numbers that describe a sample."""
     num_classes: Annotated[int, at_least(2)] | None = 10
-    """Classes to tell apart; two share a single logit; none where values are predicted."""
-    out_features: Count = 1
-    """Values to predict where there are no classes."""
+    """Classes to tell apart; two share a single logit; none where labels or values are predicted."""
     hidden_features: Widths = (300, 100)
     """Width of every hidden layer; none makes the network linear."""
     activation: SearchedActivation = "relu"
@@ -86,10 +81,6 @@ class Config:
     """Share of hidden features that is dropped while training."""
     dropouts: tuple[Share, ...] = ()
     """Share of the features of each hidden layer, where they differ; as many as there are hidden layers."""
-    loss: Literal["auto", "cross-entropy", "binary-cross-entropy", "squared-error"] = "auto"
-    """What is lowered; auto goes by what is predicted."""
-    label_smoothing: Share = 0.0
-    """Share of the target's probability that is spread over all classes."""
     descent: Descent = Descent(optimizer="adam", learning_rate=1e-3)
     """How the gradient becomes an update."""
 
@@ -99,6 +90,10 @@ class Config:
                 "the cross-entropy of a softmax needs three classes or more",
                 remedy="leave loss at auto: two classes have one logit and the binary cross-entropy",
             )
+
+    @property
+    def outputs(self) -> int:
+        return 1 if self.num_classes == 2 else super().outputs
 
 
 class MLP(nn.Module):
@@ -112,7 +107,7 @@ class MLP(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         layers = dense_layers(
-            [config.in_features, *config.hidden_features, _outputs(config)],
+            [config.in_features, *config.hidden_features, config.outputs],
             activation_name=config.activations or config.activation,
             initialiser_name=config.initialiser,
             dropout=config.dropouts or config.dropout,
@@ -131,24 +126,7 @@ TINY = Config(in_features=2, num_classes=2, hidden_features=(16,), descent=Desce
 
 
 def build(config: Config) -> LearningRule:
-    measures = {} if config.num_classes is None else {"accuracy": accuracy}
-    return Supervised(MLP(config), config.descent, loss=_loss(config), measures=measures)
-
-
-def _outputs(config: Config) -> int:
-    if config.num_classes is None:
-        return config.out_features
-    return 1 if config.num_classes == 2 else config.num_classes
-
-
-def _loss(config: Config) -> Callable[[Tensor, Tensor], Tensor]:
-    automatic = {None: "squared-error", 2: "binary-cross-entropy"}.get(config.num_classes, "cross-entropy")
-    name = automatic if config.loss == "auto" else config.loss
-    if config.label_smoothing and name == "cross-entropy":
-        return partial(cross_entropy, label_smoothing=config.label_smoothing)
-    if config.label_smoothing and name == "binary-cross-entropy":
-        return partial(binary_cross_entropy, label_smoothing=config.label_smoothing)
-    return find_loss(name)
+    return supervised(MLP(config), config, config.descent)
 
 
 def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:

@@ -113,6 +113,26 @@ def _some(boxes: Boxes, most: int) -> Boxes:
     return boxes._replace(corners=boxes.corners[:most], classes=boxes.classes[:most])
 
 
+def refuse_without_proposals(training: Mapping[str, Field], where: str) -> None:
+    """Raise `DataError` where nothing is proposed in any picture of the training part: none could be learnt from."""
+    proposals = training.get("proposals")
+    if proposals is not None and not any(len(one.corners) for one in proposals.values):
+        raise DataError(
+            "no box is proposed in any picture that is learnt from",
+            where=where,
+            expected="pictures with parts that differ from their surroundings",
+            found=f"none in {len(proposals.values)} pictures",
+            remedy="look for boxes in another way, --proposals selective-search or a file of your own",
+        )
+
+
+def never_shown(training: Mapping[str, Field], names: Sequence[str]) -> list[str]:
+    """Return a sentence about classes of which no training picture shows an object; nothing where there are none."""
+    shown = {int(number) for one in training["boxes"].values for number in one.classes}
+    never = [name for number, name in enumerate(names) if number not in shown]
+    return [f"no picture that is learnt from shows {', '.join(never)}: it will not be found"] if never else []
+
+
 def given_proposals(
     names: Sequence[Mapping[str, Any]], sizes: Sequence[tuple[int, int]], file: str | None, config: Any
 ) -> tuple[list[Boxes] | None, tuple[str, ...]]:

@@ -52,6 +52,25 @@ def adapt(config: Any, **found: Any) -> Any:
     return dataclasses.replace(config, **{name: value for name, value in found.items() if name in fields})
 
 
+def refuse_other_loss(config: Any, loss: str, what: str, instead: str) -> None:
+    """Raise `ConfigurationError` where the user chose another loss than that by which some targets are learnt.
+
+    Args:
+        config: as the user has it; systems that have no such choice refuse nothing.
+        loss: the one that fits.
+        what: is learnt, in words that begin the sentence.
+        instead: what else the user may have meant.
+    """
+    if getattr(config, "loss", "auto") not in ("auto", loss):
+        raise ConfigurationError(
+            f"{what} are learnt by {loss.replace('binary-', 'binary ')}",
+            where="loss",
+            expected=f"auto or {loss}",
+            found=config.loss,
+            remedy=f"leave it at auto, or {instead}",
+        )
+
+
 def shrunk(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Return height and width of a picture whose longer side is brought down to so many pixels.
 

@@ -152,8 +152,10 @@ class Prepared:
         """Return the shuffled batches of the training part, augmented as images are, and then by further changes."""
         kinds: Kinds = {name: one.kind for name in self.chosen if (one := self.raw("train", name)).kind in MOVED}
         colours = self._colours(kinds)
-        changed = self.settings.augment != "none" or self.windows is not None or colours is not None
-        moved = Augment(self.settings.augment, kinds, self.windows, colours) if changed else None
+        augmentation = self.settings.augment
+        assert augmentation != "auto"  # the kind of task has settled it
+        changed = augmentation != "none" or self.windows is not None or colours is not None
+        moved = Augment(augmentation, kinds, self.windows, colours) if changed else None
         augment = InTurn((moved, changes)) if moved and changes else moved or changes
         more: dict[str, Any] = {"derived": self.derived, "kinds": kinds, "pieces": self.pieces}
         beside = {} if self.weights is None else {"weights": self.weights}

@@ -14,7 +14,7 @@ from ganglion.data.formats.images.folders import read_found
 from ganglion.data.formats.images.label_tables import LabelTable, find_label_tables, tables_in
 from ganglion.data.formats.roles import TARGET_NAMES, names_rows, only_counts
 from ganglion.data.formats.tables import Table, is_numeric, missing_in, read_table
-from ganglion.data.formats.tabular import types_of
+from ganglion.data.formats.tabular import held_in, labels_in, several_targets, truth_in, types_of
 from ganglion.data.formats.targets import read_targets
 from ganglion.data.formats.weights import weights_in
 from ganglion.data.settings import DataSettings
@@ -145,7 +145,7 @@ def _split_column(table: Table, naming: str) -> str | None:
 
 def _target_columns(table: Table, others: set[str], settings: DataSettings, notes: list[str]) -> list[str]:
     """Return the column that says what pictures show, or several of numbers."""
-    asked = [settings.target] if settings.target else list(settings.columns)
+    asked = [*(several_targets(table, settings) or filter(None, [settings.target]))] or list(settings.columns)
     if asked:
         for name in asked:
             table[name]
@@ -153,7 +153,7 @@ def _target_columns(table: Table, others: set[str], settings: DataSettings, note
             raise UsageError(
                 "the names of the files cannot be learnt from the pictures",
                 where="--target",
-                found=asked[0],
+                found=", ".join(asked),
                 remedy="name another column",
             )
         return asked
@@ -163,7 +163,8 @@ def _target_columns(table: Table, others: set[str], settings: DataSettings, note
     named = [name for known in LABEL_NAMES for name in left if name.lower() == known]
     if len(left) > 1 and not named:
         left = [name for name in left if not (names_rows(name) or only_counts(name, columns[name]))] or left
-    flags = [name for name in left if is_numeric(columns[name]) and np.isin(columns[name], (0, 1)).all()]
+    said = {name: truth_in(columns[name]) for name in left}
+    flags = [name for name in left if is_numeric(said[name]) and np.isin(said[name], (0, 1)).all()]
     if len(left) == 1 or (len(flags) == len(left) > 1):
         chosen = left
     elif named:
@@ -174,7 +175,7 @@ def _target_columns(table: Table, others: set[str], settings: DataSettings, note
             where=table.source,
             expected="one column beside the names of the files, or several of 0 and 1",
             found=", ".join(left) or "only the names of the files",
-            remedy="say which with --target NAME; several columns of numbers with --columns" if left else "add one",
+            remedy="say which with --target NAME, or several with commas between them" if left else "add one",
         )
     notes.append(f"what they show is read from {'the column' if len(chosen) == 1 else 'the columns'} {_few(chosen)}")
     return chosen
@@ -255,6 +256,9 @@ def _told(found: Folder, every: list[Labels], names: list[str], settings: DataSe
     known = {path: (labels.table, row) for labels in every for path, row in labels.rows.items()}
     where = f"{every[0].table.source}, {_few(names)}"
     parts = [_cells([known[path] for path in paths], names) for paths in (found.train, found.test)]
+    labels = labels_in(parts[0], settings.task) if len(names) == 1 else None
+    if labels:
+        parts = [held_in(part, labels, where) for part in parts]
     read = read_targets(parts[0], parts[1] if found.test else None, where=where, called=_few(names), task=settings.task)
     hot = len(names) > 1 and bool(read.labels)
     found.notes.append(read.note)
@@ -266,18 +270,19 @@ def _told(found: Folder, every: list[Labels], names: list[str], settings: DataSe
         "targets": read.values,
         "test_targets": read.test_values if found.test else None,
         "label_names": tuple(names[int(label)] for label in read.labels) if hot else read.labels,
-        "target_names": ("label",) if hot else tuple(names),
+        "target_names": ("label",) if hot else labels.names if labels else tuple(names),
         "weights": weights,
     }
 
 
 def _cells(rows: Sequence[tuple[Table, int]], names: list[str]) -> np.ndarray:
     """Return the cells of some columns `(rows,)`, or `(rows, columns)` of several."""
-    cells = [[table[name][row] for name in names] for table, row in rows]
-    if len(names) > 1:
-        return np.array(cells, dtype=np.float64) if cells else np.empty((0, len(names)))
-    only = [row[0] for row in cells]
-    return np.array(only, dtype=object) if any(isinstance(cell, str) for cell in only) else np.array(only)
+    columns = [_column([table[name][row] for table, row in rows]) for name in names]
+    return columns[0] if len(columns) == 1 else np.stack([truth_in(column) for column in columns], axis=1)
+
+
+def _column(cells: list[Any]) -> np.ndarray:
+    return np.array(cells, dtype=object) if any(isinstance(cell, str) for cell in cells) else np.array(cells)
 
 
 def _few(names: Sequence[str]) -> str:

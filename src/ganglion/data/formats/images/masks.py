@@ -1,6 +1,6 @@
 """Images with a mask for each, which says what class every pixel is of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -133,7 +133,7 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
     _refuse_other_sizes([pair for part in parts for pair in part], shapes)
     sides = [{"inputs": [image for image, _ in part], "masks": [mask for _, mask in part]} for part in parts]
     sides = [without_damaged(side, damaged, settings, notes) for side in sides]
-    values, unjudged = _classes(found_values, len(names), str(folder))
+    values, unjudged = _classes(found_values, names, str(folder))
     image_of = {mask: image for image, mask in parts[0]}
     ranges: dict[str, Range] = {}
     read = read_together(
@@ -145,6 +145,9 @@ def read_masked(folder: Path, found: TwoFolders, settings: DataSettings) -> Data
         _fields(part, found.names, class_names, values, unjudged, ranges["inputs"]) if part else {} for part in read
     ]
     notes.append(f"{len(values)} classes of pixels: {', '.join(class_names[:10])}")
+    if names and values != tuple(range(len(names))):
+        stands = ", ".join(f"{value} for {name}" for value, name in zip(values[:10], names, strict=False))
+        notes.append(f"the values in the masks are taken in their order: {stands}")
     if unjudged is not None:
         notes.append(f"pixels of value {unjudged} are of no class and are not judged")
     return Dataset(
@@ -216,16 +219,18 @@ def _refuse_other_sizes(pairs: list[tuple[Path, Path]], shapes: dict[Path, tuple
             )
 
 
-def _values(paths: list[Path]) -> tuple[set[int], dict[Path, tuple[int, ...]], dict[Path, DataError]]:
-    """Return all values in masks, the height and width of each, and the masks that cannot be read."""
-    values: set[int] = set()
+def _values(paths: list[Path]) -> tuple[dict[int, Path], dict[Path, tuple[int, ...]], dict[Path, DataError]]:
+    """Return all values in masks, each with the first that holds it, the height and width of each mask, and the masks
+    that cannot be read.
+    """
+    values: dict[int, Path] = {}
     shapes: dict[Path, tuple[int, ...]] = {}
     damaged: dict[Path, DataError] = {}
     for path, mask in zip(paths, in_threads(partial(attempt, read_mask), paths), strict=True):
         if isinstance(mask, DataError):
             damaged[path] = mask
             continue
-        values |= set(np.unique(mask).tolist())
+        values = dict.fromkeys(np.unique(mask).tolist(), path) | values
         shapes[path] = mask.shape
         if len(values) > MOST_CLASSES:
             raise DataError(
@@ -238,8 +243,15 @@ def _values(paths: list[Path]) -> tuple[set[int], dict[Path, tuple[int, ...]], d
     return values, shapes, damaged
 
 
-def _classes(found: set[int], named: int, where: str) -> tuple[tuple[int, ...], int | None]:
-    """Return what stands for each class, and for pixels of no class."""
+def _classes(first: Mapping[int, Path], names: Sequence[str], where: str) -> tuple[tuple[int, ...], int | None]:
+    """Return what stands for each class, and for pixels of no class.
+
+    Args:
+        first: a mask that holds each value.
+        names: of the classes, where a file names them.
+        where: the masks lie.
+    """
+    found, named = set(first), len(names)
     judged = found - {NOTHING}
     if named:
         numbers = tuple(range(named))
@@ -249,12 +261,14 @@ def _classes(found: set[int], named: int, where: str) -> tuple[tuple[int, ...], 
             return numbers, unjudged
         values = tuple(sorted(found))
         if len(values) != named:
+            unknown = next((value for value in values if value not in numbers), values[-1])
             raise DataError(
                 "the masks do not have the classes that are named",
                 where=where,
-                expected=f"{named} classes",
-                found=f"values {', '.join(map(str, values[:10]))}",
-                remedy="name each class on a line of classes.txt, in the order of their values",
+                expected=f"{named} classes: " + ", ".join(f"{n} {name}" for n, name in enumerate(names[:10])),
+                found=f"values {', '.join(map(str, values[:10]))}{', ...' if len(values) > 10 else ''}; "
+                f"{unknown} stands in {first[unknown]}",
+                remedy="name each class on a line of classes.txt, in the order of their values, or repair the masks",
             )
         return values, None
     if NOTHING in found and len(judged) > 1 and judged == set(range(len(judged))):
