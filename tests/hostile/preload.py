@@ -6,6 +6,7 @@ from importlib import import_module
 
 import matplotlib.backends.backend_agg as backend
 import pyarrow.parquet as parquet
+import scipy.ndimage as filters
 import torch
 from PIL import Image
 
@@ -18,7 +19,18 @@ from ganglion.data.formats.images import cifar, idx
 from ganglion.models import find
 from ganglion.runs import opening as description
 from ganglion.runs import session
-from ganglion.tasks import authenticity, classification, compression, detection, driving, forecasting, text_to_image
+from ganglion.tasks import (
+    authenticity,
+    classification,
+    compression,
+    detection,
+    driving,
+    forecasting,
+    labelling,
+    regression,
+    segmentation,
+    text_to_image,
+)
 from tests.warm import SHARED, draw_drafts
 
 for name in SHARED:  # what is imported where it is used
@@ -42,11 +54,15 @@ __all__ = (
     "data",
     "detection",
     "driving",
+    "filters",
     "forecasting",
     "idx",
+    "labelling",
     "memory",
     "npz",
     "parquet",
+    "regression",
+    "segmentation",
     "session",
     "tabular",
     "text",

@@ -269,13 +269,14 @@ def _tree(path: Path) -> ElementTree.Element:
 
 def read_coco(files: Sequence[Path]) -> Found:
     """Read COCO's files: left, top, width and height of each box, and outlines. Raises `DataError` for a broken one."""
-    found, names = Found(), dict[Any, str]()
+    found, categories = Found(), dict[tuple[Any, str], None]()  # files may count their classes each for itself
     parts = {path: _part_of(path) for path in files}
     use = uses(parts.values(), found.notes, "the file for validation") if "train" in parts.values() else {}
     for path in files:
         try:
             content = parse_json(read_bytes(path, 1 << 30).decode("utf-8"))
-            names |= {one["id"]: str(one["name"]) for one in content["categories"]}
+            names = {one["id"]: str(one["name"]) for one in content["categories"]}
+            categories |= dict.fromkeys(names.items())
             pictures = {one["id"]: str(one["file_name"]) for one in content["images"]}
             for picture in pictures.values():
                 found.objects.setdefault(picture, [])
@@ -290,7 +291,7 @@ def read_coco(files: Sequence[Path]) -> Found:
         except (KeyError, TypeError, ValueError) as error:
             raise _broken(path, f"{type(error).__name__}: {error}") from error
     used = {name for objects in found.objects.values() for name, _ in objects}
-    found.names = tuple(dict.fromkeys(name for _, name in sorted(names.items()) if name in used))
+    found.names = tuple(dict.fromkeys(name for _, name in sorted(categories) if name in used))
     if "test" in use:
         found.notes.append("the pictures of the file for testing are the test part")
     return found
