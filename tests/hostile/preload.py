@@ -38,7 +38,8 @@ for name in SHARED:  # what is imported where it is used
 draw_drafts()
 Image.init()
 torch.set_num_threads(1)
-description.build(find("mlp"), find("mlp").load().Config())  # imports much that torch puts off
+for name in ("mlp", "fast-rcnn"):  # these import much that torch puts off
+    description.build(find(name), find(name).load().TINY)
 figures.curves([{"step": 1, "loss": 1.0}]).savefig(io.BytesIO(), format="png")
 with contextlib.redirect_stdout(io.StringIO()):
     cli.main(["data", "check", "iris"])  # what reads the command line
