@@ -79,7 +79,7 @@ class Labelling(Task):
         targets = data.preprocessing["targets"]
         found = {"num_samples": len(data["train"]), "num_classes": None, "out_features": targets.num_labels}
         config = adapt(config, **{**sizes(data.preprocessing), **found}, loss=LOSS_OF_LABELS)
-        held: np.ndarray = np.asarray(data.raw("train", "targets").values, dtype=bool).any(axis=0)
+        held = np.asarray(data.raw("train", "targets").values, dtype=float).max(axis=0).tolist()
         never = [name for name, holds in zip(targets.labels, held, strict=True) if not holds]
         said = [f"no sample that is learnt from has {', '.join(never[:NAMED])}: it will not be found"] if never else []
         return cls(config, data.preprocessing).holding(data, *said)
