@@ -204,7 +204,7 @@ def _parts(cell: object, sign: str) -> tuple[str, ...]:
 
 
 def truth_in(column: np.ndarray) -> np.ndarray:
-    """Return a column as truth values where it says True or False, else as it is."""
+    """Return a column (rows,) as truth values where it says True or False, else as it is."""
     said = set() if is_numeric(column) else set(column.tolist())
     return np.array([cell == "True" for cell in column]) if said and said <= {"True", "False"} else column
 
