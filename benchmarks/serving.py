@@ -1,10 +1,11 @@
-"""Measure what joining requests brings, and write docs/serving.md: `python -m benchmarks.serving measure|write`.
+"""Measure what joining requests brings: `python -m benchmarks.serving measure|overload|write`, for docs/serving.md.
 
 A run of LeNet-5 is served in a process of its own, by 64 connections of another process that each ask again as soon as
 they are answered, about one picture at a time. Three servers are measured in turn: `joined` as `ganglion serve` is,
 `alone` the same with `--batch 1`, and `plain`, the same library around `network(picture)` in a thread of its own, as
 one would write it without Ganglion: its answers depend on nothing, but are not those of `predict` to the last bit.
-The network has one thread of the processor, so that the other core is left to the client.
+The network has one thread of the processor, so that the other core is left to the client. `overload` lets ten times as
+many connections as a server takes requests ask it, and looks at how much memory it holds after each round.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,7 +30,12 @@ RESULTS = Path(__file__).parent / "results" / "serving.json"
 PAGE = Path(__file__).parents[1] / "docs" / "serving.md"
 BEGIN, END = "<!-- measured: written by benchmarks/serving.py -->", "<!-- end of measured -->"
 CONNECTIONS, SECONDS, ROUNDS, PICTURES = 64, 4.0, 3, 200
+QUEUE, OVERLOAD, LONG, PAUSE = 8, 10, 8.0, 0.02
+"""Requests that the overloaded server takes, how many times as many connections ask it, for how many seconds a round,
+and seconds after which who was refused asks again, although told to wait longer."""
 SIDES: dict[str, list[str]] = {"joined": [], "alone": ["--batch", "1"], "plain": []}
+FULL = {"full": ["--queue", str(QUEUE)]}
+"""The server that is overloaded."""
 LIMITS = {"times": 5.0, "p99 through p50": 3.0}
 """Least ratio of throughputs, and most of latencies."""
 HEAD = "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n"
@@ -38,11 +45,25 @@ def main() -> None:
     what = sys.argv[1] if len(sys.argv) > 1 else ""
     if what == "measure":
         measured = measure()
-        RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(known() | measured, indent=1) + "\n")
+    elif what == "overload":
+        found = {"queue": QUEUE, "overload_seconds": LONG, "overload": overloaded()}
+        RESULTS.write_text(json.dumps(known() | found, indent=1) + "\n")
     elif what != "write":
         sys.exit(__doc__)
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{page(json.loads(RESULTS.read_text()))}\n\n{END}{rest.split(END)[1]}")
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def known() -> dict[str, Any]:
+    """Return what was measured so far."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
+
+
+def page() -> str:
+    """Return the page of documentation with what was measured anew."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    return f"{before}{BEGIN}\n\n{table(known())}\n\n{END}{rest.split(END)[1]}"
 
 
 def measure() -> dict[str, Any]:
@@ -82,7 +103,18 @@ def pictures(place: Path) -> list[bytes]:
 def server(side: str, run: str) -> Iterator[tuple[int, int]]:
     """Start a server in a process of its own, give its port and the number of the process, and stop it."""
     plain = [sys.executable, "-m", "benchmarks.sides.plain_server", run]
-    ours = [sys.executable, "-m", "ganglion", "serve", run, "--port", "0", "--without-token", "--json", *SIDES[side]]
+    ours = [
+        sys.executable,
+        "-m",
+        "ganglion",
+        "serve",
+        run,
+        "--port",
+        "0",
+        "--without-token",
+        "--json",
+        *(SIDES | FULL)[side],
+    ]
     process = subprocess.Popen(
         plain if side == "plain" else ours,
         stdout=subprocess.PIPE,
@@ -108,6 +140,45 @@ def processor_time(process: int) -> float:
     """Return the seconds of a processor that a process has taken, which do not grow while it waits for one."""
     user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def overloaded() -> list[dict[str, float]]:
+    """Return of each round how many requests were answered, refused and failed, and the MiB that the server held."""
+    with tempfile.TemporaryDirectory() as place:
+        ganglion.train("lenet5", "digits", steps=200, out=f"{place}/run")
+        bodies = pictures(Path(place))
+        found = []
+        with server("full", f"{place}/run") as (port, process), multiprocessing.get_context("spawn").Pool(1) as clients:
+            for _ in range(ROUNDS):
+                statuses = Counter(clients.apply(overload, (port, bodies, LONG)))
+                held = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+                kinds = {"answered": statuses.pop(200, 0), "refused": statuses.pop(429, 0), "failed": statuses.total()}
+                found.append({**kinds, "memory": held})
+                print(found[-1], flush=True)
+        return found
+
+
+def overload(port: int, bodies: list[bytes], seconds: float) -> list[int]:
+    """Ask for some seconds over more connections than requests are taken, and return the statuses of all answers."""
+
+    async def connection(number: int, end: float) -> list[int]:
+        found: list[int] = []
+        while time.perf_counter() < end:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            body = bodies[number % len(bodies)]
+            writer.write(HEAD.format(len(body)).encode() + body)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+            writer.close()
+            found.append(int(head.split(b" ", 2)[1]))
+            await asyncio.sleep(PAUSE if found[-1] == 429 else 0)
+        return found
+
+    async def all_of_them() -> list[list[int]]:
+        end = time.perf_counter() + seconds
+        return await asyncio.gather(*(connection(number, end) for number in range(OVERLOAD * QUEUE)))
+
+    return [status for part in asyncio.run(all_of_them()) for status in part]
 
 
 def load(port: int, bodies: list[bytes], wanted: list[float], exact: bool, seconds: float) -> dict[str, float]:
@@ -153,7 +224,7 @@ async def _connection(
     return found
 
 
-def page(measured: dict[str, Any]) -> str:
+def table(measured: dict[str, Any]) -> str:
     """Return the table of what was measured, and what it comes to."""
     rounds = measured["rounds"]
     medians = {
@@ -182,7 +253,16 @@ def page(measured: dict[str, Any]) -> str:
         f"p99 is to be under {LIMITS['p99 through p50']:g} times p50."
     )
     where = f"{measured['connections']} connections; {measured['machine']}, client and server on the same two cores."
-    return "\n".join([*lines, "", said, "", where])
+    full = measured["overload"]
+    answered, refused, failed = (sum(one[name] for one in full) for name in ("answered", "refused", "failed"))
+    sizes = ", ".join(f"{one['memory']:.0f}" for one in full)
+    asked = OVERLOAD * measured["queue"]
+    flat = (
+        f"A server that takes {measured['queue']} requests, asked by {asked} connections, held {sizes} MiB after "
+        f"rounds of {measured['overload_seconds']:g} s; it answered {answered:,}, refused {refused:,} with 429, and "
+        f"failed {failed} times."
+    )
+    return "\n".join([*lines, "", said, "", where, "", flat])
 
 
 if __name__ == "__main__":

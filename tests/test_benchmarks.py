@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import streaming, tuning
+from benchmarks import serving, streaming, tuning
 from ganglion.models import INDEX
 from ganglion.runs.tuning.trial import Assignment
 from tests.processes import table
@@ -25,9 +25,14 @@ def test_a_trial_of_tuning_is_trained_without_a_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("script", [streaming, table, tuning], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("script", [serving, streaming, table, tuning], ids=lambda one: one.__name__)
 def test_a_page_says_what_was_found(script: Any) -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.page()
+
+
+def test_an_overloaded_server_holds_its_memory_and_fails_nobody() -> None:
+    full = serving.known()["overload"]
+    assert full[-1]["memory"] < 1.1 * full[0]["memory"] and not sum(one["failed"] for one in full)
 
 
 def test_ten_million_rows_are_streamed_in_less_than_a_gigabyte() -> None:
