@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from ganglion.errors import CheckpointError
@@ -28,6 +28,7 @@ nested = some.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # others may work beside it
 @given(nested)
 def test_packing_is_undone_by_unpacking(state: Any) -> None:
     tensors: dict[str, torch.Tensor] = {}

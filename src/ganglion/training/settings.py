@@ -52,7 +52,7 @@ class TrainerSettings:
     report_every: Annotated[int, at_least(1)] | None = None
     """Iterations between lines of the metric log; once an epoch when not given."""
     checkpoint_every: Annotated[int, at_least(1)] | None = None
-    """Iterations between checkpoints; once an epoch when not given."""
+    """Iterations between checkpoints; once an epoch when not given, if that takes at most a tenth of the time."""
     sample_every: Annotated[int, at_least(1)] | Literal["auto", "off"] = "auto"
     """Iterations between two sheets of what networks that draw make of the same draws; auto is about 20 in a run. They
     become a film."""
@@ -88,6 +88,11 @@ class TrainerSettings:
     exact_world: Annotated[int, at_least(1)] | None = None
     """Cut each batch into so many slices, and add up what they give in one order: then the bits are the same for every
     number of processes that divides it, on one thread each."""
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether training may return to its newest checkpoint."""
+        return "roll-back" in (self.non_finite, self.on_collapse)
 
     def __post_init__(self) -> None:
         lengths = {name: getattr(self, name) for name in ("epochs", "steps", "minutes")}

@@ -26,6 +26,7 @@ from ganglion.training.phases import Phases
 from ganglion.training.processes import first, judged, stopped_by
 from ganglion.training.recovery import Recovery, memory_watched
 from ganglion.training.run_folder import RunFolder
+from ganglion.training.saving import Saving
 from ganglion.training.schedule import keep_schedule, share_done, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.stopwatch import Stopwatch
@@ -57,7 +58,7 @@ class Trainer:
         findings: Sequence[Finding] = (),
         team: Team | None = None,
     ) -> None:
-        if "roll-back" in (settings.non_finite, settings.on_collapse) and not run:
+        if settings.goes_back and not run:
             raise UsageError("there is nothing to roll back to without a run folder", remedy="skip, or stop")
         self.rule, self.loader, self.settings = rule, loader, settings
         self.run, self.callbacks, self._evaluate, self.team = run, callbacks, evaluate, team
@@ -68,6 +69,7 @@ class Trainer:
         self.timetable = Timetable(settings, self._period, self.device)
         self.iteration = 0
         self.best = Best(self.measure, settings.patience)
+        self._saving = Saving(run, settings, alone=team is None) if run else None
         self.findings = Found(findings, run)
         self.row: dict[str, Any] = {}
         self._learning = 0
@@ -142,12 +144,9 @@ class Trainer:
 
     def _prepare_run(self) -> None:
         """Refuse a disk without room before the first update, and save the start where one may have to return to it."""
-        assert self.run is not None
-        state = self.state_dict()
-        moments = 0 if self.iteration else 2 * checkpoint.size(state["networks"])  # which the optimizer will add
-        self.run.preflight(checkpoint.size(state) + moments, self.settings.keep)
-        returns = "roll-back" in (self.settings.non_finite, self.settings.on_collapse)
-        if returns and not checkpoint.steps(self.run.checkpoints):
+        assert self.run is not None and self._saving is not None
+        self._saving.prepare(self.state_dict(), begun=self.iteration > 0)
+        if self.settings.goes_back and not checkpoint.steps(self.run.checkpoints):
             self.save()
 
     def _next_phase(self) -> None:
@@ -255,8 +254,8 @@ class Trainer:
         self._settled = True
         if improved and not self.run:
             self.best.weights = {name: tensor.clone() for name, tensor in self.learner.home_weights().items()}
-        if self.run and (last or improved or due(settings.checkpoint_every)):
-            self.save(improved)
+        if self._saving and (last or self._saving.wants(improved, due(settings.checkpoint_every))):
+            self.save(improved, soon=not last)
 
     def _report(self, evaluating: bool) -> bool:
         """Average the measurements since the last report, judge the networks, log one row; return whether it is best.
@@ -309,16 +308,17 @@ class Trainer:
             self.run.log(f"{complaint}; using the last weights instead")
         self.learner.take_home(weights)
 
-    def save(self, is_best: bool = False) -> None:
-        """Write a checkpoint of this moment, unless there are weights in it that are not finite."""
-        assert self.run is not None
+    def save(self, is_best: bool = False, soon: bool = False) -> None:
+        """Write a checkpoint of this moment, or `soon`, unless there are weights in it that are not finite."""
+        assert self.run is not None and self._saving is not None
         self.run.check()
         self.learner.refuse_not_finite(self.iteration)
         self.learner.check_finite(self.iteration)
         with self.timetable.timing("checkpoint"):
-            self.run.save(self.iteration, self.state_dict(), is_best=is_best, keep=self.settings.keep)
-        self._saved_step = self.iteration
-        self._announce("on_checkpoint")
+            written = self._saving.save(self.iteration, self.state_dict(), is_best, soon)
+        if written:
+            self._saved_step = self.iteration
+            self._announce("on_checkpoint")
 
     def state_dict(self) -> dict[str, Any]:
         return {
