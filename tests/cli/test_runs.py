@@ -151,7 +151,7 @@ def test_inspect_looks_into_runs(command: Command, runs: Runs, tmp_path: Path) -
     assert refused.code == 2 and "no single loss" in refused.err
 
 
-def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp_path: Path) -> None:
+def test_inspect_looks_into_networks_of_images(command: Command, runs: Runs, tmp_path: Path, laid_out: None) -> None:
     image, out, run = tmp_path / "digit.png", tmp_path / "drawn.png", runs("lenet5")
     Image.fromarray(np.arange(400, dtype=np.uint8).reshape(20, 20)).save(image)
 
