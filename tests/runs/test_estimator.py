@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ganglion.errors import ConfigurationError, UsageError
+from ganglion.errors import ConfigurationError, DataError, UsageError
 from ganglion.runs.estimator import Classifier, Regressor
 
 FAST = {"hidden_features": (32,), "learning_rate": 0.01, "random_state": 0}
@@ -173,6 +173,8 @@ def test_refuses_unknown_options_and_unsupervised_systems() -> None:
     with pytest.raises(UsageError, match="lenet5"):
         Classifier("rbm").fit(rows, labels)
     with pytest.raises(UsageError, match="regression"):
+        Regressor("perceptron").fit(rows, labels)
+    with pytest.raises(DataError, match="images"):
         Regressor("lenet5").fit(rows, labels)
 
 

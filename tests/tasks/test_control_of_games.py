@@ -195,7 +195,7 @@ def test_a_run_of_maps_plays_and_reports_where_it_looks(seeing: ganglion.Run) ->
 
 
 def test_where_an_agent_looks_is_drawn_from_the_command_line(
-    seeing: ganglion.Run, tmp_path: Path, capsys: pytest.CaptureFixture
+    seeing: ganglion.Run, tmp_path: Path, capsys: pytest.CaptureFixture, laid_out: None
 ) -> None:
     picture = tmp_path / "looks.png"
     assert main(["inspect", "saliency", str(seeing.folder), "--moments", "2", "--out", str(picture), "--json"]) == 0
