@@ -23,7 +23,7 @@ def read_and_judge(source: Path | str, wanted: Kind | None = None) -> tuple[str,
 
 
 def tell_and_judge(source: Path | str, wanted: Kind | None = None) -> tuple[str, ...]:
-    """Look at data through the command line, whose exit code is the last line printed, then as training does."""
+    """Look at data through the command line, whose exit code is printed on a line, then as training does."""
     status = command("data", "check", str(source), *(("--as", wanted) if wanted else ()))
     print(f"exit code {status}")
     return read_and_judge(source, wanted)

@@ -35,7 +35,7 @@ def test_data(case: Case, tmp_path: Path) -> None:
         assert str(outcome.error).replace("\n", "").isprintable()
     if case.through is not None:
         return
-    status = outcome.output.splitlines()[-1]
+    status = next(line for line in outcome.output.splitlines() if line.startswith("exit code"))
     assert status == "exit code 0" if case.accepted else status in ("exit code 1", "exit code 2"), outcome.output
     assert "Traceback" not in outcome.output and "defect" not in outcome.output, outcome.output
     assert crowded or contents(tmp_path) == before

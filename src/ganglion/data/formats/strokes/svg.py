@@ -89,7 +89,9 @@ def _drawn(element: ElementTree.Element, outer: np.ndarray, path: Path) -> Itera
                 expected="coordinates as SVG has them",
             ) from error
         for line in lines:
-            yield line @ matrix[:2, :2].T + matrix[:2, 2]
+            with np.errstate(invalid="ignore"):  # numbers without end are no places, and such lines are left out
+                placed = line @ matrix[:2, :2].T + matrix[:2, 2]
+            yield placed
     for child in element:
         yield from _drawn(child, matrix, path)
 
