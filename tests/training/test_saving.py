@@ -8,6 +8,8 @@ import torch
 
 from ganglion.training import checkpoint, saving
 from ganglion.training.run_folder import RunFolder
+from ganglion.training.settings import TrainerSettings
+from ganglion.training.timetable import Timetable
 from ganglion.training.trainer import Callback, Trainer
 from tests.faults.children import fork, wait
 from tests.faults.toy import STEPS, At, finish, outcome, toy
@@ -85,3 +87,11 @@ def test_a_run_killed_while_the_best_waits_goes_on_bit_for_bit(step: int, place:
     assert wait(fork(lambda: toy(killed, (At(step, lambda: os._exit(7)),), **SELDOM).fit())) == 7
     finish(killed, **SELDOM)
     assert outcome(killed) == outcome(place / "whole") and best_of(killed) == best_of(place / "whole")
+
+
+def test_minutes_count_what_checkpoints_take_at_leisure() -> None:
+    """Steps of .1 s, and a checkpoint of 2 s after every tenth where nobody holds it back."""
+    for at_leisure, seconds in ((False, 100 * 0.1 + 10 * 2), (True, 100 * 0.1 * (1 + saving.SHARE))):
+        timetable = Timetable(TrainerSettings(), 10, torch.device("cpu"), at_leisure)
+        timetable.seconds_per_step, timetable.checkpoint = 0.1, 2.0
+        assert timetable.seconds_for(100) == pytest.approx(seconds)

@@ -36,7 +36,8 @@ class Saving:
         self, run: RunFolder, settings: TrainerSettings, alone: bool, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self.run, self.keep, self.clock = run, settings.keep, clock
-        self._at_leisure = alone and settings.checkpoint_every is None and not settings.goes_back
+        self.at_leisure = alone and settings.checkpoint_every is None and not settings.goes_back
+        """Whether checkpoints wait until there is time for them."""
         self._held: tuple[int, dict[str, Any]] | None = None
         self._not_before = -float("inf")
 
@@ -54,7 +55,7 @@ class Saving:
 
     @property
     def _is_too_soon(self) -> bool:
-        return self._at_leisure and self.clock() < self._not_before
+        return self.at_leisure and self.clock() < self._not_before
 
     def save(self, step: int, state: dict[str, Any], is_best: bool, soon: bool = False) -> bool:
         """Write a checkpoint, with the best one that waits before it, and return True; or `soon` hold it back."""

@@ -8,6 +8,7 @@ from typing import final
 
 import torch
 
+from ganglion.training.saving import SHARE
 from ganglion.training.settings import TrainerSettings
 
 WARM_UP = 5
@@ -30,6 +31,7 @@ class Timetable:
         settings: say how often is evaluated and saved, and how many minutes there are.
         period: batches of an epoch, None where there are no epochs.
         device: whose work has to be waited for before a clock is read.
+        at_leisure: whether checkpoints wait until they take no more than `SHARE` of the time.
         clock: seconds from any beginning.
 
     >>> ticks = iter(range(100))
@@ -46,9 +48,10 @@ class Timetable:
         settings: TrainerSettings,
         period: int | None,
         device: torch.device,
+        at_leisure: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.settings, self.clock = settings, clock
+        self.settings, self.clock, self._at_leisure = settings, clock, at_leisure
         self._evaluate_every, self._checkpoint_every = (
             every or period for every in (settings.evaluate_every, settings.checkpoint_every)
         )
@@ -149,9 +152,14 @@ class Timetable:
     def _costs(self) -> tuple[float, float]:
         """Return the seconds that are spent whatever the length of a run, and those of each iteration."""
         once, each = 0.0, self.seconds_per_step or 0.0
-        for seconds, every in ((self.evaluation, self._evaluate_every), (self.checkpoint, self._checkpoint_every)):
-            if every:
-                each += seconds / every
-            else:
+        for seconds, every, at_leisure in (
+            (self.evaluation, self._evaluate_every, False),
+            (self.checkpoint, self._checkpoint_every, self._at_leisure),
+        ):
+            if not every:
                 once += seconds * ENDLESS_REPORTS
+            elif at_leisure:
+                each += min(seconds / every, SHARE * each)
+            else:
+                each += seconds / every
         return once, each

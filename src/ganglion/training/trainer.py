@@ -66,10 +66,10 @@ class Trainer:
         self.device = choose_device(settings.device)
         self._period = loader.batches_per_epoch
         self.phases = Phases(rule.phases, total_steps(settings, self._period))
-        self.timetable = Timetable(settings, self._period, self.device)
+        self._saving = Saving(run, settings, alone=team is None) if run else None
+        self.timetable = Timetable(settings, self._period, self.device, bool(self._saving and self._saving.at_leisure))
         self.iteration = 0
         self.best = Best(self.measure, settings.patience)
-        self._saving = Saving(run, settings, alone=team is None) if run else None
         self.findings = Found(findings, run)
         self.row: dict[str, Any] = {}
         self._learning = 0
