@@ -1,11 +1,12 @@
-"""Measure what joining requests brings: `python -m benchmarks.serving measure|overload|write`, for docs/serving.md.
+"""Measure what joining requests brings, and write docs/serving.md: `python -m benchmarks.serving measure|write`.
 
 A run of LeNet-5 is served in a process of its own, by 64 connections of another process that each ask again as soon as
 they are answered, about one picture at a time. Three servers are measured in turn: `joined` as `ganglion serve` is,
 `alone` the same with `--batch 1`, and `plain`, the same library around `network(picture)` in a thread of its own, as
 one would write it without Ganglion: its answers depend on nothing, but are not those of `predict` to the last bit.
-The network has one thread of the processor, so that the other core is left to the client. `overload` lets ten times as
-many connections as a server takes requests ask it, and looks at how much memory it holds after each round.
+The network has one thread of the processor, so that the other core is left to the client. Counted are answers that
+came within the time of a round. Then a server that takes few requests is asked by ten times as many connections, and
+how much memory it holds is looked at after each round.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,13 @@ from benchmarks.peers import machine_name
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 PAGE = Path(__file__).parents[1] / "docs" / "serving.md"
 BEGIN, END = "<!-- measured: written by benchmarks/serving.py -->", "<!-- end of measured -->"
-CONNECTIONS, SECONDS, ROUNDS, PICTURES = 64, 4.0, 3, 200
-QUEUE, OVERLOAD, LONG, PAUSE = 8, 10, 8.0, 0.02
-"""Requests that the overloaded server takes, how many times as many connections ask it, for how many seconds a round,
-and seconds after which who was refused asks again, although told to wait longer."""
+CONNECTIONS, SECONDS, ROUNDS, PICTURES = 64, 8.0, 3, 200
+QUEUE, OVERLOAD = 8, 10
+"""Requests that the overloaded server takes, and how many times as many connections ask it."""
 SIDES: dict[str, list[str]] = {"joined": [], "alone": ["--batch", "1"], "plain": []}
-FULL = {"full": ["--queue", str(QUEUE)]}
+PAUSE = 0.02
+"""Seconds after which somebody who was refused asks again, who was told to wait longer."""
+FULL = "full"
 """The server that is overloaded."""
 LIMITS = {"times": 5.0, "p99 through p50": 3.0}
 """Least ratio of throughputs, and most of latencies."""
@@ -45,25 +48,10 @@ def main() -> None:
     what = sys.argv[1] if len(sys.argv) > 1 else ""
     if what == "measure":
         measured = measure()
-        RESULTS.write_text(json.dumps(known() | measured, indent=1) + "\n")
-    elif what == "overload":
-        found = {"queue": QUEUE, "overload_seconds": LONG, "overload": overloaded()}
-        RESULTS.write_text(json.dumps(known() | found, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
     elif what != "write":
         sys.exit(__doc__)
     PAGE.write_text(page(), encoding="utf-8")
-
-
-def known() -> dict[str, Any]:
-    """Return what was measured so far."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
-
-
-def page() -> str:
-    """Return the page of documentation with what was measured anew."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    return f"{before}{BEGIN}\n\n{table(known())}\n\n{END}{rest.split(END)[1]}"
 
 
 def measure() -> dict[str, Any]:
@@ -80,10 +68,24 @@ def measure() -> dict[str, Any]:
                     before = processor_time(process)
                     found = clients.apply(load, (port, bodies, wanted, side != "plain", SECONDS if number else 1.0))
                     found["processor"] = (processor_time(process) - before) / found.pop("answers")
+                    found["memory"] = memory(process)
                     if number:  # the first is for warming up
                         rounds[side].append(found)
                         print(side, found, flush=True)
-    return {"machine": machine_name(), "connections": CONNECTIONS, "seconds": SECONDS, "rounds": rounds}
+            port, process = stack.enter_context(server(FULL, f"{place}/run"))
+            full = []
+            for _ in range(ROUNDS):
+                found = clients.apply(overload, (port, bodies, SECONDS))
+                full.append({**found, "memory": memory(process)})
+                print(FULL, full[-1], flush=True)
+    return {
+        "machine": machine_name(),
+        "connections": CONNECTIONS,
+        "seconds": SECONDS,
+        "rounds": rounds,
+        "queue": QUEUE,
+        "overload": full,
+    }
 
 
 def pictures(place: Path) -> list[bytes]:
@@ -103,18 +105,8 @@ def pictures(place: Path) -> list[bytes]:
 def server(side: str, run: str) -> Iterator[tuple[int, int]]:
     """Start a server in a process of its own, give its port and the number of the process, and stop it."""
     plain = [sys.executable, "-m", "benchmarks.sides.plain_server", run]
-    ours = [
-        sys.executable,
-        "-m",
-        "ganglion",
-        "serve",
-        run,
-        "--port",
-        "0",
-        "--without-token",
-        "--json",
-        *(SIDES | FULL)[side],
-    ]
+    flags = ["--queue", str(QUEUE)] if side == FULL else SIDES[side]
+    ours = [sys.executable, "-m", "ganglion", "serve", run, "--port", "0", "--without-token", "--json", *flags]
     process = subprocess.Popen(
         plain if side == "plain" else ours,
         stdout=subprocess.PIPE,
@@ -142,86 +134,81 @@ def processor_time(process: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def overloaded() -> list[dict[str, float]]:
-    """Return of each round how many requests were answered, refused and failed, and the MiB that the server held."""
-    with tempfile.TemporaryDirectory() as place:
-        ganglion.train("lenet5", "digits", steps=200, out=f"{place}/run")
-        bodies = pictures(Path(place))
-        found = []
-        with server("full", f"{place}/run") as (port, process), multiprocessing.get_context("spawn").Pool(1) as clients:
-            for _ in range(ROUNDS):
-                statuses = Counter(clients.apply(overload, (port, bodies, LONG)))
-                held = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-                kinds = {"answered": statuses.pop(200, 0), "refused": statuses.pop(429, 0), "failed": statuses.total()}
-                found.append({**kinds, "memory": held})
-                print(found[-1], flush=True)
-        return found
+def memory(process: int) -> float:
+    """Return the MiB that a process holds."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def overload(port: int, bodies: list[bytes], seconds: float) -> list[int]:
-    """Ask for some seconds over more connections than requests are taken, and return the statuses of all answers."""
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one picture."""
 
-    async def connection(number: int, end: float) -> list[int]:
-        found: list[int] = []
-        while time.perf_counter() < end:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            body = bodies[number % len(bodies)]
-            writer.write(HEAD.format(len(body)).encode() + body)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
-            writer.close()
-            found.append(int(head.split(b" ", 2)[1]))
-            await asyncio.sleep(PAUSE if found[-1] == 429 else 0)
-        return found
-
-    async def all_of_them() -> list[list[int]]:
-        end = time.perf_counter() + seconds
-        return await asyncio.gather(*(connection(number, end) for number in range(OVERLOAD * QUEUE)))
-
-    return [status for part in asyncio.run(all_of_them()) for status in part]
+    took: float
+    """Seconds."""
+    in_time: bool
+    """Whether it came within the time of the round."""
+    status: int
+    probability: float | None
+    """None where it was refused."""
+    number: int
+    """Of the picture."""
 
 
 def load(port: int, bodies: list[bytes], wanted: list[float], exact: bool, seconds: float) -> dict[str, float]:
     """Ask for some seconds over all connections, and return what came back, how fast, and how much of it was wrong."""
-    found = asyncio.run(_load(port, bodies, wanted, exact, seconds))
-    times = sorted(took for took, _ in found)
+    found = asyncio.run(_ask(port, bodies, seconds, CONNECTIONS))
+    times = sorted(one.took for one in found)
+    right = sum(one.probability == wanted[one.number] if exact else one.probability is not None for one in found)
     return {
         "answers": len(found),
-        "per second": len(found) / seconds,
+        "per second": sum(one.in_time for one in found) / seconds,
         "p50": statistics.quantiles(times, n=100)[49],
         "p99": statistics.quantiles(times, n=100)[98],
-        "wrong": sum(not right for _, right in found),
+        "wrong": len(found) - right,
     }
 
 
-async def _load(
-    port: int, bodies: list[bytes], wanted: list[float], exact: bool, seconds: float
-) -> list[tuple[float, bool]]:
+def overload(port: int, bodies: list[bytes], seconds: float) -> dict[str, int]:
+    """Ask over more connections than the server takes requests, and return how many were answered and refused."""
+    found = Counter(one.status for one in asyncio.run(_ask(port, bodies, seconds, OVERLOAD * QUEUE)))
+    return {"answered": found.pop(200, 0), "refused": found.pop(429, 0), "failed": found.total()}
+
+
+async def _ask(port: int, bodies: list[bytes], seconds: float, connections: int) -> list[Answer]:
     end = time.perf_counter() + seconds
-    parts = await asyncio.gather(*(_connection(port, bodies, wanted, exact, end, n) for n in range(CONNECTIONS)))
+    parts = await asyncio.gather(*(_connection(port, bodies, end, n, connections) for n in range(connections)))
     return [one for part in parts for one in part]
 
 
-async def _connection(
-    port: int, bodies: Sequence[bytes], wanted: Sequence[float], exact: bool, end: float, number: int
-) -> list[tuple[float, bool]]:
-    """Ask about one picture after the other, and return of each how long the answer took, and whether it was right."""
+async def _connection(port: int, bodies: Sequence[bytes], end: float, number: int, step: int) -> list[Answer]:
+    """Ask about one picture after the other until the end, and return what came back."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     found = []
     while (started := time.perf_counter()) < end:
         body = bodies[number % len(bodies)]
-        head = HEAD.format(len(body))
-        writer.write(head.encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        writer.write(HEAD.format(len(body)).encode() + body)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         content = await reader.readexactly(length)
-        took = time.perf_counter() - started
-        said = json.loads(content)["rows"][0]["probability"] if answer.startswith(b"HTTP/1.1 200") else None
-        right = said == wanted[number % len(wanted)]
-        found.append((took, right or (not exact and said is not None)))
-        number += CONNECTIONS
+        now, status = time.perf_counter(), int(head.split(b" ", 2)[1])
+        said = json.loads(content)["rows"][0]["probability"] if status == 200 else None
+        found.append(Answer(now - started, now <= end, status, said, number % len(bodies)))
+        number += step
+        if b"connection: close" in head:
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if status == 429:
+            await asyncio.sleep(PAUSE)
     writer.close()
     return found
+
+
+def page() -> str:
+    """Return the page of documentation with what was measured anew."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    measured = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    return f"{before}{BEGIN}\n\n{measured}\n\n{END}{rest.split(END)[1]}"
 
 
 def table(measured: dict[str, Any]) -> str:
@@ -233,13 +220,14 @@ def table(measured: dict[str, Any]) -> str:
     }
     wrong = sum(one["wrong"] for side in rounds for one in rounds[side])
     lines = [
-        "| server | answers a second | p50 | p99 | p99 through p50 | processor time of an answer |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| server | answers a second | p50 | p99 | p99 through p50 | processor time of an answer | memory |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for side, found in medians.items():
         spread = statistics.median(one["p99"] / one["p50"] for one in rounds[side])
         times = f"{1000 * found['p50']:.1f} ms | {1000 * found['p99']:.1f} ms | {spread:.2f}"
-        lines.append(f"| {side} | {found['per second']:,.0f} | {times} | {1000 * found['processor']:.2f} ms |")
+        held = f"{1000 * found['processor']:.2f} ms | {found['memory']:.0f} MiB"
+        lines.append(f"| {side} | {found['per second']:,.0f} | {times} | {held} |")
     ratios = {
         side: statistics.median(
             ours["per second"] / other["per second"] for ours, other in zip(rounds["joined"], rounds[side], strict=True)
@@ -252,17 +240,16 @@ def table(measured: dict[str, Any]) -> str:
         f"{measured['seconds']:g} s in turn; {wrong} answers were lost, refused or other than those of `predict`. "
         f"p99 is to be under {LIMITS['p99 through p50']:g} times p50."
     )
-    where = f"{measured['connections']} connections; {measured['machine']}, client and server on the same two cores."
     full = measured["overload"]
     answered, refused, failed = (sum(one[name] for one in full) for name in ("answered", "refused", "failed"))
-    sizes = ", ".join(f"{one['memory']:.0f}" for one in full)
-    asked = OVERLOAD * measured["queue"]
+    held = ", ".join(f"{one['memory']:.0f}" for one in full)
     flat = (
-        f"A server that takes {measured['queue']} requests, asked by {asked} connections, held {sizes} MiB after "
-        f"rounds of {measured['overload_seconds']:g} s; it answered {answered:,}, refused {refused:,} with 429, and "
-        f"failed {failed} times."
+        f"A server that takes {measured['queue']} requests, asked by {OVERLOAD * measured['queue']} connections, held "
+        f"{held} MiB after rounds of {measured['seconds']:g} s; it answered {answered:,}, refused {refused:,} with 429 "
+        f"and failed {failed} times."
     )
-    return "\n".join([*lines, "", said, "", where, "", flat])
+    where = f"{measured['connections']} connections; {measured['machine']}, client and server on the same two cores."
+    return "\n".join([*lines, "", said, "", flat, "", where])
 
 
 if __name__ == "__main__":

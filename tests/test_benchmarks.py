@@ -1,5 +1,6 @@
 """The benchmarks are run by hand; here they are at least what they import of the package."""
 
+import json
 import statistics
 from importlib import import_module
 from pathlib import Path
@@ -30,9 +31,15 @@ def test_a_page_says_what_was_found(script: Any) -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.page()
 
 
-def test_an_overloaded_server_holds_its_memory_and_fails_nobody() -> None:
-    full = serving.known()["overload"]
-    assert full[-1]["memory"] < 1.1 * full[0]["memory"] and not sum(one["failed"] for one in full)
+def test_joining_requests_keeps_what_it_promises() -> None:
+    found = json.loads(serving.RESULTS.read_text(encoding="utf-8"))
+    joined, alone = ([one["per second"] for one in found["rounds"][side]] for side in ("joined", "alone"))
+    assert statistics.median(joined) > serving.LIMITS["times"] * statistics.median(alone)
+    spreads = [one["p99"] / one["p50"] for one in found["rounds"]["joined"]]
+    assert statistics.median(spreads) < serving.LIMITS["p99 through p50"]
+    assert not sum(one["wrong"] for one in found["rounds"]["joined"])
+    held = [one["memory"] for one in found["overload"]]
+    assert held[-1] < 1.1 * held[0] and not sum(one["failed"] for one in found["overload"])
 
 
 def test_ten_million_rows_are_streamed_in_less_than_a_gigabyte() -> None:
