@@ -89,6 +89,23 @@ def test_a_run_killed_while_the_best_waits_goes_on_bit_for_bit(step: int, place:
     assert outcome(killed) == outcome(place / "whole") and best_of(killed) == best_of(place / "whole")
 
 
+def test_what_waits_is_written_where_training_fails(place: Path, slow_disk: None) -> None:
+    def fail() -> None:
+        raise RuntimeError("somebody's callback")
+
+    trainer = toy(place / "run", (At(9, fail),), **SELDOM)
+    with pytest.raises(RuntimeError, match="callback"):
+        trainer.fit()
+    assert trainer.best.step > 1 and best_of(place / "run")[0] == f"step-{trainer.best.step:06d}"
+
+
+def test_the_start_that_one_may_return_to_is_not_the_best(place: Path) -> None:
+    trainer = toy(place / "run", (At(1, lambda: os._exit(7)),), non_finite="roll-back", **SELDOM)
+    assert wait(fork(trainer.fit)) == 7
+    run = RunFolder.open(place / "run")
+    assert [path.name for path in checkpoint.steps(run.checkpoints)] == ["step-000000"] and run.pointed("best") is None
+
+
 def test_minutes_count_what_checkpoints_take_at_leisure() -> None:
     """Steps of .1 s, and a checkpoint of 2 s after every tenth where nobody holds it back."""
     for at_leisure, seconds in ((False, 100 * 0.1 + 10 * 2), (True, 100 * 0.1 * (1 + saving.SHARE))):

@@ -1,11 +1,13 @@
 """When checkpoints are written: as often as was asked for, or so seldom that they take at most a tenth of the time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, final
 
 from torch import Tensor
 
+from ganglion.errors import CheckpointError
 from ganglion.training.packing import pack, size, unpack
 from ganglion.training.run_folder import RunFolder
 from ganglion.training.settings import TrainerSettings
@@ -62,15 +64,19 @@ class Saving:
         if soon and self._is_too_soon and self._hold(step, state):
             return False
         begun = self.clock()
-        best, held = self._held or (0, {})
-        if held and not is_best and best != step:
-            self.run.save(best, held, is_best=True, keep=self.keep)
-        is_best = is_best or best == step
+        if is_best:
+            self._held = None
+        self.write_held()
         self.run.save(step, state, is_best=is_best, keep=self.keep)
-        self._held = None
         ended = self.clock()
         self._not_before = ended + (ended - begun) / SHARE
         return True
+
+    def write_held(self) -> None:
+        """Write the best checkpoint that waits, if there is one."""
+        if self._held is not None:
+            (step, state), self._held = self._held, None
+            self.run.save(step, state, is_best=True, keep=self.keep)
 
     def _hold(self, step: int, state: dict[str, Any]) -> bool:
         """Keep the best state so far in memory, if it is small; return whether it is kept."""
@@ -81,3 +87,15 @@ class Saving:
             return False
         self._held = step, unpack(structure, {name: tensor.detach().clone() for name, tensor in tensors.items()})
         return True
+
+
+@contextmanager
+def nothing_held_back(saving: Saving | None) -> Iterator[None]:
+    """Write the best checkpoint that waits where training fails: whoever asks about the run or goes on needs it."""
+    try:
+        yield
+    except BaseException:
+        if saving is not None:
+            with suppress(CheckpointError):  # what went wrong before is what is to be told
+                saving.write_held()
+        raise

@@ -26,7 +26,7 @@ from ganglion.training.phases import Phases
 from ganglion.training.processes import first, judged, stopped_by
 from ganglion.training.recovery import Recovery, memory_watched
 from ganglion.training.run_folder import RunFolder
-from ganglion.training.saving import Saving
+from ganglion.training.saving import Saving, nothing_held_back
 from ganglion.training.schedule import keep_schedule, share_done, total_steps
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.stopwatch import Stopwatch
@@ -121,7 +121,8 @@ class Trainer:
         `ResourceError` when memory runs out, and `CheckpointError` when the run folder cannot be written.
         """
         surroundings = seeding.surroundings(self.settings.threads, self.settings.deterministic)
-        with surroundings, denormals_flushed(), tf32(self.device), stop_requests() as self._stop:
+        safe = nothing_held_back(self._saving)
+        with surroundings, denormals_flushed(), tf32(self.device), safe, stop_requests() as self._stop:
             self.findings.write()
             self._announce("on_start")
             self._stopwatch.start()
