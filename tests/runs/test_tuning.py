@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import ganglion
 from ganglion.cli import main
@@ -30,6 +30,7 @@ from ganglion.runs.tuning.dimensions import Axis, Dimension, parsed, search_text
 from ganglion.runs.tuning.journal import Journal
 from ganglion.runs.tuning.proposals import Told, importance, propose
 from ganglion.runs.tuning.pruning import Watch, bars
+from ganglion.runs.tuning.reporting import write_results
 from ganglion.runs.tuning.study import JOURNAL, Study
 from ganglion.runs.tuning.trial import Assignment, Outcome, run_trial
 from ganglion.runs.tuning.tuning import tune
@@ -59,7 +60,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture
 def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the files of pictures empty, which take three quarters of a study; processes that are forked do so, too."""
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **how: Path(path).touch())
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda canvas, path, **how: Path(path).touch())
 
 
 def test_a_trial_is_an_ordinary_run(study: Study) -> None:
@@ -91,11 +92,12 @@ def test_the_best_are_trained_again_and_the_line_printed_gives_the_winner_back(s
     assert ganglion.open_run(tmp_path / "again").metrics["accuracy"] == winner.outcome.score
 
 
-def test_table_pictures_and_report(study: Study) -> None:
+def test_table_pictures_and_report(study: Study, laid_out: None) -> None:
+    write_results(study)
     rows = list(csv.DictReader((study.folder / "trials.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["trial"] for row in rows] == [str(number) for number in range(1, 5)]
     assert float(rows[0]["learning_rate"]) == 1e-3
-    assert all((study.folder / "figures" / f"{name}.png").stat().st_size > 1000 for name in ("course", "slices"))
+    assert all((study.folder / "figures" / f"{name}.png").stat().st_size > 5000 for name in ("course", "slices"))
     report = (study.folder / "report.html").read_text(encoding="utf-8")
     assert "ganglion train mlp --data iris" in report
     assert study.winner is not None and study.result["winner"]["trial"] == study.winner.number
