@@ -21,6 +21,8 @@ from tests.contract.rows import row_of
 DRAWS = ("rand", "randn", "rand_like", "randn_like", "randint", "bernoulli", "multinomial")
 """What draws random numbers."""
 kept_draws = SimpleNamespace(**{name: getattr(torch, name) for name in DRAWS})
+WITHOUT_GRADIENT = ("mdp", "q-table")
+"""Systems that never descend."""
 Step = tuple[dict[str, torch.Tensor], dict[str, float], dict[str, torch.Tensor]]
 """Gradients, measures and buffers after a step, by their names."""
 
@@ -44,10 +46,11 @@ def differences(
 
 
 def _difference(name: str, team: Team, samples: int | None) -> dict[str, float]:
-    found = {"gradient": 0.0, "measure": 0.0, "statistic": 0.0}
+    found, descends = {"gradient": 0.0, "measure": 0.0, "statistic": 0.0}, False
     for alone, together in zip(steps(name, None, samples), steps(name, team, samples), strict=True):
         assert alone[0].keys() == together[0].keys(), (name, alone[0].keys() ^ together[0].keys())
         assert alone[1].keys() == together[1].keys(), (name, alone[1].keys() ^ together[1].keys())
+        descends = descends or any(bool(one.any()) for one in alone[0].values())
         largest = max([float(one.abs().max()) for one in alone[0].values()], default=1.0)
         slopes = [float((one - together[0][key]).abs().max()) / max(largest, 1e-12) for key, one in alone[0].items()]
         measures = [abs(one - together[1][key]) / (1 + abs(one)) for key, one in alone[1].items()]
@@ -58,6 +61,7 @@ def _difference(name: str, team: Team, samples: int | None) -> dict[str, float]:
         ]
         for kind, values in (("gradient", slopes), ("measure", measures), ("statistic", statistics)):
             found[kind] = max([found[kind], *values])
+    assert descends == (name not in WITHOUT_GRADIENT), f"{name}: there would be nothing to compare"
     return found
 
 

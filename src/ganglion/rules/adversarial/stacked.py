@@ -162,15 +162,19 @@ class StackedGame(LearningRule):
     def _small(self, batch: Batch) -> Batch:
         """Return a batch with its pictures made small, and the vectors of its texts."""
         small = nn.functional.interpolate(batch["inputs"], (self.sketch, self.sketch), mode="area")
-        return {**batch, "inputs": small, TEXT: self.painter.texts(batch["targets"]).to(torch.get_default_dtype())}
+        return {**batch, "inputs": small, TEXT: self._text(batch)}
 
     @torch.no_grad()
     def _sketched(self, batch: Batch) -> Batch:
         """Return a batch with the vectors of its texts and what the first generator draws of them."""
-        text, sketcher = self.painter.texts(batch["targets"]).to(torch.get_default_dtype()), self.painter.sketcher
+        text, sketcher = self._text(batch), self.painter.sketcher
         noise = torch.randn(len(text), self.painter.noise_features[0], device=text.device)
         with evaluation_mode(sketcher):
-            return {**batch, TEXT: text, "sketch": sketcher(noise, text).to(torch.get_default_dtype())}
+            return {**batch, TEXT: text, "sketch": sketcher(noise, text).to(text.dtype)}
+
+    def _text(self, batch: Batch) -> Tensor:
+        """Return the vectors of the texts of a batch, in numbers like those of its pictures."""
+        return self.painter.texts(batch["targets"]).to(batch["inputs"].dtype)
 
     # What is asked of players is answered for the stage that plays, or the last that did.
 
