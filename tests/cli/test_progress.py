@@ -17,6 +17,7 @@ from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
 from ganglion.training.settings import TrainerSettings
 from ganglion.training.trainer import Trainer
+from tests.budgets import slowness
 
 EXAMPLE = Standing(
     place="epoch 12/30",
@@ -141,10 +142,10 @@ def test_a_step_between_updates_costs_next_to_nothing() -> None:
     progress = Progress(Lines(io.StringIO()))
     trainer = make_trainer(progress, steps=10)
     progress.on_start(trainer)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10_000):
         progress.on_step(trainer)
-    assert (time.perf_counter() - started) / 10_000 < 2e-5  # the smallest network needs some 3e-4
+    assert (time.process_time() - started) / 10_000 < 2e-5 * slowness()  # the smallest network needs some 3e-4
 
 
 def test_drawing_ten_times_a_second_costs_less_than_a_hundredth() -> None:
@@ -155,7 +156,7 @@ def test_drawing_ten_times_a_second_costs_less_than_a_hundredth() -> None:
         started = time.process_time()
         terminal.show(EXAMPLE, False)
         spent.append(time.process_time() - started)
-    assert 10 * sorted(spent)[25] < 0.01
+    assert 10 * sorted(spent)[25] < 0.01 * slowness()
 
 
 def test_a_notebook_is_written_to_at_most_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ def test_a_second_signal_ends_it_at_once(number: signal.Signals, place: Path, su
     started = time.monotonic()
     os.kill(child, number)
     status = wait(child)
-    quick = time.monotonic() - started < 1
+    quick = time.monotonic() - started < 10  # of the minute
     assert status in (-number, 1)  # a second Ctrl-C unwinds
     finish(folder)
     survived(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.bounded import attempt
+from tests.hostile.bounded import attempt, attempt_bounded
 from tests.hostile.case import CASES, Case
 from tests.hostile.entries import contents, read_and_judge, tell_and_judge
 from tests.hostile.table import KINDS, PATH  # which knows all that have cases
@@ -23,7 +23,8 @@ def test_data(case: Case, tmp_path: Path) -> None:
     before = {} if crowded else contents(tmp_path)
     outcome = attempt(case.through or tell_and_judge, source, case.wanted)
     assert not outcome.defect, outcome.defect
-    judged = outcome if case.through or outcome.is_bounded() else attempt(read_and_judge, source, case.wanted)
+    alone = case.through or read_and_judge
+    judged = outcome if outcome.is_bounded() else attempt_bounded(alone, source, case.wanted)
     assert judged.is_bounded(), f"{judged.seconds:.1f} s, {judged.bytes >> 20} MB"
     if case.accepted:
         assert outcome.error is None, str(outcome.error)

@@ -15,7 +15,7 @@ import pytest
 import ganglion
 from ganglion.errors import GanglionError
 from ganglion.training import checkpoint
-from tests.hostile.bounded import attempt
+from tests.hostile.bounded import attempt, attempt_bounded
 from tests.hostile.entries import contents, refusals
 
 Runs = Callable[[str], Path]
@@ -46,7 +46,7 @@ def command_of(folder: Path, *words: str) -> int:
 def refused(folder: Path, *said: str) -> GanglionError:
     """Use a run, and return the error with which that is refused, within bounds and without a trace."""
     before = contents(folder.parent)
-    outcome = attempt(use, folder)
+    outcome = attempt_bounded(use, folder)
     assert not outcome.defect, outcome.defect
     assert outcome.is_bounded(), f"{outcome.seconds:.1f} s, {outcome.bytes >> 20} MB"
     assert outcome.error is not None, f"accepted: {outcome.value}"
