@@ -1,13 +1,19 @@
-"""Which systems can be taken out as ONNX: `python -m benchmarks.exports` writes docs/export.md."""
+"""How systems are taken out as ONNX, and what the files differ by.
 
+`python -m benchmarks.exports` exports every system, keeps what came out in benchmarks/results/exports.json and writes
+docs/export.md from it; with names of systems only these are exported again, and `page` writes the page alone.
+"""
+
+import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import onnx
+import onnxruntime
 import torch
 
-from ganglion.errors import GanglionError
 from ganglion.models import INDEX, System
 from ganglion.runs.export.graph import OPSET
 from ganglion.runs.export.interface import inputs_of
@@ -15,12 +21,11 @@ from ganglion.runs.export.onnx_file import exported_network, taken_home
 from ganglion.runs.export.proof import BATCHES, TOLERANCE
 
 PAGE = Path(__file__).parents[1] / "docs" / "export.md"
+RESULTS = Path(__file__).parent / "results" / "exports.json"
 STEPS = ("LSTM", "GRU", "RNN", "Scan")
 """Operators that read step by step."""
-WHY = {
-    "face-detector": "it sorts pixels into 256 shades, and rounding decides on which side of an edge one falls",
-}
-"""Why a system is not exported, where the error cannot know."""
+Row = dict[str, Any]
+"""What came of one system."""
 HEAD = f"""# Networks taken out
 
 `ganglion export RUN onnx` writes one file that any program with ONNX Runtime runs, without ganglion and without torch.
@@ -45,10 +50,10 @@ with torch alone. Both need the run only; ONNX needs `pip install "ganglion[onnx
 
 ## Every system
 
-Written by `benchmarks/exports.py`, which exports every system of the index in one process, in its small form for tests
-with weights as they are drawn: opset {OPSET}, batches of {", ".join(map(str, BATCHES))}. *Difference* is the largest
-one; *steps* and *heights* are those that were tried, pictures being twice as wide as high; *beside* is what the file
-takes beside its weights.
+Written by `benchmarks/exports.py` from `benchmarks/results/exports.json`: every system of the index, exported one after
+the other in one process, in its small form for tests with weights as they are drawn: opset {OPSET}, batches of
+{", ".join(map(str, BATCHES))}, by VERSIONS. *Difference* is the largest one; *steps* and *heights* are
+those that were tried, pictures being twice as wide as high; *beside* is what the file takes beside its weights.
 
 | system | goes in | read by | steps | heights | difference | beside |
 |---|---|---|---|---|---:|---:|"""
@@ -56,40 +61,57 @@ takes beside its weights.
 
 def main() -> None:
     chosen = sys.argv[1:]
-    lines = [HEAD]
+    result = json.loads(RESULTS.read_text()) if chosen else {"systems": {}}
     for system in INDEX:
         if not chosen or system.name in chosen:
-            lines.append(row(system))
-            print(lines[-1], flush=True)
-    if not chosen:
-        PAGE.write_text("\n".join(lines) + "\n")
+            result["systems"][system.name] = found = measured(system)
+            print(line(system.name, found), flush=True)
+    if chosen != ["page"]:
+        packages = {"torch": torch, "onnx": onnx, "onnxruntime": onnxruntime}
+        result["by"] = {name: package.__version__.partition("+")[0] for name, package in packages.items()}
+        RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    PAGE.write_text(page())
 
 
-def row(system: System) -> str:
-    """Return the line of a system."""
+def measured(system: System) -> Row:
+    """Export a system and return what its file takes, by what it reads and how far it is off."""
     torch.manual_seed(0)
     module = system.load()
     home = module.build(module.TINY).home.eval()
     network, examples = taken_home(home, module.examples(module.TINY))
     inputs = inputs_of(network, examples, module.TINY)
-    try:
-        exported = exported_network(network, inputs)
-    except GanglionError as error:
-        why = f": {WHY[system.name]}" if system.name in WHY else ""
-        return f"| {system.name} | not exported: {error.what}; it is off by {error.found}{why} | | | | | |"
+    exported = exported_network(network, inputs)
     graph = onnx.load_from_string(exported.content)
     onnx.checker.check_model(graph, full_check=True)
     shapes = [" x ".join(one.axes.get(axis, str(n)) for axis, n in enumerate(one.example.shape)) for one in inputs]
-    names = [f"{one.name} ({shape})" for one, shape in zip(inputs, shapes, strict=True)]
-    states = len(graph.graph.input) - len(names)
-    names += [f"{states} states"] if states else []
     counts = Counter(node.op_type for node in graph.graph.node)
-    readers = ", ".join(f"{counts[kind]} {kind}" for kind in STEPS if counts[kind])
     weights = sum(value.nbytes for value in network.state_dict().values())
-    beside = f"{max(0, len(exported.content) - weights) / 1024:.0f} KB"
-    lengths, sides = (", ".join(map(str, values)) for values in (exported.proof.lengths, exported.proof.sides))
-    difference = f"{exported.proof.difference:.1e}"
-    return f"| {system.name} | {', '.join(names)} | {readers} | {lengths} | {sides} | {difference} | {beside} |"
+    return {
+        "inputs": [f"{one.name} ({shape})" for one, shape in zip(inputs, shapes, strict=True)],
+        "states": len(graph.graph.input) - len(inputs),
+        "steps by": {kind: counts[kind] for kind in STEPS if counts[kind]},
+        "lengths": list(exported.proof.lengths),
+        "heights": list(exported.proof.sides),
+        "difference": exported.proof.difference,
+        "bytes beside": max(0, len(exported.content) - weights),
+    }
+
+
+def page() -> str:
+    """Return docs/export.md, from what was found."""
+    result = json.loads(RESULTS.read_text(encoding="utf-8"))
+    versions = ", ".join(f"{name} {version}" for name, version in result["by"].items())
+    rows = [line(system.name, result["systems"][system.name]) for system in INDEX]
+    return "\n".join([HEAD.replace("VERSIONS", versions), *rows]) + "\n"
+
+
+def line(name: str, found: Row) -> str:
+    """Return the line of a system in the table."""
+    inputs = ", ".join([*found["inputs"], *([f"{found['states']} states"] if found["states"] else [])])
+    readers = ", ".join(f"{count} {kind}" for kind, count in found["steps by"].items())
+    lengths, heights = (", ".join(map(str, found[which])) for which in ("lengths", "heights"))
+    beside = f"{found['bytes beside'] / 1024:.0f} KB"
+    return f"| {name} | {inputs} | {readers} | {lengths} | {heights} | {found['difference']:.1e} | {beside} |"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import serving, streaming, tuning
+from benchmarks import exports, serving, streaming, tuning
 from ganglion.models import INDEX
+from ganglion.runs.export.proof import TOLERANCE
 from ganglion.runs.tuning.trial import Assignment
 from tests.processes import table
 
@@ -26,7 +27,7 @@ def test_a_trial_of_tuning_is_trained_without_a_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("script", [serving, streaming, table, tuning], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("script", [exports, serving, streaming, table, tuning], ids=lambda one: one.__name__)
 def test_a_page_says_what_was_found(script: Any) -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.page()
 
@@ -40,6 +41,12 @@ def test_joining_requests_keeps_what_it_promises() -> None:
     assert not sum(one["wrong"] for one in found["rounds"]["joined"])
     held = [one["memory"] for one in found["overload"]]
     assert held[-1] < 1.1 * held[0] and not sum(one["failed"] for one in found["overload"])
+
+
+def test_every_system_was_exported_and_proven() -> None:
+    found = json.loads(exports.RESULTS.read_text(encoding="utf-8"))["systems"]
+    assert set(found) == {system.name for system in INDEX}
+    assert max(row["difference"] for row in found.values()) <= TOLERANCE
 
 
 def test_ten_million_rows_are_streamed_in_less_than_a_gigabyte() -> None:

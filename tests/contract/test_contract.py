@@ -26,7 +26,7 @@ from ganglion.training.run_folder import RunFolder
 from tests.contract.rows import Row, row_of, tiny_fields
 from tests.warm import WarmProcess, run_fresh
 
-STEPS, KILLED_AT = 40, 20
+STEPS, KILLED_AT = 24, 12
 FIRST_OF_FAMILY = {system.family: system for system in reversed(INDEX)}
 # One worker has all tests of a system, which share what they make.
 
@@ -296,7 +296,7 @@ def whole(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options(system: System) -> dict[str, Any]:
     fields = tiny_fields(system)
-    every = {"steps": STEPS, "checkpoint_every": KILLED_AT, "evaluate_every": 15, "report_every": 7, "threads": 1}
+    every = {"steps": STEPS, "checkpoint_every": KILLED_AT, "evaluate_every": 9, "report_every": 4, "threads": 1}
     return {**fields, "batch_size": 16, **every, "ema_decay": 0.9, **row_of(system).options}
 
 

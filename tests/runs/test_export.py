@@ -25,10 +25,6 @@ from ganglion.runs.export.take_home import export_safetensors
 from ganglion.runs.run import Run
 from ganglion.runs.session import train
 
-NOT_EXPORTED = {"face-detector": "does not answer as its network"}
-"""Systems that no file can answer for, and what the error says; why, stands in docs/export.md."""
-
-
 THREE = Input("inputs", torch.zeros(1, 3), {0: "batch"})
 """Three numbers of each sample."""
 
@@ -279,10 +275,6 @@ def test_every_system_is_exported_or_says_why_not(system: System) -> None:
     home = module.build(module.TINY).home.eval()
     network, examples = taken_home(home, module.examples(module.TINY))
     inputs = inputs_of(network, examples, module.TINY)
-    if reason := NOT_EXPORTED.get(system.name):
-        with pytest.raises(ExportError, match=reason):
-            exported_network(network, inputs)
-        return
     found = exported_network(network, inputs)
     assert found.proof.batches == proofs.BATCHES
     weights = sum(value.nbytes for value in home.state_dict().values())

@@ -119,6 +119,8 @@ def test_a_table_is_learnt_and_asked_about(tmp_path: Path) -> None:
     said = np.array([[name in row["labels"].split("|") for name in NAMES] for row in rows])
     assert (said == HELD).mean() > 0.93
     assert all((row[name] >= 0.5) == (name in row["labels"].split("|")) for row in rows[:50] for name in NAMES)
+    inputs = np.random.default_rng(1).normal(size=(50, run.config.in_features)).astype(np.float32)
+    assert [run.predict(one[None])[0] for one in inputs] == run.predict(inputs)  # to the bit
 
 
 def test_pictures_are_learnt(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_pictures_are_learnt(tmp_path: Path) -> None:
         lines.append(f"{number}.png,{int(bar)},{int(post)}")
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
     run = ganglion.train("convnet", data=str(tmp_path), epochs=12, augment="none", seed=0, out=tmp_path / "run")
-    assert run.metrics["f1"] > 0.9
+    assert run.metrics["f1"] > 0.85
 
 
 OFFERED = [system.name for system in INDEX if "labelling" in system.tasks]

@@ -218,11 +218,16 @@ class Driving(Task):
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every picture the direction to steer, in the data's units, and how high the network's hill is."""
         found, pictures = asked(question.inputs, self.preprocessing["inputs"], self.settings)
-        outputs = ask(network, pictures)
-        directions = self._in_units(_steering(network).directions(outputs)).tolist()
-        heights = outputs.sigmoid().amax(1).tolist()
+        steering = _steering(network)
+
+        def read(block: Tensor) -> Tensor:
+            outputs = network(block)
+            return torch.stack([steering.directions(outputs), outputs.sigmoid().amax(1)], dim=1)
+
+        directions, heights = ask(network, pictures, by=read).unbind(1)
         (name,) = self.preprocessing["targets"].names[:1] or ("direction",)
-        rows = [{name: one, "height_of_hill": height} for one, height in zip(directions, heights, strict=True)]
+        pairs = zip(self._in_units(directions).tolist(), heights.tolist(), strict=True)
+        rows = [{name: direction, "height_of_hill": height} for direction, height in pairs]
         return found.answer(rows)
 
     def play(self, network: nn.Module, question: Play) -> Rows:

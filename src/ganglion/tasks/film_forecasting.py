@@ -213,7 +213,7 @@ class FilmForecasting(Task):
         given, steps = self.config.input_frames, question.frames or self.config.output_frames
         assert isinstance(network, FilmForecaster)
         read = torch.stack([self.films.frames(self._last(one, given)) for one in asked])
-        forecasts = ask(network, read, by=lambda films: network.forecast(films, steps)).sigmoid()
+        forecasts = ask(network, read, by=lambda films: network.forecast(films, steps).sigmoid())
         films = []
         for one, forecast in zip(asked, forecasts, strict=True):
             height, width, _ = one.frames.shape[1:]

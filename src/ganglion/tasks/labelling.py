@@ -104,7 +104,7 @@ class Labelling(Task):
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every sample the labels that hold, and the probability of each label."""
         found, samples = asked(question.inputs, self.preprocessing["inputs"], self.settings)
-        likely = ask(network, samples).sigmoid()
+        likely = ask(network, samples, by=lambda block: network(block).sigmoid())
         held = self.preprocessing["targets"].inverse(likely >= 0.5)
         return found.answer(
             [

@@ -51,7 +51,7 @@ ROW = Row(
     measure=brightness,
     threshold=-0.2,
     data=generate("drawn-facades", count=16),
-    options={"batch_size": 4, "evaluate_every": 40, "sample_every": "off"},
+    options={"batch_size": 4, "evaluate_every": 24, "sample_every": "off"},
     counts=(
         ({}, "there", 11_378_179),
         ({"blocks": 6}, "back", 7_837_699),

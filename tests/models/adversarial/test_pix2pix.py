@@ -44,7 +44,7 @@ ROW = Row(
     measure=nearness,
     threshold=-0.2,
     data=generate("drawn-facades", count=16),
-    options={"batch_size": 4, "evaluate_every": 20},
+    options={"batch_size": 4, "evaluate_every": 12},
     counts=(
         ({}, "generator", 54_413_955),
         ({}, "discriminator", 2_768_705),

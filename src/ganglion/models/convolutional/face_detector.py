@@ -133,9 +133,12 @@ class WindowNetwork(nn.Module):
         self.output = nn.Linear(copies * (4 + 16 + 6), 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the output for every window of grey images `(batch, 1, height, width)`."""
+        """Return the output for every window of grey images `(batch, 1, height, width)`.
+
+        Light and shades are in double precision: there rounding does not decide in which shade a pixel falls.
+        """
         windows = at_all_places(images.squeeze(1), SIDE)
-        seen = equalised(lit_evenly(windows.reshape(-1, 1, SIDE, SIDE)))
+        seen = equalised(lit_evenly(windows.reshape(-1, 1, SIDE, SIDE).double())).to(images.dtype)
         return self.output(self._fields(seen).tanh()).tanh().view(windows.shape[:3]).unsqueeze(1)
 
     def looked(self, windows: Tensor) -> Tensor:
