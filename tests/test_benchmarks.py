@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import exports, serving, streaming, tuning
+from benchmarks import exports, serving, sharing, streaming, tuning
 from ganglion.models import INDEX
 from ganglion.runs.export.proof import TOLERANCE
 from ganglion.runs.tuning.trial import Assignment
@@ -27,7 +27,7 @@ def test_a_trial_of_tuning_is_trained_without_a_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("script", [exports, serving, streaming, table, tuning], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("script", [exports, serving, sharing, streaming, table, tuning], ids=lambda one: one.__name__)
 def test_a_page_says_what_was_found(script: Any) -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.page()
 

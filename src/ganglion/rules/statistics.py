@@ -119,27 +119,63 @@ class _SharedNormalisation(TorchFunctionMode):
         if not training:
             return functional.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
         values = input.float() if input.dtype in (torch.bfloat16, torch.float16) else input
-        places = [axis for axis in range(input.ndim) if axis != 1]
-        shape = [1, -1] + [1] * (input.ndim - 2)
-        variance, mean = torch.var_mean(values, places, correction=0)
-        count = values.new_full((1,), input.numel() // input.shape[1])
-        rows = _Everyones.apply(torch.cat([mean, variance, count]), self.team)
-        means, variances, counts = rows.split([len(mean), len(mean), 1], dim=1)
-        shares = counts / counts.sum()
-        mean = (shares * means).sum(0)
-        variance = (shares * (variances + (means - mean).square())).sum(0)
+        sharing = _Sharing(self.team, values, eps)
         if running_mean is not None and running_var is not None:
-            total = counts.sum()
             with torch.no_grad():
-                running_mean.lerp_(mean.to(running_mean), momentum)
-                running_var.lerp_((variance * total / (total - 1)).to(running_var), momentum)
-        scale = torch.rsqrt(variance + eps)
-        normal = (values - mean.view(shape)) * scale.view(shape)
-        if weight is not None:
-            normal = normal * weight.view(shape)
-        if bias is not None:
-            normal = normal + bias.view(shape)
+                running_mean.lerp_(sharing.mean.to(running_mean), momentum)
+                running_var.lerp_((sharing.variance * sharing.count / (sharing.count - 1)).to(running_var), momentum)
+        scale = values.new_ones(values.shape[1]) if weight is None else weight
+        shift = values.new_zeros(values.shape[1]) if bias is None else bias
+        normal: Tensor = _Normalised.apply(values, scale, shift, sharing)
         return normal.to(input.dtype)
+
+
+class _Sharing:
+    """Mean and variance (channels,) over all slices of values (batch, channels, ...), biased, and how many they are of.
+
+    Slices of other lengths count accordingly: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for
+    computing sample variances (1979).
+    """
+
+    def __init__(self, team: Team, values: Tensor, eps: float) -> None:
+        self.team, self.eps = team, eps
+        with torch.no_grad():
+            _, mean, deviation = torch.native_batch_norm(values, None, None, None, None, True, 0.0, eps)
+            count = values.new_full((1,), values.numel() // values.shape[1])
+            rows = team.rows(torch.cat([mean, deviation**-2 - eps, count])[None])
+            means, variances, counts = rows.split([len(mean), len(mean), 1], dim=1)
+            self.count = counts.sum()
+            shares = counts / self.count
+            self.mean = (shares * means).sum(0)
+            self.variance = (shares * (variances + (means - self.mean).square())).sum(0).clamp(min=0)
+
+
+class _Normalised(torch.autograd.Function):
+    """y = w (x - m) / sqrt(v + eps) + b, where m and v depend on x; the passes over all numbers are torch's own."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor, weight: Tensor, bias: Tensor, sharing: _Sharing) -> Tensor:
+        context.save_for_backward(values, weight)
+        context.sharing = sharing
+        mean, variance = sharing.mean, sharing.variance
+        return functional.batch_norm(values, mean, variance, weight, bias, False, 0.0, sharing.eps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, slopes: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        values, weight = context.saved_tensors
+        sharing: _Sharing = context.sharing
+        inverse = torch.rsqrt(sharing.variance + sharing.eps)
+        _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            slopes, values, weight, None, None, sharing.mean, inverse, True, sharing.eps, [False, True, True]
+        )
+        along, all_of_them = sharing.team.total(torch.cat([of_weight, of_bias])).div(sharing.count).chunk(2)
+        # dL/dx = w / sqrt(v + eps) (dL/dy - mean dL/dy - (x - m) / sqrt(v + eps) mean(dL/dy (x - m) / sqrt(v + eps)))
+        by_slope, by_value = weight * inverse, -weight * inverse.square() * along
+        constant = -by_slope * all_of_them - by_value * sharing.mean
+        shape = [1, -1] + [1] * (values.ndim - 2)
+        of_values = torch.addcmul(constant.view(shape), values, by_value.view(shape))
+        return of_values.addcmul_(slopes, by_slope.view(shape)), of_weight, of_bias, None
 
 
 class _Everyones(torch.autograd.Function):
