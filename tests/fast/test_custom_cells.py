@@ -12,7 +12,7 @@ from ganglion.fast import applies
 from ganglion.fast.custom_cells.program import program_of
 from ganglion.nn.recurrent import Cell, GRUCell, JordanCell, LSTMCell, Recurrent, State
 
-pytest.importorskip("numba")
+pytestmark = pytest.mark.skipif(not applies.enabled(), reason="needs numba")
 
 
 class Minimal(Cell):

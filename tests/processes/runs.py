@@ -111,13 +111,13 @@ def dies(
 
 def spread(folder: str, system: str, data: str, options: dict[str, Any], step: int) -> dict[str, Any]:
     """Return how far the weights of a run that is spread over two processes, killed after a step and resumed, are from
-    those of one process, as a share of the largest; and which files its checkpoints have.
+    those of two processes that hold all of them, as a share of the largest; and which files its checkpoints have.
     """
-    alone, together = f"{folder}/alone", f"{folder}/together"
-    in_world(1, "learn", alone, system, data, options, {})
+    whole, together = f"{folder}/whole", f"{folder}/together"
+    in_world(2, "learn", whole, system, data, options, {})
     ends = in_world(2, "learn", together, system, data, {**options, "shard": True}, {"1": [step, int(signal.SIGKILL)]})
     later = in_world(2, "go_on", together, {})
-    one, other = (checkpoint.load_newest(Path(place) / "checkpoints")[1] for place in (alone, together))
+    one, other = (checkpoint.load_newest(Path(place) / "checkpoints")[1] for place in (whole, together))
     largest = max(float(value.abs().max()) for value in one["weights"].values())
     apart = max(float((value - other["weights"][name]).abs().max()) for name, value in one["weights"].items())
     files = sorted({path.name for path in Path(together).glob("checkpoints/step-*/*")})

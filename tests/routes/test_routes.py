@@ -92,8 +92,8 @@ def test_trains_in_sixteen_bits(system: System, tiles: bool, tmp_path: Path, mon
         monkeypatch.setattr(matrix_library, "library", lambda: "onednn" if matrix_library._has_onednn() else "mkl")
         if find_spec("numba") is not None:
             monkeypatch.setattr("ganglion.fast.packed_product.has_tiles", lambda: False)
-    settings: dict[str, Any] = {**options(system), "precision": "bf16", "steps": 3, "evaluate_every": 3}
+    settings: dict[str, Any] = {**options(system), "precision": "bf16", "steps": 6, "evaluate_every": 6}
     session = prepare(system.name, row_of(system).data, out=tmp_path / "run", **settings)
     session.trainer.fit()
     session.files.unlock()
-    assert open_run(tmp_path / "run").history[-1]["step"] == 3
+    assert open_run(tmp_path / "run").history[-1]["step"] == 6

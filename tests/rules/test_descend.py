@@ -138,6 +138,15 @@ def test_hand_made_gradients_are_applied() -> None:
     assert torch.allclose(network.weight, before - 0.5)
 
 
+def test_gradients_by_hand_may_be_products_in_sixteen_bits() -> None:
+    network, descent = nn.Linear(4, 2), Descent(optimizer="sgd", learning_rate=0.5)
+    before = network.weight.detach().clone()
+    slopes = [torch.ones(2, 4, dtype=torch.bfloat16), torch.zeros(2)]
+    apply_gradients(descent.make_optimizer(network), slopes, descent)
+    torch.testing.assert_close(network.weight.detach(), before - 0.5)
+
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [

@@ -173,6 +173,7 @@ def apply_gradients(
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if parameter.grad is gradient:
             continue
+        gradient = gradient.to(parameter.dtype)  # of a product in sixteen bits
         # Laid out like the parameter, which torch's fused steps take for granted.
         parameter.grad = (
             gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)

@@ -117,6 +117,14 @@ def test_points_lie_on_the_lines_between_real_and_generated_samples() -> None:
     assert at_real(real, generated) is real and at_generated(real, generated) is generated
 
 
+def test_points_between_are_of_the_precision_of_the_data() -> None:
+    """A generator that computes in sixteen bits draws in sixteen bits."""
+    real, generated = torch.zeros(3, 2), torch.ones(3, 2, dtype=torch.bfloat16)
+    points = between(real, generated)
+    assert points.dtype is torch.float32 and bool(((points >= 0) & (points <= 1)).all())
+
+
+
 def test_every_name_but_none_has_a_penalty() -> None:
     assert set(PENALTIES) == {"gradient", "one-sided-gradient", "r1", "r2"}
     assert PENALTIES["r1"].points is at_real and PENALTIES["r2"].points is at_generated

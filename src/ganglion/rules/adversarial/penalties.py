@@ -31,7 +31,7 @@ def between(real: Tensor, generated: Tensor) -> Tensor:
     All are (batch, *shape of a sample).
     """
     share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
-    return torch.lerp(generated, real, share)
+    return torch.lerp(generated.to(real.dtype), real, share)  # a network that computes in sixteen bits answers so
 
 
 def at_real(real: Tensor, generated: Tensor) -> Tensor:
