@@ -146,7 +146,6 @@ def test_gradients_by_hand_may_be_products_in_sixteen_bits() -> None:
     torch.testing.assert_close(network.weight.detach(), before - 0.5)
 
 
-
 @pytest.mark.parametrize(
     ("fields", "text"),
     [

@@ -124,7 +124,6 @@ def test_points_between_are_of_the_precision_of_the_data() -> None:
     assert points.dtype is torch.float32 and bool(((points >= 0) & (points <= 1)).all())
 
 
-
 def test_every_name_but_none_has_a_penalty() -> None:
     assert set(PENALTIES) == {"gradient", "one-sided-gradient", "r1", "r2"}
     assert PENALTIES["r1"].points is at_real and PENALTIES["r2"].points is at_generated
