@@ -20,6 +20,7 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
+from benchmarks.pages import with_part
 from ganglion.models import INDEX
 
 ROOT = Path(__file__).parents[1]
@@ -306,8 +307,7 @@ def machine() -> dict[str, Any]:
 
 def first_screen(text: str, measured: dict[str, Any]) -> str:
     """Return the text of a README with its table of claims as measured."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{overview(measured)}\n{END}{rest.split(END)[1]}"
+    return with_part(text, BEGIN, END, f"\n{overview(measured)}\n")
 
 
 def main() -> None:

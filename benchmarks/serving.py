@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import ganglion
+from benchmarks.pages import with_part
 from benchmarks.peers import machine_name
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
@@ -206,9 +207,8 @@ async def _connection(port: int, bodies: Sequence[bytes], end: float, number: in
 
 def page() -> str:
     """Return the page of documentation with what was measured anew."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     measured = table(json.loads(RESULTS.read_text(encoding="utf-8")))
-    return f"{before}{BEGIN}\n\n{measured}\n\n{END}{rest.split(END)[1]}"
+    return with_part(PAGE.read_text(encoding="utf-8"), BEGIN, END, f"\n\n{measured}\n\n")
 
 
 def table(measured: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pages import with_part
+
 RESULTS = Path(__file__).parent / "results" / "streaming.json"
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 BEGIN, END = "<!-- streaming: written by benchmarks/streaming.py -->", "<!-- end of streaming -->"
@@ -66,8 +68,7 @@ def known() -> dict[str, dict[str, Any]]:
 
 def page() -> str:
     """Return the page of documentation with its table anew."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.split(END)[1]}"
+    return with_part(PAGE.read_text(encoding="utf-8"), BEGIN, END, f"\n\n{table()}\n\n")
 
 
 def table() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from benchmarks.pages import with_part
 from benchmarks.peers import RESULTS, machine_name, ratios, rounds, scores_agree
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -42,8 +43,7 @@ def main() -> None:
     folder = path.parent.relative_to(README.parent)
     more = f"Least and most of the pairs: [{path.stem}.md]({folder}/{path.stem}.md)."
     text = "\n".join([overview(rows), "", where(measured["machine"]) + " " + more])
-    before, rest = README.read_text().split(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    README.write_text(with_part(README.read_text(), BEGIN, END, f"\n{text}\n"))
 
 
 def overview(rows: list[tuple[Workload, dict[str, Any]]]) -> str:

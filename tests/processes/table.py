@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import with_part
 from ganglion.models import INDEX
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +50,7 @@ def merged(rows: list[Row]) -> list[Row]:
 
 def page() -> str:
     """Return the page of documentation with its tables anew."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables(rows_in(RESULTS))}\n\n{END}{rest.split(END)[1]}"
+    return with_part(PAGE.read_text(encoding="utf-8"), BEGIN, END, f"\n\n{tables(rows_in(RESULTS))}\n\n")
 
 
 def tables(rows: list[Row]) -> str:
