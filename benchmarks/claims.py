@@ -252,7 +252,7 @@ def page(measured: dict[str, Any]) -> str:
         "# Claims",
         "",
         "What every system reaches with one command. A claim whose run takes over twenty minutes is measured with one",
-        "seed; where other work went on beside it, the score stands without a time.",
+        "seed; where other work went on beside it, the score stands without a time, and may be of another processor.",
         "",
         where(measured),
         "",
