@@ -77,7 +77,7 @@ SYSTEMS = (
         module="convolutional.fast_rcnn",
         tasks=("detection",),
         data="shapes",
-        defaults={"epochs": 20, "batch_size": 4, "augment": "flips", "schedule": "cosine", "monitor": "map_50"},
+        defaults={"epochs": 40, "batch_size": 4, "augment": "flips", "schedule": "cosine", "monitor": "map_50"},
         tour={"epochs": 10},
     ),
     System(
