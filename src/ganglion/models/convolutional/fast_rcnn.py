@@ -33,7 +33,8 @@ Data it expects:
 
 What to expect:
     The small form on the drawn `shapes`: mean average precision at an overlap of one half about 0.9 in 40 seconds;
-    half as long reaches 0.6 to 0.9. How many objects some proposal covers is printed before training: no more can be found.
+    half as long reaches 0.6 to 0.9. How many objects some proposal covers is printed before training: no more can be
+    found.
 
 Departures from the paper:
     1. Weights are drawn; `--start-from` takes those of a run of the backbone's system, or of a file with the names of
