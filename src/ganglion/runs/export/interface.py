@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import Local, Segmenter
+from ganglion.core import Finder, Local, Segmenter
 from ganglion.nn.recurrent import Cell, JordanRNN
 from ganglion.nn.softmax_rbm import SoftmaxRBM
 
@@ -79,7 +79,7 @@ def _axes(network: nn.Module, name: str, example: Tensor) -> dict[int, str]:
     is_picture = example.dim() == 4
     if is_recurrent(network) and example.dim() >= 2 and not is_picture:
         axes[1] = f"{TIME}_of_{name}" if name in ("sources", "targets") else TIME
-    if is_picture and isinstance(network, Local | Segmenter):
+    if is_picture and isinstance(network, Finder | Local | Segmenter):
         axes |= {2: HEIGHT, 3: WIDTH}
     return axes
 
