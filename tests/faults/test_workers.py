@@ -19,6 +19,7 @@ from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.errors import DataError
 from ganglion.runs.session import Session, prepare, prepare_resume
 from ganglion.training.trainer import Interrupted, Trainer
+from tests.budgets import slowness
 from tests.contract.test_contract import final_digests
 from tests.faults.conftest import Record
 from tests.faults.families import request
@@ -77,7 +78,7 @@ def test_a_worker_in_trouble_is_named(
     started = time.monotonic()
     with pytest.raises(DataError) as caught:
         list(loader)
-    quick = time.monotonic() - started < 20 + (timeout if act is hang else 0)
+    quick = time.monotonic() - started < 5 * slowness() + (timeout if act is hang else 0)
     named = all(word in caught.value.where for word in ("20.png", "sample 20", "worker"))
     survived(f"data-loader worker: {act.__name__}", "2 workers, at one file", 1, int(quick and named))
 

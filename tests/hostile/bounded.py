@@ -22,7 +22,7 @@ from tests.budgets import slowness
 MOST_SECONDS = 2.0
 """Seconds of the processor, on a machine of the usual pace; slower ones are allowed more."""
 MOST_BYTES = 300 << 20
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds after which an attempt counts as hanging and is killed."""
 
 

@@ -124,17 +124,18 @@ def test_a_table_is_learnt_and_asked_about(tmp_path: Path) -> None:
 
 
 def test_pictures_are_learnt(tmp_path: Path) -> None:
-    held = RANDOM.integers(0, 2, (160, 2)).astype(bool)
+    draw = np.random.default_rng(0)  # of its own, whatever tests ran before
+    held = draw.integers(0, 2, (160, 2)).astype(bool)
     lines = ["file,bar,post"]
     for number, (bar, post) in enumerate(held.tolist()):
-        picture = RANDOM.integers(0, 40, (20, 20), dtype=np.uint8)
+        picture = draw.integers(0, 40, (20, 20), dtype=np.uint8)
         picture[4:7, 2:18] = np.maximum(picture[4:7, 2:18], 200 * bar)
         picture[2:18, 9:12] = np.maximum(picture[2:18, 9:12], 200 * post)
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
         lines.append(f"{number}.png,{int(bar)},{int(post)}")
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
-    run = ganglion.train("convnet", data=str(tmp_path), epochs=12, augment="none", seed=0, out=tmp_path / "run")
-    assert run.metrics["f1"] > 0.85
+    run = ganglion.train("convnet", data=str(tmp_path), epochs=24, augment="none", seed=0, out=tmp_path / "run")
+    assert run.metrics["f1"] > 0.9
 
 
 OFFERED = [system.name for system in INDEX if "labelling" in system.tasks]

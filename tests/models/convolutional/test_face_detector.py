@@ -106,6 +106,9 @@ def test_a_window_is_answered_alike_alone_and_in_a_picture() -> None:
     for row, column in ((0, 0), (40, 50), (13, 22)):
         alone = network(picture[:, :, row : row + SIDE, column : column + SIDE])
         torch.testing.assert_close(alone[0, 0, 0, 0], whole[0, 0, row, column], atol=1e-5, rtol=1e-4)
+    network, picture = network.double(), picture.double()
+    matrix = network.looked(at_all_places(picture[:, 0], SIDE))
+    torch.testing.assert_close(matrix, network(picture)[:, 0], atol=1e-12, rtol=1e-12)
 
 
 def test_an_output_is_the_published_equation() -> None:
