@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from shlex import split
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.pages import with_part
+from benchmarks.pages import results_in, with_part
+from ganglion.runs.command_lines import train_line
+from ganglion.runs.session import prepare
 
 RESULTS = Path(__file__).parent / "results" / "sharing.json"
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
@@ -49,47 +52,40 @@ def pictures(folder: Path, count: int, width: int, height: int, suffix: str) -> 
 
 
 Source = Callable[[Path], Path]
-SMALL = {"image-size": "32", "batch-size": "64"}
-WORKLOADS: dict[str, tuple[str, Source, dict[str, str]]] = {
-    "rows in memory": ("mlp", rows, {"hidden-features": "512 512", "batch-size": "256"}),
+SMALL = {"image_size": 32, "batch_size": 64}
+ALWAYS = {"threads": 1, "seed": 0, "steps": STEPS, "report_every": REPORTED, "evaluate_every": STEPS}
+WORKLOADS: dict[str, tuple[str, Source, dict[str, Any]]] = {
+    "rows in memory": ("mlp", rows, {"hidden_features": (512, 512), "batch_size": 256}),
     "pictures of 32 x 32 in memory": ("resnet", lambda folder: pictures(folder, 600, 32, 32, ".png"), SMALL),
     "pictures of 32 x 32 in memory, statistics of each process": (
         "resnet",
         lambda folder: pictures(folder, 600, 32, 32, ".png"),
-        {**SMALL, "batch-statistics": "per-process"},
+        {**SMALL, "batch_statistics": "per-process"},
     ),
     "photographs of 500 x 375 decoded each time, likewise": (
         "resnet",
         lambda folder: pictures(folder, 200, 500, 375, ".jpg"),
-        {"image-size": "32", "batch-size": "32", "stream": "yes", "batch-statistics": "per-process"},
+        {"image_size": 32, "batch_size": 32, "stream": "yes", "batch_statistics": "per-process"},
     ),
 }
-"""A system, what writes its data, and flags."""
+"""A system, what writes its data, and options."""
 
 
 def trained(name: str, data: Path, out: Path, processes: int) -> float:
     """Train in so many processes and return the samples a second, the median of all reports but the first."""
-    system, _, flags = WORKLOADS[name]
-    words = ["train", system, "--data", str(data), "--out", str(out), "--threads", "1", "--seed", "0"]
-    words += ["--steps", str(STEPS), "--report-every", str(REPORTED), "--evaluate-every", str(STEPS)]
-    for flag, value in flags.items():
-        words += [f"--{flag}", *value.split()]
-    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "ganglion"]
+    system, _, options = WORKLOADS[name]
+    words = split(train_line(system, str(data), {**options, **ALWAYS, "out": out}))
+    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", *words]
     surroundings = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *launch, *words], check=True, capture_output=True, env=surroundings)
+    subprocess.run([sys.executable, *launch], check=True, capture_output=True, env=surroundings)
     logged = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return statistics.median([row["samples_per_second"] for row in logged if "samples_per_second" in row][1:])
 
 
 def seconds_of_a_batch(name: str, data: Path, out: Path) -> float:
     """Return how long one thread takes to make a batch, the median."""
-    from ganglion.runs.session import prepare
-
-    system, _, flags = WORKLOADS[name]
-    options: dict[str, Any] = {flag.replace("-", "_"): value for flag, value in flags.items()}
-    options |= {key: int(value) for key, value in options.items() if value.isdecimal()}
-    options |= {key: tuple(map(int, value.split())) for key, value in options.items() if " " in str(value)}
-    loader = prepare(system, str(data), out=out, threads=1, seed=0, **options).trainer.loader
+    system, _, options = WORKLOADS[name]
+    loader = prepare(system, str(data), out=out, **options, **ALWAYS).trainer.loader
     spent, begun = [], time.perf_counter()
     while len(spent) < SEEN:
         for _ in islice(loader, SEEN - len(spent)):
@@ -109,12 +105,7 @@ def measured(name: str) -> dict[str, Any]:
             for count in ("1", "2"):
                 found[count].append(trained(name, data, Path(place, f"run-{count}-{turn}"), int(count)))
         found["seconds of a batch"] = seconds_of_a_batch(name, data, Path(place, "looked at"))
-    return {"samples of a batch": int(WORKLOADS[name][2]["batch-size"]), **found}
-
-
-def known() -> dict[str, dict[str, Any]]:
-    """Return what was found, by workload."""
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    return {"samples of a batch": WORKLOADS[name][2]["batch_size"], **found}
 
 
 def page() -> str:
@@ -128,7 +119,7 @@ def table() -> str:
         "| each batch | makes it, ms | learns from it, ms | two processes: times as fast | at most |",
         "|---|---:|---:|---:|---:|",
     ]
-    for name, one in known().items():
+    for name, one in results_in(RESULTS).items():
         alone, both = statistics.median(one["1"]), statistics.median(one["2"])
         batch = one["seconds of a batch"]
         step = one["samples of a batch"] / alone - batch
@@ -143,7 +134,7 @@ def main() -> None:
         for name in WORKLOADS:
             found = measured(name)
             print(name, json.dumps(found), flush=True)
-            RESULTS.write_text(json.dumps(known() | {name: found}, indent=1) + "\n", encoding="utf-8")
+            RESULTS.write_text(json.dumps(results_in(RESULTS) | {name: found}, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pages import with_part
+from benchmarks.pages import results_in, with_part
 
 RESULTS = Path(__file__).parent / "results" / "streaming.json"
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
@@ -61,11 +61,6 @@ def measured(rows: int) -> dict[str, Any]:
         return {"rows": rows, "file_mib": size / 2**20, "rows_a_second": rows / found["seconds"], **found}
 
 
-def known() -> dict[str, dict[str, Any]]:
-    """Return what was found so far, by the number of rows."""
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-
-
 def page() -> str:
     """Return the page of documentation with its table anew."""
     return with_part(PAGE.read_text(encoding="utf-8"), BEGIN, END, f"\n\n{table()}\n\n")
@@ -77,7 +72,7 @@ def table() -> str:
         "| rows of 20 numbers | files | seconds | rows a second | most memory | accuracy |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
-    for one in sorted(known().values(), key=lambda found: found["rows"]):
+    for one in sorted(results_in(RESULTS).values(), key=lambda found: found["rows"]):
         sizes = f"{one['file_mib']:,.0f} MiB | {one['seconds']:.1f} | {one['rows_a_second']:,.0f}"
         lines.append(f"| {one['rows']:,} | {sizes} | {one['most_memory_mib']:,.0f} MiB | {one['accuracy']:.3f} |")
     return "\n".join(lines)
@@ -88,7 +83,7 @@ def main() -> None:
     for rows in [] if words == ["write"] else [int(float(word)) for word in words]:
         found = measured(rows)
         print(json.dumps(found), flush=True)
-        kept = known() | {str(rows): found}
+        kept = results_in(RESULTS) | {str(rows): found}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 
