@@ -52,7 +52,7 @@ with torch alone. Both need the run only; ONNX needs `pip install "ganglion[onnx
 
 Written by `benchmarks/exports.py` from `benchmarks/results/exports.json`: every system of the index, exported one after
 the other in one process, in its small form for tests with weights as they are drawn: opset {OPSET}, batches of
-{", ".join(map(str, BATCHES))}, by VERSIONS. *Difference* is the largest one; *steps* and *heights* are
+{", ".join(map(str, BATCHES))}, by {{versions}}. *Difference* is the largest one; *steps* and *heights* are
 those that were tried, pictures being twice as wide as high; *beside* is what the file takes beside its weights.
 
 | system | goes in | read by | steps | heights | difference | beside |
@@ -102,7 +102,7 @@ def page() -> str:
     result = json.loads(RESULTS.read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in result["by"].items())
     rows = [line(system.name, result["systems"][system.name]) for system in INDEX]
-    return "\n".join([HEAD.replace("VERSIONS", versions), *rows]) + "\n"
+    return "\n".join([HEAD.format(versions=versions), *rows]) + "\n"
 
 
 def line(name: str, found: Row) -> str:

@@ -119,18 +119,18 @@ class _SharedNormalisation(TorchFunctionMode):
         if not training:
             return functional.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
         values = input.float() if input.dtype in (torch.bfloat16, torch.float16) else input
-        sharing = _Sharing(self.team, values, eps)
+        moments = _Moments(self.team, values, eps)
         if running_mean is not None and running_var is not None:
             with torch.no_grad():
-                running_mean.lerp_(sharing.mean.to(running_mean), momentum)
-                running_var.lerp_((sharing.variance * sharing.count / (sharing.count - 1)).to(running_var), momentum)
+                running_mean.lerp_(moments.mean.to(running_mean), momentum)
+                running_var.lerp_((moments.variance * moments.count / (moments.count - 1)).to(running_var), momentum)
         scale = values.new_ones(values.shape[1]) if weight is None else weight
         shift = values.new_zeros(values.shape[1]) if bias is None else bias
-        normal: Tensor = _Normalised.apply(values, scale, shift, sharing)
+        normal: Tensor = _Normalised.apply(values, scale, shift, moments)
         return normal.to(input.dtype)
 
 
-class _Sharing:
+class _Moments:
     """Mean and variance (channels,) over all slices of values (batch, channels, ...), biased, and how many they are of.
 
     Slices of other lengths count accordingly: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for
@@ -154,25 +154,25 @@ class _Normalised(torch.autograd.Function):
     """y = w (x - m) / sqrt(v + eps) + b, where m and v depend on x; the passes over all numbers are torch's own."""
 
     @staticmethod
-    def forward(context: Any, values: Tensor, weight: Tensor, bias: Tensor, sharing: _Sharing) -> Tensor:
+    def forward(context: Any, values: Tensor, weight: Tensor, bias: Tensor, moments: _Moments) -> Tensor:
         context.save_for_backward(values, weight)
-        context.sharing = sharing
-        mean, variance = sharing.mean, sharing.variance
-        return functional.batch_norm(values, mean, variance, weight, bias, False, 0.0, sharing.eps)
+        context.moments = moments
+        mean, variance = moments.mean, moments.variance
+        return functional.batch_norm(values, mean, variance, weight, bias, False, 0.0, moments.eps)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, slopes: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         values, weight = context.saved_tensors
-        sharing: _Sharing = context.sharing
-        inverse = torch.rsqrt(sharing.variance + sharing.eps)
+        moments: _Moments = context.moments
+        inverse = torch.rsqrt(moments.variance + moments.eps)
         _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            slopes, values, weight, None, None, sharing.mean, inverse, True, sharing.eps, [False, True, True]
+            slopes, values, weight, None, None, moments.mean, inverse, True, moments.eps, [False, True, True]
         )
-        along, all_of_them = sharing.team.total(torch.cat([of_weight, of_bias])).div(sharing.count).chunk(2)
+        along, all_of_them = moments.team.total(torch.cat([of_weight, of_bias])).div(moments.count).chunk(2)
         # dL/dx = w / sqrt(v + eps) (dL/dy - mean dL/dy - (x - m) / sqrt(v + eps) mean(dL/dy (x - m) / sqrt(v + eps)))
         by_slope, by_value = weight * inverse, -weight * inverse.square() * along
-        constant = -by_slope * all_of_them - by_value * sharing.mean
+        constant = -by_slope * all_of_them - by_value * moments.mean
         shape = [1, -1] + [1] * (values.ndim - 2)
         of_values = torch.addcmul(constant.view(shape), values, by_value.view(shape))
         return of_values.addcmul_(slopes, by_slope.view(shape)), of_weight, of_bias, None
