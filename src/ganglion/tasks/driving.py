@@ -218,13 +218,7 @@ class Driving(Task):
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every picture the direction to steer, in the data's units, and how high the network's hill is."""
         found, pictures = asked(question.inputs, self.preprocessing["inputs"], self.settings)
-        steering = _steering(network)
-
-        def read(block: Tensor) -> Tensor:
-            outputs = network(block)
-            return torch.stack([steering.directions(outputs), outputs.sigmoid().amax(1)], dim=1)
-
-        directions, heights = ask(network, pictures, by=read).unbind(1)
+        _, directions, heights = _said(network, _steering(network), pictures)
         (name,) = self.preprocessing["targets"].names[:1] or ("direction",)
         pairs = zip(self._in_units(directions).tolist(), heights.tolist(), strict=True)
         rows = [{name: direction, "height_of_hill": height} for direction, height in pairs]
@@ -276,10 +270,10 @@ class Driving(Task):
         """Return what steers by the answers of a network, which are kept in `outputs`, if that is given."""
 
         def steer(look: Look, seen: Stretch) -> np.ndarray:
-            said = ask(network, self.preprocessing["inputs"](look()))
+            said, directions, _ = _said(network, steering, self.preprocessing["inputs"](look()))
             if outputs is not None:
                 outputs.append(said[0])
-            return self._in_units(steering.directions(said))
+            return self._in_units(directions)
 
         return steer
 
@@ -319,6 +313,17 @@ class Driving(Task):
 def _steering(network: nn.Module) -> Any:
     assert isinstance(network, Steers)
     return network
+
+
+def _said(network: nn.Module, steering: Steers, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return outputs (pictures, outputs), the directions that they mean and the heights of their hills (pictures,)."""
+
+    def read(block: Tensor) -> Tensor:
+        outputs = network(block)
+        return torch.cat([outputs, torch.stack([steering.directions(outputs), outputs.sigmoid().amax(1)], dim=1)], 1)
+
+    found = ask(network, pictures, by=read)
+    return found[:, :-2], found[:, -2], found[:, -1]
 
 
 def _has_direct(network: Steers) -> bool:
