@@ -44,9 +44,11 @@ with torch alone. Both need the run only; ONNX needs `pip install "ganglion[onnx
 - **Chance stays outside**: noise is an input, and a network that draws is refused.
 - **A file is kept once it was proven**: ONNX Runtime is asked beside torch, and the export fails where they differ by
   more than {TOLERANCE:g}, in shares of the largest number of an output where that is above 1.
-- `ganglion predict FILE.onnx INPUT` answers like the run: the file stands in for the weights, and the card says how
-  inputs are prepared and what answers mean. Verbs that ask for what goes on inside a network, such as `features`, need
-  the run and say so.
+- `ganglion predict FILE.onnx INPUT` answers like the run where the answer is made of what comes out of the network: the
+  file stands in for the weights, and the card says how inputs are prepared and what answers mean. What takes a part of
+  a network by itself (translations and captions, word by word; drawings; codes of autoencoders, compression and search;
+  chains of a Boltzmann machine; faces of any size) or what goes on inside it, such as `features`, needs the run, and
+  says so.
 
 ## Every system
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganglion.cli import main
 from ganglion.errors import ExportError, UsageError
-from ganglion.models import INDEX, System
+from ganglion.models import INDEX, System, find
 from ganglion.nn import recurrent as cells
 from ganglion.runs.export import proof as proofs
 from ganglion.runs.export.interface import Input, inputs_of
@@ -125,6 +125,25 @@ def test_what_a_file_cannot_answer_is_said(classifier_file: Path) -> None:
         ExportedRun(classifier_file).ask("features", inputs=[np.zeros((8, 8), np.uint8)])
     with pytest.raises(UsageError, match="cannot forecast"):
         ExportedRun(classifier_file).forecast(3)
+
+
+def test_inputs_that_a_file_does_not_take_are_named(classifier_file: Path) -> None:
+    with pytest.raises(ExportError, match="on such inputs") as caught:
+        Runtime(classifier_file)([torch.zeros(2, 3)])
+    assert "inputs [2, 3]" in caught.value.found and "batch" in caught.value.expected
+
+
+def test_a_detector_is_asked_about_any_number_of_boxes() -> None:
+    system = find("fast-rcnn")
+    module = system.load()
+    network, examples = taken_home(module.build(module.TINY).home.eval(), module.examples(module.TINY))
+    file = Runtime(exported_network(network, inputs_of(network, examples, module.TINY)).content)
+    images = torch.rand(2, *examples[0].shape[1:])
+    for count in (1, 3, 40):
+        corners = torch.rand(2, count, 2, 2) * images.shape[-1]
+        boxes = torch.cat([corners.amin(2), corners.amax(2)], dim=2)
+        with torch.no_grad():
+            torch.testing.assert_close(file([images, boxes])[0], network(images, boxes), atol=1e-5, rtol=1e-5)
 
 
 def test_a_file_says_nothing_of_where_it_was_made(classifier: Run, classifier_file: Path) -> None:

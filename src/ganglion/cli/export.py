@@ -60,8 +60,6 @@ def _onnx(run: "Run", path: Path, role: str | None, json: bool) -> None:
 
 
 def _print(run: "Run", path: Path, exported: "Exported") -> None:
-    from ganglion.core import Finder
-
     proof = exported.proof
     print(f"{path}  {len(exported.content):,} bytes")
     for title, values in (("goes in", exported.card["inputs"]), ("comes out", exported.card["outputs"])):
@@ -72,9 +70,8 @@ def _print(run: "Run", path: Path, exported: "Exported") -> None:
     tried += [f"sequences of {_listed(proof.lengths)} steps"] if proof.lengths else []
     tried += [f"pictures {_listed(proof.sides)} high"] if proof.sides else []
     note(f"ONNX Runtime answers as torch does, to {proof.difference:.1g}: {', '.join(tried)}")
-    finds = isinstance(run.network, Finder)  # looks at a picture at many sizes, which the file does not
-    asked = str(run.folder) if finds else str(path)
-    note(f"try: {run.task.next_step.format(run=quote(asked))}")
+    note(f"try: {run.task.next_step.format(run=quote(str(path)))}")
+    note(f"where an answer takes more than these outputs, the run gives it: {quote(str(run.folder))}")
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ganglion.errors import UsageError
-from ganglion.runs.export.interface import BATCH, Input
+from ganglion.runs.export.interface import BATCH, BOXES, Input
 from ganglion.runs.export.layers import exportable
 from ganglion.runs.export.operations import translations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 OPSET = 20
 """Version of ONNX's operators."""
-EXAMPLE_BATCH = 3
-"""Samples of the example that is followed; one or two could be taken for a number that never changes."""
+FOLLOWED = {BATCH: 3, BOXES: 5}
+"""Lengths of axes of the example that is followed; one or two could be taken for a number that never changes."""
 RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 INSTEAD = "ganglion export RUN safetensors takes its weights out"
 
@@ -33,7 +33,7 @@ def to_onnx(network: nn.Module, inputs: Sequence[Input], outputs: Sequence[str])
         UsageError: torch's exporter cannot follow the network, or it draws random numbers.
     """
     twin, generator = exportable(network), torch.Generator().manual_seed(0)
-    examples = tuple(one.drawn({BATCH: EXAMPLE_BATCH}, generator) for one in inputs)
+    examples = tuple(one.drawn(FOLLOWED, generator) for one in inputs)
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(

@@ -12,7 +12,7 @@ from ganglion.core import Finder, Local, Segmenter
 from ganglion.nn.recurrent import Cell, JordanRNN
 from ganglion.nn.softmax_rbm import SoftmaxRBM
 
-BATCH, TIME, HEIGHT, WIDTH = "batch", "time", "height", "width"
+BATCH, TIME, HEIGHT, WIDTH, BOXES = "batch", "time", "height", "width", "boxes"
 Sizes = dict[str, int]
 """Lengths of axes by their names."""
 
@@ -46,7 +46,7 @@ class Input:
         shape = [sizes.get(self.axes.get(axis, ""), length) for axis, length in enumerate(self.example.shape)]
         if self.name == "rows":  # of levels, 0 where one is unknown
             return torch.randint(0, self.bound, shape, generator=generator).float()
-        if self.name == "boxes":  # left, top, right, bottom
+        if self.name == BOXES:  # left, top, right, bottom
             corners, sides = (torch.rand((*shape[:-1], 2), generator=generator) * self.example.max() for _ in range(2))
             return torch.cat([corners, corners + sides], dim=-1)
         if self.example.is_floating_point():
@@ -79,6 +79,8 @@ def _axes(network: nn.Module, name: str, example: Tensor) -> dict[int, str]:
     is_picture = example.dim() == 4
     if is_recurrent(network) and example.dim() >= 2 and not is_picture:
         axes[1] = f"{TIME}_of_{name}" if name in ("sources", "targets") else TIME
+    if name == BOXES:
+        axes[1] = BOXES
     if is_picture and isinstance(network, Finder | Local | Segmenter):
         axes |= {2: HEIGHT, 3: WIDTH}
     return axes

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.errors import ExportError
-from ganglion.runs.export.interface import BATCH, HEIGHT, TIME, WIDTH, Input, Sizes
+from ganglion.runs.export.interface import BATCH, BOXES, HEIGHT, TIME, WIDTH, Input, Sizes
 
 TOLERANCE = 1e-5
 BATCHES = (1, 3, 17)
@@ -40,6 +40,7 @@ def proven(file: Asks, network: nn.Module, inputs: Sequence[Input], tolerance: f
     tried = [{BATCH: batch} for batch in BATCHES]
     tried += [{BATCH: 3, **_all_of(inputs, TIME, length)} for length in lengths]
     tried += [{BATCH: 2, HEIGHT: side, WIDTH: 2 * side} for side in sides]
+    tried += [{BATCH: 2, BOXES: count} for count in (2, 9) if any(BOXES in one.axes.values() for one in inputs)]
     worst = 0.0
     for sizes in tried:
         given = [one.drawn(sizes, generator) for one in inputs]

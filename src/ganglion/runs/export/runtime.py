@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganglion.errors import DataError, MissingExtraError
+from ganglion.errors import DataError, ExportError, MissingExtraError
 from ganglion.files import regular
 
 
@@ -43,9 +43,21 @@ class Runtime:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, inputs: Sequence[Tensor], outputs: Sequence[str] | None = None) -> list[Tensor]:
-        """Return outputs by their names, all of them where none are named, for the inputs in their order."""
+        """Return outputs by their names, all of them where none are named, for the inputs in their order.
+
+        Raises:
+            ExportError: the graph takes no inputs of these shapes.
+        """
         given = {name: value.numpy() for name, value in zip(self.inputs, inputs, strict=True)}
-        return [torch.from_numpy(found) for found in self._session.run(outputs, given)]
+        try:
+            return [torch.from_numpy(found) for found in self._session.run(outputs, given)]
+        except Exception as error:  # its errors have no class in common
+            raise ExportError(
+                "ONNX Runtime cannot run this graph on such inputs",
+                expected=", ".join(f"{one.name} {one.shape}" for one in self._session.get_inputs()),
+                found=", ".join(f"{name} {[*value.shape]}" for name, value in given.items()),
+                remedy="ask the run itself",
+            ) from error
 
 
 def require(*packages: str) -> None:
