@@ -53,7 +53,7 @@ class Runtime:
             return [torch.from_numpy(found) for found in self._session.run(outputs, given)]
         except Exception as error:  # its errors have no class in common
             raise ExportError(
-                "ONNX Runtime cannot run this graph on such inputs",
+                "this graph cannot be run on such inputs",
                 expected=", ".join(f"{one.name} {one.shape}" for one in self._session.get_inputs()),
                 found=", ".join(f"{name} {[*value.shape]}" for name, value in given.items()),
                 remedy="ask the run itself",
