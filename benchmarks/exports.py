@@ -44,11 +44,15 @@ with torch alone. Both need the run only; ONNX needs `pip install "ganglion[onnx
 - **Chance stays outside**: noise is an input, and a network that draws is refused.
 - **A file is kept once it was proven**: ONNX Runtime is asked beside torch, and the export fails where they differ by
   more than {TOLERANCE:g}, in shares of the largest number of an output where that is above 1.
-- `ganglion predict FILE.onnx INPUT` answers like the run where the answer is made of what comes out of the network: the
-  file stands in for the weights, and the card says how inputs are prepared and what answers mean. What takes a part of
-  a network by itself (translations and captions, word by word; drawings; codes of autoencoders, compression and search;
-  chains of a Boltzmann machine; faces of any size) or what goes on inside it, such as `features`, needs the run, and
-  says so.
+- **What answers ask by itself can be asked by itself**: an encoder and a decoder, what is remembered of a sentence and
+  one step of writing, what speaks for a class at each place. Each such method of a network (`parts` of the card) has
+  inputs that need not be given, such as `encode.inputs`, and outputs of its own, such as `encode.result`. Name the
+  outputs that you want: `session.run(["outputs"], ...)`; with none named, the parts answer about blanks too.
+- `ganglion predict FILE.onnx INPUT` answers like the run, for every system: the file stands in for the weights, and the
+  card says how inputs are prepared and what answers mean. So does `generate`, `features`, `forecast` and the like where
+  the answer is made of the network's outputs and parts. What needs the run, and says so: `compress`, whose files belong
+  to one run; `features` of classifiers, which lie between their layers; what a Boltzmann machine dreams; pictures
+  of another size where a network takes one size only.
 
 ## Every system
 
@@ -57,8 +61,8 @@ the other in one process, in its small form for tests with weights as they are d
 {", ".join(map(str, BATCHES))}, by {{versions}}. *Difference* is the largest one; *steps* and *heights* are
 those that were tried, pictures being twice as wide as high; *beside* is what the file takes beside its weights.
 
-| system | goes in | read by | steps | heights | difference | beside |
-|---|---|---|---|---|---:|---:|"""
+| system | goes in | asked by itself | read by | steps | heights | difference | beside |
+|---|---|---|---|---|---|---:|---:|"""
 
 
 def main() -> None:
@@ -90,7 +94,8 @@ def measured(system: System) -> Row:
     weights = sum(value.nbytes for value in network.state_dict().values())
     return {
         "inputs": [f"{one.name} ({shape})" for one, shape in zip(inputs, shapes, strict=True)],
-        "states": len(graph.graph.input) - len(inputs),
+        "states": sum(one.name.startswith("state_") for one in graph.graph.input),
+        "parts": list(exported.card.get("parts", {})),
         "steps by": {kind: counts[kind] for kind in STEPS if counts[kind]},
         "lengths": list(exported.proof.lengths),
         "heights": list(exported.proof.sides),
@@ -111,9 +116,9 @@ def line(name: str, found: Row) -> str:
     """Return the line of a system in the table."""
     inputs = ", ".join([*found["inputs"], *([f"{found['states']} states"] if found["states"] else [])])
     readers = ", ".join(f"{count} {kind}" for kind, count in found["steps by"].items())
-    lengths, heights = (", ".join(map(str, found[which])) for which in ("lengths", "heights"))
+    parts, lengths, heights = (", ".join(map(str, found[which])) for which in ("parts", "lengths", "heights"))
     beside = f"{found['bytes beside'] / 1024:.0f} KB"
-    return f"| {name} | {inputs} | {readers} | {lengths} | {heights} | {found['difference']:.1e} | {beside} |"
+    return f"| {name} | {inputs} | {parts} | {readers} | {lengths} | {heights} | {found['difference']:.1e} | {beside} |"
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from ganglion.settings import at_least, settings, unknown_name
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.questions import Given
+from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ class Decision(Task):
 
     def predict(self, network: nn.Module, question: Predict) -> Rows:
         """Return for every state its best action, its value, and what each action is worth."""
-        process, table = self.process, _table(network)
+        process, worths = self.process, self._worths(network)
         asked = [str(one) for one in question.inputs]
         names = list(process.states) if asked == ["all"] else asked
         known = {name: number for number, name in enumerate(process.states)}
@@ -203,16 +204,21 @@ class Decision(Task):
         for name in names:
             if name not in known:
                 raise unknown_name("state", name, list(process.states)[:DRAWABLE])
-            state = torch.tensor([known[name]], device=table.values.device)
-            worth = table(state)[0].tolist()
+            worth = worths[known[name]].tolist()
             allowed = {process.actions[action]: one for action, one in enumerate(worth) if one > -np.inf}
             best = max(allowed, key=lambda action: allowed[action]) if allowed else ""
             rows.append({"state": name, "action": best, "value": allowed.get(best, 0.0), **allowed})
         return Rows([{**row, **{action: row.get(action) for action in process.actions}} for row in rows])
 
+    def _worths(self, network: nn.Module) -> Tensor:
+        """Return what every action is worth in every state, (states, actions)."""
+        with evaluating(network) as device:
+            worths: Tensor = network(torch.arange(len(self.process.states), device=device))
+            return worths.cpu()
+
     def play(self, network: nn.Module, question: Play) -> Rows:
         """Return of each episode its return, its length and how it ended."""
-        policy, process = _table(network).policy().tolist(), self.process
+        policy, process = self._worths(network).argmax(1).tolist(), self.process
         chance, rows = np.random.default_rng(question.seed), []
         returns: list[float] = []
         columns = process.columns

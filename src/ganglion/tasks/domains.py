@@ -11,6 +11,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.formats.images.folders import sizes_of
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
+from ganglion.errors import UsageError
 from ganglion.settings import settings
 from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
@@ -148,7 +149,14 @@ class Domains(Task):
         """Return what the network of a direction makes of each picture, under the name of its file."""
         given = "inputs" if question.direction == "there" else "targets"
         found, pictures = asked(question.inputs, self.preprocessing[given], self.settings)
-        made = there_and_back(network, question.direction, pictures)[0]
+        if question.direction not in dict(network.named_children()):
+            raise UsageError(
+                "this file has the network of the other direction only",
+                where="direction",
+                found=question.direction,
+                remedy=f"export that one: ganglion export RUN onnx --role {question.direction}",
+            )
+        made = ask(network.get_submodule(question.direction), pictures).clamp(0, 1)
         return Images(self.preprocessing[given].inverse(made), found.titles, title="Made")
 
 

@@ -264,6 +264,8 @@ def stages(home: nn.Module) -> dict[str, nn.Module]:
     """Return the networks of a run as they came to be: what a game began with, if that is another, and its home."""
     if not isinstance(home, nn.ModuleDict):
         return {HOME: home}
+    if len(home) == 1:  # of a file that holds one of them
+        return {HOME: next(iter(home.values()))}
     before, after = home[PRETRAINED], home["generator"]
     same = all(map(torch.equal, before.state_dict().values(), after.state_dict().values()))
     return {HOME: after} if same else {PRETRAINED: before, HOME: after}

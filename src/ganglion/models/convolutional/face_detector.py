@@ -155,6 +155,10 @@ class WindowNetwork(nn.Module):
             found.append(self.output(sums.tanh()).tanh().view(part.shape[:2]))
         return torch.cat(found).view(windows.shape[:3])
 
+    def everywhere(self, grey: Tensor, stride: int) -> Tensor:
+        """Return the output for windows of grey images (batch, height, width) that begin at every `stride`-th place."""
+        return self.looked(at_all_places(grey, SIDE, stride))
+
     def _fields(self, seen: Tensor) -> Tensor:
         """Return what each hidden unit adds up (windows, units) of equalised windows (windows, 1, 20, 20)."""
         return torch.cat([layer(seen).flatten(1) for layer in (self.squares, self.small_squares, self.stripes)], dim=1)
@@ -167,7 +171,7 @@ class WindowNetwork(nn.Module):
         """
         for smaller in scaled_down(images, self.scale, SIDE + first):
             grey = smaller[:, 0]
-            outputs = self.looked(at_all_places(grey[:, first:, first:], SIDE, stride))
+            outputs = self.everywhere(grey[:, first:, first:], stride)
             factor = [images.shape[3] / grey.shape[2], images.shape[2] / grey.shape[1]]
             rows, columns = (torch.arange(size, device=images.device) * stride + first for size in outputs.shape[1:])
             corner = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=2)

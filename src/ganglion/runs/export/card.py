@@ -19,6 +19,7 @@ from ganglion.data.preprocessing import (
 from ganglion.data.preprocessing.texts import TokenPreprocessing
 from ganglion.errors import DataError
 from ganglion.runs.export.interface import Input
+from ganglion.runs.export.parts import Tried
 from ganglion.runs.export.proof import Proof
 from ganglion.tasks.base import Task
 
@@ -44,11 +45,11 @@ def card_of(
         raw: whether the first input is as it stands in the data, and not as the network reads it.
     """
     kept = ("format", "system", "task", "fingerprint", "config", "data_settings", "state")
-    described = {name: description[name] for name in kept}
+    run = {name: description[name] for name in kept}
     # Where the data lay is nobody else's business.
-    described |= {"data": Path(str(description["data"])).name, "trainer": {}}
+    run |= {"data": Path(str(description["data"])).name, "trainer": {}}
     preprocessing = task.preprocessing
-    first, *rest = inputs
+    first, *rest = (one for one in inputs if not one.part)
     targets = preprocessing.get("targets")
     labels, names = getattr(targets, "labels", None), getattr(targets, "names", None)
     return {
@@ -57,8 +58,8 @@ def card_of(
         "system": description["system"],
         "task": description["task"],
         "inputs": [
-            _described(first, _meaning(first, preprocessing.get("inputs"), raw)),
-            *(_described(one, _meaning(one, None, False)) for one in rest),
+            described(first, _meaning(first, preprocessing.get("inputs"), raw)),
+            *(described(one, _meaning(one, None, False)) for one in rest),
         ],
         "outputs": [
             {"name": name, "type": str(example.dtype).removeprefix("torch."), "meaning": _output_meaning(name)}
@@ -66,13 +67,23 @@ def card_of(
         ],
         **({"classes": list(labels)} if labels else {}),
         **({"values": list(names)} if names and not labels else {}),
-        "run": described,
+        "run": run,
     }
 
 
-def with_proof(card: Card, proof: Proof) -> Card:
-    """Return a card that says what its file was tried on."""
-    return card | {"proof": asdict(proof)}
+def with_proof(card: Card, proof: Proof, inputs: Sequence[Input], parts: Sequence[Tried]) -> Card:
+    """Return a card that says what its file was tried on, and which methods of the network it has beside."""
+    if not parts:
+        return card | {"proof": asdict(proof)}
+    methods = {
+        tried.part.method: {
+            "inputs": [described(one, "need not be given") for one in inputs if one.part == tried.part.method],
+            "outputs": tried.outputs,
+            "result": tried.result,
+        }
+        for tried in parts
+    }
+    return card | {"proof": asdict(proof), "parts": methods}
 
 
 def read_card(metadata: dict[str, str], where: str) -> Card:
@@ -96,7 +107,7 @@ def read_card(metadata: dict[str, str], where: str) -> Card:
     return card
 
 
-def _described(one: Input, meaning: str) -> dict[str, Any]:
+def described(one: Input, meaning: str) -> dict[str, Any]:
     shape = [one.axes.get(axis, length) for axis, length in enumerate(one.example.shape)]
     kind = str(one.example.dtype).removeprefix("torch.")
     return {"name": one.name, "type": kind, "shape": shape, "meaning": meaning}
@@ -127,6 +138,9 @@ def _meaning(one: Input, preprocessing: Any, raw: bool) -> str:
 
 
 def _output_meaning(name: str) -> str:
+    method, is_result, _ = name.partition(".result")
+    if is_result:
+        return f"what `{method}` of the network returns"
     return OUTPUTS.get(name, "what the next steps are to be given" if name.startswith("next_") else "see the system")
 
 

@@ -8,12 +8,12 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from ganglion.errors import UsageError
 from ganglion.runs.export.interface import BATCH, BOXES, Input
 from ganglion.runs.export.layers import exportable
 from ganglion.runs.export.operations import translations
+from ganglion.runs.export.whole import Whole
 
 if TYPE_CHECKING:
     import onnx
@@ -26,14 +26,16 @@ RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLik
 INSTEAD = "ganglion export RUN safetensors takes its weights out"
 
 
-def to_onnx(network: nn.Module, inputs: Sequence[Input], outputs: Sequence[str]) -> "onnx.ModelProto":
+def to_onnx(network: Whole, inputs: Sequence[Input], outputs: Sequence[str]) -> "onnx.ModelProto":
     """Return the graph of a network, whose inputs and outputs have these names.
 
     Raises:
         UsageError: torch's exporter cannot follow the network, or it draws random numbers.
     """
+    import onnx
+
     twin, generator = exportable(network), torch.Generator().manual_seed(0)
-    examples = tuple(one.drawn(FOLLOWED, generator) for one in inputs)
+    examples = tuple(network.drawn(inputs, FOLLOWED, generator))
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
@@ -57,7 +59,10 @@ def to_onnx(network: nn.Module, inputs: Sequence[Input], outputs: Sequence[str])
                 remedy=INSTEAD,
             ) from error
     assert program is not None
-    model: onnx.ModelProto = program.model_proto
+    model = program.model_proto
+    for one in inputs:
+        if one.part:  # need not be given
+            model.graph.initializer.append(onnx.numpy_helper.from_array(one.example.numpy(), one.name))
     nodes = _nodes(model)
     if drawn := sorted({node.op_type for node in nodes} & RANDOM):
         raise UsageError(

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import Finder, Local, Segmenter
+from ganglion.core import Blocked, Finder, Local, Located, Segmenter
 from ganglion.nn.recurrent import Cell, JordanRNN
 from ganglion.nn.softmax_rbm import SoftmaxRBM
 
@@ -37,6 +37,8 @@ class Input:
     """Whole numbers lie from 0 to below this."""
     raw: Raw | None = None
     """By which what is drawn is brought to raw values; None where a network reads it as it is."""
+    part: str = ""
+    """The method that it is an argument of, and which need not be asked; none for what the network itself reads."""
 
     def drawn(self, sizes: Sizes, generator: torch.Generator) -> Tensor:
         """Return random values (batch, ...) whose named axes have these lengths.
@@ -81,7 +83,7 @@ def _axes(network: nn.Module, name: str, example: Tensor) -> dict[int, str]:
         axes[1] = f"{TIME}_of_{name}" if name in ("sources", "targets") else TIME
     if name == BOXES:
         axes[1] = BOXES
-    if is_picture and isinstance(network, Finder | Local | Segmenter):
+    if is_picture and isinstance(network, Blocked | Finder | Local | Located | Segmenter):
         axes |= {2: HEIGHT, 3: WIDTH}
     return axes
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from ganglion.runs.export.proof import Proof, proven
 from ganglion.runs.export.runtime import Runtime, require
 from ganglion.runs.export.whole import Around, Scaling, Whole
 from ganglion.runs.run import Run
+
+if TYPE_CHECKING:
+    import onnx
 
 MOST_BYTES = 1_900_000_000
 """Of weights: a file of ONNX holds less than two gigabytes."""
@@ -108,20 +111,27 @@ def exported_network(
     """
     _refuse_large(network)
     states = _first_states(network, inputs)
-    whole, inputs = Whole(network, around, states).eval(), [*inputs, *_state_inputs(states)]
-    outputs = _outputs(whole, inputs, around.ending, [one.name for one in inputs if one.name.startswith("state_")])
+    inputs = [*inputs, *_state_inputs(states)]
+    whole = Whole(network, around, inputs, states).eval()
     try:
-        model = to_onnx(whole, inputs, list(outputs))
+        every, outputs, model = _graph(whole, inputs)
     except UsageError:
         if not any(HEIGHT in one.axes.values() for one in inputs):
             raise
-        inputs = [replace(one, axes={0: BATCH}) for one in inputs]  # pictures of one size, then
-        model = to_onnx(whole, inputs, list(outputs))
-    file = Runtime(model.SerializeToString())
-    proof = proven(file, whole, inputs)
-    known = with_proof(card(inputs, outputs), proof)
+        of_one_size = [replace(one, axes={0: BATCH}) for one in inputs]
+        every, outputs, model = _graph(whole, of_one_size)
+    file, names = Runtime(model.SerializeToString()), [one.name for one in every]
+    proof = proven(lambda given: file.asked(dict(zip(names, given, strict=True))), whole, every)
+    known = with_proof(card(every, outputs), proof, every, whole.parts)
     model.metadata_props.add(key=KEY, value=json.dumps(known))
     return Exported(model.SerializeToString(), known, proof)
+
+
+def _graph(whole: Whole, inputs: Sequence[Input]) -> tuple[list[Input], dict[str, Tensor], "onnx.ModelProto"]:
+    """Return all that goes in, parts included, examples of all that comes out by their names, and the graph."""
+    every = whole.with_parts(inputs)
+    outputs = _outputs(whole, every)
+    return every, outputs, to_onnx(whole, every, list(outputs))
 
 
 def _raw(one: Input, preprocessing: Any, scaling: Scaling) -> Input:
@@ -152,15 +162,15 @@ def _state_inputs(states: States) -> list[Input]:
     return inputs
 
 
-def _outputs(whole: Whole, inputs: Sequence[Input], ending: str, states: Sequence[str]) -> dict[str, Tensor]:
+def _outputs(whole: Whole, inputs: Sequence[Input]) -> dict[str, Tensor]:
     """Return examples of what comes out, by their names."""
-    generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
-        found = whole(*(one.drawn({}, generator) for one in inputs))
-    ends = [ending] if ending else []
-    count = len(found) - len(ends) - len(states)
+        found = whole(*whole.drawn(inputs, {}, torch.Generator().manual_seed(0)))
+    named = [whole.ending] if whole.ending else []
+    named += [f"next_{one.name}" for one in inputs if one.name.startswith("state_")] + whole.results()
+    count = len(found) - len(named)
     own = ["outputs", *(f"outputs_{number}" for number in range(2, count + 1))]
-    return dict(zip((*own, *ends, *(f"next_{name}" for name in states)), found, strict=True))
+    return dict(zip((*own, *named), found, strict=True))
 
 
 def _refuse_large(network: nn.Module) -> None:

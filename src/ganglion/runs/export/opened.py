@@ -1,6 +1,6 @@
 """An exported file, asked as the run that it was exported from: the file stands in for the weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from ganglion.core import Reader
 from ganglion.errors import UsageError
 from ganglion.models import System, find
+from ganglion.models.convolutional.face_detector import WindowNetwork
+from ganglion.nn.language.writer import Writer
 from ganglion.nn.recurrent import States
 from ganglion.runs.answering import Answering
 from ganglion.runs.export.card import Card, read_card
+from ganglion.runs.export.parts import rebuilt, tensors_in
 from ganglion.runs.export.runtime import Runtime
 from ganglion.runs.export.whole import Around, Scaling, like_states
 from ganglion.runs.opening import checked, restored, without_numbers
@@ -49,9 +52,11 @@ class ExportedRun(Answering):
     def network(self) -> nn.Module:
         home: Any = without_numbers(self.system, self.config)[0].home.eval().requires_grad_(False)
         role = self.card.get("role")
-        stand_in(home if role is None else home[role], self.runtime, Around.of(self.task).scaling)
-        _put_in_main_memory(home)
-        network: nn.Module = home
+        whole = home if role is None else home[role]
+        stand_in(whole, self.runtime, Around.of(self.task).scaling)
+        _stand_in_for_parts(whole, self.runtime, self.card.get("parts", {}))
+        network: nn.Module = home if role is None else nn.ModuleDict({role: whole})
+        _put_in_main_memory(network)
         return network
 
     def answer(self, verb: str, **question: Any) -> Answer:
@@ -76,7 +81,7 @@ class ExportedRun(Answering):
 def stand_in(network: nn.Module, runtime: Runtime, scaling: Scaling | None) -> None:
     """Let a file answer in the place of a network without weights, whose sizes and methods stay what they are."""
     followed: Any = network.forward
-    outputs = [name for name in runtime.outputs if name.startswith("outputs")]
+    outputs = [name for name in runtime.outputs if name.startswith("outputs") and "." not in name]
 
     def ask(inputs: Sequence[Tensor]) -> Any:
         first, *rest = (one.detach().cpu().contiguous() for one in inputs)
@@ -94,6 +99,41 @@ def stand_in(network: nn.Module, runtime: Runtime, scaling: Scaling | None) -> N
     else:
         network.forward = forward
     _put_in_main_memory(network)
+
+
+def _stand_in_for_parts(network: Any, runtime: Runtime, parts: dict[str, Any]) -> None:
+    """Let a file answer in the place of methods of a network, and what else they make possible follow from them."""
+    for method, part in parts.items():
+        setattr(network, method, _by_file(runtime, part, getattr(network, method)))
+    if isinstance(network, Writer):
+
+        def led(inputs: Tensor, targets: Tensor) -> Tensor:
+            return network.read(targets[:, :-1], network.remember(inputs))[0][targets[:, 1:] != 0]
+
+        network.led = led  # type: ignore[method-assign,assignment]
+    if isinstance(network, WindowNetwork):
+
+        def everywhere(grey: Tensor, stride: int) -> Tensor:
+            found: Tensor = network(grey[:, None])
+            return found[:, 0, ::stride, ::stride]
+
+        network.everywhere = everywhere  # type: ignore[method-assign]
+
+
+def _by_file(runtime: Runtime, part: dict[str, Any], followed: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a file answers in the place of a method, which is still asked about what has shapes alone."""
+
+    def method(*arguments: Any) -> Any:
+        values, given = tensors_in(arguments), {}
+        if any(value.is_meta for value in values):
+            return followed(*arguments)
+        for one, value in zip(part["inputs"], values, strict=True):
+            flat = value.flatten(1) if value.dim() > len(one["shape"]) else value
+            given[one["name"]] = flat.detach().cpu().contiguous()
+        found = runtime.asked(given, part["outputs"])
+        return rebuilt(part["result"], iter(found))
+
+    return method
 
 
 def _read_on(network: Any, runtime: Runtime) -> None:

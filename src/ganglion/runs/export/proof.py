@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganglion.errors import ExportError
 from ganglion.runs.export.interface import BATCH, BOXES, HEIGHT, TIME, WIDTH, Input, Sizes
+from ganglion.runs.export.whole import Whole
 
 TOLERANCE = 1e-5
 BATCHES = (1, 3, 17)
@@ -29,7 +30,7 @@ class Proof:
     """Heights of the pictures; none where they have one size."""
 
 
-def proven(file: Asks, network: nn.Module, inputs: Sequence[Input], tolerance: float = TOLERANCE) -> Proof:
+def proven(file: Asks, network: Whole, inputs: Sequence[Input], tolerance: float = TOLERANCE) -> Proof:
     """Return how near a file is to its network.
 
     Raises:
@@ -37,13 +38,13 @@ def proven(file: Asks, network: nn.Module, inputs: Sequence[Input], tolerance: f
     """
     generator = torch.Generator().manual_seed(1)
     lengths, sides = _lengths(network, inputs), _sides(inputs)
-    tried = [{BATCH: batch} for batch in BATCHES]
-    tried += [{BATCH: 3, **_all_of(inputs, TIME, length)} for length in lengths]
+    tried: list[Sizes] = [{}, *({BATCH: batch} for batch in BATCHES)]
+    tried += [{BATCH: 3, TIME: length} for length in lengths]
     tried += [{BATCH: 2, HEIGHT: side, WIDTH: 2 * side} for side in sides]
     tried += [{BATCH: 2, BOXES: count} for count in (2, 9) if any(BOXES in one.axes.values() for one in inputs)]
     worst = 0.0
     for sizes in tried:
-        given = [one.drawn(sizes, generator) for one in inputs]
+        given = network.drawn(inputs, sizes, generator)
         with torch.inference_mode():
             expected = network(*given)
         worst = max(worst, *_differences(file(given), expected, sizes))
@@ -78,13 +79,10 @@ def _differences(found: Sequence[Tensor], expected: Sequence[Tensor], sizes: Siz
     return differences
 
 
-def _all_of(inputs: Sequence[Input], kind: str, size: int) -> Sizes:
-    return {name: size for one in inputs for name in one.axes.values() if name.startswith(kind)}
-
-
-def _lengths(network: nn.Module, inputs: Sequence[Input]) -> tuple[int, ...]:
+def _lengths(network: Whole, inputs: Sequence[Input]) -> tuple[int, ...]:
     """Return three lengths of sequences to try: the shortest that the network takes, the usual one, and twice that."""
-    timed = [(one.example, axis) for one in inputs for axis, name in one.axes.items() if name.startswith(TIME)]
+    read = [one for one in inputs if not one.part]
+    timed = [(one.example, axis) for one in read for axis, name in one.axes.items() if name.startswith(TIME)]
     if not timed:
         return ()
     (example, axis), *_ = timed
@@ -93,7 +91,7 @@ def _lengths(network: nn.Module, inputs: Sequence[Input]) -> tuple[int, ...]:
         return usual // 2, usual, 2 * usual  # of a sound that is over at once nothing but rounding is heard
     generator = torch.Generator().manual_seed(2)
     for shortest in (*range(1, min(usual, 8)), *range(8, usual, 8)):
-        given = [one.drawn(_all_of(inputs, TIME, shortest), generator) for one in inputs]
+        given = network.drawn(inputs, {TIME: shortest}, generator)
         try:
             with torch.inference_mode():
                 network(*given)

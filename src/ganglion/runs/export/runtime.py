@@ -1,9 +1,11 @@
 """The program that runs exported files: ONNX Runtime, which knows nothing of torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,6 +40,8 @@ class Runtime:
                 found=str(error),
                 remedy="export the run again: ganglion export RUN onnx",
             ) from error
+        self._running = onnxruntime.RunOptions()
+        self._running.only_execute_path_to_fetches = True
         self.inputs: list[str] = [one.name for one in self._session.get_inputs()]
         self.outputs: list[str] = [one.name for one in self._session.get_outputs()]
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -48,16 +52,35 @@ class Runtime:
         Raises:
             ExportError: the graph takes no inputs of these shapes.
         """
-        given = {name: value.numpy() for name, value in zip(self.inputs, inputs, strict=True)}
+        return self.asked(dict(zip(self.inputs, inputs, strict=True)), outputs)
+
+    def asked(self, inputs: Mapping[str, Tensor], outputs: Sequence[str] | None = None) -> list[Tensor]:
+        """Return outputs by their names, all of them where none are named, for inputs by theirs.
+
+        An input that is not given is blank: what is asked should not depend on it.
+
+        Raises:
+            ExportError: the graph takes no inputs of these shapes.
+        """
+        given = {one.name: _blank(one) for one in self._session.get_inputs() if one.name not in inputs}
+        given |= {name: value.numpy() for name, value in inputs.items()}
         try:
-            return [torch.from_numpy(found) for found in self._session.run(outputs, given)]
+            return [torch.from_numpy(found) for found in self._session.run(outputs, given, self._running)]
         except Exception as error:  # its errors have no class in common
+            taken = [*self._session.get_inputs(), *self._session.get_overridable_initializers()]
             raise ExportError(
                 "this graph cannot be run on such inputs",
-                expected=", ".join(f"{one.name} {one.shape}" for one in self._session.get_inputs()),
-                found=", ".join(f"{name} {[*value.shape]}" for name, value in given.items()),
+                expected=", ".join(f"{one.name} {one.shape}" for one in taken if one.name in inputs),
+                found=", ".join(f"{name} {[*value.shape]}" for name, value in inputs.items()),
                 remedy="ask the run itself",
             ) from error
+
+
+def _blank(one: Any) -> np.ndarray:
+    """Return the smallest value of an input of ONNX Runtime."""
+    kind = one.type.removeprefix("tensor(").removesuffix(")")
+    shape = [length if isinstance(length, int) else 1 for length in one.shape]
+    return np.zeros(shape, {"float": "float32", "double": "float64"}.get(kind, kind))
 
 
 def require(*packages: str) -> None:

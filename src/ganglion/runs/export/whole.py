@@ -16,6 +16,8 @@ from ganglion.data.preprocessing import (
 )
 from ganglion.nn import probabilities
 from ganglion.nn.recurrent import States
+from ganglion.runs.export.interface import BATCH, HEIGHT, TIME, WIDTH, Input, Sizes
+from ganglion.runs.export.parts import Tried, parts_of, tensors_in
 from ganglion.tasks.base import Task
 
 READ_RAW = (
@@ -99,27 +101,105 @@ class Around:
 
 
 class Whole(nn.Module):
-    """A network with what is computed around it; of one that reads on, the states are further inputs and outputs."""
+    """A network with what is computed around it.
 
-    def __init__(self, network: nn.Module, around: Around, states: States = ()) -> None:
+    Of one that reads on, the states are further inputs and outputs; of one whose methods are asked, their arguments
+    and results.
+
+    Args:
+        inputs: what the network itself reads, and states.
+        states: before the first step.
+    """
+
+    def __init__(self, network: nn.Module, around: Around, inputs: Sequence[Input], states: States = ()) -> None:
         super().__init__()
         self.network, self.scaling, self.units = network, around.scaling, around.units
-        self.ending, self._begun = around.ending, states
+        self.ending, self._begun, self._read = around.ending, states, len(inputs)
+        self.parts: list[Tried] = []
+        if not states:
+            with torch.no_grad():
+                given = self._given([one.example for one in inputs])
+                self.parts = [Tried.of(part, network, given) for part in parts_of(network)]
+
+    def _given(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return what the network reads of what goes in."""
+        first = inputs[0] if self.scaling is None else self.scaling(inputs[0])
+        return first, *inputs[1 : self._read]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return what the network answers, what that means, and the states after the last step, (batch, ...) each."""
-        first = inputs[0] if self.scaling is None else self.scaling(inputs[0])
+        """Return what the network answers, what that means, the states after the last step, and the results of its
+        parts, (batch, ...) each.
+        """
+        given = self._given(inputs)
         if self._begun:
             assert isinstance(self.network, Reader)
-            answer, after = self.network.read(first, like_states(inputs[1:], self._begun))
+            answer, after = self.network.read(given[0], like_states(given[1:], self._begun))
             return answer, *(part for state in after for part in state)
-        found = self.network(first, *inputs[1:])
+        arguments = iter(inputs[self._read :])
+        results = [tensor for part in self.parts for tensor in part(self.network, arguments)]
+        return *self._answer(given), *results
+
+    def _answer(self, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        found = self.network(*given)
         outputs: tuple[Tensor, ...] = (found,) if isinstance(found, Tensor) else tuple(found)
         if self.ending == "probabilities":
             return *outputs, probabilities(outputs[0])
         if self.units is not None:
             return *outputs, self.units.inverse(outputs[0])
         return outputs
+
+    def drawn(self, inputs: Sequence[Input], sizes: Sizes, generator: torch.Generator) -> list[Tensor]:
+        """Return random values of all that goes in, (batch, ...) each, whose axes of these kinds have such lengths.
+
+        Arguments of parts are made of what the network itself might be given. Axes that have nothing to do with each
+        other are of different lengths; all have the usual ones where no sizes are given.
+        """
+        read = [one for one in inputs if not one.part]
+        values = [one.drawn(self._lengths(read, sizes, 0), generator) for one in read]
+        for place in range(len(self.parts)):
+            values += self._arguments(place, read, self._lengths(read, sizes, 1 + place), generator)
+        return values
+
+    def _arguments(self, place: int, read: Sequence[Input], lengths: Sizes, generator: torch.Generator) -> list[Tensor]:
+        """Return the tensors that a part is given, where axes of what the network reads have these lengths."""
+        with torch.no_grad():
+            given = self._given([one.drawn(lengths, generator) for one in read])
+            found = tensors_in(self.parts[place].part.arguments(self.network, *given))
+        return [one.contiguous() for one in found]
+
+    @staticmethod
+    def _lengths(read: Sequence[Input], sizes: Sizes, place: int) -> Sizes:
+        """Return the lengths of all named axes, which differ from place to place."""
+        usual = {name: one.example.shape[axis] for one in read for axis, name in one.axes.items()}
+        if not sizes:
+            return usual
+        found = {}
+        for number, name in enumerate(usual):
+            length = sizes.get(name.partition("_of_")[0], usual[name])
+            apart = place * len(usual) + (number if name.startswith(TIME) else 0)
+            found[name] = length * (1 + place) if name in (HEIGHT, WIDTH) else length + apart
+        return found
+
+    def with_parts(self, inputs: Sequence[Input]) -> list[Input]:
+        """Return inputs and the arguments of all parts: an axis may have any length where it follows one that may."""
+        generator, usual = torch.Generator().manual_seed(0), self._lengths(inputs, {}, 0)
+        arguments = []
+        for place, tried in enumerate(self.parts):
+            blank = self._arguments(place, inputs, usual, generator)
+            axes: list[dict[int, str]] = [{} for _ in blank]
+            for named, length in usual.items():
+                longer = self._arguments(place, inputs, usual | {named: 2 * length}, generator)
+                for own, one, other in zip(axes, blank, longer, strict=True):
+                    follows = [axis for axis in range(one.dim()) if one.shape[axis] != other.shape[axis]]
+                    own |= dict.fromkeys(follows, f"{named}_of_{tried.part.method}")
+            for name, one, own in zip(tried.names, blank, axes, strict=True):
+                own = {0: name} if one.dim() == 1 and 0 in own and not own[0].startswith(BATCH) else own  # a number
+                arguments.append(Input(name, torch.zeros_like(one), own, part=tried.part.method))
+        return [*inputs, *arguments]
+
+    def results(self) -> list[str]:
+        """Return the names of what all parts return."""
+        return [name for tried in self.parts for name in tried.outputs]
 
 
 def like_states(parts: Sequence[Tensor], like: States) -> States:
