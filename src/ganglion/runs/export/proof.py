@@ -72,7 +72,8 @@ def _differences(found: Sequence[Tensor], expected: Sequence[Tensor], sizes: Siz
             )
         a, b = one.double().numpy(), other.double().numpy()
         same = np.isclose(a, b, rtol=0, atol=0, equal_nan=True)  # infinities of one sign, too
-        apart = np.where(same, 0.0, np.abs(a - b))
+        with np.errstate(invalid="ignore"):
+            apart = np.where(same, 0.0, np.abs(a - b))
         apart[np.isnan(apart)] = np.inf  # `max` passes over what is no number
         largest = np.abs(b[np.isfinite(b)]).max(initial=1.0)
         differences.append(float(apart.max(initial=0.0) / largest))
