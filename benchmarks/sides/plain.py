@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.sides.outcome import Outcome, judged
 from benchmarks.workloads import Workload, parted
-from ganglion.nn.spectra import mel_filters
+from ganglion.nn.sound.spectra import mel_filters
 
 
 class Forecaster(nn.Module):
@@ -254,7 +254,7 @@ def dcgan(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
 def rbm(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     """Contrastive divergence with autograd on the free energy, as the widespread renditions write it."""
     from benchmarks.sides.ganglion import pseudo_log_likelihood
-    from ganglion.nn.energy import BernoulliRBM
+    from ganglion.nn.energy.restricted import BernoulliRBM
 
     weight = nn.Parameter(torch.randn(500, 784) * 0.01)
     visible_bias, hidden_bias = nn.Parameter(torch.zeros(784)), nn.Parameter(torch.zeros(500))

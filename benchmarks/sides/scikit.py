@@ -37,7 +37,7 @@ def classifier(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
 def machine(workload: Workload, data: dict[str, np.ndarray]) -> Outcome:
     """`partial_fit` in batches; its persistent chains cost what one step of contrastive divergence costs."""
     from benchmarks.sides.ganglion import pseudo_log_likelihood
-    from ganglion.nn.energy import BernoulliRBM as OurRBM
+    from ganglion.nn.energy.restricted import BernoulliRBM as OurRBM
 
     theirs = BernoulliRBM(500, learning_rate=workload.learning_rate, batch_size=workload.batch_size, random_state=0)
     inputs = data["inputs"]

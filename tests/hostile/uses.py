@@ -31,7 +31,7 @@ def pieces(folder: Path, wanted: Kind | None = None) -> tuple[str, ...]:
 
 def searched(folder: Path, wanted: Kind | None = None) -> tuple[str, ...]:
     """Return what is said of a folder and of the index beside it, whose codes are the mean colours."""
-    from ganglion.tasks.shared.picture_index import PictureIndex
+    from ganglion.tasks.shared.pictures.index import PictureIndex
 
     def encode(files: Sequence[Path]) -> np.ndarray:
         return np.array([image.mean(axis=(0, 1)) for image in read_images_at(files)], dtype=np.float32)

@@ -30,7 +30,7 @@ from ganglion.nn import (
     SeparableConvolution2d,
     TiledConvolution2d,
 )
-from ganglion.nn.energy import BernoulliRBM
+from ganglion.nn.energy.restricted import BernoulliRBM
 from ganglion.nn.recurrent.jordan import JordanCell
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ganglion.errors import UsageError
-from ganglion.nn.energy import BernoulliRBM, binary_states, sample_bernoulli
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states, sample_bernoulli
 
 
 def random_machine(num_visible: int = 4, num_hidden: int = 3, *, scale: float = 1.0, seed: int = 0) -> BernoulliRBM:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from ganglion.nn.adversarial.equalised import EqualisedConvolution, EqualisedLinear
 from ganglion.nn.adversarial.style_layers import adain, blurred, with_deviation
-from ganglion.nn.equalised import EqualisedConvolution, EqualisedLinear
 
 
 @pytest.mark.parametrize("side", [4, 7])

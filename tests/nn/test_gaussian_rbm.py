@@ -8,8 +8,8 @@ from scipy.stats import norm
 from torch import Tensor
 
 from ganglion.errors import UsageError
-from ganglion.nn.energy import binary_states
-from ganglion.nn.gaussian_rbm import LEAST_VARIANCE, GaussianRBM
+from ganglion.nn.energy.gaussian import LEAST_VARIANCE, GaussianRBM
+from ganglion.nn.energy.restricted import binary_states
 
 
 def machine(num_visible: int = 2, num_hidden: int = 3) -> GaussianRBM:

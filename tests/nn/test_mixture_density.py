@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from ganglion.nn.mixture_density import PARAMETERS, PlaneMixture, drawn_class
+from ganglion.nn.drawing.mixture_density import PARAMETERS, PlaneMixture, drawn_class
 
 OUTPUTS = torch.randn(7, 4 * PARAMETERS, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 

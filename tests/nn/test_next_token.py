@@ -5,7 +5,7 @@ import torch
 
 from ganglion.errors import ConfigurationError
 from ganglion.nn.language.next_token import NextToken
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.recurrent.named_cells import CellName
 
 
 @pytest.mark.parametrize("cell", ["elman", "lstm", "peephole-lstm", "gru"])

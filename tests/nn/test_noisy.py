@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ganglion.nn.noisy import NoisyLinear
+from ganglion.nn.reinforcement.noisy import NoisyLinear
 
 
 def test_judged_it_is_the_layer_of_its_means() -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ganglion.errors import ShapeError
-from ganglion.nn.energy import binary_states
-from ganglion.nn.softmax_rbm import SoftmaxRBM
+from ganglion.nn.energy.restricted import binary_states
+from ganglion.nn.energy.softmax import SoftmaxRBM
 
 
 def machine() -> SoftmaxRBM:

@@ -6,7 +6,7 @@ import torch
 from scipy import fft, signal
 
 from ganglion.errors import ConfigurationError
-from ganglion.nn.spectra import Spectrogram, mel_filters, to_mel
+from ganglion.nn.sound.spectra import Spectrogram, mel_filters, to_mel
 
 RATE = 8000
 RANDOM = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from ganglion.nn.spelling import best_path, collapsed, prefix_beam_search
+from ganglion.nn.sound.spelling import best_path, collapsed, prefix_beam_search
 from ganglion.rules.ctc import ctc_loss
 
 STEPS, LABELS = 5, 3

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ganglion.errors import ConfigurationError
 from ganglion.inspect import gradient_through_time
 from ganglion.models.recurrent.lstm_forecaster import TINY, build
-from ganglion.nn.named_cells import recurrent_layers
 from ganglion.nn.recurrent import GRU, LSTM, Cell, GRUCell, LSTMCell, Recurrent
+from ganglion.nn.recurrent.named_cells import recurrent_layers
 
 CELLS: dict[str, Callable[..., Any]] = {
     "lstm": lambda **steep: LSTMCell(3, 5, **steep),

@@ -13,7 +13,7 @@ from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.fast import descent as fast_descent
 from ganglion.fast.applies import enabled
-from ganglion.nn.energy import BernoulliRBM
+from ganglion.nn.energy.restricted import BernoulliRBM
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.rules.optimizers import OPTIMIZERS

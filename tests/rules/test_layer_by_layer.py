@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from ganglion.core import Layered
 from ganglion.errors import ConfigurationError
-from ganglion.nn.codes import DenseCoder
+from ganglion.nn.coding.codes import DenseCoder
 from ganglion.rules.autoencoder.layer_by_layer import FINE_TUNING, LayerByLayer
 from ganglion.rules.descend import Descent
 from tests.contract.toys import bars_and_stripes

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ganglion.core import Batch
 from ganglion.errors import ConfigurationError, NonFiniteError
 from ganglion.fast.applies import enabled
-from ganglion.nn.action_values import DenseQNetwork
+from ganglion.nn.reinforcement.action_values import DenseQNetwork
 from ganglion.rules import compiled
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning

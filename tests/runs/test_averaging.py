@@ -16,7 +16,7 @@ from ganglion.errors import DataError, UsageError
 from ganglion.runs.averaging import average
 from ganglion.runs.run import open_run
 from ganglion.runs.session import Session, prepare
-from ganglion.tasks.shared.averaging import AveragedForecaster, fitted_weights
+from ganglion.tasks.shared.series.averaging import AveragedForecaster, fitted_weights
 
 FIELDS: dict[str, dict[str, Any]] = {
     "series-convnet": {"window": 12, "channels": 4, "num_blocks": 2},

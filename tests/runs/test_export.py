@@ -17,7 +17,7 @@ from ganglion.cli import main
 from ganglion.errors import ExportError, UsageError
 from ganglion.models import INDEX, System, find
 from ganglion.nn import recurrent as cells
-from ganglion.nn.codes import DenseCoder
+from ganglion.nn.coding.codes import DenseCoder
 from ganglion.runs.export import proof as proofs
 from ganglion.runs.export.interface import Input, inputs_of
 from ganglion.runs.export.onnx_file import export_onnx, exported_network, taken_home

@@ -21,7 +21,7 @@ from ganglion.nn.images.colour import to_lab
 from ganglion.runs.writing import write
 from ganglion.tasks import colouring
 from ganglion.tasks.colouring import Colouring, Predict, coloured
-from ganglion.tasks.shared.tiles import Tiling
+from ganglion.tasks.shared.pictures.tiles import Tiling
 
 PIXELS = np.asarray(read("photographs", DataSettings()).inputs)
 

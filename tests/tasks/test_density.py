@@ -15,7 +15,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.errors import DataError
 from ganglion.models.energy.rbm import TINY, Config, build
-from ganglion.nn.energy import BernoulliRBM, binary_states
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
 from ganglion.runs.writing import write
 from ganglion.tasks.density import Density, Predict

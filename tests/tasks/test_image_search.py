@@ -25,7 +25,7 @@ from ganglion.settings import from_dict
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.classification import Classification
 from ganglion.tasks.image_search import ImageSearch, precision
-from ganglion.tasks.shared.picture_index import directions, nearest
+from ganglion.tasks.shared.pictures.index import directions, nearest
 
 
 @pytest.fixture(scope="module")

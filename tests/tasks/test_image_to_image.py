@@ -21,7 +21,7 @@ from ganglion.runs.writing import write
 from ganglion.tasks import image_to_image
 from ganglion.tasks.image_to_image import ImageToImage, Predict
 from ganglion.tasks.shared.inputs import photographs
-from ganglion.tasks.shared.tiles import Tiling
+from ganglion.tasks.shared.pictures.tiles import Tiling
 
 PHOTOGRAPHS = read("photographs", DataSettings())
 

@@ -25,7 +25,7 @@ from ganglion.runs.writing import write
 from ganglion.tasks.answers import Text
 from ganglion.tasks.measures.tunes import grams, judge_tunes
 from ganglion.tasks.music import Generate, Music
-from ganglion.tasks.shared.performance import midi, perform, sound
+from ganglion.tasks.shared.texts.performance import midi, perform, sound
 
 TUNE = ["X:1", "M:4/4", "L:1/8", "K:G", '|:"G"GABc d4-|d2BG "D7"A4:|', '"Em"e8|"G"G8|]']
 

@@ -17,8 +17,8 @@ from ganglion.models.adversarial import cgan, gan
 from ganglion.settings import from_dict, to_dict
 from ganglion.tasks.answers import Film, Images, Rows
 from ganglion.tasks.generation import Generation
-from ganglion.tasks.shared import inversion
-from ganglion.tasks.shared.coarse_drawing import read_drawing
+from ganglion.tasks.shared.pictures import inversion
+from ganglion.tasks.shared.pictures.coarse_drawing import read_drawing
 
 SCALE = ImagePreprocessing(image_size=8, channels=1, low=-1.0, high=1.0)
 

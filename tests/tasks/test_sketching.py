@@ -24,8 +24,8 @@ from ganglion.runs.writing import write
 from ganglion.settings import from_dict
 from ganglion.tasks.answers import Answer, Rows, Strokes
 from ganglion.tasks.measures.sketches import independent
-from ganglion.tasks.shared.given_drawings import given_drawing
-from ganglion.tasks.shared.sketching import draw, explained, likely_latents, surprise_of
+from ganglion.tasks.shared.sketches.drawing import draw, explained, likely_latents, surprise_of
+from ganglion.tasks.shared.sketches.given import given_drawing
 from ganglion.tasks.sketching import SketchingTask, between
 
 

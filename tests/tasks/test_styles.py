@@ -13,7 +13,7 @@ from ganglion.models.adversarial import dcgan
 from ganglion.models.adversarial.stylegan import TINY, Generator, build
 from ganglion.tasks.generation import Generate, Generation
 from ganglion.tasks.measures.kinship import Kin
-from ganglion.tasks.shared import styles
+from ganglion.tasks.shared.pictures import styles
 from tests.tasks.asking import ask
 
 

@@ -14,7 +14,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.data.sources.generators import generate
 from ganglion.data.sources.voices import CONSONANTS, VOWELS
 from ganglion.models.recurrent.spoken_words import TINY, SpokenWords, build
-from ganglion.nn.spelling import best_path
+from ganglion.nn.sound.spelling import best_path
 from ganglion.tasks.measures.spelling import edit_distance, error_rate, error_rates
 from ganglion.tasks.transcription import Predict, Transcription
 

@@ -18,7 +18,7 @@ from ganglion.data.settings import DataSettings
 from ganglion.errors import DataError
 from ganglion.models.recurrent.translator import TINY, build
 from ganglion.tasks.answers import Text
-from ganglion.tasks.shared.writing import translate
+from ganglion.tasks.shared.texts.writing import translate
 from ganglion.tasks.translation import Predict, TranslationTask, by_length, scores
 
 WORDS = {"ein": "a", "hund": "dog", "katze": "cat", "läuft": "runs", "schläft": "sleeps", "und": "and", "der": "the"}

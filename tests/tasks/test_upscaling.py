@@ -21,7 +21,7 @@ from ganglion.models.autoencoder.upscaler import TINY, Config, Espcn, build
 from ganglion.nn.images.resampling import enlarged, resized
 from ganglion.runs.writing import write
 from ganglion.tasks import upscaling
-from ganglion.tasks.shared.tiles import Tiling
+from ganglion.tasks.shared.pictures.tiles import Tiling
 from ganglion.tasks.upscaling import Predict, Upscaling
 
 PHOTOGRAPHS = read("photographs", DataSettings())

@@ -37,7 +37,7 @@ from ganglion.nn import (
     RadialBasisOutput,
     TiledConvolution2d,
 )
-from ganglion.nn.energy import RestrictedBoltzmannMachine
+from ganglion.nn.energy.restricted import RestrictedBoltzmannMachine
 from ganglion.nn.recurrent import ElmanCell, GRUCell, LSTMCell
 from ganglion.nn.recurrent.convolutional import ConvLSTMCell
 from ganglion.nn.recurrent.jordan import JordanCell

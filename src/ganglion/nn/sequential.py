@@ -11,9 +11,9 @@ from ganglion.fast import applies
 from ganglion.fast.calls import Snapshot, are_unhooked
 from ganglion.fast.dense.layers import MODULES, DenseLayer, Streams
 from ganglion.fast.dense.q_learning import StandardisedLayers
-from ganglion.nn.dueling import DuelingHead
 from ganglion.nn.inputs import FlatInputs, RunningStandardisation
 from ganglion.nn.linear import Linear
+from ganglion.nn.reinforcement.dueling import DuelingHead
 
 
 class Sequential(nn.Sequential):

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganglion.nn.spelling import BLANK
+from ganglion.nn.sound.spelling import BLANK
 
 
 def ctc_loss(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from ganglion.runs.run import Run, open_run
 from ganglion.tasks.answers import Rows
 from ganglion.tasks.base import Part
 from ganglion.tasks.forecasting import Forecast, Forecasting
-from ganglion.tasks.shared.averaging import AveragedForecaster, fitted_weights
+from ganglion.tasks.shared.series.averaging import AveragedForecaster, fitted_weights
 
 JUDGED: tuple[Part, ...] = ("validation", "test")
 SHOWN = ("mase", "mae", "rmse")

@@ -14,7 +14,7 @@ from ganglion.runs.run import Run
 from ganglion.tables import Table, Tabled
 from ganglion.tables import findings as findings_table
 from ganglion.tasks.base import JudgesSamples, Task
-from ganglion.tasks.shared.samples_by_judge import JudgedSamples
+from ganglion.tasks.shared.pictures.samples_by_judge import JudgedSamples
 from ganglion.training.callback import Callback, Training
 from ganglion.training.machine.seeding import random_state_kept
 from ganglion.training.settings import OnCollapse

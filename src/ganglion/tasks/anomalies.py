@@ -42,7 +42,7 @@ from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked, asked_series
 from ganglion.tasks.shared.one_class import ODD, one_class, windows_of
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -41,7 +41,7 @@ from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import Pictures, raw
-from ganglion.tasks.shared.left_out import GENERATED, REAL, SOURCE, by_source
+from ganglion.tasks.shared.pictures.left_out import GENERATED, REAL, SOURCE, by_source
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -31,11 +31,11 @@ from ganglion.tasks.questions import unable
 from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import Options, adapt, sizes
 from ganglion.tasks.shared.inputs import Read, asked
-from ganglion.tasks.shared.inversion import Maker
+from ganglion.tasks.shared.pictures.inversion import Maker
+from ganglion.tasks.shared.pictures.projecting import Project, Usual, projected
+from ganglion.tasks.shared.pictures.samples_by_judge import JudgedSamples
+from ganglion.tasks.shared.pictures.searching import Search, found_among
 from ganglion.tasks.shared.prepared import Prepared
-from ganglion.tasks.shared.projecting import Project, Usual, projected
-from ganglion.tasks.shared.samples_by_judge import JudgedSamples
-from ganglion.tasks.shared.searching import Search, found_among
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

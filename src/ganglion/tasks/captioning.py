@@ -25,7 +25,7 @@ from ganglion.tasks.measures.translations import BLEU, EXACT, bleu
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.writing import BEGIN, Search, searching, text_options, write
+from ganglion.tasks.shared.texts.writing import BEGIN, Search, searching, text_options, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,10 +23,10 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
-from ganglion.tasks.shared.counting import Texts, fit_counts
 from ganglion.tasks.shared.evaluation import ask, ask_sequences, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import Name, named_texts
+from ganglion.tasks.shared.texts.counting import Texts, fit_counts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,13 +20,13 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, commonest, ranked, verdicts
-from ganglion.tasks.shared.drawing import as_pictures, numbered
-from ganglion.tasks.shared.dreams import MOST_COLUMNS, classes_asked_for, dreams_of
 from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.picture_figures import FILTERS, SHOWN, filters, under_titles
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.drawing import as_pictures, numbered
+from ganglion.tasks.shared.pictures.dreams import MOST_COLUMNS, classes_asked_for, dreams_of
+from ganglion.tasks.shared.pictures.figures import FILTERS, SHOWN, filters, under_titles
+from ganglion.tasks.shared.pictures.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

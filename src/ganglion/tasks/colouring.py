@@ -23,11 +23,11 @@ from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import PSNR, psnr
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import EVALUATION_BATCH, ask, evaluating, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
 from ganglion.tasks.shared.inputs import photographs
-from ganglion.tasks.shared.tiles import fitting, in_tiles
+from ganglion.tasks.shared.pictures.drawing import in_turn
+from ganglion.tasks.shared.pictures.tiles import fitting, in_tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

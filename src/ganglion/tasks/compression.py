@@ -26,9 +26,9 @@ from ganglion.tasks.shared.compressing.container import ENDING, compressed_files
 from ganglion.tasks.shared.compressing.expectations import Expectations, learnt_expectations
 from ganglion.tasks.shared.compressing.other_formats import FORMATS, Point, as_large, curve, measured
 from ganglion.tasks.shared.compressing.range_coding import coder
-from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
 from ganglion.tasks.shared.inputs import photographs
+from ganglion.tasks.shared.pictures.drawing import in_turn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,7 +26,7 @@ from ganglion.tasks.measures.surprise import PERPLEXITY, mean_surprise, side_by_
 from ganglion.tasks.questions import Conversation
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import whole_text
-from ganglion.tasks.shared.writing import BEGIN, END, PADDING, UNKNOWN_NUMBER, text_options, write
+from ganglion.tasks.shared.texts.writing import BEGIN, END, PADDING, UNKNOWN_NUMBER, text_options, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

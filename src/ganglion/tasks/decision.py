@@ -16,7 +16,7 @@ from ganglion.data.decisions.process import DecisionProcess, Grid, WholeProcess
 from ganglion.data.decisions.reading import read_process
 from ganglion.data.settings import DataSettings
 from ganglion.errors import CheckpointError, DataError, GanglionError
-from ganglion.nn.action_table import ActionTable
+from ganglion.nn.reinforcement.action_table import ActionTable
 from ganglion.rules.reinforcement.decisions import allowed_actions, always, backup, best_values, policy_values
 from ganglion.settings import at_least, settings, unknown_name
 from ganglion.tasks.answers import Rows

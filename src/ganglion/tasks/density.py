@@ -14,19 +14,19 @@ from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.data.preprocessing import ImagePreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.data.splits import PARTS
-from ganglion.nn.energy import sample_bernoulli, spread_of_log_mean
-from ganglion.nn.gaussian_rbm import LEAST_VARIANCE, normal
+from ganglion.nn.energy.gaussian import LEAST_VARIANCE, normal
+from ganglion.nn.energy.restricted import sample_bernoulli, spread_of_log_mean
 from ganglion.settings import above, at_least, settings
 from ganglion.tasks.answers import Images, Rows
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.pseudo_likelihood import JUDGED, PLACES, pseudo_log_likelihood
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.by_column import drawn_by_column
-from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.features import Features, features_of
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, shrunk
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.pictures.drawing import generators, numbered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -40,7 +40,11 @@ from ganglion.tasks.measures.detections import (
     proposal_recall,
 )
 from ganglion.tasks.questions import FileName, Given
-from ganglion.tasks.shared.boxes import (
+from ganglion.tasks.shared.classes import class_names, known_names
+from ganglion.tasks.shared.evaluation import evaluating
+from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.inputs import far_from_training, own_size, raw
+from ganglion.tasks.shared.pictures.boxes import (
     as_coco,
     described,
     given_proposals,
@@ -48,10 +52,6 @@ from ganglion.tasks.shared.boxes import (
     refuse_without_proposals,
     with_proposals,
 )
-from ganglion.tasks.shared.classes import class_names, known_names
-from ganglion.tasks.shared.evaluation import evaluating
-from ganglion.tasks.shared.fitting import adapt, sizes
-from ganglion.tasks.shared.inputs import far_from_training, own_size, raw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,10 +18,10 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import l1
 from ganglion.tasks.measures.samples import FRECHET_DISTANCE, SampleQuality
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.pictures.drawing import in_turn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

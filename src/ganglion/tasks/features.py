@@ -28,7 +28,7 @@ from ganglion.tasks.shared.classes import class_names
 from ganglion.tasks.shared.codes import encoded, rebuilt
 from ganglion.tasks.shared.features import Features as Question
 from ganglion.tasks.shared.fitting import Options, as_drawn
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

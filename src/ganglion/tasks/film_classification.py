@@ -25,8 +25,8 @@ from ganglion.tasks.measures.classes import CALIBRATION, TOP_5, measured
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import VERDICTS, ranked, verdicts
 from ganglion.tasks.shared.evaluation import answers, ask, judged
-from ganglion.tasks.shared.films import AskedFilm, Watcher, asked_films, lengths_of, size_of
 from ganglion.tasks.shared.fitting import adapt, is_open, sizes
+from ganglion.tasks.shared.pictures.films import AskedFilm, Watcher, asked_films, lengths_of, size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

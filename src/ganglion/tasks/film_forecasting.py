@@ -25,8 +25,8 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import SSIM, ssim
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
-from ganglion.tasks.shared.films import USUAL_RATE, AskedFilm, FilmForecaster, asked_films, lengths_of, size_of
 from ganglion.tasks.shared.fitting import adapt, shrunk, sizes
+from ganglion.tasks.shared.pictures.films import USUAL_RATE, AskedFilm, FilmForecaster, asked_films, lengths_of, size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

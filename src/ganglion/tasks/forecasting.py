@@ -32,10 +32,10 @@ from ganglion.tasks.measures.series import (
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt, sizes
-from ganglion.tasks.shared.forecasts import STEPS, Forecasts
 from ganglion.tasks.shared.inputs import asked_series
-from ganglion.tasks.shared.onward import named_levels
-from ganglion.tasks.shared.series_parts import refuse_short_parts, target_column
+from ganglion.tasks.shared.series.forecasts import STEPS, Forecasts
+from ganglion.tasks.shared.series.onward import named_levels
+from ganglion.tasks.shared.series.parts import refuse_short_parts, target_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

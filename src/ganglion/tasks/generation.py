@@ -20,15 +20,15 @@ from ganglion.tasks.answers import Film, Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.kinship import kinship
 from ganglion.tasks.measures.samples import MEASURES, NEIGHBOURS, SampleQuality
-from ganglion.tasks.shared import styles
-from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
-from ganglion.tasks.shared.inversion import Maker
-from ganglion.tasks.shared.judges import judge_of
+from ganglion.tasks.shared.pictures import styles
+from ganglion.tasks.shared.pictures.drawing import generators, numbered
+from ganglion.tasks.shared.pictures.inversion import Maker
+from ganglion.tasks.shared.pictures.judges import judge_of
+from ganglion.tasks.shared.pictures.projecting import Project, Usual
+from ganglion.tasks.shared.pictures.samples_by_judge import JudgedSamples
 from ganglion.tasks.shared.prepared import Prepared
-from ganglion.tasks.shared.projecting import Project, Usual
-from ganglion.tasks.shared.samples_by_judge import JudgedSamples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

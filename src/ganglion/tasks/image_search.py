@@ -15,8 +15,8 @@ from ganglion.tasks.reconstruction import RECONSTRUCTION_ERROR
 from ganglion.tasks.shared.codes import encoded, rebuilt
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import Options, as_drawn
-from ganglion.tasks.shared.picture_index import directions, nearest
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.index import directions, nearest
+from ganglion.tasks.shared.pictures.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

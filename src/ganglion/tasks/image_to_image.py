@@ -23,12 +23,12 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.images import MEASURES, l1, psnr, ssim
 from ganglion.tasks.measures.noise import estimated_noise
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import ask, evaluating, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import photographs
-from ganglion.tasks.shared.noisy import WHITE, filtered, noise_of, remark
-from ganglion.tasks.shared.tiles import Tiling, fitting, in_tiles
+from ganglion.tasks.shared.pictures.drawing import in_turn
+from ganglion.tasks.shared.pictures.noisy import WHITE, filtered, noise_of, remark
+from ganglion.tasks.shared.pictures.tiles import Tiling, fitting, in_tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,8 +19,8 @@ from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, refuse_other_loss, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.picture_figures import FILTERS, SHOWN, filters, under_titles
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.figures import FILTERS, SHOWN, filters, under_titles
+from ganglion.tasks.shared.pictures.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -39,7 +39,7 @@ from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import whole_text
-from ganglion.tasks.shared.reading_on import next_logits, reader
+from ganglion.tasks.shared.texts.reading_on import next_logits, reader
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -32,12 +32,12 @@ from ganglion.tasks.measures.counted import KneserNey
 from ganglion.tasks.measures.language import MEASURES, judge, surprise
 from ganglion.tasks.measures.tunes import OF_TUNES, Gram, grams, judge_tunes
 from ganglion.tasks.questions import Given, Said
-from ganglion.tasks.shared.drafts import Draft, as_file, fields_of, read_draft, roll, wandered
 from ganglion.tasks.shared.evaluation import evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts, whole_text
-from ganglion.tasks.shared.performance import RATE, midi, perform, sound
-from ganglion.tasks.shared.reading_on import next_logits, reader
+from ganglion.tasks.shared.texts.drafts import Draft, as_file, fields_of, read_draft, roll, wandered
+from ganglion.tasks.shared.texts.performance import RATE, midi, perform, sound
+from ganglion.tasks.shared.texts.reading_on import next_logits, reader
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,11 +20,11 @@ from ganglion.tasks.base import Part
 from ganglion.tasks.questions import FileName, Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt
-from ganglion.tasks.shared.forecasts import STEPS, Forecasts
-from ganglion.tasks.shared.onward import named_levels
-from ganglion.tasks.shared.panel_ends import End, asked_panel, ends_called, ends_of, told_for, with_future
-from ganglion.tasks.shared.panels import Flat, SeriesData, Told, series_of, stretches, told_of, usual_season
-from ganglion.tasks.shared.series_parts import target_column
+from ganglion.tasks.shared.series.forecasts import STEPS, Forecasts
+from ganglion.tasks.shared.series.onward import named_levels
+from ganglion.tasks.shared.series.panel_ends import End, asked_panel, ends_called, ends_of, told_for, with_future
+from ganglion.tasks.shared.series.panels import Flat, SeriesData, Told, series_of, stretches, told_of, usual_season
+from ganglion.tasks.shared.series.parts import target_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -25,9 +25,9 @@ from ganglion.tasks.measures.samples import (
     modes_and_quality,
     sliced_wasserstein,
 )
-from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask, evaluating
 from ganglion.tasks.shared.fitting import adapt, sizes
+from ganglion.tasks.shared.pictures.drawing import generators, numbered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,12 +23,12 @@ from ganglion.tasks.measures.images import PSNR
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
 from ganglion.tasks.shared.codes import decoded, encoded, rebuilt
-from ganglion.tasks.shared.drawing import as_pictures, generators, in_turn, numbered
 from ganglion.tasks.shared.evaluation import ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import adapt, as_drawn, sizes
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.drawing import as_pictures, generators, in_turn, numbered
+from ganglion.tasks.shared.pictures.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

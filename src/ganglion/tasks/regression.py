@@ -23,8 +23,8 @@ from ganglion.tasks.shared.evaluation import answers, ask, judged
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import refuse_other_loss
 from ganglion.tasks.shared.inputs import asked
-from ganglion.tasks.shared.picture_figures import FILTERS, filters, under_titles
-from ganglion.tasks.shared.searching import Search
+from ganglion.tasks.shared.pictures.figures import FILTERS, filters, under_titles
+from ganglion.tasks.shared.pictures.searching import Search
 from ganglion.tasks.shared.sizes import answers_by_size, steps_by_width
 
 if TYPE_CHECKING:

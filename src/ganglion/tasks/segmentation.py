@@ -37,12 +37,12 @@ from ganglion.tasks.measures.segments import (
 )
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import class_names, known_names
-from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import evaluating, judged
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import far_from_training, raw
+from ganglion.tasks.shared.pictures.drawing import in_turn
+from ganglion.tasks.shared.pictures.tiles import fitting, in_tiles
 from ganglion.tasks.shared.prepared import Prepared
-from ganglion.tasks.shared.tiles import fitting, in_tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

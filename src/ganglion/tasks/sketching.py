@@ -26,9 +26,9 @@ from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.sketches import MEASURES, independent
 from ganglion.tasks.questions import FileName, Given
 from ganglion.tasks.shared.classes import classes_at
-from ganglion.tasks.shared.drawing import generators, numbered
-from ganglion.tasks.shared.given_drawings import given_drawing, given_drawings, short_enough, titles
-from ganglion.tasks.shared.sketching import divergence_of, draw, explained, likely_latents, surprise_of
+from ganglion.tasks.shared.pictures.drawing import generators, numbered
+from ganglion.tasks.shared.sketches.drawing import divergence_of, draw, explained, likely_latents, surprise_of
+from ganglion.tasks.shared.sketches.given import given_drawing, given_drawings, short_enough, titles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

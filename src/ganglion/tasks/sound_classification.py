@@ -12,7 +12,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import WaveformPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.nn.modes import evaluation_mode
-from ganglion.nn.spectra import Spectral
+from ganglion.nn.sound.spectra import Spectral
 from ganglion.rules.losses import ACCURACY, LOSS, decisions
 from ganglion.settings import settings
 from ganglion.tasks.answers import Rows

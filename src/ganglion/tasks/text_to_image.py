@@ -25,13 +25,13 @@ from ganglion.tasks.answers import Images
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.ranks import in_order_of_chance
 from ganglion.tasks.measures.samples import COVERAGE, DENSITY, FRECHET_DISTANCE, NEIGHBOURS, SampleQuality
-from ganglion.tasks.shared.drawing import generators, numbered
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
-from ganglion.tasks.shared.judges import judge_of
-from ganglion.tasks.shared.matchers import TrainedMatcher, matcher_of
-from ganglion.tasks.shared.samples_by_judge import JudgedSamples
-from ganglion.tasks.shared.writing import text_options
+from ganglion.tasks.shared.pictures.drawing import generators, numbered
+from ganglion.tasks.shared.pictures.judges import judge_of
+from ganglion.tasks.shared.pictures.matchers import TrainedMatcher, matcher_of
+from ganglion.tasks.shared.pictures.samples_by_judge import JudgedSamples
+from ganglion.tasks.shared.texts.writing import text_options
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -43,10 +43,10 @@ from ganglion.tasks.measures.topics import (
     uniqueness,
 )
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import generators
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.fitting import adapt
 from ganglion.tasks.shared.inputs import Name, named_texts
+from ganglion.tasks.shared.pictures.drawing import generators
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

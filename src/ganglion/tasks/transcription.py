@@ -12,7 +12,7 @@ from ganglion.data.dataset import Dataset
 from ganglion.data.preprocessing import Ragged, TextPreprocessing, WaveformPreprocessing
 from ganglion.data.settings import DataSettings
 from ganglion.nn import probabilities
-from ganglion.nn.spelling import best_path, prefix_beam_search
+from ganglion.nn.sound.spelling import best_path, prefix_beam_search
 from ganglion.rules.losses import LOSS
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Rows

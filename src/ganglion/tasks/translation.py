@@ -25,7 +25,7 @@ from ganglion.tasks.measures.translations import BLEU, CHRF, EXACT, bleu, chrf
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.fitting import adapt, sizes
 from ganglion.tasks.shared.inputs import named_texts
-from ganglion.tasks.shared.writing import Search, Translation, text_options, translate
+from ganglion.tasks.shared.texts.writing import Search, Translation, text_options, translate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -34,11 +34,11 @@ from ganglion.tasks.measures.images import (
     ssim,
 )
 from ganglion.tasks.questions import Given
-from ganglion.tasks.shared.drawing import in_turn
 from ganglion.tasks.shared.evaluation import evaluating, judged
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt
 from ganglion.tasks.shared.inputs import photographs
-from ganglion.tasks.shared.tiles import Tiling, fitting, in_tiles
+from ganglion.tasks.shared.pictures.drawing import in_turn
+from ganglion.tasks.shared.pictures.tiles import Tiling, fitting, in_tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

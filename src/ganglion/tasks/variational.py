@@ -29,13 +29,13 @@ from ganglion.tasks.measures.likelihood import (
 )
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.classes import classes_at
-from ganglion.tasks.shared.drawing import as_pictures, generators, numbered
 from ganglion.tasks.shared.evaluation import ask, evaluating
 from ganglion.tasks.shared.features import Features
 from ganglion.tasks.shared.fitting import AS_THEY_ARE, adapt, sizes
 from ganglion.tasks.shared.inputs import asked
+from ganglion.tasks.shared.pictures.drawing import as_pictures, generators, numbered
+from ganglion.tasks.shared.pictures.searching import Search
 from ganglion.tasks.shared.prepared import Prepared
-from ganglion.tasks.shared.searching import Search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

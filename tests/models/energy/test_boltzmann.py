@@ -10,7 +10,7 @@ from ganglion.core import LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.energy.boltzmann import TINY, Config, build
-from ganglion.nn.boltzmann import BoltzmannMachine
+from ganglion.nn.energy.boltzmann import BoltzmannMachine
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.boltzmann import BoltzmannLearning
 from tests.contract.rows import Row
@@ -118,8 +118,8 @@ def test_what_is_estimated_without_counting_is_near_what_is_counted(monkeypatch:
     machine = some_machine(deviation=0.3)
     rows = torch.tensor([[1.0, 0, 0, 1], [0, 1, 1, 0]], dtype=torch.float64)
     energy, means, partition = machine.free_energy(rows), machine(rows), machine.log_partition()
-    monkeypatch.setattr("ganglion.nn.boltzmann.MOST_HIDDEN_COUNTED", 2)
-    monkeypatch.setattr("ganglion.nn.boltzmann.MOST_COUNTED", 6)
+    monkeypatch.setattr("ganglion.nn.energy.boltzmann.MOST_HIDDEN_COUNTED", 2)
+    monkeypatch.setattr("ganglion.nn.energy.boltzmann.MOST_COUNTED", 6)
     bound = machine.free_energy(rows)
     assert (bound >= energy).all() and (bound - energy).max() < 0.05
     torch.testing.assert_close(machine(rows), means, atol=0.03, rtol=0)

@@ -10,8 +10,8 @@ from ganglion.core import LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.energy.dbm import Config, build
-from ganglion.nn.deep_boltzmann import DeepBoltzmannMachine
-from ganglion.nn.energy import BernoulliRBM, binary_states
+from ganglion.nn.energy.deep import DeepBoltzmannMachine
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.deep_boltzmann import DeepBoltzmann
 from tests.contract.rows import Row

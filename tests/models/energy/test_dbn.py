@@ -10,8 +10,8 @@ import torch
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError, DataError, UsageError
 from ganglion.models.energy.dbn import Config, build
-from ganglion.nn.belief import DeepBeliefNetwork
-from ganglion.nn.energy import BernoulliRBM, binary_states
+from ganglion.nn.energy.belief import DeepBeliefNetwork
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.deep_belief import DeepBelief, Fine
 from ganglion.runs.session import train

@@ -10,7 +10,7 @@ from ganglion.core import LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.energy.rbm import TINY, Config, build
-from ganglion.nn.energy import BernoulliRBM
+from ganglion.nn.energy.restricted import BernoulliRBM
 from ganglion.rules.descend import Descent
 from tests.contract.rows import Row
 from tests.contract.toys import bars_and_stripes

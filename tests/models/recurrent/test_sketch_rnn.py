@@ -17,10 +17,10 @@ from ganglion.data.sources.generators import generate
 from ganglion.errors import ConfigurationError
 from ganglion.inspect import gradient_flow, gradient_through_time
 from ganglion.models.recurrent.sketch_rnn import TINY, Config, SketchRNN, begun, build
-from ganglion.nn.mixture_density import PlaneMixture
-from ganglion.nn.pen_steps import steps_of
+from ganglion.nn.drawing.mixture_density import PlaneMixture
+from ganglion.nn.drawing.pen_steps import steps_of
 from ganglion.rules.recurrent.sketches import Annealing, Sketching, surprises
-from ganglion.tasks.shared.sketching import explained, surprise_of
+from ganglion.tasks.shared.sketches.drawing import explained, surprise_of
 from tests.contract.rows import Row
 
 COUNT = 64

@@ -16,7 +16,7 @@ from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.translator import TINY, Config, build
 from ganglion.nn.language.attention import Scores
 from ganglion.nn.language.writer import EncoderDecoder
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.recurrent.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from tests.contract.rows import Row

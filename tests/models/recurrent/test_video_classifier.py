@@ -13,7 +13,7 @@ from ganglion.core import Batch, LearningRule
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.errors import ConfigurationError
 from ganglion.models.recurrent.video_classifier import FORMS, TINY, Config, VideoClassifier, build
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.recurrent.named_cells import CellName
 from ganglion.rules.losses import accuracy
 from tests.contract.rows import Row
 

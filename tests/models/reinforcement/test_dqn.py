@@ -16,8 +16,8 @@ from ganglion.models.reinforcement.dqn import (
     build,
     make_network,
 )
-from ganglion.nn.action_values import DenseQNetwork
 from ganglion.nn.inputs import RunningStandardisation
+from ganglion.nn.reinforcement.action_values import DenseQNetwork
 from ganglion.runs.options import settle
 from tests.contract.rows import Row
 from tests.environments import LENGTH, Chain, chain_values

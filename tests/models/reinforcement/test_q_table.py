@@ -10,7 +10,7 @@ from ganglion.core import LearningRule
 from ganglion.data.decisions.process import DecisionProcess, Transition, WholeProcess
 from ganglion.data.decisions.reading import read_process
 from ganglion.models.reinforcement.q_table import SMALL, Config, build
-from ganglion.nn.action_table import ActionTable
+from ganglion.nn.reinforcement.action_table import ActionTable
 from ganglion.rules.reinforcement.decisions import always, best_values, policy_values
 from ganglion.rules.reinforcement.tabular import TabularLearning
 from tests.contract.rows import Row

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganglion.errors import ConfigurationError
-from ganglion.nn.energy import BernoulliRBM, binary_states, spread_of_log_mean
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states, spread_of_log_mean
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.contrastive import FAST, FAST_DECAY, ContrastiveDivergence
 

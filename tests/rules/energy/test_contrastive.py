@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganglion.errors import ConfigurationError
-from ganglion.nn.energy import BernoulliRBM, binary_states
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
 

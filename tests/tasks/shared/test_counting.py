@@ -6,7 +6,7 @@ import torch
 
 from ganglion.data.preprocessing.ragged import Ragged
 from ganglion.nn.language.bags import WordCounts
-from ganglion.tasks.shared.counting import UNMET, Texts, fit_counts
+from ganglion.tasks.shared.texts.counting import UNMET, Texts, fit_counts
 
 WORDS = 20
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganglion.tasks.shared import inversion
-from ganglion.tasks.shared.inversion import LONGER, Maker, descended, encoder_of, root_mean_square
+from ganglion.tasks.shared.pictures import inversion
+from ganglion.tasks.shared.pictures.inversion import LONGER, Maker, descended, encoder_of, root_mean_square
 
 FEATURES, SIDE = 6, 8
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ganglion.data.catalogue import read
 from ganglion.data.settings import DataSettings
-from ganglion.nn.judge import JudgeNetwork
-from ganglion.tasks.shared import judges
-from ganglion.tasks.shared.judges import TrainedJudge, judge_of
+from ganglion.nn.images.judge import JudgeNetwork
+from ganglion.tasks.shared.pictures import judges
+from ganglion.tasks.shared.pictures.judges import TrainedJudge, judge_of
 
 DIGITS = read("digits", DataSettings())
 IMAGES = torch.from_numpy(np.asarray(DIGITS.inputs)).movedim(3, 1).float() / 255

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganglion.errors import ConfigurationError, ShapeError
-from ganglion.tasks.shared import tiles
-from ganglion.tasks.shared.tiles import Tiling, bytes_per_pixel, fitting, in_tiles
+from ganglion.tasks.shared.pictures import tiles
+from ganglion.tasks.shared.pictures.tiles import Tiling, bytes_per_pixel, fitting, in_tiles
 
 SIZES = [(1, 1), (7, 90), (32, 32), (33, 31), (64, 65), (100, 47)]
 

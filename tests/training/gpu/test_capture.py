@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganglion.core import Batch, LearningRule, Loader
 from ganglion.data.loaders.in_memory import InMemoryLoader
 from ganglion.models import INDEX, System, names
-from ganglion.nn.energy import BernoulliRBM
+from ganglion.nn.energy.restricted import BernoulliRBM
 from ganglion.rules.adversarial.inputs import Inputs
 from ganglion.rules.adversarial.latent import Latent
 from ganglion.rules.adversarial.rule import Adversarial

@@ -57,8 +57,8 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
+from ganglion.nn.images.judge import JudgeNetwork
 from ganglion.nn.images.resampling import enlarged
-from ganglion.nn.judge import JudgeNetwork
 from ganglion.rules.adversarial.pretrained import RIDDLES, PretrainedGame
 from ganglion.rules.adversarial.settings import GameSettings
 from ganglion.rules.descend import Descent

@@ -60,8 +60,8 @@ from torch.nn import functional
 
 from ganglion.core import LearningRule
 from ganglion.nn.adversarial.convolutional_pair import factor
+from ganglion.nn.adversarial.equalised import EqualisedConvolution, EqualisedLinear
 from ganglion.nn.adversarial.style_layers import adain, blurred, pixel_norm, with_deviation
-from ganglion.nn.equalised import EqualisedConvolution, EqualisedLinear
 from ganglion.nn.images.pyramid import halved
 from ganglion.rules.adversarial.growth import Growth, enlarged
 from ganglion.rules.adversarial.inputs import Inputs

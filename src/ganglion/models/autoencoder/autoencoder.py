@@ -57,7 +57,7 @@ from ganglion.core import LearningRule
 from ganglion.core.team import coupled
 from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import PlainActivation, SearchedPlainActivation
-from ganglion.nn.codes import DenseCoder
+from ganglion.nn.coding.codes import DenseCoder
 from ganglion.rules.autoencoder.code_penalties import absolute_sum, contraction, divergence_from_rate
 from ganglion.rules.autoencoder.reconstruction import Reconstruction, ReconstructionLoss
 from ganglion.rules.descend import Descent

@@ -46,7 +46,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.activations import SearchedPlainActivation
-from ganglion.nn.convolutional_coder import ConvolutionalCoder
+from ganglion.nn.coding.convolutional import ConvolutionalCoder
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.descend import Descent
 from ganglion.settings import Count, at_least, settings

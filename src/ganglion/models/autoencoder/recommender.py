@@ -54,7 +54,7 @@ from torch.nn import functional
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn.activations import SearchedPlainActivation
-from ganglion.nn.codes import DenseCoder
+from ganglion.nn.coding.codes import DenseCoder
 from ganglion.rules.descend import Descent
 from ganglion.rules.ratings import MaskedReconstruction, RatingLoss
 from ganglion.settings import Count, Share, Units, settings

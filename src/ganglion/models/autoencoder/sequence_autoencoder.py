@@ -49,7 +49,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.rules.autoencoder.reconstruction import Reconstruction
 from ganglion.rules.autoencoder.sequences import sequence_loss
 from ganglion.rules.descend import Descent

@@ -50,7 +50,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.activations import SearchedPlainActivation
-from ganglion.nn.codes import DenseCoder
+from ganglion.nn.coding.codes import DenseCoder
 from ganglion.rules.autoencoder.layer_by_layer import LayerByLayer
 from ganglion.rules.autoencoder.reconstruction import ReconstructionLoss
 from ganglion.rules.descend import Descent

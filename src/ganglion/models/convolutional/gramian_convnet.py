@@ -47,7 +47,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.gramian import GramianFields
+from ganglion.nn.images.gramian import GramianFields
 from ganglion.nn.linear import Linear
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import classifier

@@ -51,7 +51,7 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.nn.convolution import check_images
-from ganglion.nn.lenet import (
+from ganglion.nn.convolution.lenet import (
     CODE_LENGTH,
     PartialConvolution,
     RadialBasisOutput,

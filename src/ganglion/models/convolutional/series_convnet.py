@@ -68,8 +68,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.known_ahead import with_known_ahead
 from ganglion.nn.linear import Linear
+from ganglion.nn.recurrent.known_ahead import with_known_ahead
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import Quantiles, quantile_loss
 from ganglion.rules.supervised import Supervised, classifier

@@ -48,7 +48,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.boltzmann import BoltzmannMachine
+from ganglion.nn.energy.boltzmann import BoltzmannMachine
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.boltzmann import BoltzmannLearning
 from ganglion.settings import Count, Units, at_least, at_most, settings

@@ -52,7 +52,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.deep_boltzmann import DeepBoltzmannMachine
+from ganglion.nn.energy.deep import DeepBoltzmannMachine
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.deep_boltzmann import DeepBoltzmann
 from ganglion.settings import Count, Share, Units, at_least, settings

@@ -51,7 +51,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.belief import DeepBeliefNetwork
+from ganglion.nn.energy.belief import DeepBeliefNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.deep_belief import DeepBelief, Fine
 from ganglion.settings import Count, Share, Widths, above, at_least, settings

@@ -65,8 +65,8 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.energy import BernoulliRBM
-from ganglion.nn.gaussian_rbm import GaussianRBM
+from ganglion.nn.energy.gaussian import GaussianRBM
+from ganglion.nn.energy.restricted import BernoulliRBM
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.settings import Count, Units, at_least, settings

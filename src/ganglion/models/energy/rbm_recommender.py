@@ -55,7 +55,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.softmax_rbm import SoftmaxRBM
+from ganglion.nn.energy.softmax import SoftmaxRBM
 from ganglion.rules.descend import Descent
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
 from ganglion.settings import Count, Units, at_least, settings

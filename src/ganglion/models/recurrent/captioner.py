@@ -57,7 +57,7 @@ from ganglion.core import LearningRule
 from ganglion.nn import NormalisedConvolution, check_images
 from ganglion.nn.language.writer import Bridge, Writer, WriterSettings
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.recurrent.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from ganglion.settings import Count, Share, Units, at_least, settings

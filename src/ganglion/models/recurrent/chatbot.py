@@ -50,7 +50,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.language.writer import EncoderDecoder, EncoderDecoderSettings, Looks
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.recurrent.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.translation import Sampling, SequenceToSequence
 from ganglion.settings import Count, Layers, Share, Units, settings

@@ -53,7 +53,7 @@ from ganglion.nn.language.attention import AttentivePooling
 from ganglion.nn.language.bags import WordCounts
 from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised

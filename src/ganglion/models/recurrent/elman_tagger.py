@@ -44,7 +44,7 @@ from ganglion.core import LearningRule
 from ganglion.nn import dropout
 from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sequences import steps_accuracy, steps_cross_entropy
 from ganglion.rules.supervised import Supervised

@@ -76,9 +76,9 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.known_ahead import with_known_ahead
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.known_ahead import with_known_ahead
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import Quantiles, quantile_loss
 from ganglion.rules.supervised import Supervised

@@ -51,7 +51,7 @@ from torch import Tensor
 
 from ganglion.core import LearningRule
 from ganglion.nn.language.next_token import NextToken
-from ganglion.nn.named_cells import CellName
+from ganglion.nn.recurrent.named_cells import CellName
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.recurrent.truncated import TruncatedBackpropagation

@@ -56,7 +56,7 @@ from ganglion.core import LearningRule
 from ganglion.nn import dropout
 from ganglion.nn.language.bags import WordCounts
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.rules.descend import Descent
 from ganglion.rules.losses import accuracy
 from ganglion.rules.supervised import Supervised

@@ -63,9 +63,9 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
+from ganglion.nn.drawing.mixture_density import PARAMETERS
+from ganglion.nn.drawing.pen_steps import steps_of
 from ganglion.nn.linear import Linear
-from ganglion.nn.mixture_density import PARAMETERS
-from ganglion.nn.pen_steps import steps_of
 from ganglion.nn.recurrent import LSTM, States
 from ganglion.nn.recurrent.lstm import LSTMState
 from ganglion.nn.recurrent.sequences import padding

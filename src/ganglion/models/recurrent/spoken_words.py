@@ -62,9 +62,9 @@ from ganglion.core import LearningRule
 from ganglion.errors import ConfigurationError
 from ganglion.nn import dropout
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent.sequences import padding
-from ganglion.nn.spectra import Spectrogram
+from ganglion.nn.sound.spectra import Spectrogram
 from ganglion.rules.ctc import ctc_loss
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised, classifier

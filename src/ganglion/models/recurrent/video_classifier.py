@@ -53,7 +53,7 @@ from torch import Tensor, nn
 from ganglion.core import LearningRule
 from ganglion.nn import ConvLSTM, Recurrent, dropout
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.nn.stages import in_stages
 from ganglion.rules.descend import Descent
 from ganglion.rules.recurrent.sequences import steps_accuracy, steps_cross_entropy

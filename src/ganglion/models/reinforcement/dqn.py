@@ -106,11 +106,11 @@ from torch import Tensor, nn
 
 from ganglion.core import LearningRule
 from ganglion.errors import ShapeError
-from ganglion.nn.action_values import DenseQNetwork
-from ganglion.nn.dueling import DuelingHead
 from ganglion.nn.inputs import as_float
 from ganglion.nn.linear import Linear
-from ganglion.nn.noisy import NoisyLinear
+from ganglion.nn.reinforcement.action_values import DenseQNetwork
+from ganglion.nn.reinforcement.dueling import DuelingHead
+from ganglion.nn.reinforcement.noisy import NoisyLinear
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning
 from ganglion.rules.reinforcement.settings import FrameSettings, QLearningSettings

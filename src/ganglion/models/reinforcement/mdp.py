@@ -45,7 +45,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.action_table import ActionTable
+from ganglion.nn.reinforcement.action_table import ActionTable
 from ganglion.rules.reinforcement.decisions import Method, Planning
 from ganglion.settings import Count, Share, settings
 

@@ -47,7 +47,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import LearningRule
-from ganglion.nn.action_table import ActionTable
+from ganglion.nn.reinforcement.action_table import ActionTable
 from ganglion.rules.reinforcement.tabular import Method, TabularLearning
 from ganglion.settings import Count, Search, Share, above, at_least, between, settings
 

@@ -50,7 +50,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import LearningRule
-from ganglion.nn.action_values import DenseQNetwork
+from ganglion.nn.reinforcement.action_values import DenseQNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.reinforcement.q_learning import QLearning
 from ganglion.rules.reinforcement.settings import Exploration, Probability, QLearningSettings, Steps, TargetRate

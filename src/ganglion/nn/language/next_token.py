@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from ganglion.errors import ConfigurationError
 from ganglion.fast.dropout import dropout
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import States
 from ganglion.nn.recurrent.gates import Slope
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 
 
 @final

@@ -13,8 +13,8 @@ from ganglion.fast.dropout import dropout
 from ganglion.nn.language.attention import Scores, attention
 from ganglion.nn.language.tokens import lengths_of
 from ganglion.nn.linear import Linear
-from ganglion.nn.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent import Recurrent, States
+from ganglion.nn.recurrent.named_cells import CellName, recurrent_layers
 from ganglion.nn.recurrent.sequences import reversed_in_time
 from ganglion.settings import Count, Share, at_least, settings
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from ganglion.core import Batch, LearningRule, Phase
 from ganglion.errors import ConfigurationError
-from ganglion.nn.codes import DenseCoder
+from ganglion.nn.coding.codes import DenseCoder
 from ganglion.rules.autoencoder.reconstruction import ReconstructionLoss, corrupted
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.losses import find_loss

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.boltzmann import BoltzmannMachine
-from ganglion.nn.energy import binary_states, sample_bernoulli
+from ganglion.nn.energy.boltzmann import BoltzmannMachine
+from ganglion.nn.energy.restricted import binary_states, sample_bernoulli
 from ganglion.rules.descend import Descent, apply_gradients, owned
 from ganglion.rules.slices import summed
 

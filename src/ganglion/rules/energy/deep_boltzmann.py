@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from ganglion.core import Batch, LearningRule, Phase
 from ganglion.errors import ConfigurationError
-from ganglion.nn.deep_boltzmann import DeepBoltzmannMachine
-from ganglion.nn.energy import sample_bernoulli
+from ganglion.nn.energy.deep import DeepBoltzmannMachine
+from ganglion.nn.energy.restricted import sample_bernoulli
 from ganglion.rules.descend import Descent, descend
 from ganglion.rules.energy.contrastive import ContrastiveDivergence
 

@@ -9,8 +9,8 @@ from torch.nn import functional
 from ganglion.core import Batch, LearningRule
 from ganglion.core.team import coupled
 from ganglion.errors import ConfigurationError
-from ganglion.nn.mixture_density import PlaneMixture
-from ganglion.nn.pen_steps import points_of, steps_of
+from ganglion.nn.drawing.mixture_density import PlaneMixture
+from ganglion.nn.drawing.pen_steps import points_of, steps_of
 from ganglion.nn.recurrent.sequences import padding
 from ganglion.rules.autoencoder.variational import NOISE, divergence_from_normal, drawn
 from ganglion.rules.descend import Descent, descend

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
 from ganglion.errors import ConfigurationError
-from ganglion.nn.action_table import ActionTable
+from ganglion.nn.reinforcement.action_table import ActionTable
 
 Method = Literal["value-iteration", "policy-iteration"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import Batch, LearningRule
-from ganglion.nn.action_table import ActionTable
+from ganglion.nn.reinforcement.action_table import ActionTable
 from ganglion.rules.reinforcement.decisions import allowed_actions, check_discount
 
 Method = Literal["q-learning", "sarsa", "expected-sarsa"]

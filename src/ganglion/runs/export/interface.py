@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.core import Blocked, Finder, Local, Located, Segmenter
+from ganglion.nn.energy.softmax import SoftmaxRBM
 from ganglion.nn.recurrent import Cell, JordanRNN
-from ganglion.nn.softmax_rbm import SoftmaxRBM
 
 BATCH, TIME, HEIGHT, WIDTH, BOXES = "batch", "time", "height", "width", "boxes"
 Sizes = dict[str, int]

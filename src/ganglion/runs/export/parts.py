@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from ganglion.core import DensityModel, LatentModel, Located, Steers
 from ganglion.models.autoencoder.sequence_autoencoder import SequenceAutoencoder
 from ganglion.models.autoencoder.topic_model import TopicModel
-from ganglion.nn.codes import CodingNetwork
+from ganglion.nn.coding.codes import CodingNetwork
+from ganglion.nn.drawing.pen_steps import steps_of
 from ganglion.nn.language.writer import Writer
-from ganglion.nn.pen_steps import steps_of
-from ganglion.tasks.shared.films import FilmForecaster, Watcher
-from ganglion.tasks.shared.sketching import Artist
+from ganglion.tasks.shared.pictures.films import FilmForecaster, Watcher
+from ganglion.tasks.shared.sketches.drawing import Artist
 
 Structure = Any
 """`tensor`, `number`, None, or a list or a dictionary of these."""

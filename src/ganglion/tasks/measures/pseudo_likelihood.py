@@ -20,7 +20,7 @@ def pseudo_log_likelihood(machine: DensityModel, visible: Tensor, judged: int = 
     Args:
         judged: units of the hidden layer that are looked at, at most.
 
-    >>> from ganglion.nn.energy import BernoulliRBM
+    >>> from ganglion.nn.energy.restricted import BernoulliRBM
     >>> machine = BernoulliRBM(10, 3, deviation=0.0)
     >>> round(pseudo_log_likelihood(machine, torch.zeros(4, 10)), 4)  # ten coins
     -6.9315

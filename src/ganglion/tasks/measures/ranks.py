@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ganglion.core import Measure
-from ganglion.tasks.shared.writing import surprises
+from ganglion.tasks.shared.texts.writing import surprises
 
 CANDIDATES = 10
 RANKED = Measure(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganglion.core import Measure
 from ganglion.data.preprocessing import Ragged
-from ganglion.tasks.shared.writing import PADDING, surprises
+from ganglion.tasks.shared.texts.writing import PADDING, surprises
 
 PERPLEXITY = Measure(name="perplexity", higher_is_better=False, meaning="As if so many tokens were equally likely.")
 BATCH = 64

@@ -12,7 +12,7 @@ from ganglion.data.loaders.epochs import EpochLoader
 from ganglion.data.loaders.sounds import SoundChanges
 from ganglion.data.preprocessing import WaveformPreprocessing
 from ganglion.data.preprocessing.sounds import PAST_END
-from ganglion.nn.spectra import Spectral
+from ganglion.nn.sound.spectra import Spectral
 from ganglion.tasks.shared.evaluation import ask_sequences, evaluating
 from ganglion.tasks.shared.inputs import Asked, Name, existing
 from ganglion.tasks.shared.prepared import Prepared

@@ -14,7 +14,7 @@ from ganglion.tasks.measures.samples import (
     precision_and_recall,
     sliced_wasserstein,
 )
-from ganglion.tasks.shared.judges import TrainedJudge
+from ganglion.tasks.shared.pictures.judges import TrainedJudge
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ganglion.nn.energy import GibbsSampled, binary_states, sample_bernoulli
+from ganglion.nn.energy.restricted import GibbsSampled, binary_states, sample_bernoulli
 
 MOST_COUNTED = 16
 """Units, visible and hidden together, whose joint states are still counted one by one."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganglion.data.loaders.noise import mixed_seed
-from ganglion.nn.mixture_density import PlaneMixture, drawn_class
+from ganglion.nn.drawing.mixture_density import PlaneMixture, drawn_class
 from ganglion.rules.autoencoder.variational import divergence_from_normal
 from ganglion.rules.recurrent.sketches import PEN_STATES, Draughtsman, surprises
 from ganglion.tasks.shared.evaluation import evaluating, filled_length

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from ganglion.nn.energy import BernoulliRBM, binary_states, sample_bernoulli
+from ganglion.nn.energy.restricted import BernoulliRBM, binary_states, sample_bernoulli
 
 MEAN_FIELD_ROUNDS = 10
 """Rounds through both hidden layers, as in the paper."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganglion.core import Dreamer
 from ganglion.settings import unknown_name
-from ganglion.tasks.shared.drawing import generators
+from ganglion.tasks.shared.pictures.drawing import generators
 
 TOGETHER = 64
 """Samples that are drawn side by side."""

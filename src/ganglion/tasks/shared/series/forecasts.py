@@ -13,7 +13,7 @@ from ganglion.rules.losses import LOSS
 from ganglion.tasks.base import Part, Task
 from ganglion.tasks.measures.bands import COVERAGE, UNCALIBRATED_COVERAGE, bands, margins, widened
 from ganglion.tasks.measures.series import MAE, MASE, NAIVE_MASE, RMSE
-from ganglion.tasks.shared.onward import Onward, kept_errors
+from ganglion.tasks.shared.series.onward import Onward, kept_errors
 
 STEPS = 10
 """Steps that are forecast where neither the user nor the data says how many."""

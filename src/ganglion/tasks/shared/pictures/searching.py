@@ -22,7 +22,7 @@ from ganglion.tasks.answers import Binary, Images, Rows
 from ganglion.tasks.questions import FileName, Given
 from ganglion.tasks.shared.evaluation import ask
 from ganglion.tasks.shared.inputs import raw
-from ganglion.tasks.shared.picture_index import ENDING, PictureIndex, directions, nearest
+from ganglion.tasks.shared.pictures.index import ENDING, PictureIndex, directions, nearest
 
 SHOWN = 160
 """Pixels of the longer side of pictures on a page."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from ganglion.errors import ShapeError
-from ganglion.nn.energy import sample_bernoulli
+from ganglion.nn.energy.restricted import sample_bernoulli
 
 IMAGINED = 10.0
 """Ratings as everybody's that a column is given on top of its own, so that few of them say little."""

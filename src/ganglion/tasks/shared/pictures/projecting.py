@@ -18,9 +18,9 @@ from ganglion.figures.images.pixels import enlarge
 from ganglion.settings import at_least, settings
 from ganglion.tasks.answers import Film, Images, Rows
 from ganglion.tasks.questions import FileName, MaybeGiven
-from ganglion.tasks.shared.coarse_drawing import NEAR, read_drawing
 from ganglion.tasks.shared.inputs import Asked, asked
-from ganglion.tasks.shared.inversion import Found, Maker, descended, encoder_of, root_mean_square
+from ganglion.tasks.shared.pictures.coarse_drawing import NEAR, read_drawing
+from ganglion.tasks.shared.pictures.inversion import Found, Maker, descended, encoder_of, root_mean_square
 
 SEARCHED, SEARCH_SEED = 1024, 2
 """Pictures among which the nearest one is looked for at random, and the seed of their noise."""

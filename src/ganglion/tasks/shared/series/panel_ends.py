@@ -18,7 +18,7 @@ from ganglion.errors import DataError, UsageError
 from ganglion.settings import settings, unknown_name
 from ganglion.tasks.measures.series import fill_gaps
 from ganglion.tasks.shared.inputs import existing
-from ganglion.tasks.shared.panels import SeriesData, Told
+from ganglion.tasks.shared.series.panels import SeriesData, Told
 
 SHOWN = 5
 Rows = tuple[tuple[float, ...], ...]

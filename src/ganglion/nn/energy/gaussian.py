@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ganglion.nn.energy import RestrictedBoltzmannMachine
+from ganglion.nn.energy.restricted import RestrictedBoltzmannMachine
 
 LEAST_VARIANCE = 0.01
 """Of a visible unit given the hidden ones: a unit that never changes would otherwise be worth any likelihood."""

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from torch import nn
 
-from ganglion.nn.dueling import DuelingHead
 from ganglion.nn.inputs import FlatInputs, RunningStandardisation
 from ganglion.nn.linear import Linear
-from ganglion.nn.noisy import NoisyLinear
+from ganglion.nn.reinforcement.dueling import DuelingHead
+from ganglion.nn.reinforcement.noisy import NoisyLinear
 from ganglion.nn.sequential import Sequential
 
 

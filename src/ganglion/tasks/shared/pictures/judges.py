@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ganglion.data.catalogue import cache_folder
 from ganglion.data.loaders.in_memory import InMemoryLoader
-from ganglion.nn.judge import JudgeNetwork
+from ganglion.nn.images.judge import JudgeNetwork
 from ganglion.rules.descend import Descent
 from ganglion.rules.supervised import Supervised
 from ganglion.settings import settings, to_dict

@@ -15,7 +15,7 @@ from ganglion.nn.language.decoding import Decoding, Written, decode
 from ganglion.settings import at_least, settings
 from ganglion.tasks.questions import Given
 from ganglion.tasks.shared.evaluation import evaluating, filled_length
-from ganglion.tasks.shared.reading_on import next_logits
+from ganglion.tasks.shared.texts.reading_on import next_logits
 
 PADDING, UNKNOWN_NUMBER, BEGIN, END = range(4)
 UNITS: dict[str, Unit] = {"words": "joined", "pieces": "pieces", "characters": "characters"}

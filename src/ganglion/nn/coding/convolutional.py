@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganglion.nn.activations import PlainActivation
 from ganglion.nn.activations import activation as make_activation
-from ganglion.nn.codes import CodingNetwork, DenseCoder
+from ganglion.nn.coding.codes import CodingNetwork, DenseCoder
 from ganglion.nn.dense import dense_layers
 from ganglion.nn.stages import Stages
 

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from ganglion.nn.energy import sample_bernoulli
+from ganglion.nn.energy.restricted import sample_bernoulli
 from ganglion.nn.linear import Linear
 
 

@@ -1,0 +1,1 @@
+"""Moves of a pen, and where a point may lie."""

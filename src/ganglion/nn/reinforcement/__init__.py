@@ -1,0 +1,1 @@
+"""What every action is worth: tables and networks, and how they explore."""

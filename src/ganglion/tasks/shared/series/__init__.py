@@ -1,0 +1,1 @@
+"""What tasks about series share."""

@@ -1,0 +1,1 @@
+"""What tasks about drawings line by line share."""

@@ -1,0 +1,1 @@
+"""What tasks that write share, texts and tunes."""
