@@ -276,6 +276,28 @@ def test_a_file_that_answers_with_no_numbers_is_no_proof(strange: float) -> None
         proofs.proven(broken, Whole(Twice(), Around(), [THREE]), [THREE])
 
 
+class Sharp(nn.Module):
+    """What makes much of the last bits of its inputs."""
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        return ((300 * inputs).sin(),)
+
+
+@pytest.mark.parametrize(("share", "right"), [(1.0, True), (-3.0, True), (9.0, False)])
+def test_a_file_may_be_as_far_off_as_rounding_explains(share: float, right: bool) -> None:
+    whole = Whole(Sharp(), Around(), [THREE])
+
+    def rounded(given: Sequence[Tensor]) -> list[Tensor]:
+        single, double = (whole(one)[0] for one in (given[0], given[0].double()))
+        return [(single + share * (double - single)).float()]
+
+    if right:
+        assert 1e-5 < proofs.proven(rounded, whole, [THREE]).difference < 1e-4
+    else:
+        with pytest.raises(ExportError, match="does not answer as its network"):
+            proofs.proven(rounded, whole, [THREE])
+
+
 def test_values_of_a_table_go_in_and_come_out_in_their_own_units(tmp_path: Path) -> None:
     rows, values = load_diabetes(return_X_y=True, scaled=False)
     rows[:, 0] += 1e6  # single precision would know no ages any more

@@ -64,14 +64,20 @@ def _print(run: "Run", path: Path, exported: "Exported") -> None:
     print(f"{path}  {len(exported.content):,} bytes")
     for title, values in (("goes in", exported.card["inputs"]), ("comes out", exported.card["outputs"])):
         for value in values:
+            if ".result" in value["name"]:
+                continue
             shape = f" {value['shape']}" if "shape" in value else ""
             print(f"  {title:<10}{value['name']}: {value['type']}{shape}, {value['meaning']}")
+    for method, part in exported.card.get("parts", {}).items():
+        print(
+            f"  by itself {method}: {', '.join(one['name'] for one in part['inputs'])} -> {', '.join(part['outputs'])}"
+        )
     tried: list[Any] = [f"batches of {_listed(proof.batches)}"]
     tried += [f"sequences of {_listed(proof.lengths)} steps"] if proof.lengths else []
     tried += [f"pictures {_listed(proof.sides)} high"] if proof.sides else []
     note(f"ONNX Runtime answers as torch does, to {proof.difference:.1g}: {', '.join(tried)}")
     note(f"try: {run.task.next_step.format(run=quote(str(path)))}")
-    note(f"where an answer takes more than these outputs, the run gives it: {quote(str(run.folder))}")
+    note(f"where an answer takes more than this, the run gives it: {quote(str(run.folder))}")
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
