@@ -69,7 +69,7 @@ SYSTEMS = (
         module="recurrent.captioner",
         tasks=("captioning",),
         data="scenes",
-        defaults={"epochs": 5, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
+        defaults={"epochs": 12, "batch_size": 32, "schedule": "cosine", "ema_decay": 0.99, "test": 0.1},
     ),
     System(
         name="chatbot",
@@ -77,7 +77,7 @@ SYSTEMS = (
         tasks=("conversation",),
         data="small-talk",
         defaults={
-            "epochs": 4,
+            "epochs": 16,
             "batch_size": 64,
             "schedule": "cosine",
             "ema_decay": 0.99,

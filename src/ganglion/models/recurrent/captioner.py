@@ -28,8 +28,9 @@ Data it expects:
     picture and caption; or with the captions of COCO. Pictures are brought to one size.
 
 What to expect:
-    Five of six drawn scenes are described without any mistake after some minutes on one core, pairs that training has
-    not seen among them; what is wrong is one word, most often the shape of a small thing. Photographs need tens of
+    Some 98 of 100 drawn scenes are described without any mistake after five to ten minutes on one core, pairs that
+    training has not seen among them. What lies beside something is learnt first; the shape of a small thing on a large
+    one comes late, and needs convolutions that do not halve at once (`--unhalved`). Photographs need tens of
     thousands of captions and networks that were trained on a million pictures before: from some hundreds it learns
     the commonest words.
 
@@ -149,15 +150,15 @@ class Captioner(Writer):
 
 
 SMALL = Config(
-    channels=(32, 64, 128, 128),
-    regions=8,
+    channels=(24, 48, 96, 96),
+    unhalved=1,
     embedding_features=128,
     hidden_features=256,
     decoder_layers=2,
     attention_features=128,
     query="after",
     tied=True,
-    dropout=0.1,
+    dropout=0.0,
     descent=Descent(learning_rate=2e-3, clip_norm=1.0),
 )
 FORMS = {
@@ -171,11 +172,12 @@ TINY = replace(
     target_vocabulary_size=100,
     image_size=32,
     channels=(8, 16),
+    unhalved=0,
+    regions=8,
     window=12,
     embedding_features=24,
     hidden_features=32,
     attention_features=16,
-    dropout=0.0,
     descent=Descent(learning_rate=1e-2, clip_norm=1.0),
 )
 
