@@ -77,7 +77,7 @@ SYSTEMS = (
         tasks=("conversation",),
         data="small-talk",
         defaults={
-            "epochs": 16,
+            "epochs": 10,
             "batch_size": 64,
             "schedule": "cosine",
             "ema_decay": 0.99,
@@ -119,6 +119,6 @@ SYSTEMS = (
         module="recurrent.convlstm",
         tasks=("film_forecasting",),
         data="bouncing-digits",
-        defaults={"epochs": 6, "batch_size": 16, "schedule": "cosine"},
+        defaults={"epochs": 20, "batch_size": 16, "schedule": "cosine"},
     ),
 )

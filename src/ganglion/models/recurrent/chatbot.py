@@ -91,8 +91,8 @@ SMALL = Config(
     attention_features=96,
     query="after",
     tied=True,
-    dropout=0.0,
-    descent=Descent(learning_rate=4e-3, clip_norm=1.0),
+    dropout=0.1,
+    descent=Descent(learning_rate=2e-3, clip_norm=1.0),
 )
 TINY = replace(
     SMALL,
@@ -102,6 +102,7 @@ TINY = replace(
     embedding_features=24,
     hidden_features=32,
     attention_features=16,
+    dropout=0.0,
     descent=Descent(learning_rate=2e-2, clip_norm=1.0),
 )
 

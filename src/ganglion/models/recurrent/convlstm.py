@@ -33,8 +33,9 @@ Data it expects:
 What to expect:
     After about a minute of training one sees where a digit that bounces off the edges of 32 x 32 pixels will be, as a
     blurred spot: 172 nats a frame, where the last frame has 210, the mean frame 229, and the dense form, with more
-    than ten times the weights, 214. Sharp digits take many times as long (`--epochs 60`), and far frames blur always,
-    because small doubts about the way add up.
+    than ten times the weights, 214. After some minutes (20 passes, the default) it is 139, and the spot has the
+    outline of the digit. Sharp digits take longer still (`--epochs 60`), and far frames blur always, because small
+    doubts about the way add up.
 
 Departures from the paper:
     1. Peepholes have one weight for each channel instead of one for each place. This gives the published numbers of
@@ -188,7 +189,7 @@ SMALL = Config(
     output_frames=5,
     hidden_channels=(32, 32),
     kernel_size=3,
-    descent=Descent(learning_rate=5e-3),
+    descent=Descent(learning_rate=5e-3, clip_norm=1.0),
 )
 TINY = Config(
     image_height=8,
