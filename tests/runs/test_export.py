@@ -104,7 +104,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def classifier_file(classifier: Run) -> Path:
     path = classifier.folder.parent / "digits.onnx"
-    export_onnx(classifier, path)
+    assert main(["export", str(classifier.folder), "onnx", "--out", str(path)]) == 0
     return path
 
 
@@ -195,7 +195,7 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.full] * (name not in ("autoencoder", "rbm"))) for name in ASKED]
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name != "autoencoder")) for name in ASKED]
 )
 def test_a_file_answers_what_takes_parts_of_a_network(name: str, tmp_path: Path) -> None:
     system = find(name)
