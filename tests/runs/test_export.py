@@ -3,7 +3,7 @@
 import runpy
 import sys
 from collections.abc import Sequence
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,14 @@ def test_a_detector_is_asked_about_any_number_of_boxes() -> None:
             torch.testing.assert_close(file([images, boxes])[0], network(images, boxes), atol=1e-5, rtol=1e-5)
 
 
+def test_noise_beside_a_reader_is_no_sequence() -> None:
+    module = find("stackgan").load()
+    config = replace(module.TINY, reader="recurrent")
+    network, examples = taken_home(module.build(config).home.eval(), module.examples(config))
+    latent, tokens = inputs_of(network, examples, config)
+    assert latent.axes == {0: "batch"} and tokens.axes == {0: "batch", 1: "time"}
+
+
 def test_a_part_is_asked_by_itself_and_need_not_be() -> None:
     torch.manual_seed(0)
     network = DenseCoder([6, 4, 2]).eval()
@@ -185,6 +193,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "face-detector": {"predict": {}},
     "generated-image-detector": {"predict": {}},
     "cyclegan": {"predict": {}},
+    "stackgan": {"generate": {"text": "a red circle", "count": 2}},
     "srgan": {"predict": {}},
     "rbm": {"predict": {}, "features": {}},
     "boltzmann": {"predict": {}, "features": {}},

@@ -316,7 +316,7 @@ def examples(config: Config) -> dict[str, tuple[Tensor, ...]]:
     text, own = torch.zeros(1, config.text_features), torch.zeros(1, config.condition_features)
     small, large = (torch.zeros(1, config.in_channels, side, side) for side in (config.sketch, config.side))
     return {
-        "texts": (torch.ones(1, config.window, dtype=torch.int64),),
+        "texts": (torch.ones(1, config.window + 2, dtype=torch.int64),),  # with marks of beginning and end
         "pictures": (large,),
         "generator_1": (torch.zeros(1, config.noise_features + config.condition_features), text),
         "discriminator_1": (small, text),

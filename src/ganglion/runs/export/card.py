@@ -18,7 +18,7 @@ from ganglion.data.preprocessing import (
 )
 from ganglion.data.preprocessing.texts import TokenPreprocessing
 from ganglion.errors import DataError
-from ganglion.runs.export.interface import Input
+from ganglion.runs.export.interface import NOISE, Input
 from ganglion.runs.export.parts import Tried
 from ganglion.runs.export.proof import Proof
 from ganglion.tasks.base import Task
@@ -117,7 +117,7 @@ def _meaning(one: Input, preprocessing: Any, raw: bool) -> str:
     """Return what an input is, in words."""
     if one.name.startswith("state_"):
         return "what was returned after the steps before; zeros at the beginning"
-    if one.name in ("latent", "noise"):
+    if one.name in NOISE:
         return "standard normal numbers"
     match preprocessing:
         case ImagePreprocessing():

@@ -13,6 +13,8 @@ from ganglion.nn.energy.softmax import SoftmaxRBM
 from ganglion.nn.recurrent import Cell, JordanRNN
 
 BATCH, TIME, HEIGHT, WIDTH, BOXES = "batch", "time", "height", "width", "boxes"
+NOISE = ("latent", "noise")
+"""Names of inputs that are standard normal numbers, and no sequence."""
 Sizes = dict[str, int]
 """Lengths of axes by their names."""
 
@@ -79,7 +81,7 @@ def is_recurrent(network: nn.Module) -> bool:
 def _axes(network: nn.Module, name: str, example: Tensor) -> dict[int, str]:
     axes = {0: BATCH}
     is_picture = example.dim() == 4
-    if is_recurrent(network) and example.dim() >= 2 and not is_picture:
+    if is_recurrent(network) and example.dim() >= 2 and not is_picture and name not in NOISE:
         axes[1] = f"{TIME}_of_{name}" if name in ("sources", "targets") else TIME
     if name == BOXES:
         axes[1] = BOXES

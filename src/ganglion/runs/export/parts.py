@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganglion.core import DensityModel, LatentModel, Located, Steers
+from ganglion.core import DensityModel, Illustrator, LatentModel, Located, Steers
 from ganglion.models.autoencoder.sequence_autoencoder import SequenceAutoencoder
 from ganglion.models.autoencoder.topic_model import TopicModel
 from ganglion.nn.coding.codes import CodingNetwork
@@ -79,6 +79,8 @@ def parts_of(network: nn.Module) -> list[Part]:
         case DensityModel():
             asked = ("free_energy", "hidden_probabilities", "reconstruct")
             return [Part(method, lambda network, visible: (visible,)) for method in asked]
+        case Illustrator():
+            return [Part("stages", lambda network, latent, tokens: (latent, tokens))]
         case FilmForecaster():
             return [Part("forecast", lambda network, films: (films, films.shape[1] + 1))]
         case Watcher():
