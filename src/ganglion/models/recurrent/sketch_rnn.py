@@ -156,12 +156,9 @@ class SketchRNN(nn.Module):
 
     def read(self, steps: Tensor, state: tuple[Tensor | None, States]) -> tuple[Tensor, Any]:
         """Return outputs (batch, steps, numbers) after steps (batch, steps, 5), and the state after the last."""
-        latent, cells = state
-        if latent is not None:
-            steps = torch.cat([steps, latent[:, None].expand(-1, steps.shape[1], -1)], 2)
-        hidden, cells = self.decoder(steps, cells)
+        hidden, after = self._decode(steps, state)
         outputs: Tensor = self.head(hidden)
-        return outputs, (latent, cells)
+        return outputs, after
 
     def led(self, moves: Tensor, lengths: Tensor, latent: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return outputs (judged, numbers) for every move and end, drawing by drawing, and what came (judged, 5).
@@ -170,8 +167,15 @@ class SketchRNN(nn.Module):
         """
         steps = steps_of(moves, lengths)
         there = ~padding(lengths + 1, steps.shape[1]).T
-        outputs, _ = self.read(begun(steps)[:, :-1], self.begin(latent, moves.shape[0]))
-        return outputs[there], steps[there]
+        hidden, _ = self._decode(begun(steps)[:, :-1], self.begin(latent, moves.shape[0]))
+        return self.head(hidden[there]), steps[there]
+
+    def _decode(self, steps: Tensor, state: tuple[Tensor | None, States]) -> tuple[Tensor, Any]:
+        latent, cells = state
+        if latent is not None:
+            steps = torch.cat([steps, latent[:, None].expand(-1, steps.shape[1], -1)], 2)
+        hidden, cells = self.decoder(steps, cells)
+        return hidden, (latent, cells)
 
 
 def begun(steps: Tensor) -> Tensor:

@@ -12,8 +12,11 @@ from ganglion.core import Reader
 from ganglion.errors import UsageError
 from ganglion.models import System, find
 from ganglion.models.convolutional.face_detector import WindowNetwork
+from ganglion.models.recurrent.sketch_rnn import SketchRNN, begun
+from ganglion.nn.drawing.pen_steps import steps_of
 from ganglion.nn.language.writer import Writer
 from ganglion.nn.recurrent import States
+from ganglion.nn.recurrent.sequences import padding
 from ganglion.runs.answering import Answering
 from ganglion.runs.export.card import Card, read_card
 from ganglion.runs.export.parts import rebuilt, tensors_in
@@ -111,6 +114,15 @@ def _stand_in_for_parts(network: Any, runtime: Runtime, parts: dict[str, Any]) -
             return network.read(targets[:, :-1], network.remember(inputs))[0][targets[:, 1:] != 0]
 
         network.led = led  # type: ignore[method-assign,assignment]
+    if isinstance(network, SketchRNN):
+
+        def led_through(moves: Tensor, lengths: Tensor, latent: Tensor | None) -> tuple[Tensor, Tensor]:
+            steps = steps_of(moves, lengths)
+            there = ~padding(lengths + 1, steps.shape[1]).T
+            outputs, _ = network.read(begun(steps)[:, :-1], network.begin(latent, len(moves)))
+            return outputs[there], steps[there]
+
+        network.led = led_through  # type: ignore[method-assign]
     if isinstance(network, WindowNetwork):
 
         def everywhere(grey: Tensor, stride: int) -> Tensor:
